@@ -13,7 +13,7 @@ use spanproof_format::Masked;
 
 use super::error::Error;
 use crate::document::Document;
-use crate::mask::{MASK, text as mask_secrets};
+use crate::mask::{MASK, PemLines, text as mask_secrets};
 use crate::observation::{
     ColumnRole, LogLine, NameMasker, Observation, Part, Row, Rows, Table, Visitor, is_compared,
     masked_flag,
@@ -43,6 +43,7 @@ pub struct Masking {
     /// How often a value was masked, by place (such as a column) and by kind (such as "secret").
     counts: BTreeMap<(String, String), usize>,
     names: NameMasker,
+    keys: PemLines,
 }
 
 /// A user's rule file.
@@ -304,6 +305,7 @@ impl Visitor for MaskingVisitor<'_> {
     /// depends on the flag's value in this line.
     fn line(&mut self, text: &mut String) {
         if self.spec.probes.banner(text).is_none() {
+            self.masking.keys.mask(text);
             *text = self.masking.text("output", text);
         }
     }
@@ -319,10 +321,16 @@ impl Visitor for MaskingVisitor<'_> {
             Table::Units => (&tables.units.table, tables.units.outcome.as_str()),
             Table::Spans => (&tables.spans.table, ""),
         };
+        let names = &self.spec.service.secrets;
+        let is_named = |column: &str| names.iter().any(|name| name.eq_ignore_ascii_case(column));
         for (column, value) in row.iter_mut() {
             let place = format!("{name}.{column}");
             match ColumnRole::find(tables, table, column) {
                 Some(role) => self.masking.compared_column(self.spec, role, &place, value),
+                None if is_named(column) && !value.is_null() => {
+                    *value = MASK.into();
+                    self.masking.count(&place, "secret", 1);
+                }
                 None => self.masking.column(&place, column, column == outcome, value),
             }
         }

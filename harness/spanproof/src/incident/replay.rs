@@ -12,7 +12,7 @@ use super::bundle::Bundle;
 use super::error::Error;
 use super::setup::Recreation;
 use crate::chain::chain;
-use crate::observation::{Observation, Unit};
+use crate::observation::{Observation, Unit, masked_case, spec_secrets};
 use crate::spec::Spec;
 use crate::trial::{Overrides, World};
 use crate::verdict::{Funnel, Judged, Judgement, Verdict, observe};
@@ -40,14 +40,16 @@ pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
             uncertainties.join("; ")
         )));
     }
+    let secrets = spec_secrets(world.spec());
     let mut attempts = Vec::new();
     for setup in &setups {
         let judged = Box::pin(run(world, bundle, setup)).await;
         let (judgement, differences) = judged.unwrap_or_else(|why| {
+            let why = secrets.text(&why);
             let difference = format!("the service or its Postgres did not start: {why}");
             (Judgement::broken(why), vec![difference])
         });
-        let case = setup.case.clone().into();
+        let case = masked_case(world.spec(), &setup.case).into();
         attempts.push(ReplayAttempt::new(case, (&judgement).into(), differences));
     }
     // The sort is stable: attempts with equally many differences stay in the order of the spec.

@@ -111,7 +111,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// Whether the spec contains this name. Such a name is not a secret, and verdicts compare it.
-fn is_in_spec(spec: &Spec, text: &str) -> bool {
+pub(super) fn is_in_spec(spec: &Spec, text: &str) -> bool {
     spec.service.name == text
         || spec.spans.iter().any(|rule| rule.name == text)
         || spec.routes.iter().any(|route| route.name == text)

@@ -4,9 +4,10 @@
 use serde_json::Value as Json;
 
 use super::column_role::{ColumnRole, NameMasker, is_compared};
+use super::found_secrets::found_secrets;
 use super::visit::{Part, Visitor};
 use super::{Observation, Row, Rows, Table};
-use crate::mask::{MASK, Secrets, is_secret};
+use crate::mask::{MASK, PemLines, Secrets};
 use crate::matrix::Case;
 use crate::spec::{Spec, Value};
 
@@ -15,9 +16,10 @@ impl Observation {
     /// different values stay different in the columns that verdicts compare.
     #[must_use]
     pub(crate) fn masked(mut self, spec: &Spec, secrets: &Secrets) -> Self {
+        let secrets = secrets.and(&spec_secrets(spec)).and(&found_secrets(&mut self, spec));
         // The lines of a log were masked when they were read.
         let keep_lines = self.deployment().is_some();
-        self.visit(&mut Masker { spec, secrets, keep_lines, names: NameMasker::default() });
+        self.visit(&mut Masker::new(spec, &secrets, keep_lines));
         self
     }
 }
@@ -26,8 +28,8 @@ impl Rows {
     /// Masks rows that are not part of an observation, as [`Observation::masked`] does.
     #[must_use]
     pub(crate) fn masked(mut self, spec: &Spec, table: Table, secrets: &Secrets) -> Self {
-        let mut masker = Masker { spec, secrets, keep_lines: false, names: NameMasker::default() };
-        self.visit(table, &mut masker);
+        let secrets = secrets.and(&spec_secrets(spec));
+        self.visit(table, &mut Masker::new(spec, &secrets, false));
         self
     }
 }
@@ -36,9 +38,17 @@ impl Rows {
 struct Masker<'a> {
     spec: &'a Spec,
     secrets: &'a Secrets,
-    /// Whether lines are left as they are.
+    /// Whether lines are left as they are, except for known values and keys of several lines.
     keep_lines: bool,
     names: NameMasker,
+    keys: PemLines,
+}
+
+impl<'a> Masker<'a> {
+    fn new(spec: &'a Spec, secrets: &'a Secrets, keep_lines: bool) -> Self {
+        let (names, keys) = (NameMasker::default(), PemLines::default());
+        Self { spec, secrets, keep_lines, names, keys }
+    }
 }
 
 impl Visitor for Masker<'_> {
@@ -58,7 +68,11 @@ impl Visitor for Masker<'_> {
 
     fn line(&mut self, text: &mut String) {
         if !self.keep_lines {
+            self.keys.mask(text);
             *text = self.secrets.text(text);
+        } else if self.spec.probes.banner(text).is_none() {
+            self.keys.mask(text);
+            *text = self.secrets.known(text);
         }
     }
 
@@ -94,10 +108,43 @@ pub(crate) fn secrets<'a>(
         .and_then(|(_, value)| value.text());
     let flags = case.flags.iter().filter_map(|(name, value)| Some((name.as_str(), value.text()?)));
     let all = environment.into_iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Secrets::from_variables(
-        all.chain(flags)
-            .filter(|(name, value)| Some(*name) != tracing_flag && Some(*value) != tracing_value),
-    )
+    let all: Vec<_> = all
+        .chain(flags)
+        .filter(|(name, value)| Some(*name) != tracing_flag && Some(*value) != tracing_value)
+        .collect();
+    from_variables(spec, all.into_iter())
+}
+
+/// Returns the secrets that a spec contains: in the values of its flags and in the environments of its
+/// processes. The values of the tracing flag are never secrets.
+pub(crate) fn spec_secrets(spec: &Spec) -> Secrets {
+    let is_tracing_value = |text: &str| {
+        let value = Value::Set(text.to_owned());
+        spec.tracing_flag().is_some_and(|flag| flag.values.contains(&value))
+    };
+    let flags = spec.flags.iter().filter(|flag| !flag.tracing);
+    let flags =
+        flags.flat_map(|flag| flag.values.iter().map(move |value| (&flag.name, value.text())));
+    let flags = flags.filter_map(|(name, text)| Some((name, text?)));
+    let others = spec.processes.iter().flat_map(|process| &process.env);
+    let variables = spec.service.env.iter().chain(others);
+    let variables = variables.map(|(name, text)| (name, text.as_str()));
+    let all = flags.chain(variables).filter(|(_, text)| !is_tracing_value(text));
+    // A text with a placeholder is not the value that the process gets.
+    let all = all.map(|(name, text)| (if text.contains('{') { "" } else { name.as_str() }, text));
+    from_variables(spec, all)
+}
+
+/// Collects the secrets of variables, also of those that the spec names.
+fn from_variables<'a>(
+    spec: &Spec,
+    all: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+) -> Secrets {
+    let names = &spec.service.secrets;
+    let user = Secrets::default().with_names(names);
+    let named = all.clone().filter(|(name, _)| user.is_named(name));
+    let named = Secrets::new(named.map(|(_, text)| text.to_owned()).collect());
+    Secrets::from_variables(all).and(&named).with_names(names)
 }
 
 /// Returns the case with masked flags, for output and storage.
@@ -139,7 +186,9 @@ pub(crate) fn masked_flag(
         return value.clone();
     }
     let masked = match secrets {
-        _ if is_secret(name, text) => MASK.to_owned(),
+        _ if Secrets::default().with_names(&spec.service.secrets).has_name(name, text) => {
+            MASK.to_owned()
+        }
         Some(secrets) => secrets.text(text),
         None => crate::mask::text(text),
     };
@@ -231,7 +280,11 @@ mod tests {
 
     /// An observation with a secret in every text.
     fn with_secrets(spec: &Spec) -> Observation {
-        let text = "hunter3 http://u:swordfish@h";
+        with_text(spec, "hunter3 http://u:swordfish@h")
+    }
+
+    /// An observation with this text at every place.
+    fn with_text(spec: &Spec, text: &str) -> Observation {
         let named = |name: &str| (name.to_owned(), "swordfish".to_owned());
         let trial = TrialRecord {
             service: Service {
@@ -297,6 +350,77 @@ mod tests {
         assert!(trial.exchanges[0].body.contains(r#""max_tokens":500"#));
         let all = format!("{masked:?}").replace("hunter3ed", "");
         assert!(!all.contains("hunter3") && !all.contains("swordfish"), "{all}");
+    }
+
+    #[test]
+    fn a_secret_of_any_kind_is_masked_at_every_place_of_a_trial() {
+        let spec = spec();
+        for (text, parts) in crate::mask::tests::planted() {
+            let masked = with_text(&spec, &text).masked(&spec, &Secrets::default());
+            let stored = spanproof_format::Observation::from(&masked);
+            let all = format!("{masked:?} {}", serde_json::to_string(&stored).unwrap());
+            let shown: Vec<_> = parts.iter().filter(|part| all.contains(part.as_str())).collect();
+            assert!(shown.is_empty(), "{text}: {shown:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_with_a_name_at_one_place_is_masked_without_it_at_others() {
+        let spec = spec();
+        let mut observation = with_text(&spec, "nothing");
+        observation.tables.units = rows(&json!({"id": 7, "session_key": "Zq8rT2mW5xLp9v"}));
+        if let Origin::Trial(trial) = &mut observation.origin {
+            let lines =
+                ["got Zq8rT2mW5xLp9v", "token=k3Jd82hsK1m", "again k3Jd82hsK1m", "id=5bc8fbbc1"];
+            trial.run.output.lines = lines.map(|line| Line::new(Stream::Stdout, 0, line)).into();
+        }
+        let masked = observation.masked(&spec, &Secrets::default());
+        let lines: Vec<_> = masked
+            .trial()
+            .unwrap()
+            .run
+            .output
+            .lines
+            .iter()
+            .map(|line| line.text.as_str())
+            .collect();
+        assert_eq!(lines, ["got ***", "token=***", "again ***", "id=5bc8fbbc1"]);
+    }
+
+    #[test]
+    fn what_the_spec_names_as_a_secret_is_masked_everywhere() {
+        let flag = "\n[[flag]]\nname = \"PIN_CODE\"\nvalues = [\"4821-77\"]\n";
+        let spec = example(|text| {
+            let named = "[service]\nsecrets = [\"pin_code\", \"badge\"]\n";
+            text.replacen("[service]\n", named, 1) + flag
+        });
+        let mut observation = with_text(&spec, "the pin is 4821-77, the badge blue-7");
+        observation.tables.units = rows(&json!({"id": 7, "badge": "blue-7", "n": {"badge": 5}}));
+        let all = format!("{:?}", observation.masked(&spec, &Secrets::default()));
+        assert!(!all.contains("4821-77") && !all.contains("blue-7"), "{all}");
+        assert!(all.contains("{\"badge\": String(\"***\")}"), "{all}");
+    }
+
+    #[test]
+    fn the_lines_of_a_private_key_are_masked_one_by_one() {
+        let spec = spec();
+        let mut observation = with_text(&spec, "nothing");
+        let key = [
+            "-----BEGIN EC PRIVATE KEY-----",
+            "MHcCAQEEIBkg3Qz4j5tM",
+            "x app: oUQDQgAEq1w2e3r4t5y6u7i8==",
+            "ready",
+            "-----END EC PRIVATE KEY-----",
+            "MHcCAQEEIBkg3Qz4j5tM",
+        ];
+        if let Origin::Trial(trial) = &mut observation.origin {
+            trial.run.output.lines = key.map(|line| Line::new(Stream::Stdout, 0, line)).into();
+        }
+        let masked = observation.masked(&spec, &Secrets::default());
+        let lines: Vec<_> =
+            masked.trial().unwrap().run.output.lines.iter().map(|line| line.text.clone()).collect();
+        assert_eq!(lines[1..4], ["***", "x app: ***", "ready"]);
+        assert_eq!(lines[5], key[5], "the key has ended");
     }
 
     #[test]

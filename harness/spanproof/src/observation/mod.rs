@@ -5,6 +5,7 @@
 
 mod column_role;
 mod deployment;
+mod found_secrets;
 mod line;
 mod masking;
 mod model;
@@ -28,7 +29,7 @@ pub use deployment::Deployment;
 pub(crate) use deployment::{ConcurrentSpan, Log, LogFacts, LogLine};
 pub use line::Location;
 pub(crate) use line::{Line, TracerEvent};
-pub(crate) use masking::{masked_case, masked_flag, secrets, unmasked_flags};
+pub(crate) use masking::{masked_case, masked_flag, secrets, spec_secrets, unmasked_flags};
 pub(crate) use model::located;
 pub use model::{Observation, Origin};
 pub(crate) use redaction::Redactor;

@@ -4,6 +4,7 @@
 use spanproof_format::{Expectation, Plan, PlannedCase};
 
 use crate::matrix::Case;
+use crate::observation::{masked_case, spec_secrets};
 use crate::spec::{Intent, Spec};
 use crate::suite::further_runs;
 
@@ -14,8 +15,10 @@ pub fn plan(spec: &Spec, cases: &[Case]) -> Plan {
         .filter_map(|case| spec.jobs.iter().find(|job| job.name == case.job))
         .map(|job| job.units)
         .sum();
+    let secrets = spec_secrets(spec);
     let planned = |case: &Case| {
-        PlannedCase::new(case.clone().into(), case.settings(spec), expectation(spec, case))
+        let settings = secrets.text(&case.settings(spec));
+        PlannedCase::new(masked_case(spec, case).into(), settings, expectation(spec, case))
     };
     let mut plan = Plan::new(cases.iter().map(planned).collect(), units);
     plan.further_runs = further_runs();

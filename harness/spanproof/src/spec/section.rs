@@ -31,6 +31,10 @@ pub(crate) struct Service {
     /// inherited.
     #[serde(default)]
     pub inherit: Vec<String>,
+    /// Names of variables, flags, headers, columns and JSON fields whose values are secrets, besides
+    /// those that spanproof recognises.
+    #[serde(default)]
+    pub secrets: Vec<String>,
     /// The working folder, relative to the spec; the folder of the spec by default.
     pub cwd: Option<String>,
     /// Files to write to the folder `{dir}` of each case: the name of each file, and the path of its

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::record::RunRecord;
 use crate::effect::{FlagEffects, flag_effects};
 use crate::matrix::{Case, Change};
-use crate::observation::{Observation, masked_case};
+use crate::observation::{Observation, masked_case, spec_secrets};
 use crate::spec::{Day, Spec};
 use crate::verdict::{Judgement, compare, expect};
 
@@ -126,7 +126,7 @@ impl RunResult {
                 Ok(judged) => judged.into_result(),
                 Err(cause) => CaseResult {
                     case: masked_case(spec, case),
-                    judgement: Judgement::broken(cause),
+                    judgement: Judgement::broken(spec_secrets(spec).text(&cause)),
                     observation: None,
                     folder: None,
                     database_command: None,

@@ -1,197 +1,30 @@
-//! Masks secrets in text before it is stored or printed.
-//!
-//! A secret is recognised by its name, by the syntax around it, or by its value if a variable in the
-//! service's environment has this value.
+//! The secret values of one run of the service, which are masked wherever they occur.
 
-use std::sync::LazyLock;
-
+use aho_corasick::{AhoCorasick, MatchKind};
 use percent_encoding::percent_decode_str;
-use regex::{Captures, Regex};
 use serde_json::{Map, Value as Json};
 
-/// The text that replaces a secret.
-pub(crate) const MASK: &str = "***";
+use super::MASK;
+use super::name::{is_harmless, is_secret};
+use super::text::{has_hint, mask_text};
+
 /// Minimum length of a secret, in characters; shorter texts occur by chance.
 const MIN_LENGTH: usize = 4;
 
-/// Matches the words and signs that announce a secret. Each of the [`shapes`] requires at least one
-/// of them. The shapes are slower, and are tried only on texts in which this pattern matches.
-const HINT: &str = "(?i)pass|pwd|secret|token|key|credential|cookie|auth|bearer|basic|://";
-/// Matches the name of a value that may be a secret; [`is_secret`] decides.
-const NAME: &str =
-    r"(?P<name>[a-z0-9_-]*(?:pass|pwd|secret|token|key|credential|cookie|auth)[a-z0-9_-]*)";
-/// Matches a value in escaped quotes, in quotes or as a bare word. The value may be cut off before
-/// its closing quote.
-const VALUE: &str = concat!(
-    r#"(?P<value>\\+".*?(?:\\+"|$)|"(?:[^"\\]|\\.)*(?:"|\\?$)|'(?:[^'\\]|\\.)*(?:'|\\?$)"#,
-    r#"|[^\s"'&;,(){}\[\]\\](?:[^\s"'&;,)}\]\\]|\\[^\s"'])*)"#
-);
-
-/// The compiled [`HINT`].
-static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HINT).ok());
-
-/// Patterns of secrets with a known shape. The group `value` is the secret. If there is a group
-/// `name`, [`is_secret`] decides whether the value is a secret.
-static SHAPES: LazyLock<Vec<Regex>> =
-    LazyLock::new(|| shapes().iter().filter_map(|shape| Regex::new(shape).ok()).collect());
-
-/// Returns the patterns of [`SHAPES`] as texts.
-fn shapes() -> [String; 8] {
-    [
-        // `scheme://user:password@`, up to the last `@` before the path.
-        r"[A-Za-z][A-Za-z0-9+.-]*://[^\s:/?#@]*:(?P<value>[^\s/?#]+)@".to_owned(),
-        // A whole cookie header.
-        r#"(?i)\b(?:set-)?cookie\s*[:=]\s*(?P<value>[^\s"'][^\r\n"]*)"#.to_owned(),
-        // `'--password=…'` on a command line. The next pattern must not match it first: there, a
-        // value ends at a space.
-        format!(r"(?is)'--?{NAME}=(?P<value>[^']+)"),
-        // `password=…`, `"api_key": "…"`, `token: Some("…")`, `Authorization: Bearer …`.
-        format!(
-            r#"(?is){NAME}(?P<quote>\\*["'])?\s*(?:=>|:=|=|:)\s*(?:[a-z]+\()*(?:(?:bearer|basic|digest|token|apikey)\s+)?{VALUE}"#
-        ),
-        // `--password …` on a command line.
-        format!(r"(?is)(?:^|\s)--?{NAME}\s+{VALUE}"),
-        // `password '…'` in SQL.
-        r"(?is)\b(?P<name>password)\s+(?P<value>'(?:[^'\\]|\\.)*(?:'|\\?$))".to_owned(),
-        // `Bearer …` and `Basic …`.
-        r"(?i)\b(?:bearer|basic)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})".to_owned(),
-        r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<value>.+?)(?:-----END|$)".to_owned(),
-    ]
-}
-
-/// Whether a value with this name is a secret: the name has a word for secrets, and the value is
-/// not harmless.
-pub(crate) fn is_secret(name: &str, value: &str) -> bool {
-    let words = words(name);
-    let (Some(last), false) = (words.last(), is_harmless(value)) else { return false };
-    let number = value.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let measures = ["COUNT", "LIMIT", "LENGTH", "SIZE", "TTL", "SECONDS", "MS", "MAX", "MIN"];
-    if number && (measures.contains(&last.as_str()) || words.iter().any(|word| word == "TOKENS")) {
-        return false;
-    }
-    let path = value.contains('/') && !value.contains("://");
-    if path && ["FILE", "PATH", "DIR"].contains(&last.as_str()) {
-        return false;
-    }
-    if let [only] = words.as_slice()
-        && ["PASS", "PWD", "OLDPWD"].contains(&only.as_str())
-    {
-        return !number && !path;
-    }
-    let parts = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL", "APIKEY"];
-    let endings = ["TOKEN", "TOKENS", "COOKIE", "COOKIES", "AUTHORIZATION"];
-    let key_kinds = ["API", "PRIVATE", "ACCESS", "AUTH", "ENCRYPTION", "SIGNING", "MASTER"];
-    words.iter().any(|word| {
-        parts.iter().any(|part| word.contains(part))
-            || endings.iter().any(|end| word.ends_with(end))
-            || ["PASS", "PWD"].contains(&word.as_str())
-    }) || words.windows(2).any(|pair| {
-        key_kinds.contains(&pair[0].as_str()) && ["KEY", "KEYS"].contains(&pair[1].as_str())
-    })
-}
-
-/// Splits a name into words in upper case: `api-key`, `API_KEY` and `apiKey` all become `API` and
-/// `KEY`.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut after_lowercase = false;
-    for c in name.chars() {
-        if !c.is_ascii_alphanumeric() || (after_lowercase && c.is_ascii_uppercase()) {
-            words.push(String::new());
-        }
-        after_lowercase = c.is_ascii_lowercase();
-        if let (true, Some(word)) = (c.is_ascii_alphanumeric(), words.last_mut()) {
-            word.push(c.to_ascii_uppercase());
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
-}
-
-/// Whether a value is not a secret even if its name is a name for secrets, such as `true`.
-fn is_harmless(value: &str) -> bool {
-    let words = ["true", "false", "yes", "no", "on", "off", "none", "null", "nil", "unset"];
-    let value = value.trim();
-    value.is_empty() || value == MASK || words.iter().any(|word| value.eq_ignore_ascii_case(word))
-}
-
-/// Removes the quotes around a value.
-fn trim_quotes(value: &str) -> &str {
-    let quotes: &[char] = &['"', '\'', '\\'];
-    value.trim_start_matches(quotes).trim_end_matches(quotes)
-}
-
-/// Whether the value in a match of a shape is a secret.
-fn is_secret_match(shape: &Captures<'_>, value: &str) -> bool {
-    let inner = trim_quotes(value);
-    let Some(name) = shape.name("name") else {
-        // A lower-case word after `basic` is prose, not a token.
-        return !is_harmless(inner) && !inner.chars().all(|c| c.is_ascii_lowercase())
-            || shape.get(0).is_some_and(|whole| whole.as_str().contains("://"));
-    };
-    // In `token::parse` and `--token --port` there is no value.
-    !value.starts_with(':') && !value.starts_with("--") && is_secret(name.as_str(), inner)
-}
-
-/// Masks every secret in `text` that matches the shape, and adds it to `found`.
-fn mask_shape(shape: &Regex, text: &str, found: &mut Vec<String>) -> String {
-    let (mut masked, mut copied, mut at) = (String::new(), 0, 0);
-    while let Some(captures) = shape.captures_at(text, at) {
-        let Some(value) = captures.name("value") else { break };
-        if !is_secret_match(&captures, value.as_str()) {
-            // The value may itself be the name of a secret, as in `key: password=…`.
-            at = value.start();
-            continue;
-        }
-        let inner = trim_quotes(value.as_str());
-        let (head, tail) = match value.as_str().split_once(inner) {
-            Some((head, tail)) if !inner.is_empty() => (head, tail),
-            _ => ("", ""),
-        };
-        // A bare value after a quoted name is a number in JSON. The mask needs quotes to be JSON.
-        let quote = captures.name("quote").filter(|_| head.is_empty());
-        let quote = quote.map_or("", |quote| quote.as_str());
-        found.push(inner.to_owned());
-        masked.push_str(&text[copied..value.start()]);
-        masked = format!("{masked}{quote}{head}{MASK}{tail}{quote}");
-        (copied, at) = (value.end(), value.end());
-    }
-    masked.push_str(&text[copied..]);
-    masked
-}
-
-/// Masks every secret with a known shape, and also returns the secrets.
-fn mask_shapes(text: &str) -> (String, Vec<String>) {
-    let mut found = Vec::new();
-    let mut masked = text.to_owned();
-    if HINTS.as_ref().is_some_and(|hints| !hints.is_match(text)) {
-        return (masked, found);
-    }
-    for shape in SHAPES.iter() {
-        masked = mask_shape(shape, &masked, &mut found);
-    }
-    (masked, found)
-}
-
-/// Masks every secret in `text` that has a known shape, such as `password=…`.
-pub fn text(text: &str) -> String {
-    mask_shapes(text).0
-}
-
-/// Masks the value of an environment variable or a header: the whole value if the name is a name
-/// for secrets, otherwise only secrets with a known shape.
-pub(crate) fn variable(name: &str, value: &str) -> String {
-    if is_secret(name, value) { MASK.to_owned() } else { text(value) }
-}
-
 /// The secret values in the environment of one run of the service, to be masked wherever they occur.
 #[derive(Clone, Default)]
-pub(crate) struct Secrets(Vec<String>);
+pub(crate) struct Secrets {
+    values: Vec<String>,
+    /// Finds the values; `None` without values.
+    automaton: Option<AhoCorasick>,
+    /// Names that the user gave to secrets.
+    names: Vec<String>,
+}
 
 /// Prints the number of secrets only.
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Secrets({})", self.0.len())
+        write!(f, "Secrets({})", self.values.len())
     }
 }
 
@@ -208,26 +41,64 @@ impl Secrets {
             }
             // A password that also occurs elsewhere in the value is not secret, as in
             // `postgres://postgres:postgres@…`.
-            let (masked, found) = mask_shapes(value);
+            let (masked, found) = mask_text(value);
             let found = found.into_iter().filter(|secret| !masked.contains(secret.as_str()));
             values.extend(found.flat_map(|secret| [percent_decode(&secret), secret]));
         }
+        Self::new(values)
+    }
+
+    /// Creates the secrets from their values.
+    pub(crate) fn new(mut values: Vec<String>) -> Self {
         let escaped: Vec<_> = values.iter().map(|value| json_escape(value)).collect();
         values.extend(escaped);
         values.retain(|value| value.chars().count() >= MIN_LENGTH && !is_harmless(value));
         values.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         values.dedup();
-        Self(values)
+        let automaton =
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&values);
+        let automaton = automaton.ok().filter(|_| !values.is_empty());
+        Self { values, automaton, names: Vec::new() }
+    }
+
+    /// Sets the names that the user gave to secrets.
+    #[must_use]
+    pub(crate) fn with_names(self, names: &[String]) -> Self {
+        Self { names: names.to_vec(), ..self }
+    }
+
+    /// Returns these secrets and others.
+    #[must_use]
+    pub(crate) fn and(&self, others: &Self) -> Self {
+        let names = [self.names.clone(), others.names.clone()].concat();
+        if others.values.is_empty() {
+            return self.clone().with_names(&names);
+        }
+        Self::new([self.values.clone(), others.values.clone()].concat()).with_names(&names)
+    }
+
+    /// Whether a value with this name is a secret, by its name alone or because the user said so.
+    pub(crate) fn has_name(&self, name: &str, value: &str) -> bool {
+        is_secret(name, value) || (!is_harmless(value) && self.is_named(name))
+    }
+
+    /// Whether the user gave this name to secrets.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.names.iter().any(|other| other.eq_ignore_ascii_case(name))
+    }
+
+    /// Masks these secrets in a text, and nothing else.
+    pub(crate) fn known(&self, text: &str) -> String {
+        match &self.automaton {
+            Some(automaton) => automaton.replace_all(text, &vec![MASK; self.values.len()]),
+            None => text.to_owned(),
+        }
     }
 
     /// Masks these secrets, and secrets with a known shape, in a text. JSON stays JSON.
     pub(crate) fn text(&self, text: &str) -> String {
-        let mut masked = text.to_owned();
-        for secret in self.0.iter().filter(|secret| text.contains(secret.as_str())) {
-            masked = masked.replace(secret.as_str(), MASK);
-        }
-        let hinted = HINTS.as_ref().is_none_or(|hints| hints.is_match(&masked));
-        if hinted
+        let masked = self.known(text);
+        if has_hint(&masked)
             && masked.trim_start().starts_with(['{', '['])
             && let Ok(before) = serde_json::from_str::<Json>(&masked)
         {
@@ -235,12 +106,12 @@ impl Secrets {
             self.json(&mut after);
             return if after == before { masked } else { after.to_string() };
         }
-        mask_shapes(&masked).0
+        mask_text(&masked).0
     }
 
     /// Masks the whole value if the name is a name for secrets, otherwise the secrets in it.
     pub(crate) fn variable(&self, name: &str, value: &str) -> String {
-        if is_secret(name, value) { MASK.to_owned() } else { self.text(value) }
+        if self.has_name(name, value) { MASK.to_owned() } else { self.text(value) }
     }
 
     /// Masks the secrets in a JSON value, and in the names of its fields.
@@ -263,9 +134,11 @@ impl Secrets {
     pub(crate) fn field(&self, name: &str, value: &mut Json) {
         match value {
             Json::String(text) => *text = self.variable(name, text),
-            Json::Number(number) if is_secret(name, &number.to_string()) => *value = MASK.into(),
+            Json::Number(number) if self.has_name(name, &number.to_string()) => {
+                *value = MASK.into();
+            }
             Json::Array(items) => items.iter_mut().for_each(|item| self.field(name, item)),
-            Json::Object(fields) if is_secret(name, "{}") => {
+            Json::Object(fields) if self.has_name(name, "{}") => {
                 fields.values_mut().for_each(|field| self.field(name, field));
             }
             other => self.json(other),
@@ -286,6 +159,7 @@ fn percent_decode(part: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{text, variable};
     use super::*;
 
     /// Returns the rows in which masking the first text does not give the second text.
@@ -383,12 +257,6 @@ mod tests {
         ] {
             assert_eq!(variable(name, value), value, "{name}");
         }
-    }
-
-    #[test]
-    fn every_shape_is_a_valid_regex() {
-        assert_eq!(SHAPES.len(), shapes().len());
-        assert!(HINTS.is_some());
     }
 
     #[test]

@@ -1,0 +1,46 @@
+//! Finds secrets by the words in front of them that are not a name: `Bearer …`, `Cookie: …`.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::name::is_harmless;
+use super::text::Found;
+
+/// The patterns; the group `value` is the secret. No value contains the start of another match.
+static SHAPES: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| SHAPE_TEXTS.iter().filter_map(|shape| Regex::new(shape).ok()).collect());
+
+const SHAPE_TEXTS: [&str; 3] = [
+    // A whole cookie header.
+    r#"(?i)\b(?:set-)?cookie\s*[:=]\s*(?P<value>[^\s"'][^\r\n"]*)"#,
+    // `Bearer …` and `Basic …`.
+    r"(?i)\b(?:bearer|basic)\s+(?P<value>[A-Za-z0-9._~+/=-]{8,})",
+    // `curl -u user:password`.
+    r#"(?:\s-u|--user)(?:\s+|=)["']?[^\s:"']+:(?P<value>[^\s"']{4,})"#,
+];
+
+/// Returns the secrets in a text.
+pub(super) fn find(text: &str) -> Vec<Found> {
+    let mut all: Vec<Found> = Vec::new();
+    for shape in SHAPES.iter() {
+        for captures in shape.captures_iter(text) {
+            let Some(value) = captures.name("value") else { continue };
+            // A lower-case word after `basic` is prose, not a token.
+            let is_prose = value.as_str().bytes().all(|byte| byte.is_ascii_lowercase());
+            let has_colon =
+                captures.get(0).is_some_and(|whole| whole.as_str().contains([':', '=']));
+            if !is_harmless(value.as_str()) && (has_colon || !is_prose) {
+                all.push(value.range().into());
+            }
+        }
+    }
+    all.sort_by_key(|found| found.range.start);
+    let mut end = 0;
+    all.retain(|found| {
+        let is_free = found.range.start >= end;
+        end = end.max(found.range.end);
+        is_free
+    });
+    all
+}
