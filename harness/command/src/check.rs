@@ -209,6 +209,7 @@ async fn run(
     print_kept_databases(&run);
     let exit = match exit_code(&run.summary) {
         Exit::World => Exit::World,
+        _ if run.halted.is_some() => Exit::World,
         _ if run.incidents.iter().any(|incident| incident.regressed) => Exit::Findings,
         exit => exit,
     };

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 
+use super::connection::connect_options;
 use super::handle::Handle;
 use super::options::Options;
 use super::origin::Origin;
@@ -81,6 +84,22 @@ impl Server {
     /// Returns the source and version of the server, and why other sources were passed over.
     pub fn origin(&self) -> &Origin {
         &self.0.origin
+    }
+
+    /// Whether the server answers a login within `limit`. A refusal is an answer, too. A server that was
+    /// killed or stopped does not answer.
+    pub async fn answers_within(&self, limit: Duration) -> bool {
+        let url = self.0.handle.run(async move |databases| databases.url("postgres")).await;
+        let Ok(Ok(url)) = url else { return false };
+        let Ok(options) = connect_options(&url) else { return false };
+        match tokio::time::timeout(limit, PgConnection::connect_with(&options)).await {
+            Ok(Ok(connection)) => {
+                drop(connection.close().await);
+                true
+            }
+            Ok(Err(sqlx::Error::Database(_))) => true,
+            Ok(Err(_)) | Err(_) => false,
+        }
     }
 
     /// Creates a database with nothing in it.

@@ -6,6 +6,7 @@ mod baseline;
 mod budget;
 mod event;
 mod flag_repetitions;
+mod health;
 mod options;
 mod own_server;
 mod passing_changes;

@@ -7,6 +7,7 @@ use tokio::task::{Id, JoinSet};
 
 use super::attempt::run_case;
 use super::event::{RunEvent, event};
+use super::health::server_death;
 use super::options::RunOptions;
 use super::record::RunRecord;
 use super::result::{CaseOutcome, JudgedCase};
@@ -32,6 +33,7 @@ impl Pool<'_> {
         let mut running: JoinSet<CaseOutcome> = JoinSet::new();
         let mut indexes: HashMap<Id, usize> = HashMap::new();
         let mut cancelled = options.cancelled.clone();
+        let mut server_death = std::pin::pin!(server_death(self.world.server()));
         loop {
             while running.len() < options.workers.max(1)
                 && self.record.halted().is_none()
@@ -46,6 +48,15 @@ impl Pool<'_> {
             let next = tokio::select! {
                 next = running.join_next_with_id() => next,
                 _ = cancelled.wait_for(|cancelled| *cancelled) => None,
+                why = &mut server_death, if !running.is_empty() => {
+                    running.abort_all();
+                    for index in std::mem::take(&mut indexes).into_values() {
+                        self.record.add_broken(&self.cases[index].id, &why);
+                        self.slots[index] = Some(Err(why.clone()));
+                    }
+                    self.record.set_halted(Some(format!("{why}; the other cases were not run")));
+                    break;
+                }
             };
             let (id, outcome) = match next {
                 None => break,

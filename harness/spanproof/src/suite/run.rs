@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::baseline::repeat_baselines;
 use super::event::RunEvent;
 use super::flag_repetitions::{FOLDER, TRIALS, repeat_for_flags};
+use super::health::server_death;
 use super::options::RunOptions;
 use super::own_server::look_alone;
 use super::passing_changes::find_passing_changes;
@@ -42,27 +43,51 @@ pub async fn run(
     let experiments = pool.worthwhile(experiments, &mut on_event);
     pool.run(experiments, &mut on_event).await;
     let cancelled = options.cancelled.clone();
-    if !options.witness && record.halted().is_none() {
-        look_again(world, &mut slots, &options, &cancelled).await;
-    }
-    if record.halted().is_none() {
-        look_alone(world, &mut slots, &options, &cancelled).await;
-        repeat_baselines(world, &mut slots, &options, &cancelled).await;
-        measure_again(world, &mut slots, &options, &cancelled).await;
-    }
-    let repetitions = if options.probe && record.halted().is_none() {
-        Box::pin(repeat_for_flags(world, &slots, &options, &cancelled)).await
-    } else {
-        Vec::new()
+    let is_halted = record.halted().is_some();
+    let further = further_trials(world, &mut slots, &options, is_halted);
+    let repetitions = tokio::select! {
+        repetitions = Box::pin(further) => repetitions,
+        why = server_death(world.server()) => {
+            record.set_halted(Some(format!("{why}; what was not clear was not tried again")));
+            Vec::new()
+        }
     };
     record.write(&options.evidence)?;
     let mut result = RunResult::new(world.spec(), options.today, cases, slots, &record);
     result.repetitions = repetitions;
     if options.probe && result.halted.is_none() {
-        Box::pin(find_passing_changes(world, cases, &mut result, &options.evidence, &cancelled))
-            .await;
+        let changes =
+            find_passing_changes(world, cases, &mut result, &options.evidence, &cancelled);
+        let death = tokio::select! {
+            () = Box::pin(changes) => None,
+            why = server_death(world.server()) => Some(why),
+        };
+        result.halted = death.map(|why| format!("{why}; no change that passes was looked for"));
     }
     Ok(result)
+}
+
+/// Runs cases again for which one trial does not decide. Returns the trials for the comparison of flags.
+async fn further_trials(
+    world: &World,
+    slots: &mut [Option<CaseOutcome>],
+    options: &RunOptions,
+    is_halted: bool,
+) -> Vec<Observation> {
+    let cancelled = &options.cancelled.clone();
+    if is_halted {
+        return Vec::new();
+    }
+    if !options.witness {
+        look_again(world, slots, options, cancelled).await;
+    }
+    look_alone(world, slots, options, cancelled).await;
+    repeat_baselines(world, slots, options, cancelled).await;
+    measure_again(world, slots, options, cancelled).await;
+    if options.probe {
+        return repeat_for_flags(world, slots, options, cancelled).await;
+    }
+    Vec::new()
 }
 
 /// Judges the stored evidence of a run again, without running anything. For a planned case without

@@ -72,6 +72,9 @@ pub enum WorldError {
     /// The trial's database can't be read.
     #[error("the trial's database can't be read")]
     Database(#[source] ServerError),
+    /// The service left more rows than a trial may have, or rows that can't be read in time.
+    #[error("the case can't be judged: {0}")]
+    TooMuch(String),
     /// The triggers of the database witness can't be created, or its log can't be read.
     #[error("the database witness failed")]
     Witness(#[source] ServerError),
@@ -127,6 +130,12 @@ pub enum WorldError {
 pub(crate) type Error = WorldError;
 
 debug_as_chain!(WorldError);
+
+impl From<super::rows::TooMuch> for Error {
+    fn from(error: super::rows::TooMuch) -> Self {
+        Self::TooMuch(error.to_string())
+    }
+}
 
 impl Error {
     /// Whether the error is in the user's files or arguments, and not in the environment.

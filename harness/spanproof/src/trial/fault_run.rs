@@ -41,7 +41,7 @@ impl Trial {
             fault.clear().await?;
         }
         let mut connection = connect(self.database.url()).await?;
-        let tables = read_tables(&mut connection, &self.world.spec().tables).await;
+        let tables = read_tables(&mut connection, &self.world.spec().tables).await?;
         drop(sqlx::Connection::close(connection).await);
         let first_jobs = tables.jobs.clone();
         let job_run = std::mem::take(&mut self.job_run);

@@ -7,22 +7,74 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::observation::{Rows, Table, TableRows};
 use crate::spec::Tables;
 
+/// Maximum number of rows of one table in one trial.
+const MAX_ROWS: i64 = 100_000;
+/// Maximum size of the rows of one table as JSON, in bytes. In memory they are several times as large.
+const MAX_BYTES: i64 = 32 * 1024 * 1024;
+/// SQLSTATE of a statement that took longer than `statement_timeout`, which our sessions set.
+const QUERY_CANCELED: &str = "57014";
+
+/// A table has more rows than a trial may have, or can't be read in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the table `{table}` {what}")]
+pub(super) struct TooMuch {
+    table: String,
+    what: String,
+}
+
 /// Reads every row of a table. A missing table is evidence, not an error.
 pub(super) async fn read_rows(connection: &mut PgConnection, table: &str) -> Rows {
-    let sql = format!("select to_jsonb(r) from {} r", identifier::table(table));
+    let rows = try_read_rows(connection, table).await;
+    rows.unwrap_or_else(|error| Rows::Unreadable(error.to_string()))
+}
+
+/// Reads every row of a table, as [`read_rows`] does.
+///
+/// # Errors
+/// If there is too much to read. A verdict about a part of the rows would be wrong.
+async fn try_read_rows(connection: &mut PgConnection, table: &str) -> Result<Rows, TooMuch> {
+    let too_much = |what: String| Err(TooMuch { table: table.to_owned(), what });
+    let unreadable = |error: sqlx::Error| match error {
+        sqlx::Error::Database(error) if error.code().as_deref() == Some(QUERY_CANCELED) => {
+            too_much(format!("can't be read in time: {}", error.message()))
+        }
+        sqlx::Error::Database(error) => Ok(Rows::Unreadable(error.message().to_owned())),
+        error => Ok(Rows::Unreadable(error.to_string())),
+    };
+    let name = identifier::table(table);
+    let size = format!(
+        "select count(*), coalesce(sum(octet_length(to_jsonb(r)::text)), 0)::bigint
+         from (select * from {name} limit {}) r",
+        MAX_ROWS + 1
+    );
+    let size: (i64, i64) =
+        match sqlx::query_as(AssertSqlSafe(size)).fetch_one(&mut *connection).await {
+            Ok(size) => size,
+            Err(error) => return unreadable(error),
+        };
+    match size {
+        (rows, _) if rows > MAX_ROWS => {
+            return too_much(format!("has more than {MAX_ROWS} rows, the limit of a case"));
+        }
+        (_, bytes) if bytes > MAX_BYTES => {
+            return too_much(format!(
+                "has {bytes} bytes of rows; the limit of a case is {MAX_BYTES}"
+            ));
+        }
+        _ => {}
+    }
+    let sql = format!("select to_jsonb(r) from {name} r limit {}", MAX_ROWS + 1);
     let rows: Result<Vec<Json>, _> =
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await;
-    match rows {
-        Ok(rows) => {
-            let columns = |row| match row {
-                Json::Object(columns) => Some(columns),
-                _ => None,
-            };
-            Rows::Found(rows.into_iter().filter_map(columns).collect())
-        }
-        Err(sqlx::Error::Database(error)) => Rows::Unreadable(error.message().to_owned()),
-        Err(error) => Rows::Unreadable(error.to_string()),
-    }
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => return unreadable(error),
+    };
+    let columns = |row| match row {
+        Json::Object(columns) => Some(columns),
+        _ => None,
+    };
+    Ok(Rows::Found(rows.into_iter().filter_map(columns).collect()))
 }
 
 /// Reads the rows of jobs; empty if the spec has no table of jobs.
@@ -35,12 +87,26 @@ pub(super) async fn read_jobs(connection: &mut PgConnection, tables: &Tables) ->
 }
 
 /// Reads the three tables of a spec.
-pub(super) async fn read_tables(connection: &mut PgConnection, tables: &Tables) -> TableRows {
-    TableRows {
-        jobs: read_jobs(connection, tables).await,
-        units: read_units(connection, tables).await,
-        spans: read_spans(connection, tables).await,
+///
+/// # Errors
+/// If there is too much to read.
+pub(super) async fn read_tables(
+    connection: &mut PgConnection,
+    tables: &Tables,
+) -> Result<TableRows, TooMuch> {
+    let names = [&tables.jobs.table, &tables.units.table, &tables.spans.table];
+    let kinds = [Table::Jobs, Table::Units, Table::Spans];
+    let mut all = Vec::new();
+    for (name, kind) in names.into_iter().zip(kinds) {
+        let rows = match name.as_str() {
+            "" => Rows::Found(Vec::new()),
+            name => try_read_rows(connection, name).await?,
+        };
+        all.push(rows.with_paths(&kind.paths(tables)));
     }
+    let mut all = all.into_iter();
+    let mut next = || all.next().unwrap_or_else(|| Rows::Found(Vec::new()));
+    Ok(TableRows { jobs: next(), units: next(), spans: next() })
 }
 
 /// Reads the rows of units.

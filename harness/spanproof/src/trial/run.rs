@@ -314,7 +314,7 @@ impl Trial {
         let errors = server.errors;
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
-        let tables = read_tables(&mut connection, &spec.tables).await;
+        let tables = read_tables(&mut connection, &spec.tables).await?;
         row_gains::after(&mut connection, spec, &mut self.row_gains).await;
         drop(connection.close().await);
         if let Some(fault) = self.fault {

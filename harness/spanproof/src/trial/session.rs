@@ -7,9 +7,10 @@ use super::login::{log_in, log_in_to_read};
 use super::{Error, World};
 use spanproof_postgres::{Database, ServerError};
 
-/// Undoes default settings of the database, which a fault may have changed to disturb the service.
+/// Undoes default settings of the database, which a fault may have changed to disturb the service. The
+/// service may have replaced a table by a view whose rows never end.
 const SESSION_SETTINGS: &str =
-    "set timezone = 'UTC'; set statement_timeout = 0; set lock_timeout = 0; set role none";
+    "set timezone = 'UTC'; set statement_timeout = '20s'; set lock_timeout = 0; set role none";
 
 /// Connects to a trial's database.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, Error> {

@@ -4,3 +4,4 @@
 mod numbers;
 mod secrets;
 mod terminal;
+mod world;

@@ -1,5 +1,6 @@
 //! Control characters of others never reach the terminal, and what can't be printed is an error.
 
+use crate::check::project::Project;
 use crate::repository::root;
 use crate::run::{SPEC, Spanproof};
 
@@ -107,13 +108,15 @@ fn output_that_can_not_be_written_is_an_error_in_every_command() {
 
 #[test]
 fn a_message_names_the_thing_that_is_missing_or_of_the_wrong_kind() {
-    for (command, variable, expected) in [
-        ("check --evidence spanproof.toml", "x=1", "spanproof.toml"),
-        ("check", "TMPDIR=/nowhere/at-all", "/nowhere/at-all"),
+    let project = Project::new("obedient");
+    project.edit("command =", "build = [\"true\"]\ncommand =");
+    for (command, folder, expected) in [
+        ("check --evidence job.json", "/tmp", "job.json"),
+        ("check", "/nowhere/at-all", "folder `/nowhere/at-all` for temporary files"),
     ] {
-        let output = Spanproof::shell(root(), &format!("{variable} spanproof {command}")).output();
+        let script = format!("TMPDIR={folder} spanproof {command}");
+        let output = Spanproof::shell(project.path(), &script).output();
         assert!(output.code == 2 || output.code == 3, "{command}: {}", output.stderr);
-        let all = output.stdout + &output.stderr;
-        assert!(all.contains(expected), "{variable} {command}: {all}");
+        assert!(output.stderr.contains(expected), "{command}: {}", output.stderr);
     }
 }

@@ -1,0 +1,110 @@
+//! A Postgres server that dies or stops, and tables that can't be read to their end.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rstest::rstest;
+
+use crate::check::project::Project;
+use crate::run::Output;
+use crate::wait::wait_until;
+
+/// Returns the id of the first process with this name below `parent`. A server's own processes, which have
+/// its name, are left out.
+fn descendant(parent: u32, name: &str) -> Option<u32> {
+    let mut parents = HashMap::new();
+    let mut named = Vec::new();
+    for process in std::fs::read_dir("/proc").ok()?.flatten() {
+        let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
+        let Some((start, rest)) = stat.rsplit_once(')') else { continue };
+        let Some((id, found)) = start.split_once(" (") else { continue };
+        let (Ok(id), Some(above)) = (id.parse::<u32>(), rest.split_whitespace().nth(1)) else {
+            continue;
+        };
+        parents.insert(id, above.parse::<u32>().unwrap_or(0));
+        if found == name {
+            named.push(id);
+        }
+    }
+    let is_below = |mut id: u32| {
+        while let Some(above) = parents.get(&id) {
+            if *above == parent {
+                return true;
+            }
+            id = *above;
+        }
+        false
+    };
+    let mut outer = named.iter().filter(|id| !named.contains(&parents[id]));
+    outer.find(|id| is_below(**id)).copied()
+}
+
+#[rstest]
+#[case::killed(Signal::SIGKILL, "BROKEN no flag set")]
+#[case::stopped(Signal::SIGSTOP, "does not answer any more")]
+fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
+    #[case] signal: Signal,
+    #[case] expected: &str,
+) {
+    let project = Project::new("obedient");
+    // Each case takes long, because its job is never answered.
+    project.edit("ready = {", "settle-ms = 600000\nready = {");
+    project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
+    project.append("[tables.jobs]\nstatus = \"status\"");
+    let running = project.spanproof(&["check", "--evidence", "run", "-j", "1"]).spawn();
+    let server = wait_until("a case", Duration::from_secs(60), || {
+        // The service sleeps.
+        let _service = descendant(running.id(), "sleep").ok_or("no service")?;
+        let server = descendant(running.id(), "postgres").ok_or("no server")?;
+        Ok::<_, &str>(server)
+    });
+    let start = Instant::now();
+    kill(Pid::from_raw(i32::try_from(server).unwrap()), signal).unwrap();
+    let stat = format!("/proc/{}/stat", running.id());
+    wait_until("the exit", Duration::from_secs(60), || {
+        let text = std::fs::read_to_string(&stat).unwrap_or_default();
+        if text.contains(") Z ") { Ok(()) } else { Err(text) }
+    });
+    let Output { code, stdout, stderr } = running.output();
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert!(stdout.contains(expected), "{stdout}{stderr}");
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+}
+
+#[rstest]
+#[case::too_many_rows(
+    "select 1 from generate_series(1, 100001)",
+    "has more than 100000 rows, the limit of a case"
+)]
+#[case::endless_rows(
+    "with recursive r(n) as (select 1 union all select n from r) select n from r",
+    "has more than 100000 rows, the limit of a case"
+)]
+#[case::slow("select pg_sleep(600)", "can't be read in time")]
+#[case::large_rows("select 1 from generate_series(1, 40)", "the limit of a case is 33554432")]
+fn a_table_that_can_not_be_read_to_its_end_breaks_the_case(
+    #[case] rows: &str,
+    #[case] expected: &str,
+) {
+    let project = Project::new("obedient");
+    project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
+    project.edit("ready = {", "settle-ms = 300\nflush-ms = 300\nready = {");
+    let view = format!(
+        "alter table trace_spans rename to old_spans;
+         insert into old_spans (service) values (repeat('x', 1000000));
+         create view trace_spans as select old_spans.* from old_spans, ({rows}) as all_rows;"
+    );
+    let view = if expected.contains("bytes") || expected.contains("33554432") {
+        view
+    } else {
+        view.replace("1000000", "1")
+    };
+    project.write("migrations/0002_view.up.sql", &view);
+    let start = Instant::now();
+    let Output { code, stdout, stderr } = project.run(&["check"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert!(stdout.contains(expected), "{stdout}{stderr}");
+    assert!(start.elapsed() < Duration::from_secs(100), "{:?}", start.elapsed());
+}
