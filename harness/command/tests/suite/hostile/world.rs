@@ -54,7 +54,7 @@ fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
     project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
     project.append("[tables.jobs]\nstatus = \"status\"");
     let running = project.spanproof(&["check", "--evidence", "run", "-j", "1"]).spawn();
-    let server = wait_until("a case", Duration::from_secs(60), || {
+    let server = wait_until("a case", Duration::from_mins(1), || {
         // The service sleeps.
         let _service = descendant(running.id(), "sleep").ok_or("no service")?;
         let server = descendant(running.id(), "postgres").ok_or("no server")?;
@@ -63,7 +63,7 @@ fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
     let start = Instant::now();
     kill(Pid::from_raw(i32::try_from(server).unwrap()), signal).unwrap();
     let stat = format!("/proc/{}/stat", running.id());
-    wait_until("the exit", Duration::from_secs(60), || {
+    wait_until("the exit", Duration::from_mins(1), || {
         let text = std::fs::read_to_string(&stat).unwrap_or_default();
         if text.contains(") Z ") { Ok(()) } else { Err(text) }
     });
