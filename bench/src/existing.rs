@@ -63,7 +63,8 @@ pub fn measure_log(place: &Place, samples: usize) -> Result<Outcome> {
 pub fn read_log(path: &Path) -> Result<()> {
     let spec = Spec::read(Path::new(SPEC))?;
     let bytes = Box::new(std::fs::File::open(path)?);
-    let log = Some(LogStream { name: path.display().to_string(), bytes });
+    let name = path.display().to_string();
+    let log = Some(LogStream { name, bytes, zone: None, format: None });
     let selection = JobSelection::default();
     let existing =
         ExistingSystem { spec: &spec, selection: &selection, rows: RowSource::None, log };

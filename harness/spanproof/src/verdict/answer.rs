@@ -243,7 +243,7 @@ impl GapEvidence<'_> {
             return;
         }
         let has_span = |unit: &&&crate::observation::Unit| {
-            facts.spans.iter().any(|span| span.unit.is_some() && span.unit == unit.id)
+            facts.spans_with_unit(unit.id.as_deref()).next().is_some()
         };
         let units = gap.units.len();
         let units_with_spans = gap.units.iter().filter(has_span).count();

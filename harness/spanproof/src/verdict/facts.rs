@@ -44,10 +44,40 @@ pub(super) struct Facts<'a> {
     pub(super) units: Vec<Unit>,
     /// The stored spans.
     pub(super) spans: Vec<Span>,
+    /// The indexes of units and spans by their ids: a job may have many thousands.
+    index: Index,
     /// The name of the span table.
     pub(super) span_table: String,
     /// Why the spans can't be read; `None` if they were read.
     pub(super) unreadable: Option<String>,
+}
+
+/// Indexes of rows by ids.
+#[derive(Debug, Default)]
+struct Index {
+    units: BTreeMap<String, usize>,
+    spans_of_unit: BTreeMap<String, Vec<usize>>,
+    spans_with_id: BTreeMap<String, Vec<usize>>,
+}
+
+impl Index {
+    fn new(units: &[Unit], spans: &[Span]) -> Self {
+        let mut index = Self::default();
+        for (at, unit) in units.iter().enumerate() {
+            if let Some(id) = &unit.id {
+                index.units.entry(id.clone()).or_insert(at);
+            }
+        }
+        for (at, span) in spans.iter().enumerate() {
+            if let Some(unit) = &span.unit {
+                index.spans_of_unit.entry(unit.clone()).or_default().push(at);
+            }
+            if let Some(id) = &span.id {
+                index.spans_with_id.entry(id.clone()).or_default().push(at);
+            }
+        }
+        index
+    }
 }
 
 impl<'a> Facts<'a> {
@@ -81,6 +111,7 @@ impl<'a> Facts<'a> {
             refused_lines: Vec::new(),
             unfinished_lines: Vec::new(),
             jobs: Job::from_rows(&spec.tables, tables.jobs.all()),
+            index: Index::new(&units, &spans),
             units,
             spans,
             span_table: source.source_name().to_owned(),
@@ -160,10 +191,12 @@ impl<'a> Facts<'a> {
 
     /// The service's stored spans of this name, without those that are known to belong to no unit.
     pub(super) fn spans_named(&self, name: &str) -> impl Iterator<Item = &Span> {
-        self.spans.iter().filter(move |span| {
-            let is_named = span.name.as_deref() == Some(name);
-            is_named && !span.outside_units && is_of_service(self.spec, span)
-        })
+        self.spans.iter().filter(move |span| self.is_named(span, name))
+    }
+
+    fn is_named(&self, span: &Span, name: &str) -> bool {
+        let is_named = span.name.as_deref() == Some(name);
+        is_named && !span.outside_units && is_of_service(self.spec, span)
     }
 
     /// The service's stored spans of every name that the spec requires in this case.
@@ -239,8 +272,26 @@ impl<'a> Facts<'a> {
 
     /// The spans of this name that contain the unit's id.
     pub(super) fn spans_of_unit(&self, unit: &Unit, name: &str) -> Vec<&Span> {
-        let spans = self.spans_named(name);
-        spans.filter(|span| span.unit.is_some() && span.unit == unit.id).collect()
+        let is_named = |span: &&Span| self.is_named(span, name);
+        self.spans_with_unit(unit.id.as_deref()).filter(is_named).collect()
+    }
+
+    /// All spans with the id of a unit; none without an id.
+    pub(super) fn spans_with_unit(&self, id: Option<&str>) -> impl Iterator<Item = &Span> {
+        let found = id.and_then(|id| self.index.spans_of_unit.get(id));
+        found.into_iter().flatten().map(|at| &self.spans[*at])
+    }
+
+    /// The spans with an id, in any trace; none without an id.
+    pub(super) fn spans_with_id(&self, id: Option<&str>) -> impl Iterator<Item = &Span> {
+        let found = id.and_then(|id| self.index.spans_with_id.get(id));
+        found.into_iter().flatten().map(|at| &self.spans[*at])
+    }
+
+    /// The unit whose id a span has; `None` if there is none.
+    pub(super) fn unit_of(&self, span: &Span) -> Option<&Unit> {
+        let at = self.index.units.get(span.unit.as_deref()?)?;
+        Some(&self.units[*at])
     }
 }
 

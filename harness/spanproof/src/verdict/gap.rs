@@ -94,10 +94,10 @@ impl<'a> Gap<'a> {
         let is_parent = |other: &&Span| {
             let name = other.name.as_deref().unwrap_or_default();
             let mut allowed = self.expected.parents.iter().copied().flatten();
-            other.id == span.parent && allowed.any(|parent| parent == name)
+            allowed.any(|parent| parent == name)
         };
-        let parent = facts.spans.iter().find(is_parent);
-        span.parent.is_some() && parent.is_some_and(|parent| self.has_unit_of(parent))
+        let parent = facts.spans_with_id(span.parent.as_deref()).find(is_parent);
+        parent.is_some_and(|parent| self.has_unit_of(parent))
     }
 
     /// Whether spans of one name and service are the missing ones. The less similar the name is, the

@@ -214,9 +214,8 @@ fn local_offset() -> TimeDelta {
 
 /// Returns what is wrong if a span starts before its parent; `None` if it does not.
 fn starts_before_parent(facts: &Facts<'_>, span: &Span) -> Option<String> {
-    let parent = span.parent.as_ref()?;
-    let is_parent = |other: &&Span| other.id.as_ref() == Some(parent) && other.trace == span.trace;
-    let parent = facts.spans.iter().find(is_parent)?;
+    let mut parents = facts.spans_with_id(span.parent.as_deref());
+    let parent = parents.find(|other| other.trace == span.trace)?;
     let early = parent.start()? - span.start()?;
     // Times in whole seconds may be up to one second too early.
     let both_exact = is_exact(parent.started.as_ref()) && is_exact(span.started.as_ref());

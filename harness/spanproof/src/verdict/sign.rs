@@ -21,8 +21,7 @@ pub(super) fn named_as_parents(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact>
         parents.any(|parent| parent == gap.expected.name) && gap.has_unit_of(span)
     };
     let lacks_parent = |span: &&Span| {
-        let is_parent = |other: &Span| other.id == span.parent;
-        span.parent.is_some() && !facts.spans.iter().any(is_parent)
+        span.parent.is_some() && facts.spans_with_id(span.parent.as_deref()).next().is_none()
     };
     let children: Vec<_> =
         facts.spans.iter().filter(should_be_child).filter(lacks_parent).collect();

@@ -274,10 +274,7 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
     let by_parent =
         |span: &&Span| facts.spec.links_by_parent(span.name.as_deref().unwrap_or_default());
     let spans: Vec<_> = facts.required_spans().collect();
-    let unit_of = |span: &Span| {
-        let id = span.unit.as_ref()?;
-        facts.units.iter().find(|unit| unit.id.as_ref() == Some(id))
-    };
+    let unit_of = |span: &Span| facts.unit_of(span);
     let by_column: Vec<_> = spans.iter().copied().filter(|span| !by_parent(span)).collect();
     let without_unit: Vec<_> = by_column.iter().filter(|span| unit_of(span).is_none()).collect();
     checks.expect_each(without_unit.is_empty(), || {

@@ -16,8 +16,9 @@ pub(super) fn misattributed<'a>(facts: &'a Facts<'_>) -> Vec<&'a Span> {
         facts.spans_named(name).filter(|span| span.unit == *unit).count()
     };
     let is_wrong = |expected: &ExpectedSpans<'_>, span: &&Span| {
-        let is_parent = |other: &&Span| other.id.is_some() && other.id == span.parent;
-        let Some(parent) = facts.spans.iter().find(is_parent) else { return false };
+        let Some(parent) = facts.spans_with_id(span.parent.as_deref()).next() else {
+            return false;
+        };
         let differs = span.unit.is_some() && parent.unit.is_some() && span.unit != parent.unit;
         differs
             && expected.max_per_unit.is_some_and(|max| count(&span.unit, expected.name) > max)
@@ -135,10 +136,8 @@ impl UnitTree<'_> {
 pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Option<Evidence> {
     let own = facts.expected_spans.first().filter(|own| own.is_root())?;
     let [root] = facts.spans_of_unit(unit, own.name)[..] else { return None };
-    let is_parent = |other: &&Span| other.id.is_some() && other.id == root.parent;
-    let parent = facts.spans.iter().find(is_parent)?;
-    let mut others = facts.units.iter().filter(|other| other.id != unit.id);
-    others.find(|other| other.id.is_some() && other.id == parent.unit)?;
+    let parent = facts.spans_with_id(root.parent.as_deref()).next()?;
+    facts.unit_of(parent).filter(|other| other.id != unit.id)?;
     let had_ended = parent.end()? < root.start()?;
     let remark = format!(
         "its parent `{}` is a span of another unit, and had ended before",
