@@ -322,7 +322,7 @@ async fn incident(production: &Production, source: [&str; 2]) -> String {
     let Output { code, stdout, stderr } =
         run(production, &["replay", "out.jsonl", "--assert-only"]).await;
     assert_eq!(code, 0, "{stdout}{stderr}");
-    assert!(stdout.contains("    unlinked: 8 of 8 spans name no unit"), "{stdout}");
+    assert!(stdout.contains("    unlinked: 8 of 8 spans have no id of a unit"), "{stdout}");
     std::fs::remove_file(production.folder.path().join("out.jsonl")).unwrap();
     stdout.lines().find(|line| line.contains("funnel: ")).unwrap().to_owned()
 }
