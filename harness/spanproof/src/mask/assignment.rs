@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 use super::name::{is_secret, looks_random, may_be_secret};
-use super::text::Found;
+use super::text::{Found, without_overlaps};
 
 /// Matches a name with a word for secrets; [`may_be_secret`] decides.
 const NAME: &str = r"(?P<name>[a-z0-9_-]*(?:pass|pwd|pw|secret|token|key|credential|cookie|auth|sig|sid|session|jwt|csrf|xsrf|hmac|salt|seed|dsn|connection)[a-z0-9_-]*)";
@@ -74,18 +74,6 @@ pub(super) fn find(text: &str) -> Vec<Found> {
         }
     }
     without_overlaps(all)
-}
-
-/// Sorts the places, and leaves out those that start inside an earlier one.
-fn without_overlaps(mut all: Vec<Found>) -> Vec<Found> {
-    all.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
-    let mut end = 0;
-    all.retain(|found| {
-        let is_free = found.range.start >= end;
-        end = end.max(found.range.end);
-        is_free
-    });
-    all
 }
 
 /// Returns the secret after a head, and where its value ends; `None` if the value is no secret.

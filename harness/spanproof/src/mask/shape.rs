@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::name::is_harmless;
-use super::text::Found;
+use super::text::{Found, without_overlaps};
 
 /// The patterns; the group `value` is the secret. No value contains the start of another match.
 static SHAPES: LazyLock<Vec<Regex>> =
@@ -35,12 +35,5 @@ pub(super) fn find(text: &str) -> Vec<Found> {
             }
         }
     }
-    all.sort_by_key(|found| found.range.start);
-    let mut end = 0;
-    all.retain(|found| {
-        let is_free = found.range.start >= end;
-        end = end.max(found.range.end);
-        is_free
-    });
-    all
+    without_overlaps(all)
 }

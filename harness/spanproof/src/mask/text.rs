@@ -29,6 +29,19 @@ impl From<Range<usize>> for Found {
     }
 }
 
+/// Sorts secrets, and leaves out those that start inside an earlier one. Of those with the same start, the longest
+/// stays.
+pub(super) fn without_overlaps(mut all: Vec<Found>) -> Vec<Found> {
+    all.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
+    let mut end = 0;
+    all.retain(|found| {
+        let is_free = found.range.start >= end;
+        end = end.max(found.range.end);
+        is_free
+    });
+    all
+}
+
 /// A function that returns the secrets in a text, in order and without overlaps.
 type Finder = fn(&str) -> Vec<Found>;
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use regex::Regex;
 
-use super::text::Found;
+use super::text::{Found, without_overlaps};
 
 /// The characters after the prefix of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,8 +215,7 @@ const FORMS: [Form; 50] = [
     (&["AGE-SECRET-KEY-1"], Upper, 50, "https://github.com/C2SP/C2SP/blob/main/age.md"),
 ];
 
-/// Forms without a prefix, as patterns; the first is a JSON Web Token (RFC 7519). None of them can match
-/// a text in which it was looked for without reading further than its own length.
+/// Forms without a prefix, as patterns; the first is a JSON Web Token (RFC 7519).
 const PATTERNS: [&str; 6] = [
     r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*",
     // https://core.telegram.org/bots/api#authorizing-your-bot
@@ -246,14 +245,7 @@ pub(super) fn find(text: &str) -> Vec<Found> {
     if let Some(pattern) = PATTERN.as_ref() {
         all.extend(pattern.find_iter(text).map(|found| Found::from(found.range())));
     }
-    all.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
-    let mut end = 0;
-    all.retain(|found| {
-        let is_free = found.range.start >= end;
-        end = end.max(found.range.end);
-        is_free
-    });
-    all
+    without_overlaps(all)
 }
 
 fn prefixed(text: &str) -> Vec<Found> {
