@@ -8,7 +8,7 @@ use crate::observation::{Rows, Table, TableRows};
 use crate::spec::Tables;
 
 /// Maximum number of rows of one table in one trial.
-const MAX_ROWS: i64 = 100_000;
+const MAX_ROWS: usize = 100_000;
 /// Maximum size of the rows of one table as JSON, in bytes. In memory they are several times as large.
 const MAX_BYTES: i64 = 32 * 1024 * 1024;
 /// SQLSTATE of a statement that took longer than `statement_timeout`, which our sessions set.
@@ -42,36 +42,27 @@ async fn try_read_rows(connection: &mut PgConnection, table: &str) -> Result<Row
         error => Ok(Rows::Unreadable(error.to_string())),
     };
     let name = identifier::table(table);
-    let size = format!(
-        "select count(*), coalesce(sum(octet_length(to_jsonb(r)::text)), 0)::bigint
-         from (select * from {name} limit {}) r",
+    // A row after the limit of bytes is null, so that a row of any size needs no memory here.
+    let sql = format!(
+        "select total, case when total <= {MAX_BYTES} then json end
+         from (select json, sum(octet_length(json::text)) over (rows unbounded preceding) as total
+               from (select to_jsonb(r) as json from {name} r limit {}) r) r",
         MAX_ROWS + 1
     );
-    let size: (i64, i64) =
-        match sqlx::query_as(AssertSqlSafe(size)).fetch_one(&mut *connection).await {
-            Ok(size) => size,
-            Err(error) => return unreadable(error),
-        };
-    match size {
-        (rows, _) if rows > MAX_ROWS => {
-            return too_much(format!("has more than {MAX_ROWS} rows, the limit of a case"));
-        }
-        (_, bytes) if bytes > MAX_BYTES => {
-            return too_much(format!(
-                "has {bytes} bytes of rows; the limit of a case is {MAX_BYTES}"
-            ));
-        }
-        _ => {}
-    }
-    let sql = format!("select to_jsonb(r) from {name} r limit {}", MAX_ROWS + 1);
-    let rows: Result<Vec<Json>, _> =
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(connection).await;
+    let rows: Result<Vec<(i64, Option<Json>)>, _> =
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await;
     let rows = match rows {
         Ok(rows) => rows,
         Err(error) => return unreadable(error),
     };
-    let columns = |row| match row {
-        Json::Object(columns) => Some(columns),
+    if rows.len() > MAX_ROWS {
+        return too_much(format!("has more than {MAX_ROWS} rows, the limit of a case"));
+    }
+    if let Some((bytes, None)) = rows.last() {
+        return too_much(format!("has {bytes} bytes of rows; the limit of a case is {MAX_BYTES}"));
+    }
+    let columns = |(_, row)| match row {
+        Some(Json::Object(columns)) => Some(columns),
         _ => None,
     };
     Ok(Rows::Found(rows.into_iter().filter_map(columns).collect()))
