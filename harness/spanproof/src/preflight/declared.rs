@@ -21,12 +21,14 @@ const RELATIONS: &str = "select jsonb_build_object('schema', n.nspname, 'name', 
          and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass
                          and d.objid = c.oid and d.deptype = 'e')";
 
+/// The types of the parameters of a function `p`, as text.
+pub(super) const PARAMETERS: &str = "coalesce((select string_agg(t.typname, ', ' order by u.at)
+          from unnest(p.proargtypes) with ordinality u(oid, at)
+          join pg_type t on t.oid = u.oid), '')";
+
 /// Selects functions and procedures, each with the types of its parameters.
 const FUNCTIONS: &str = "select jsonb_build_object('schema', n.nspname, 'name', p.proname,
-          'visible', pg_function_is_visible(p.oid), 'kind', 'function',
-          'parameters', coalesce((select string_agg(t.typname, ', ' order by u.at)
-                         from unnest(p.proargtypes) with ordinality u(oid, at)
-                         join pg_type t on t.oid = u.oid), ''))
+          'visible', pg_function_is_visible(p.oid), 'kind', 'function', 'parameters', PARAMETERS)
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
        where n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'
          and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass
@@ -72,8 +74,8 @@ impl Declared {
     /// If the connection is lost.
     pub(super) async fn read(session: &mut Session) -> Result<Reply<Self>, Error> {
         let mut declared = Self::default();
-        for sql in [RELATIONS, FUNCTIONS] {
-            let rows = match session.rows("the catalogue", sql, &[]).await? {
+        for sql in [RELATIONS.to_owned(), FUNCTIONS.replace("PARAMETERS", PARAMETERS)] {
+            let rows = match session.rows("the catalogue", &sql, &[]).await? {
                 Reply::Accepted(rows) => rows,
                 Reply::Refused(why) => return Ok(Reply::Refused(why)),
             };

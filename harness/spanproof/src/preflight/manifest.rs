@@ -50,7 +50,7 @@ impl ManifestFlag {
                 Some(Reason { why, resolve: "use `--process` with one of these".to_owned() });
         }
         let file = manifest.files.first().map_or("", String::as_str);
-        let found = |process: &&'_ Process| {
+        let after_scripts = |process: &Process| {
             let mut variable = process.variable(flag);
             let is_known = variable.value.literal().is_some() || variable.value == Value::Unset;
             let scripts = || Scripts::find(files, file, process, &spec.service.command);
@@ -60,7 +60,7 @@ impl ManifestFlag {
             }
             variable
         };
-        let found: Vec<_> = selected.iter().map(|process| (*process, found(process))).collect();
+        let found = selected.iter().map(|process| (*process, after_scripts(process))).collect();
         let (answers, ignoring) = answers(found);
         let is_other =
             |one: &&Process| !selected.iter().any(|selected| std::ptr::eq(*selected, *one));

@@ -2,10 +2,12 @@
 //! functions and indexes. The migrations are applied to a disposable database, whose catalogue says what
 //! they create; their SQL is not interpreted.
 
+use std::collections::BTreeSet;
+
 use spanproof_format::Check;
 
 use super::check::PendingCheck;
-use super::declared::{Declared, Index, indexes};
+use super::declared::{Declared, Index, PARAMETERS, indexes};
 use super::row::text;
 use crate::chain::chain;
 use crate::deployment::catalog::Table;
@@ -35,11 +37,14 @@ pub(super) async fn migration_checks(
         Ok(declared) => declared,
         Err(why) => return Ok(vec![check.untried(why, next)]),
     };
-    let mut found = missing_objects(session, &declared, checked).await?;
+    let (mut found, missing_tables) = missing_objects(session, &declared, checked).await?;
     for (table, columns) in &declared.tables {
         found.extend(columns_check(session, spec, table, columns).await?);
-        let wanted = declared.indexes.get(table).map_or(&[][..], Vec::as_slice);
-        found.extend(indexes_check(session, table, wanted).await?);
+        // The indexes of a missing table are missing, too.
+        if !missing_tables.contains(table.as_str()) {
+            let wanted = declared.indexes.get(table).map_or(&[][..], Vec::as_slice);
+            found.extend(indexes_check(session, table, wanted).await?);
+        }
     }
     if found.is_empty() {
         let found = format!(
@@ -71,25 +76,29 @@ async fn read_declared(spec: &Spec) -> Result<Declared, String> {
     Ok(declared)
 }
 
-/// Returns a failed check for each table, view and function that can't be used.
-async fn missing_objects(
+/// Returns a failed check for each table, view and function that can't be used, and the names of these
+/// tables and views.
+async fn missing_objects<'a>(
     session: &mut Session,
-    declared: &Declared,
+    declared: &'a Declared,
     checked: &str,
-) -> Result<Vec<Check>, Error> {
-    let mut failed = Vec::new();
+) -> Result<(Vec<Check>, BTreeSet<&'a str>), Error> {
+    let (mut failed, mut missing) = (Vec::new(), BTreeSet::new());
     let tables = declared.tables.keys().map(|name| ("table", name));
     for (kind, name) in tables.chain(declared.views.iter().map(|name| ("view", name))) {
         let check = PendingCheck::new(format!("{kind} {name}"), checked);
         let problem = relation_problem(session, name).await?;
-        failed.extend(problem.map(|problem| check.failed(problem, next_step(kind))));
+        if let Some(problem) = problem {
+            missing.insert(name.as_str());
+            failed.push(check.failed(problem, next_step(kind)));
+        }
     }
     for (name, parameters) in &declared.functions {
         let check = PendingCheck::new(format!("function {name}"), checked);
         let problem = function_problem(session, name, parameters).await?;
         failed.extend(problem.map(|problem| check.failed(problem, next_step("function"))));
     }
-    Ok(failed)
+    Ok((failed, missing))
 }
 
 /// Returns what to do about a missing object.
@@ -109,16 +118,16 @@ async fn function_problem(
     name: &str,
     parameters: &str,
 ) -> Result<Option<String>, Error> {
-    let sql = "select jsonb_build_object('may', has_function_privilege(p.oid, 'execute'),
-                  'parameters', coalesce((select string_agg(t.typname, ', ' order by u.at)
-                                 from unnest(p.proargtypes) with ordinality u(oid, at)
-                                 join pg_type t on t.oid = u.oid), ''))
-               from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-               where p.proname = ($1::text[])[1]
-                 and (($2::text[])[1] = '' and pg_function_is_visible(p.oid) or n.nspname = ($2::text[])[1])
-               order by 1";
+    let sql = format!(
+        "select jsonb_build_object('may', has_function_privilege(p.oid, 'execute'),
+                  'parameters', {PARAMETERS})
+         from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+         where p.proname = ($1::text[])[1]
+           and (($2::text[])[1] = '' and pg_function_is_visible(p.oid) or n.nspname = ($2::text[])[1])
+         order by 1"
+    );
     let (schema, plain) = identifier::parts(name);
-    let rows = session.rows(name, sql, &[&[plain], &[schema.unwrap_or_default()]]).await?;
+    let rows = session.rows(name, &sql, &[&[plain], &[schema.unwrap_or_default()]]).await?;
     let rows = match rows {
         Reply::Accepted(rows) => rows,
         Reply::Refused(why) => return Ok(Some(why)),
@@ -169,17 +178,13 @@ async fn columns_check(
 }
 
 /// Returns advice about indexes of a table that the database lacks or does not use; `None` if it has all
-/// of them, or the table can't be read. An index counts as the same if its definition is, whatever its
+/// of them, or they can't be read. An index counts as the same if its definition is, whatever its
 /// name.
 async fn indexes_check(
     session: &mut Session,
     table: &str,
     wanted: &[Index],
 ) -> Result<Option<Check>, Error> {
-    // A missing table is reported as such.
-    if relation_problem(session, table).await?.is_some() {
-        return Ok(None);
-    }
     let Reply::Accepted(found) = indexes(session, table).await? else { return Ok(None) };
     let problems: Vec<_> = wanted.iter().filter_map(|index| index_problem(index, &found)).collect();
     let check = PendingCheck::new(

@@ -36,8 +36,8 @@ pub(crate) struct Scripts {
 }
 
 impl Scripts {
-    /// Finds the scripts that the command of a process names. They are looked for beside the manifest, and
-    /// among the files that a Dockerfile copies: a container has them elsewhere. `known` are words of the
+    /// Finds the scripts that the command of a process names. Searches beside the manifest, and among
+    /// the files that a Dockerfile copies: a container has them elsewhere. `known` are words of the
     /// spec's own command, whose scripts ran in the cases of the proof, too.
     pub(crate) fn find(
         files: &dyn Files,
