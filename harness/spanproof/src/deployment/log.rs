@@ -220,16 +220,16 @@ impl<'a> Reader<'a> {
         sink: &mut dyn Sink,
     ) -> (Option<FixedOffset>, observation::Log) {
         let times = std::mem::take(&mut self.query.times);
-        let shown = self.named.offset(&times).filter(|_| self.zone.is_none());
-        let zone = self.zone.or(shown.map(|(zone, _)| zone));
+        let deduced = self.named.offset(&times).filter(|_| self.zone.is_none());
+        let zone = self.zone.or(deduced.map(|(zone, _)| zone));
         self.read.facts.lacks_zone = lacks_zone && zone.is_none();
-        self.read.facts.fitting_zone = match shown {
+        self.read.facts.fitting_zone = match deduced {
             Some((zone, number)) => format!("{zone} (log:{number})"),
             None if self.read.facts.lacks_zone => fitting_offset(&self.without_zone, &times)
                 .map_or(String::new(), |at| at.to_string()),
             None => String::new(),
         };
-        let seconds = shown.map_or(0, |(zone, _)| zone.local_minus_utc());
+        let seconds = deduced.map_or(0, |(zone, _)| zone.local_minus_utc());
         let offset = chrono::Duration::seconds(i64::from(seconds));
         for mut line in std::mem::take(&mut self.without_zone) {
             line.at = line.at.map(|at| at - offset);

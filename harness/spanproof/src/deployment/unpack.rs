@@ -144,7 +144,7 @@ pub(super) fn unpacked_stream(
         let whole = io::Cursor::new(head).chain(stream);
         let program = packing.programs().into_iter().next().ok_or_else(|| packing.by_hand(""))?;
         let child = Conversion::of_stream(packing, &program, whole);
-        stream = Box::new(child.map_err(|error| missing(packing, &error))?);
+        stream = Box::new(child.map_err(|error| not_started(packing, &error))?);
     }
     Err(UnpackError::Nested)
 }
@@ -204,21 +204,23 @@ fn converted(
             Err(error) => reason = format!(", and {error}"),
         }
     }
-    if reason.is_empty() && !packing.words.is_empty() {
-        reason = format!(", and there is no program `{}`", packing.words[0]);
+    match packing.words.first() {
+        Some(program) if reason.is_empty() => Err(packing.by_hand(&no_program(program))),
+        _ => Err(packing.by_hand(&reason)),
     }
-    Err(packing.by_hand(&reason))
 }
 
 /// Returns an error about a program that does not start.
-fn missing(packing: Packing, error: &io::Error) -> UnpackError {
+fn not_started(packing: Packing, error: &io::Error) -> UnpackError {
     let program = packing.words.first().unwrap_or(&"");
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            packing.by_hand(&format!(", and there is no program `{program}`"))
-        }
-        _ => packing.by_hand(&format!(", and `{program}` does not start: {error}")),
-    }
+    packing.by_hand(&match error.kind() {
+        io::ErrorKind::NotFound => no_program(program),
+        _ => format!(", and `{program}` does not start: {error}"),
+    })
+}
+
+fn no_program(program: &str) -> String {
+    format!(", and there is no program `{program}`")
 }
 
 /// The text that a program makes of its input.

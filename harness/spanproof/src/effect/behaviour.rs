@@ -89,7 +89,7 @@ impl Observed {
     }
 
     /// Reads the evidence of a case; `None` for an existing system.
-    pub(super) fn read(spec: &Spec, observation: &Observation) -> Option<Self> {
+    fn read(spec: &Spec, observation: &Observation) -> Option<Self> {
         let trial = observation.trial()?;
         let redactor = Redactor::new(trial, &spec.startup);
         let line = |line: Line<'_>| {

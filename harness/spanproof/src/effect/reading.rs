@@ -40,7 +40,7 @@ pub(crate) enum ReadAs {
 /// Returns how the service reads each value. The observations are of cases that differ only in this flag;
 /// each value was tried several times.
 pub(crate) fn readings(spec: &Spec, flag: &Flag, observations: &[&Observation]) -> Vec<Reading> {
-    let observed: Vec<_> = observations.iter().map(|one| Observed::read(spec, one)).collect();
+    let observed = Observed::read_all(spec, observations);
     let cases = Cases::new(spec, flag, observations, &observed);
     let values = cases.values();
     let signs = Signs::new(flag, &cases, &values);

@@ -89,11 +89,11 @@ const PREFIXES: &[(&str, &str)] = &[
     // `[2025-10-22 12:00:01 +0000] [812] [INFO] text`.
     ("gunicorn", r"^\[\d+\] \[[A-Z]+\] "),
     // `INFO 2025-10-22 12:00:01,123 module 812 140077365902208 text` (Django's verbose formatter).
-    (AFTER_LOG_LEVEL_DJANGO, r"^[\w.]+ \d+ \d{6,} "),
+    ("Django", r"^[\w.]+ \d+ \d{6,} "),
     // `2025-10-22 12:00:01 host runner[812] INFO text`.
     ("coloredlogs", r"^[\w.-]+ [\w.-]+\[\d+\] (?:DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL) "),
     // `[2025-10-22T12:00:01.123Z] INFO (runner/812 on host): text`.
-    (AFTER_LOG_LEVEL_PINO, r"^\([^()]*\): "),
+    ("pino-pretty", r"^\([^()]*\): "),
     // `2025-10-22 12:00:01,123 INFO     [file.py:12] text`, `2025/10/22 12:00:01 main.go:12: text`.
     ("a source position", r"^\[[\w./-]+:\d+\] "),
     ("Go's log", r"^[\w./-]+\.go:\d+: "),
@@ -103,15 +103,12 @@ const PREFIXES: &[(&str, &str)] = &[
         r"^(?:\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE)\]?:?\s+|\[(?:trace|debug|info|warn|warning|error|critical)\s*\]\s+)",
     ),
     // `2025-10-22T12:00:01.123456Z  INFO runner::worker: text`, also with spans: `INFO job{id=7}: `.
-    (AFTER_LOG_LEVEL, r"^(?:[\w:]*\w(?:\{[^}]*\})?: )"),
+    ("tracing-subscriber", r"^(?:[\w:]*\w(?:\{[^}]*\})?: )"),
 ];
 
 const LOG_LEVEL: &str = "log level";
-/// Prefixes that are only recognised after a log level: other texts may begin like them.
-const AFTER_LOG_LEVEL_DJANGO: &str = "Django";
-const AFTER_LOG_LEVEL_PINO: &str = "pino-pretty";
-/// A prefix that is only recognised after a log level: it looks like the start of many texts.
-const AFTER_LOG_LEVEL: &str = "tracing-subscriber";
+/// Prefixes that are only recognised after a log level: many texts begin like them.
+const AFTER_LOG_LEVEL: [&str; 3] = ["Django", "pino-pretty", "tracing-subscriber"];
 
 static WRAPPERS: LazyLock<Vec<Wrapper>> = LazyLock::new(|| {
     let wrapper = |(name, pattern): &(&'static str, &str)| {
@@ -136,13 +133,11 @@ impl Wrapper {
     ) -> Option<(&'static Self, Option<&'a str>, usize)> {
         let is_possible = |wrapper: &&Self| match wrapper.name {
             LOG_LEVEL => outer != Some(LOG_LEVEL),
-            AFTER_LOG_LEVEL | AFTER_LOG_LEVEL_DJANGO | AFTER_LOG_LEVEL_PINO => {
-                outer == Some(LOG_LEVEL)
-            }
+            name if AFTER_LOG_LEVEL.contains(&name) => outer == Some(LOG_LEVEL),
             _ => true,
         };
-        let possible = WRAPPERS.iter().filter(|wrapper| allows(wrapper.name)).filter(is_possible);
-        { possible }.find_map(|wrapper| {
+        let allowed = WRAPPERS.iter().filter(|wrapper| allows(wrapper.name));
+        allowed.filter(is_possible).find_map(|wrapper| {
             let found = wrapper.pattern.captures(text)?;
             let time = found.name("time").map(|time| time.as_str());
             Some((wrapper, time, found.get(0)?.end()))

@@ -62,7 +62,8 @@ pub async fn run(
             () = Box::pin(changes) => None,
             why = server_death(world.server()) => Some(why),
         };
-        result.halted = death.map(|why| format!("{why}; no change that passes was looked for"));
+        result.halted =
+            death.map(|why| format!("{why}; spanproof did not search for a change that passes"));
     }
     Ok(result)
 }

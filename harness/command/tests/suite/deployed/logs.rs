@@ -138,7 +138,7 @@ fn a_given_format_replaces_the_detected_one() {
 
 /// Lines of another time are shown beside `path-not-executed`: they may be of the job, by another clock.
 #[test]
-fn lines_about_spans_of_another_time_are_shown() {
+fn the_report_contains_lines_about_spans_of_another_time() {
     let log =
         format!("2025-10-22T11:59:00Z {ON}2025-10-22T12:00:01Z x\n2025-10-22T13:00:00Z {BEGUN}\n");
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);

@@ -52,7 +52,7 @@ fn planted() -> (String, Vec<String>) {
 }
 
 /// Returns the planted secrets that a text shows.
-fn shown<'a>(text: &str, secrets: &'a [String]) -> Vec<&'a String> {
+fn secrets_in<'a>(text: &str, secrets: &'a [String]) -> Vec<&'a String> {
     secrets.iter().filter(|secret| text.contains(secret.as_str())).collect()
 }
 
@@ -108,7 +108,7 @@ fn no_secret_reaches_an_artefact() {
     let lines = all.iter().map(|(_, text)| text.matches("***").count()).sum::<usize>();
     assert!(lines > 300, "only {lines} masks: the service did not print: {human}");
     for (name, text) in &all {
-        let shown = shown(text, &secrets);
-        assert!(shown.is_empty(), "{name} shows {} secrets: {shown:?}", shown.len());
+        let leaked = secrets_in(text, &secrets);
+        assert!(leaked.is_empty(), "{name} shows {} secrets: {leaked:?}", leaked.len());
     }
 }
