@@ -27,7 +27,7 @@ pub(crate) struct SystemArgs {
     /// Database of a dump of several databases
     ///
     /// Needed if more than one database of `pg_dumpall` has the tables of the spec.
-    #[arg(long, value_name = "NAME", requires = "dump")]
+    #[arg(long, value_name = "DB", requires = "dump")]
     pub(crate) dump_database: Option<String>,
     /// Log of the service; `-` reads standard input
     ///
@@ -37,12 +37,13 @@ pub(crate) struct SystemArgs {
     /// Zone of times in the log without one, e.g. `+02:00`
     #[arg(long, value_name = "ZONE", requires = "log", value_parser = zone, allow_hyphen_values = true)]
     pub(crate) log_zone: Option<FixedOffset>,
-    /// Format of the log's lines, e.g. `flyctl around zap JSON` [default: detected]
+    /// Format of the lines, e.g. `flyctl around zap JSON`
     ///
-    /// The names are those that the report prints; `plain` if the lines have at most a time before their text.
-    #[arg(long, value_name = "FORMAT", requires = "log")]
+    /// The default is the detected one. The names are those that the report prints; `plain` if
+    /// the lines have at most a time before their text.
+    #[arg(long, value_name = "TEXT", requires = "log")]
     pub(crate) log_format: Option<String>,
-    /// Select a job by id or name [default: the newest jobs]
+    /// Select a job by id or name [default: newest jobs]
     ///
     /// Repeatable.
     #[arg(long = "job", value_name = "ID")]
