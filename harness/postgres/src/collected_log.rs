@@ -4,29 +4,53 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
+use tokio::sync::Mutex;
 
 use spanproof_lease::wait::{self, Attempt};
+
+use super::log::Log;
 
 /// The file, relative to the data directory.
 const FILE: &str = "log/server.log";
 /// Time for the collector to write what it has received.
 const COLLECTED: Duration = Duration::from_secs(2);
+/// Most bytes that one query reads.
+const PIECE: usize = 1024 * 1024;
 
-/// Returns the log as a text; `None` if it can't be read. The collector writes in the order in which
-/// it receives, so everything that was logged before a mark is there when the mark is there.
-pub(super) async fn read(pool: &PgPool) -> Option<String> {
+/// Reads what was added to the log; `None` if it can't be read. The collector writes in the order in
+/// which it receives, so everything that was logged before a mark is there when the mark is there.
+pub(super) async fn read(pool: &PgPool, log: &mut Log) -> Option<()> {
     let mark = format!("spanproof mark {}", uuid::Uuid::new_v4());
     let sql = format!("do $$ begin raise log '{mark}'; end $$");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.ok()?;
+    let state = Mutex::new((log, Vec::new()));
     wait::until_soon("the server's log", COLLECTED, || async {
-        let file = sqlx::query_scalar("select pg_read_binary_file($1)").bind(FILE);
-        let file: Result<Vec<u8>, sqlx::Error> = file.fetch_one(pool).await;
-        match file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()) {
-            Ok(text) if text.contains(&mark) => Attempt::Done(Some(text)),
-            Ok(_) => Attempt::NotYet("the log lacks the last entry".to_owned()),
-            Err(_) => Attempt::Done(None),
+        let (log, added) = &mut *state.lock().await;
+        match read_added(pool, log.position() + added.len() as u64).await {
+            Ok(bytes) => added.extend(bytes),
+            Err(_) => return Attempt::Done(None),
         }
+        if !added.windows(mark.len()).any(|window| window == mark.as_bytes()) {
+            return Attempt::NotYet("the log lacks the last entry".to_owned());
+        }
+        log.push(added);
+        Attempt::Done(Some(()))
     })
     .await
     .ok()?
+}
+
+/// Returns the bytes of the log from `position` to its end.
+async fn read_added(pool: &PgPool, position: u64) -> Result<Vec<u8>, sqlx::Error> {
+    let mut added = Vec::new();
+    loop {
+        let start = i64::try_from(position + added.len() as u64).unwrap_or(i64::MAX);
+        let sql = format!("select pg_read_binary_file($1, $2, {PIECE})");
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
+        let piece: Vec<u8> = query.bind(FILE).bind(start).fetch_one(pool).await?;
+        added.extend(&piece);
+        if piece.len() < PIECE {
+            return Ok(added);
+        }
+    }
 }

@@ -40,11 +40,11 @@ impl Database {
         handle
             .run(async move |databases| {
                 databases.storing.cancel_or_wait().await;
-                let allocator = &databases.allocator;
-                let sessions = allocator.admin.open_sessions(&name).await;
+                let admin = &databases.allocator.admin;
+                let sessions = admin.open_sessions(&name).await;
                 let dropped = match &sessions {
-                    Ok(sessions) if sessions.is_empty() => allocator.discard(name.clone()).await,
-                    _ => allocator.admin.drop_database(&name).await,
+                    Ok(sessions) if sessions.is_empty() => databases.discard(name.clone()).await,
+                    _ => admin.drop_database(&name).await,
                 };
                 let sessions = databases.explain(sessions).await?;
                 databases.explain(dropped).await?;
@@ -74,7 +74,7 @@ impl Drop for Database {
         if let Some(handle) = self.handle.take() {
             let name = std::mem::take(&mut self.name);
             handle.run_later(async move |databases| {
-                let _dropped = databases.allocator.discard(name).await;
+                let _dropped = databases.discard(name).await;
             });
             handle.storing.block();
         }

@@ -6,21 +6,23 @@
 //! sends requests to this thread.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tokio::task::JoinSet;
 
 use super::allocator::Allocator;
 use super::background::Background;
 use super::engine::Engine;
+use super::log::Log;
 use super::origin::Origin;
 use super::pool::Pool;
 use super::run::Run;
 use super::sharing::SharedServer;
-use super::{Error, LogEntry, Migrations, collected_log, existing, local, log, password, sweep};
+use super::{Error, LogEntry, Migrations, collected_log, existing, local, password, sweep};
 
 /// A running server with our databases on it.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub(super) struct Databases {
     kept: AtomicBool,
     /// The folder of a server that this crate has started; `None` for an existing server.
     folder: Option<PathBuf>,
+    log: Mutex<Log>,
 }
 
 impl Databases {
@@ -45,6 +48,7 @@ impl Databases {
         let allocator =
             Allocator::new(running.admin, run, running.copying, folder.clone(), is_ours);
         Self {
+            log: Mutex::new(Log::new(&allocator.run)),
             allocator: Arc::new(allocator),
             origin: running.origin,
             storing: running.storing,
@@ -180,16 +184,19 @@ impl Databases {
 
     /// Returns the entries of the server's log about a database; `None` if the log can't be read.
     pub(super) async fn log(&self, database: &str) -> Option<Vec<LogEntry>> {
-        Some(log::entries(&self.log_text().await?, |name| name == database))
+        Some(self.read_log().await?.of(database).to_vec())
     }
 
     /// Returns the entries about databases that this crate did not create; `None` if the log can't be
     /// read.
     pub(super) async fn log_of_others(&self) -> Option<Vec<LogEntry>> {
-        let own = self.own_names();
-        Some(log::entries(&self.log_text().await?, |name| {
-            !name.is_empty() && !name.starts_with(&own)
-        }))
+        Some(self.read_log().await?.of_others().to_vec())
+    }
+
+    /// Drops a database that has no sessions, and forgets its part of the server's log.
+    pub(super) async fn discard(&self, name: String) -> Result<(), Error> {
+        self.log.lock().await.forget(&name);
+        self.allocator.discard(name).await
     }
 
     /// Returns the URLs of the databases that this crate did not create, by name. No session is opened
@@ -198,24 +205,23 @@ impl Databases {
         let admin = &self.allocator.admin;
         let sql = "select datname::text from pg_database \
                    where datallowconn and not datistemplate and not starts_with(datname, $1) order by 1";
-        let names: Result<Vec<String>, _> =
-            sqlx::query_scalar(sql).bind(self.own_names()).fetch_all(&admin.pool).await;
+        let names: Result<Vec<String>, _> = sqlx::query_scalar(sql)
+            .bind(self.allocator.run.prefix().database_names())
+            .fetch_all(&admin.pool)
+            .await;
         let names = self.explain(names.map_err(Error::database("list the databases"))).await?;
         names.into_iter().map(|name| Ok((name.clone(), self.url(&name)?))).collect()
     }
 
-    /// Returns the start of the names of the databases that this crate creates.
-    fn own_names(&self) -> String {
-        format!("{}_", self.allocator.run.prefix())
-    }
-
-    async fn log_text(&self) -> Option<String> {
+    /// Reads what was added to the server's log; `None` if it can't be read.
+    async fn read_log(&self) -> Option<MutexGuard<'_, Log>> {
         let file = self.folder.as_ref()?.join(local::LOG_FILE);
-        let text = match std::fs::read(file) {
-            Ok(text) => String::from_utf8_lossy(&text).into_owned(),
-            Err(_) => collected_log::read(&self.allocator.admin.pool).await?,
-        };
-        Some(text)
+        let mut log = self.log.lock().await;
+        match File::open(file) {
+            Ok(file) => log.read(file).ok()?,
+            Err(_) => collected_log::read(&self.allocator.admin.pool, &mut log).await?,
+        }
+        Some(log)
     }
 
     /// If the server has died, replaces the error by one that contains the server's log.

@@ -1,5 +1,11 @@
 //! Parses the log of a server, for the entries about some of its databases.
 
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+
+use super::run::Run;
+
 /// The setting for the start of each line: time, process, database and SQLSTATE.
 pub(super) const LINE_PREFIX: &str = "log_line_prefix=%m [%p] %d %e ";
 
@@ -48,6 +54,17 @@ impl<'a> Line<'a> {
         let pid = pid.strip_prefix('[')?.strip_suffix(']')?.parse().ok()?;
         Some(Self { pid, database, sqlstate, severity, text })
     }
+
+    fn entry(&self) -> LogEntry {
+        LogEntry {
+            database: self.database.to_owned(),
+            pid: self.pid,
+            severity: self.severity.to_owned(),
+            sqlstate: self.sqlstate.to_owned(),
+            message: self.text.to_owned(),
+            statement: None,
+        }
+    }
 }
 
 /// A text of an entry that may continue on the next line.
@@ -57,92 +74,219 @@ enum Text {
     Statement,
 }
 
-/// Returns the entries about the databases that `is_wanted` selects by their names, in their order.
-pub(super) fn entries(text: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<LogEntry> {
-    let mut entries: Vec<LogEntry> = Vec::new();
-    // What a continuation line is appended to: the index of an entry, and which of its texts.
-    let mut last: Option<(usize, Text)> = None;
-    for line in text.lines() {
-        let Some(Line { pid, database: name, sqlstate, severity, text: message }) =
-            Line::parse(line)
-        else {
-            if let Some((index, text)) = last {
-                let entry = &mut entries[index];
-                let text = match text {
-                    Text::Message => Some(&mut entry.message),
-                    Text::Statement => entry.statement.as_mut(),
-                };
-                if let Some(text) = text {
-                    text.push('\n');
-                    text.push_str(line.trim_start());
-                }
-            }
-            continue;
-        };
-        last = None;
-        if !is_wanted(name) {
-            continue;
+/// The entries that were read so far from the log of one server, and where reading goes on. The log is
+/// read once: it grows with each database, and most of it is about databases of the past.
+#[derive(Debug)]
+pub(super) struct Log {
+    /// The start of the names of databases that any run of this crate creates.
+    ours: String,
+    /// The start of the names of databases that this run creates.
+    own: String,
+    /// The entries by database; `None` stands for all databases that this crate did not create.
+    entries: HashMap<Option<String>, Vec<LogEntry>>,
+    /// What a continuation line is appended to: a database, the index of an entry, and which of its
+    /// texts.
+    last: Option<(Option<String>, usize, Text)>,
+    /// The bytes after the last complete line.
+    rest: Vec<u8>,
+    position: u64,
+}
+
+impl Log {
+    pub(super) fn new(run: &Run) -> Self {
+        Self {
+            ours: run.prefix().database_names(),
+            own: run.database_names(),
+            entries: HashMap::new(),
+            last: None,
+            rest: Vec::new(),
+            position: 0,
         }
-        match severity {
+    }
+
+    /// Returns the number of bytes that were read.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Reads what was appended to a file.
+    pub(super) fn read(&mut self, mut file: File) -> io::Result<()> {
+        file.seek(SeekFrom::Start(self.position))?;
+        let mut added = Vec::new();
+        file.read_to_end(&mut added)?;
+        self.push(&added);
+        Ok(())
+    }
+
+    /// Adds the bytes that follow those read so far. An incomplete line waits for its end.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.position += bytes.len() as u64;
+        self.rest.extend_from_slice(bytes);
+        let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else { return };
+        let rest = self.rest.split_off(end + 1);
+        let complete = std::mem::replace(&mut self.rest, rest);
+        for line in String::from_utf8_lossy(&complete).lines() {
+            self.push_line(line);
+        }
+    }
+
+    /// Returns the entries about a database of this run, in their order.
+    pub(super) fn of(&self, database: &str) -> &[LogEntry] {
+        self.entries.get(&Some(database.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the entries about databases that this crate did not create, in their order.
+    pub(super) fn of_others(&self) -> &[LogEntry] {
+        self.entries.get(&None).map_or(&[], Vec::as_slice)
+    }
+
+    /// Removes the entries about a database that is dropped.
+    pub(super) fn forget(&mut self, database: &str) {
+        let key = Some(database.to_owned());
+        self.entries.remove(&key);
+        self.last.take_if(|(last, ..)| *last == key);
+    }
+
+    fn push_line(&mut self, line: &str) {
+        let Some(line) = Line::parse(line) else { return self.continue_last(line) };
+        self.last = None;
+        let key = match line.database {
+            "" => return,
+            name if name.starts_with(&self.own) => Some(name.to_owned()),
+            name if name.starts_with(&self.ours) => return,
+            _ => None,
+        };
+        let entries = self.entries.entry(key.clone()).or_default();
+        match line.severity {
             "STATEMENT" => {
-                let index = entries.iter().rposition(|entry| entry.pid == pid);
+                let index = entries.iter().rposition(|entry| entry.pid == line.pid);
                 if let Some(index) = index {
-                    entries[index].statement = Some(message.to_owned());
-                    last = Some((index, Text::Statement));
+                    entries[index].statement = Some(line.text.to_owned());
+                    self.last = Some((key, index, Text::Statement));
                 }
             }
             "DETAIL" | "HINT" | "CONTEXT" | "QUERY" | "LOCATION" => {}
             _ => {
-                last = Some((entries.len(), Text::Message));
-                entries.push(LogEntry {
-                    database: name.to_owned(),
-                    pid,
-                    severity: severity.to_owned(),
-                    sqlstate: sqlstate.to_owned(),
-                    message: message.to_owned(),
-                    statement: None,
-                });
+                self.last = Some((key, entries.len(), Text::Message));
+                entries.push(line.entry());
             }
         }
     }
-    entries
+
+    fn continue_last(&mut self, line: &str) {
+        let Some((key, index, text)) = &self.last else { return };
+        let Some(entry) = self.entries.get_mut(key).and_then(|entries| entries.get_mut(*index))
+        else {
+            return;
+        };
+        let text = match text {
+            Text::Message => Some(&mut entry.message),
+            Text::Statement => entry.statement.as_mut(),
+        };
+        if let Some(text) = text {
+            text.push('\n');
+            text.push_str(line.trim_start());
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prefix::Prefix;
+
+    /// Returns a log without entries, and the name of a database of its run.
+    fn log() -> (Log, String) {
+        let run = Run::new(Prefix::default());
+        (Log::new(&run), run.database("case", "0"))
+    }
+
+    fn line(pid: u32, database: &str, sqlstate: &str, text: &str) -> String {
+        format!("2026-01-01 00:00:00.123 UTC [{pid}] {database} {sqlstate} {text}\n")
+    }
+
+    fn messages(entries: &[LogEntry]) -> Vec<&str> {
+        entries.iter().map(|entry| entry.message.as_str()).collect()
+    }
 
     #[test]
     fn a_statement_is_matched_to_its_entry_across_other_lines() {
-        let at = "2026-01-01 00:00:00.123 UTC";
-        let text = format!(
-            "{at} [7] one 42501 ERROR:  permission denied for table t\n\
-             {at} [8] two 42P01 ERROR:  relation \"t\" does not exist\n\
-             {at} [9]  00000 LOG:  checkpoint starting: immediate force wait\n\
-             {at} [7] one 42501 STATEMENT:  insert into t\n\
-             \tvalues (1)\n\
-             {at} [6] one 53300 FATAL:  too many connections for database \"one\"\n"
-        );
+        let (mut log, one) = log();
+        let refused = format!("too many connections for database \"{one}\"");
+        let text = line(7, &one, "42501", "ERROR:  permission denied for table t")
+            + &line(8, "two", "42P01", "ERROR:  relation \"t\" does not exist")
+            + &line(9, "", "00000", "LOG:  checkpoint starting: immediate force wait")
+            + &line(7, &one, "42501", "STATEMENT:  insert into t\n\tvalues (1)")
+            + &line(6, &one, "53300", &format!("FATAL:  {refused}"));
+        log.push(text.as_bytes());
         let entry =
             |pid, severity: &str, sqlstate: &str, message: &str, statement: Option<&str>| {
                 let (severity, sqlstate) = (severity.to_owned(), sqlstate.to_owned());
                 let (message, statement) = (message.to_owned(), statement.map(str::to_owned));
-                LogEntry { database: "one".into(), pid, severity, sqlstate, message, statement }
+                LogEntry { database: one.clone(), pid, severity, sqlstate, message, statement }
             };
-        let refused = "too many connections for database \"one\"";
+        let denied = "permission denied for table t";
+        let statement = "insert into t\nvalues (1)";
         assert_eq!(
-            entries(&text, |name| name == "one"),
+            log.of(&one),
             [
-                entry(
-                    7,
-                    "ERROR",
-                    "42501",
-                    "permission denied for table t",
-                    Some("insert into t\nvalues (1)")
-                ),
-                entry(6, "FATAL", "53300", refused, None),
+                entry(7, "ERROR", "42501", denied, Some(statement)),
+                entry(6, "FATAL", "53300", &refused, None),
             ]
         );
-        assert_eq!(entries(&text, |name| name == "three"), []);
+        assert_eq!(log.of("three"), []);
+    }
+
+    #[test]
+    fn entries_of_other_databases_are_those_that_no_run_of_ours_created() {
+        let (mut log, one) = log();
+        let of_another_run = Run::new(Prefix::default()).database("case", "0");
+        let text = line(1, &one, "42501", "ERROR:  own")
+            + &line(2, &of_another_run, "42501", "ERROR:  of another run")
+            + &line(3, "app", "42501", "ERROR:  of the service")
+            + &line(4, "", "42501", "ERROR:  of no database");
+        log.push(text.as_bytes());
+        assert_eq!(messages(log.of_others()), ["of the service"]);
+        assert_eq!(messages(log.of(&one)), ["own"]);
+        assert_eq!(log.of(&of_another_run), []);
+    }
+
+    #[test]
+    fn pieces_of_a_log_give_the_entries_of_the_whole() {
+        let (mut whole, one) = log();
+        let text = line(7, &one, "42501", "ERROR:  größer\n\tand longer")
+            + &line(7, &one, "42501", "STATEMENT:  insert\n\tinto t")
+            + &line(8, &one, "42P01", "ERROR:  second");
+        whole.push(text.as_bytes());
+        assert_eq!(messages(whole.of(&one)), ["größer\nand longer", "second"]);
+        for length in 1..text.len() {
+            let run = Run::new(Prefix::default());
+            let mut pieces = Log { own: whole.own.clone(), ..Log::new(&run) };
+            text.as_bytes().chunks(length).for_each(|piece| pieces.push(piece));
+            assert_eq!(pieces.of(&one), whole.of(&one), "pieces of {length} bytes");
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("server.log");
+        let (mut log, one) = log();
+        let first = line(7, &one, "42501", "ERROR:  first");
+        std::fs::write(&file, &first).unwrap();
+        log.read(File::open(&file).unwrap()).unwrap();
+        let second = line(7, &one, "42501", "ERROR:  second");
+        std::fs::write(&file, "x".repeat(first.len() - 1) + "\n" + &second).unwrap();
+        log.read(File::open(&file).unwrap()).unwrap();
+        assert_eq!(messages(log.of(&one)), ["first", "second"]);
+    }
+
+    #[test]
+    fn a_dropped_database_takes_no_memory() {
+        let (mut log, one) = log();
+        log.push(line(7, &one, "42501", "ERROR:  first").as_bytes());
+        log.forget(&one);
+        log.push(b"\tcontinued\n");
+        assert!(log.entries.is_empty(), "{log:?}");
     }
 }

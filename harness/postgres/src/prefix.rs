@@ -52,6 +52,11 @@ impl Prefix {
         &self.0
     }
 
+    /// Returns the start of the names of all databases that this crate creates with this prefix.
+    pub(super) fn database_names(&self) -> String {
+        format!("{self}_")
+    }
+
     /// Returns the name of a template on a server that this crate started. `fingerprint` identifies
     /// the migrations of the template.
     pub(super) fn template(&self, fingerprint: &str) -> String {

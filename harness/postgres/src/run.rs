@@ -27,7 +27,12 @@ impl Run {
 
     /// Returns the name of a database of this run.
     pub(super) fn database(&self, kind: &str, number: &str) -> String {
-        format!("{}_{}_{kind}_{number}", self.prefix, self.id)
+        format!("{}{kind}_{number}", self.database_names())
+    }
+
+    /// Returns the start of the names of this run's databases.
+    pub(super) fn database_names(&self) -> String {
+        format!("{}{}_", self.prefix.database_names(), self.id)
     }
 
     /// Returns a `like` pattern for the databases of this run.
