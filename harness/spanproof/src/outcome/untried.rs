@@ -2,6 +2,7 @@
 //! is.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use crate::observation::{Field, Observation, Span, Time};
 use crate::spec::{FaultKind, Spec};
@@ -31,9 +32,25 @@ pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
         format!("fault {}, because {why}", case.fault.as_deref().unwrap_or_default())
     }));
     all.push(repetition(spec, run));
+    all.extend(
+        names("probe", unmatched_probes(spec, run).into_iter())
+            .map(|probes| format!("{probes}, because no line of any case matches")),
+    );
     all.extend(unread_times(spec, run));
     all.extend(contracts(spec, run));
     all
+}
+
+/// Returns the probes that match no line of any case: a misspelt pattern looks like a service that says
+/// nothing.
+fn unmatched_probes(spec: &Spec, run: &RunResult) -> Vec<&'static str> {
+    let trials = run.cases.iter().filter_map(|result| result.observation.as_ref()?.trial());
+    let runs = trials.flat_map(|trial| {
+        let later = trial.second_job.iter().map(|job| &**job).chain(&trial.further_jobs);
+        iter::once(&trial.run).chain(later.map(|job| &job.run))
+    });
+    let lines = runs.flat_map(|run| &run.output.lines).map(|line| line.text.as_str());
+    spec.probes.without_match(lines)
 }
 
 /// Returns which columns with times of spans were not compared with anything, because their values can't be

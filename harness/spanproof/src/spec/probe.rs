@@ -135,15 +135,35 @@ impl Probes {
 
     /// Returns the patterns as written in the spec.
     pub(crate) fn patterns(&self) -> Vec<&str> {
+        self.by_key().map(|(_, pattern)| pattern.as_str()).collect()
+    }
+
+    /// Returns the keys of the patterns that match none of the lines.
+    pub(crate) fn without_match<'a>(
+        &self,
+        lines: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<&'static str> {
+        let mut left: Vec<_> = self.by_key().collect();
+        for line in lines {
+            if left.is_empty() {
+                break;
+            }
+            left.retain(|(_, pattern)| !pattern.is_match(line));
+        }
+        left.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// Returns the patterns with their keys in the spec.
+    fn by_key(&self) -> impl Iterator<Item = (&'static str, &Regex)> {
         let all = [
-            &self.started,
-            &self.tracer,
-            &self.attempt,
-            &self.acknowledged,
-            &self.refused,
-            &self.unfinished,
+            ("started", &self.started),
+            ("tracer", &self.tracer),
+            ("attempt", &self.attempt),
+            ("acknowledged", &self.acknowledged),
+            ("refused", &self.refused),
+            ("unfinished", &self.unfinished),
         ];
-        all.into_iter().flatten().map(Regex::as_str).collect()
+        all.into_iter().filter_map(|(key, pattern)| Some((key, pattern.as_ref()?)))
     }
 
     /// Whether there is a pattern for the tracer line.

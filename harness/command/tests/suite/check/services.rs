@@ -97,3 +97,15 @@ fn processes_that_a_service_started_are_killed(#[case] service: &str, #[case] ch
         .collect();
     assert_eq!(left, Vec::<String>::new());
 }
+
+/// A misspelt pattern would otherwise look like a service that prints no such line.
+#[test]
+fn probes_without_a_matching_line_are_listed() {
+    let project = Project::new("obedient");
+    project.append(
+        "[probes]\nstarted = '^ready$'\nrefused = '^span lost'\nunfinished = '^span unfinished'",
+    );
+    let json = project.run(&["check", "--format", "json"]).json();
+    let unmatched = "probe refused, unfinished, because no line of any case matches";
+    assert!(json["not_tried"].as_array().unwrap().contains(&unmatched.into()), "{json}");
+}
