@@ -5,6 +5,9 @@
 use super::command::name_length;
 use super::variable::{Reason, Step, Value};
 
+/// Maximum number of variables in the defaults of each other.
+const MAX_DEPTH: usize = 20;
+
 /// What is known of a variable that a text names.
 #[derive(Debug, Clone)]
 pub(crate) enum Lookup {
@@ -33,14 +36,23 @@ pub(crate) struct Filled {
 /// Fills the variables of a text in.
 pub(crate) fn fill(text: &str, source: Source<'_>) -> Filled {
     let mut steps = Vec::new();
-    let value = match filled(text, source, &mut steps) {
+    let value = match filled(text, source, &mut steps, 0) {
         Ok(text) => Value::Literal(text),
         Err(value) => value,
     };
     Filled { value, steps }
 }
 
-fn filled(text: &str, source: Source<'_>, steps: &mut Vec<Step>) -> Result<String, Value> {
+fn filled(
+    text: &str,
+    source: Source<'_>,
+    steps: &mut Vec<Step>,
+    depth: usize,
+) -> Result<String, Value> {
+    if depth > MAX_DEPTH {
+        let why = format!("it has more than {MAX_DEPTH} variables in the defaults of each other");
+        return Err(Value::Unknown(Reason::new(why, "`docker compose config` shows the value")));
+    }
     let mut result = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -56,14 +68,14 @@ fn filled(text: &str, source: Source<'_>, steps: &mut Vec<Step>) -> Result<Strin
                 return Err(invalid(text));
             }
             let (name, operation) = inside[..end].split_at(end_of_name);
-            result.push_str(&operate(name, operation, source, steps)?);
+            result.push_str(&operate((name, operation), source, steps, depth)?);
             rest = &inside[end + 1..];
         } else {
             let end = name_length(after);
             if end == 0 {
                 return Err(invalid(text));
             }
-            result.push_str(&operate(&after[..end], "", source, steps)?);
+            result.push_str(&operate((&after[..end], ""), source, steps, depth)?);
             rest = &after[end..];
         }
     }
@@ -91,10 +103,10 @@ fn closing_brace(text: &str) -> Option<usize> {
 
 /// Evaluates `${NAME}` with the operation after the name.
 fn operate(
-    name: &str,
-    operation: &str,
+    (name, operation): (&str, &str),
     source: Source<'_>,
     steps: &mut Vec<Step>,
+    depth: usize,
 ) -> Result<String, Value> {
     let found = match source(name) {
         Lookup::Found(text, step) => {
@@ -121,8 +133,8 @@ fn operate(
             );
             Err(Value::Unknown(Reason::new(why, reason.resolve)))
         }
-        ('-', _) => filled(rest, source, steps),
-        ('+', Ok(_)) if set => filled(rest, source, steps),
+        ('-', _) => filled(rest, source, steps, depth + 1),
+        ('+', Ok(_)) if set => filled(rest, source, steps, depth + 1),
         ('+', Ok(_)) => Ok(String::new()),
         ('+', Err(_)) => Err(passed_on("")),
         ('?', Ok(text)) if set => Ok(text),
@@ -170,6 +182,13 @@ mod tests {
             Value::Refused(_) => "<refused>".into(),
             _ => "<unknown>".into(),
         }
+    }
+
+    #[test]
+    fn defaults_in_defaults_have_a_limit() {
+        let nested = |depth| format!("{}x{}", "${NO:-".repeat(depth), "}".repeat(depth));
+        assert_eq!(value(&nested(MAX_DEPTH)), "x");
+        assert_eq!(value(&nested(5000)), "<unknown>");
     }
 
     #[test]

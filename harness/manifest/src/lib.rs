@@ -47,6 +47,7 @@ mod procfile;
 mod quote;
 mod secrets;
 mod systemd;
+mod toml_nesting;
 mod toml_tree;
 mod values;
 mod variable;
@@ -59,6 +60,7 @@ pub use files::{DiskFiles, Files, MemoryFiles};
 pub use format::{Format, Options, Secrets};
 pub use manifest::{Manifest, read};
 pub use process::{Process, Role};
+pub use toml_nesting::deep_toml_bracket;
 pub use variable::{Event, Place, Reason, Step, Value, Variable};
 
 #[doc = include_str!("../README.md")]

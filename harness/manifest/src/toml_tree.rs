@@ -7,6 +7,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::files::without_mark;
 use super::node::{Entry, Kind, Node};
+use super::toml_nesting::deep_toml_bracket;
+
+/// What is wrong with a bracket that is nested too deeply.
+const TOO_DEEP: &str = "the brackets are nested too deeply";
 
 /// Parses a text.
 ///
@@ -15,6 +19,9 @@ use super::node::{Entry, Kind, Node};
 pub(crate) fn parse(text: &str) -> Result<Node, String> {
     let text = without_mark(text);
     let line = |span: Range<usize>| 1 + text[..span.start.min(text.len())].matches('\n').count();
+    if let Some(at) = deep_toml_bracket(text) {
+        return Err(format!("line {}: {TOO_DEEP}", line(at..at)));
+    }
     let table = DeTable::parse(text).map_err(|error| {
         let place = error.span().map(|span| format!("line {}: ", line(span))).unwrap_or_default();
         format!("{place}{}", error.message())
@@ -62,5 +69,7 @@ mod tests {
         assert_eq!(node.at("env.C").unwrap().line, 5);
         assert_eq!(node.get("vm").unwrap().items()[0].at("x.y").unwrap().items().len(), 2);
         assert!(parse("a = 1\nb = ").unwrap_err().starts_with("line 2: "));
+        let after_error = "{}_\nv=[{e]]s[{".repeat(1000);
+        assert!(parse(&after_error).unwrap_err().ends_with(TOO_DEEP));
     }
 }

@@ -116,9 +116,9 @@ impl Variables {
         self.known.insert(name, Variable { value, location, steps });
     }
 
-    /// Returns the steps of a variable so far, with those that set it as shadowed.
-    fn shadowed(&self, name: &str) -> Vec<Step> {
-        let mut steps = self.known.get(name).map(|known| known.steps.clone()).unwrap_or_default();
+    /// Takes the steps of a variable so far, with those that set it as shadowed.
+    fn shadowed(&mut self, name: &str) -> Vec<Step> {
+        let mut steps = self.known.remove(name).map(|known| known.steps).unwrap_or_default();
         for step in &mut steps {
             if matches!(step.event, Event::Set | Event::Removed) {
                 step.event = Event::Shadowed;

@@ -13,6 +13,10 @@ use super::node::{Entry, Kind, Node};
 
 /// Maximum number of nodes. In a small file, aliases can stand for any number of nodes.
 const MAX_NODES: usize = 200_000;
+/// Maximum number of mappings and sequences in each other.
+const MAX_DEPTH: usize = 100;
+/// Maximum number of bytes to parse, because each bracket that is indented needs the whole text once more.
+const MAX_PARSED: usize = 16 * 1024 * 1024;
 
 /// Parses all documents of a text.
 ///
@@ -22,7 +26,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Node>, String> {
     let mut text = without_mark(text).to_owned();
     // libyaml, with which the common tools read, accepts a closing bracket in the column of its key.
     // saphyr does not: such a line is indented, which changes no line number.
-    for _ in 0..1000 {
+    let attempts = MAX_PARSED / text.len().max(1);
+    for _ in 0..attempts.clamp(10, 1000) {
         match documents(&text) {
             Err(Failure { line, .. }) if indent_bracket(&mut text, line) => {}
             Err(Failure { message, .. }) => return Err(message),
@@ -73,6 +78,8 @@ struct Open {
     node: Node,
     /// In a mapping, a name whose value has not been read, with its line.
     name: Option<(String, usize)>,
+    /// The names of a mapping so far, with their lines.
+    names: BTreeMap<String, usize>,
     /// The values of `<<`.
     merged: Vec<Node>,
     anchor: usize,
@@ -98,15 +105,15 @@ impl Builder {
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
-                self.add(node.ok_or("an alias refers to the mapping that it is in")?, 0)
+                let node = node.ok_or("an alias refers to the mapping that it is in")?;
+                self.nodes += count(&node);
+                self.add(node, 0)
             }
             Event::MappingStart(anchor, tag) => {
-                self.begin(Kind::Map(Vec::new()), line, anchor, tag.as_deref());
-                Ok(())
+                self.begin(Kind::Map(Vec::new()), line, anchor, tag.as_deref())
             }
             Event::SequenceStart(anchor, tag) => {
-                self.begin(Kind::List(Vec::new()), line, anchor, tag.as_deref());
-                Ok(())
+                self.begin(Kind::List(Vec::new()), line, anchor, tag.as_deref())
             }
             Event::MappingEnd | Event::SequenceEnd => match self.open.pop() {
                 Some(mut open) => {
@@ -121,13 +128,24 @@ impl Builder {
         }
     }
 
-    fn begin(&mut self, kind: Kind, line: usize, anchor: usize, tag: Option<&Tag>) {
+    fn begin(
+        &mut self,
+        kind: Kind,
+        line: usize,
+        anchor: usize,
+        tag: Option<&Tag>,
+    ) -> Result<(), String> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(format!("it has more than {MAX_DEPTH} mappings and lists in each other"));
+        }
         let node = Node { line, tag: tag.map(tag_text), kind };
-        self.open.push(Open { node, name: None, merged: Vec::new(), anchor });
+        let (names, merged) = (BTreeMap::new(), Vec::new());
+        self.open.push(Open { node, name: None, names, merged, anchor });
+        Ok(())
     }
 
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), String> {
-        self.nodes += count(&node);
+        self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(format!("it has more than {MAX_NODES} values, if aliases are expanded"));
         }
@@ -142,8 +160,8 @@ impl Builder {
             (Kind::List(items), _) => items.push(node),
             (Kind::Map(_), Some((name, _))) if name == "<<" => open.merged.push(node),
             (Kind::Map(entries), Some((name, line))) => {
-                if let Some(first) = entries.iter().find(|entry| entry.name == name) {
-                    return Err(format!("`{name}` is already in line {}", first.line));
+                if let Some(first) = open.names.insert(name.clone(), line) {
+                    return Err(format!("`{name}` is already in line {first}"));
                 }
                 entries.push(Entry { name, line, value: node });
             }
@@ -239,5 +257,11 @@ mod tests {
         });
         let bomb: String = std::iter::once(first).chain(lines).collect();
         assert!(parse(&bomb).unwrap_err().contains("more than 200000"));
+        for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "")] {
+            let nested = |depth| format!("{}{}\n", open.repeat(depth), close.repeat(depth));
+            assert!(parse(&nested(90)).is_ok(), "{open}");
+            let message = parse(&nested(5000)).unwrap_err();
+            assert!(message.contains("line 1: ") || open == "[", "{message}");
+        }
     }
 }

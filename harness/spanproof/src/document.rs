@@ -6,11 +6,18 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use spanproof_manifest::deep_toml_bracket;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Minimum Jaro-Winkler similarity, from 0 to 1, of a name that an error suggests.
 const MIN_SIMILARITY: f64 = 0.7;
+
+/// Maximum number of characters of a line that an error quotes. Of a longer line, it quotes the part around
+/// the position.
+const MAX_QUOTE: usize = 160;
+/// Maximum number of characters of a message, which may quote names of the file.
+const MAX_MESSAGE: usize = 2000;
 
 /// The largest number that a key may have, by the end of its name: one day in milliseconds, 64 MiB, and
 /// one million of anything else. Larger numbers are mistakes, and sums of them would overflow.
@@ -35,8 +42,7 @@ pub enum SpecError {
         source: std::io::Error,
     },
     /// The content is invalid.
-    #[error("{}:{line}:{column}: {message}\n  {line} | {text}\n    {}{}", path.display(),
-        " ".repeat(line.to_string().len() + column), "^".repeat(*width))]
+    #[error("{}:{line}:{column}: {message}\n{}", path.display(), quoted(*line, text, *column, *width))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -99,6 +105,9 @@ impl Document {
     /// # Errors
     /// If the text is not TOML, or a number in it is too large; the error points at the position.
     pub(crate) fn root(&self) -> Result<Spanned<DeTable<'_>>, Error> {
+        if let Some(at) = deep_toml_bracket(&self.text) {
+            return Err(self.error_at(at..at + 1, "the brackets are nested too deeply"));
+        }
         let root = DeTable::parse(&self.text).map_err(|error| self.toml_error(&error))?;
         self.check_numbers(root.get_ref())?;
         Ok(root)
@@ -166,9 +175,34 @@ impl Document {
             column: before[line_start..].chars().count() + 1,
             width: width.min(text.chars().count().max(1)),
             text: text.to_owned(),
-            message: message.into(),
+            message: shortened(&message.into()),
         }
     }
+}
+
+/// Quotes a line and underlines `width` characters from `column` on. Of a long line, quotes the part around
+/// the column.
+fn quoted(line: usize, text: &str, column: usize, width: usize) -> String {
+    let length = text.chars().count();
+    let start = if length > MAX_QUOTE { (column - 1).saturating_sub(MAX_QUOTE / 4) } else { 0 };
+    let part: String = text.chars().skip(start).take(MAX_QUOTE).collect();
+    let (before, after) = (start > 0, start + MAX_QUOTE < length);
+    let [before, after] = [before, after].map(|is_cut| if is_cut { "…" } else { "" });
+    let number = line.to_string();
+    let indent = number.len() + column - start + before.chars().count();
+    let width = width.min(MAX_QUOTE);
+    format!("  {number} | {before}{part}{after}\n    {}{}", " ".repeat(indent), "^".repeat(width))
+}
+
+/// Returns a message without the middle of a text that it quotes and that has no end.
+fn shortened(message: &str) -> String {
+    let length = message.chars().count();
+    if length <= MAX_MESSAGE {
+        return message.to_owned();
+    }
+    let start: String = message.chars().take(MAX_MESSAGE / 2).collect();
+    let end: String = message.chars().skip(length - MAX_MESSAGE / 2).collect();
+    format!("{start}…{end}")
 }
 
 /// Adds the most similar expected name to serde's message about an unknown name.
@@ -223,6 +257,27 @@ mod tests {
             "a.toml:2:3: unknown key `secnd`, expected `first` or `second`; did you mean `second`?\n\
              \u{20} 2 |   secnd = 2\n        ^^^^^"
         );
+    }
+
+    #[test]
+    fn of_a_long_line_an_error_quotes_the_part_around_the_position() {
+        let long = format!("first = \"{}\" x", "é".repeat(5000));
+        let error = Document::new("a.toml", &long).parse::<Pair>().unwrap_err().to_string();
+        let quote: Vec<&str> = error.lines().skip(1).collect();
+        let [line, mark] = quote[..] else { panic!("{error}") };
+        assert!(line.starts_with("  1 | …éé") && line.ends_with("é\" x"), "{line}");
+        let column = mark.chars().position(|c| c == '^').unwrap();
+        assert_eq!(line.chars().nth(column), Some('x'), "{error}");
+        let name = "n".repeat(5000);
+        let error = Document::new("a.toml", format!("{name} = 1")).parse::<Pair>().unwrap_err();
+        assert!(error.to_string().chars().count() < MAX_MESSAGE + 500, "{error}");
+    }
+
+    #[test]
+    fn brackets_that_are_nested_too_deeply_are_an_error_also_after_another_error() {
+        let text = "{}_\nv=[{e]]s[{".repeat(5000);
+        let error = Document::new("a.toml", text).parse::<Pair>().unwrap_err();
+        assert!(error.to_string().contains("nested too deeply"), "{error}");
     }
 
     #[test]

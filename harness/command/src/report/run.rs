@@ -27,7 +27,7 @@ pub fn summary(summary: &Summary, elapsed: Duration) -> String {
     let _infallible = write!(
         line,
         ": {}, {}, {}, {}, {}, {:.1} s",
-        count(passed + failed + known + notices + broken, "case"),
+        count(sum([passed, failed, known, notices, broken]), "case"),
         count(summary.units, "unit"),
         count(summary.spans, "span"),
         count(summary.assertions, "assertion"),
@@ -35,6 +35,11 @@ pub fn summary(summary: &Summary, elapsed: Duration) -> String {
         elapsed.as_secs_f64()
     );
     line
+}
+
+/// Adds numbers, which may come from a file.
+fn sum<const N: usize>(numbers: [usize; N]) -> usize {
+    numbers.into_iter().fold(0, usize::saturating_add)
 }
 
 /// Returns the table of cases, the failures with their evidence and a command that repeats them,
@@ -69,7 +74,7 @@ pub fn run(run: &Run, repeat: &str) -> String {
     if let Some(halted) = &run.halted {
         let _infallible = writeln!(text, "\n{halted}");
     }
-    if run.summary.failed + run.summary.broken + run.summary.not_run == 0 {
+    if sum([run.summary.failed, run.summary.broken, run.summary.not_run]) == 0 {
         for what in &run.not_tried {
             let _infallible = writeln!(text, "not tried: {what}");
         }

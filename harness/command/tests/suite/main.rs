@@ -15,6 +15,7 @@ mod excerpt;
 mod flags;
 mod folder;
 mod frozen;
+mod fuzz;
 mod guard;
 mod hostile;
 mod incident;

@@ -7,13 +7,19 @@ use crate::variables::{Setting, Unread, Variables};
 
 const LIVE: &str = "read `/proc/PID/environ` of the running process";
 
+/// Maximum number of programs in a command that start another one.
+const MAX_STARTERS: usize = 50;
+
 /// Applies the words of a command to the variables with which it is started. Afterwards they are
 /// those of the program that it runs.
 pub(crate) fn apply(words: &[String], place: &Place, variables: &mut Variables) {
     let Some((first, rest)) = words.split_first() else { return };
     let program = first.rsplit('/').next().unwrap_or(first);
     let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    if program == "env" {
+    if words.iter().filter(|word| starts_another(word)).count() > MAX_STARTERS {
+        let why = "the command starts too many programs through each other";
+        variables.open(Unread::new(place.clone(), why, LIVE));
+    } else if program == "env" {
         env(rest, place, variables);
     } else if SHELLS.contains(&program) {
         shell(program, rest, place, variables);
@@ -37,6 +43,12 @@ pub(crate) fn apply(words: &[String], place: &Place, variables: &mut Variables) 
         let why = "the command's program is named when it runs";
         variables.open_below(Unread::new(place.clone(), why, LIVE));
     }
+}
+
+/// Whether a word may be a program that starts another one.
+fn starts_another(word: &str) -> bool {
+    let program = word.rsplit('/').next().unwrap_or(word);
+    program == "env" || STARTERS.iter().any(|(starter, _)| *starter == program)
 }
 
 /// Applies a script to the variables with which a shell is started. Afterwards they are those of the
@@ -205,6 +217,14 @@ mod tests {
             ("exec doppler run -- runner", Some("x"), "?"),
         ] {
             assert_eq!(flag(&["sh", "-c", script], before), expected, "{script}");
+        }
+    }
+
+    #[test]
+    fn programs_that_start_each_other_have_a_limit() {
+        for (count, expected) in [(40, "x"), (20_000, "?")] {
+            let words: Vec<_> = ["env"].repeat(count).into_iter().chain(["runner"]).collect();
+            assert_eq!(flag(&words, Some("x")), expected);
         }
     }
 

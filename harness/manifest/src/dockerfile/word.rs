@@ -3,6 +3,9 @@
 use crate::command::name_length;
 use crate::variable::{Reason, Value};
 
+/// Maximum number of variables in the defaults of each other.
+const MAX_DEPTH: usize = 20;
+
 /// Splits a text at blanks that are not in quotes. Returns the words as they are written, with their
 /// positions.
 pub(super) fn split(text: &str, escape: char) -> Vec<(usize, &str)> {
@@ -32,6 +35,11 @@ pub(super) fn split(text: &str, escape: char) -> Vec<(usize, &str)> {
 
 /// Removes quotes and escapes, and fills variables in.
 pub(super) fn expand(text: &str, escape: char, lookup: &dyn Fn(&str) -> Value) -> Value {
+    expand_inside(text, escape, lookup, 0)
+}
+
+/// Like [`expand`], in the default of a variable that is in `depth` others.
+fn expand_inside(text: &str, escape: char, lookup: &dyn Fn(&str) -> Value, depth: usize) -> Value {
     let mut result = String::new();
     let mut quote = None;
     let mut rest = text;
@@ -65,7 +73,7 @@ pub(super) fn expand(text: &str, escape: char, lookup: &dyn Fn(&str) -> Value) -
                 result.push(next);
                 &after[next.len_utf8()..]
             }
-            '$' => match variable(after, escape, lookup) {
+            '$' => match variable(after, escape, lookup, depth) {
                 Ok((value, length)) => {
                     result.push_str(&value);
                     &after[length..]
@@ -86,6 +94,7 @@ fn variable(
     text: &str,
     escape: char,
     lookup: &dyn Fn(&str) -> Value,
+    depth: usize,
 ) -> Result<(String, usize), Value> {
     let unknown = |part: &str| {
         let why = format!("the Dockerfile fills in `${part}`, which is not evaluated here");
@@ -106,7 +115,9 @@ fn variable(
         }
         return Ok((literal(lookup(&text[..length]))?.unwrap_or_default(), length));
     };
-    let Some(end) = closing_brace(inside) else { return unknown(text) };
+    let Some(end) = closing_brace(inside).filter(|_| depth < MAX_DEPTH) else {
+        return unknown(text);
+    };
     let (name, operation) = inside[..end].split_at(name_length(inside).min(end));
     let length = end + 2;
     let value = lookup(name);
@@ -117,7 +128,9 @@ fn variable(
         return Err(Value::Unknown(Reason::new(why, &reason.resolve)));
     }
     let value = literal(value)?;
-    let other = |text: &str| literal(expand(text, escape, lookup)).map(Option::unwrap_or_default);
+    let other = |text: &str| {
+        literal(expand_inside(text, escape, lookup, depth + 1)).map(Option::unwrap_or_default)
+    };
     let text = match (operation.strip_prefix(':'), operation) {
         (_, "") => value.unwrap_or_default(),
         (colon, _) => {

@@ -279,6 +279,7 @@ impl<'a> Scanner<'a> {
         if is_harmless {
             return Ok(());
         }
+        let word: String = word.chars().take(40).collect();
         let reason = format!("`\\{word}` is a command of psql, not SQL; remove it or use SQL");
         Err(ScriptError { line, reason })
     }

@@ -1,0 +1,35 @@
+//! Parsers read damaged files without a panic, a hang or a growth of memory, and their errors name the place.
+//!
+//! Each parser runs for two seconds. One command runs them for longer, with other damage each time:
+//! `SPANPROOF_FUZZ_SECONDS=600 cargo test -p spanproof-cli --test suite fuzz -- --nocapture`.
+
+mod corpus;
+mod mutation;
+mod parser;
+mod run;
+
+use rstest::rstest;
+
+#[rstest]
+#[case::spec("spec")]
+#[case::behaviour("behaviour")]
+#[case::job("job")]
+#[case::migration("migration")]
+#[case::manifest("manifest")]
+#[case::log("log")]
+#[case::packed_log("packed_log")]
+#[case::dump("dump")]
+#[case::packed_dump("packed_dump")]
+#[case::bundle("bundle")]
+#[case::evidence("evidence")]
+#[case::run("run")]
+#[case::document("document")]
+fn a_damaged_file_breaks_nothing(#[case] name: &str) {
+    run::run_parser(name);
+}
+
+/// A part of the test above, which starts it in a process with limited memory.
+#[test]
+fn the_parser_that_a_variable_names() {
+    run::run_named_parser();
+}

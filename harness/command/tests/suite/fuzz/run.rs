@@ -1,0 +1,190 @@
+//! Runs a parser with damaged files in a process of its own, so that an overflow of the stack and the end of
+//! its memory are found, too.
+
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::mutation::{Random, damaged};
+use super::parser::{Parser, parser};
+
+/// Seconds for each parser; 2 by default.
+const SECONDS: &str = "SPANPROOF_FUZZ_SECONDS";
+/// The number from which the damage follows. It is 1 by default, so that `cargo test` does the same each
+/// time, and another one each time if [`SECONDS`] is set.
+const SEED: &str = "SPANPROOF_FUZZ_SEED";
+/// The number of the only input to run.
+const INPUT: &str = "SPANPROOF_FUZZ_INPUT";
+/// For the inner process: the name of its parser.
+const PARSER: &str = "SPANPROOF_FUZZ_PARSER";
+/// For the inner process: the file for the number of the input that is running.
+const PROGRESS: &str = "SPANPROOF_FUZZ_PROGRESS";
+/// Address space of the inner process, in KiB.
+const MEMORY: u32 = 2 * 1024 * 1024;
+/// Limit of the processor time of one input. Other work on the machine does not count.
+const INPUT_TIME: Duration = Duration::from_secs(2);
+/// Limit of the time of one input, for a parser that waits.
+const INPUT_WAIT: Duration = Duration::from_mins(2);
+/// Interval in which the time of the running input is looked at.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Microseconds of a clock tick of `/proc`.
+const TICK: u64 = 10_000;
+
+#[expect(clippy::disallowed_methods, reason = "options of a test")]
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`, expected a number")))
+}
+
+fn seed() -> u64 {
+    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let varies = number(SECONDS).is_some();
+    number(SEED).unwrap_or_else(|| if varies { u64::from(clock().subsec_nanos()) } else { 1 })
+}
+
+/// Runs a parser in a process with limited memory. Panics if it panics, is killed or takes too long, with the
+/// command that repeats it.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "starts this program once more"
+)]
+pub(super) fn run_parser(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let progress = folder.path().join("progress");
+    let seed = seed();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", &format!("ulimit -v {MEMORY}; ulimit -c 0; exec \"$@\""), "sh"]);
+    command.arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "fuzz::the_parser_that_a_variable_names", "--nocapture"]);
+    command.env(PARSER, name).env(PROGRESS, &progress).env(SEED, seed.to_string());
+    let output = command.output().unwrap();
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let is_summary = |line: &&str| line.starts_with(&format!("{name}: "));
+    let summary = stdout.lines().find(is_summary);
+    if let (true, Some(summary)) = (output.status.success(), summary) {
+        println!("{summary}");
+        return;
+    }
+    let text = std::fs::read_to_string(&progress).unwrap_or_default();
+    let saved = text.trim().parse().ok().map(|input| (input, save(name, seed, input)));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let (lines, status) = (stderr.lines().take(40).collect::<Vec<_>>().join("\n"), output.status);
+    let Some((input, path)) = saved else {
+        panic!("{name} did not start: {status}\n{lines}\n{stdout}")
+    };
+    panic!(
+        "the parser `{name}` does not survive {}: {status}\n{lines}\nrepeat it with\n  {SEED}={seed} {INPUT}={input} \
+         cargo test -p spanproof-cli --test suite {name} -- --nocapture",
+        path.display()
+    );
+}
+
+/// Writes an input to a file.
+fn save(name: &str, seed: u64, input: u64) -> PathBuf {
+    let folder = tempfile::tempdir().unwrap();
+    let parser = parser(name, folder.path());
+    let (_, bytes) = made(&parser, seed, input);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}-{seed}-{input}"));
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// Returns an input, with the number of the sample from which it was made. The first inputs are the samples.
+fn made(parser: &Parser, seed: u64, input: u64) -> (usize, Vec<u8>) {
+    let samples = &parser.samples;
+    if let Some(sample) = usize::try_from(input).ok().filter(|input| *input < samples.len()) {
+        return (sample, samples[sample].bytes.clone());
+    }
+    let mut random = Random::new(seed, input);
+    let sample = random.below(samples.len());
+    let others: Vec<_> = samples.iter().map(|sample| &sample.bytes).collect();
+    (sample, damaged(&samples[sample].bytes, &others, &mut random))
+}
+
+/// What the thread that runs the inputs has done.
+#[derive(Debug, Default)]
+struct Summary {
+    inputs: u64,
+    accepted: u64,
+    /// The longest time of an input, with its number.
+    slowest: (Duration, u64),
+}
+
+/// Runs the parser that the variable names; does nothing without the variable. The caller limits the memory.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the outer process says which parser"
+)]
+pub(super) fn run_named_parser() {
+    let (Ok(name), Ok(progress)) = (std::env::var(PARSER), std::env::var(PROGRESS)) else { return };
+    let (sender, receiver) = channel();
+    let progress = PathBuf::from(progress);
+    let thread = {
+        let (name, progress) = (name.clone(), progress.clone());
+        std::thread::spawn(move || {
+            // `/proc/thread-self` is `PID/task/TID`.
+            sender
+                .send(Path::new("/proc").join(std::fs::read_link("/proc/thread-self").unwrap()))
+                .unwrap();
+            inputs(&name, &progress)
+        })
+    };
+    watch(&receiver, &progress);
+    let Ok(Summary { inputs, accepted, slowest }) = thread.join() else {
+        panic!("the parser panicked")
+    };
+    let (time, number) = slowest;
+    println!("{name}: {inputs} inputs, {accepted} accepted; the slowest, {number}, took {time:?}");
+}
+
+/// Runs inputs until the time is over.
+fn inputs(name: &str, progress: &Path) -> Summary {
+    let folder = tempfile::tempdir().unwrap();
+    let mut parser = parser(name, folder.path());
+    let progress = std::fs::File::create(progress).unwrap();
+    let (seed, only) = (seed(), number(INPUT));
+    let limit = Duration::from_secs(number(SECONDS).unwrap_or(2));
+    let (start, mut summary) = (Instant::now(), Summary::default());
+    let samples = u64::try_from(parser.samples.len()).unwrap();
+    for input in only.map_or(0..=u64::MAX, |only| only..=only) {
+        if start.elapsed() > limit && input >= samples {
+            break;
+        }
+        progress.write_all_at(format!("{input:<20}").as_bytes(), 0).unwrap();
+        let (sample, bytes) = made(&parser, seed, input);
+        let began = Instant::now();
+        let accepted = (parser.read)(&parser.samples[sample].name, &bytes);
+        summary.slowest = summary.slowest.max((began.elapsed(), input));
+        summary.inputs += 1;
+        summary.accepted += u64::from(accepted);
+        let is_whole = input < samples && parser.samples[sample].is_valid;
+        assert!(accepted || !is_whole, "{} is not accepted", parser.samples[sample].name);
+    }
+    summary
+}
+
+/// Waits for the end of a thread. Panics if one input takes too much time.
+fn watch(receiver: &Receiver<PathBuf>, progress: &Path) {
+    let task = receiver.recv().unwrap();
+    let (mut number, mut ticks, mut since) = (String::new(), 0, Instant::now());
+    while receiver.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        let now = std::fs::read_to_string(progress).unwrap_or_default();
+        let used = processor_ticks(&task);
+        if now != number {
+            (number, ticks, since) = (now, used, Instant::now());
+        }
+        let time = Duration::from_micros(used.saturating_sub(ticks) * TICK);
+        assert!(time < INPUT_TIME, "the input took {time:?} of processor time");
+        assert!(since.elapsed() < INPUT_WAIT, "the input took {:?}", since.elapsed());
+    }
+}
+
+/// Returns the processor time of a thread; 0 if it has ended.
+fn processor_ticks(task: &Path) -> u64 {
+    let stat = std::fs::read_to_string(task.join("stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+}
