@@ -11,7 +11,9 @@ use tokio::sync::watch;
 
 use super::args::{CaseArgs, Check, Format};
 use super::capture::incident_failure;
+use super::deadline::time_over;
 use super::progress::Progress;
+use super::prove::prove;
 use super::runs::RunFolder;
 use super::{Exit, Failure, deployed, environment, output, proof, snapshots, sources};
 use crate::report;
@@ -19,7 +21,7 @@ use spanproof::Spec;
 use spanproof::World;
 use spanproof::shell_quoted;
 use spanproof::{Case, DeployedCase, cases, experiments};
-use spanproof::{KeepDatabases, ProofResult, RunOptions, RunResult};
+use spanproof::{KeepDatabases, RunOptions, RunResult};
 use spanproof_format::{AdoptedIncident, FlagProof, Run, StepTime, Summary, Timings};
 
 /// The steps of a trial in their order. A trial is one start of the service for one case.
@@ -162,12 +164,17 @@ async fn run(
     start: Instant,
 ) -> Result<Checked, Failure> {
     let Selected { spec, cases, deployed, matrix } = selected;
+    let deadline = args.timeout.map(|timeout| start + timeout);
     let world = tokio::select! {
         world = open_world(args, spec) => world?,
+        failure = time_over(deadline, "the build and the Postgres server") => return Err(failure),
         _ = cancelled.wait_for(|cancelled| *cancelled) => return Ok(Exit::Interrupted.into()),
     };
     if args.prove {
-        return Ok(prove(args, world, &cases, cancelled).await?.into());
+        return tokio::select! {
+            exit = prove(args, world, &cases, cancelled) => Ok(exit?.into()),
+            failure = time_over(deadline, "the sabotages") => Err(failure),
+        };
     }
     // Creating this folder removes old evidence. So it happens only after Postgres has started and
     // the service is built.
@@ -176,13 +183,13 @@ async fn run(
     let mut options = RunOptions::new(&evidence.path, cancelled);
     (options.workers, options.keep_databases) = (workers(args), keep_databases(args));
     (options.witness, options.probe) = (args.experiments.witness, !args.experiments.no_probe);
-    options.prove_flags = wants_proof;
+    (options.prove_flags, options.deadline) = (wants_proof, deadline);
     let mut progress = Progress::new(cases.len());
     let result = spanproof::run(&world, &cases, options, |event| progress.update(&event));
     let result = Box::pin(result).await;
     progress.finish();
-    let result = result.map_err(Failure::world)?;
-    let incidents = replay_incidents(args, &world, &result, cancel).await?;
+    let mut result = result.map_err(Failure::world)?;
+    let incidents = replay_incidents(args, &world, &mut result, (cancel, deadline)).await?;
     let spec = world.spec().clone();
     let (build_time, postgres_time) = world.startup_times();
     let close_start = Instant::now();
@@ -195,21 +202,11 @@ async fn run(
         let once = [("build", build_time), ("postgres", postgres_time), ("close", close_time)];
         output::note(&report::timings(&timings(&once, &run)));
     }
-    match args.format {
-        Format::Human => {
-            let mut repeat = repeat_command(&args.cases.config, args.binary.as_deref());
-            for environment in &args.environments {
-                repeat = format!("{repeat} --as {}", shell_quoted(environment));
-            }
-            let text = report_text(&run, &repeat, start.elapsed());
-            if args.report_to_stderr { output::print_stderr(&text) } else { output::print(&text) }
-        }
-        Format::Json => output::print(&output::json(&run)?),
-    }
+    print_report(args, &run, start.elapsed())?;
     print_kept_databases(&run);
     let exit = match exit_code(&run.summary) {
         Exit::World => Exit::World,
-        _ if run.halted.is_some() => Exit::World,
+        _ if run.halted.is_some() || !run.unwritten.is_empty() => Exit::World,
         _ if run.incidents.iter().any(|incident| incident.regressed) => Exit::Findings,
         exit => exit,
     };
@@ -220,6 +217,22 @@ async fn run(
     let proves = wants_proof && exit == Exit::Passed && args.cases.is_all();
     let proof = proves.then(|| result.flag_proof(&spec));
     Ok(Checked { exit, proof: proof.transpose().map_err(Failure::usage)? })
+}
+
+/// Prints the results in the format of the arguments.
+fn print_report(args: &Check, run: &Run, elapsed: Duration) -> Result<(), Failure> {
+    match args.format {
+        Format::Human => {
+            let mut repeat = repeat_command(&args.cases.config, args.binary.as_deref());
+            for environment in &args.environments {
+                repeat = format!("{repeat} --as {}", shell_quoted(environment));
+            }
+            let text = report_text(run, &repeat, elapsed);
+            if args.report_to_stderr { output::print_stderr(&text) } else { output::print(&text) }
+        }
+        Format::Json => output::print(&output::json(run)?),
+    }
+    Ok(())
 }
 
 /// Prints how to open the databases that were kept.
@@ -236,13 +249,13 @@ fn print_kept_databases(run: &Run) {
     }
 }
 
-/// Replays the adopted incidents. Returns no incidents if not all cases were selected, or if a case
-/// was not run.
+/// Replays the adopted incidents. Returns no incidents if not all cases were selected, if a case was not
+/// run, or if the time limit ends the replays, which halts the run.
 async fn replay_incidents(
     args: &Check,
     world: &World,
-    result: &RunResult,
-    mut cancelled: watch::Receiver<bool>,
+    result: &mut RunResult,
+    (mut cancelled, deadline): (watch::Receiver<bool>, Option<Instant>),
 ) -> Result<Vec<AdoptedIncident>, Failure> {
     if !args.cases.is_all() || result.not_run > 0 {
         return Ok(Vec::new());
@@ -250,40 +263,9 @@ async fn replay_incidents(
     tokio::select! {
         replayed = spanproof::replay_adopted(world) => replayed.map_err(incident_failure),
         _ = cancelled.wait_for(|cancelled| *cancelled) => Ok(Vec::new()),
-    }
-}
-
-/// Sabotages passing cases and prints whether each sabotage was detected.
-async fn prove(
-    args: &Check,
-    world: World,
-    cases: &[Case],
-    cancelled: watch::Receiver<bool>,
-) -> Result<Exit, Failure> {
-    let result = spanproof::prove(&world, cases, workers(args), cancelled).await;
-    let closed = world.close().await.map_err(Failure::world);
-    let result = result.map_err(Failure::world)?;
-    closed?;
-    match result {
-        None => Ok(Exit::Interrupted),
-        Some(ProofResult::Unhealthy(judgements)) => {
-            let text = "nothing was sabotaged, because these cases do not pass; \
-                        run `spanproof check` for details";
-            output::error(text);
-            for (case, judgement) in judgements {
-                if let Err(why) = judgement.passed() {
-                    output::error(&format!("case {}: {why}", case.id));
-                }
-            }
-            Ok(Exit::Findings)
-        }
-        Some(ProofResult::Done(proofs)) => {
-            output::print(&report::proofs(&proofs));
-            Ok(match (proofs.missed, proofs.caught) {
-                (0, 0) => Exit::Nothing,
-                (0, _) => Exit::Passed,
-                _ => Exit::Unnoticed,
-            })
+        failure = time_over(deadline, "the replays of adopted incidents") => {
+            result.halted = Some(failure.text);
+            Ok(Vec::new())
         }
     }
 }
@@ -329,7 +311,7 @@ fn keep_databases(args: &Check) -> KeepDatabases {
     }
 }
 
-fn workers(args: &Check) -> usize {
+pub(super) fn workers(args: &Check) -> usize {
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     args.jobs.map_or(2 * processors, usize::from)
 }

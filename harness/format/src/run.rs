@@ -42,6 +42,9 @@ pub struct Run {
     /// Why the run stopped early; `None` if it did not stop early.
     #[serde(default)]
     pub halted: Option<String>,
+    /// What of the evidence could not be written, each with the reason; empty if all was written.
+    #[serde(default)]
+    pub unwritten: Vec<String>,
 }
 
 /// The counts of a run.
@@ -241,6 +244,7 @@ impl Run {
             snapshots: Vec::new(),
             incidents: Vec::new(),
             halted: None,
+            unwritten: Vec::new(),
         }
     }
 

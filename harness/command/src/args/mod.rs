@@ -17,6 +17,7 @@ pub(super) use guard::Guard;
 pub(super) use incident::{Capture, Replay};
 pub(super) use machine::{Clean, Doctor, Explain, with_suggestion};
 pub(super) use run::{CaseArgs, Check, Plan, Report};
+use system::duration;
 pub(super) use system::{Diagnose, Preflight, SystemArgs, TraceFormat, Traces, Watch};
 
 use super::{Exit, output};

@@ -2,10 +2,11 @@
 //! flags and other inputs with which the service is started.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
-use super::{Format, Guard};
+use super::{Format, Guard, duration};
 use spanproof::{Filter, Selection};
 
 /// The spec and the selected cases.
@@ -68,6 +69,12 @@ pub(crate) struct Check {
     /// the environment must record spans and does not. Repeatable.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "prove")]
     pub(crate) environments: Vec<String>,
+    /// End the run after this time: `90s`, `10m`
+    ///
+    /// Cases that run at its end are broken, with what they waited for; the others are listed as not
+    /// run. Everything learned until then is reported, and the exit code is 3.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
     /// Show how long each step took
     #[arg(long)]
     pub(crate) timings: bool,
@@ -114,6 +121,7 @@ impl Check {
             jobs: guard.jobs,
             accept: AcceptArgs { update: false, write_proof: false },
             environments,
+            timeout: None,
             timings: false,
             evidence: None,
             prove: false,

@@ -272,7 +272,7 @@ fn zone(text: &str) -> Result<FixedOffset, String> {
 }
 
 /// Parses a duration, such as `10m`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let parsed = match text.parse() {
         Ok(TimeBound::Ago(duration)) => duration.to_std().ok(),
         Ok(TimeBound::At(_)) | Err(_) => None,

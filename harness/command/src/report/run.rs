@@ -74,6 +74,12 @@ pub fn run(run: &Run, repeat: &str) -> String {
     if let Some(halted) = &run.halted {
         let _infallible = writeln!(text, "\n{halted}");
     }
+    if !run.unwritten.is_empty() {
+        text.push_str("\nthe verdicts are complete, but not all evidence could be written:\n");
+    }
+    for what in &run.unwritten {
+        let _infallible = writeln!(text, "  {what}");
+    }
     if sum([run.summary.failed, run.summary.broken, run.summary.not_run]) == 0 {
         for what in &run.not_tried {
             let _infallible = writeln!(text, "not tried: {what}");

@@ -110,6 +110,11 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     std::fs::write(path, bytes).map_err(file_error("write", path))
 }
 
+/// Whether a folder contains evidence.
+pub(crate) fn is_stored(folder: &Path) -> bool {
+    folder.join(EVIDENCE_FILE).is_file()
+}
+
 /// Reads the evidence in a folder.
 ///
 /// # Errors
@@ -139,11 +144,8 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
 /// When `parent` can't be read or contains no evidence.
 pub fn list(parent: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = std::fs::read_dir(parent).map_err(file_error("read", parent))?;
-    let mut folders: Vec<_> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|p| p.join(EVIDENCE_FILE).is_file())
-        .collect();
+    let mut folders: Vec<_> =
+        entries.flatten().map(|entry| entry.path()).filter(|p| is_stored(p)).collect();
     folders.sort();
     if folders.is_empty() {
         return Err(Error::Empty { path: parent.to_owned() });

@@ -29,6 +29,7 @@ impl RunResult {
         run.snapshots = snapshots.iter().map(snapshot).collect();
         run.incidents = incidents;
         run.halted.clone_from(&self.halted);
+        run.unwritten.clone_from(&self.unwritten);
         run
     }
 }

@@ -6,7 +6,7 @@ use super::result::{CaseOutcome, JudgedCase};
 use crate::chain::chain;
 use crate::matrix::Case;
 use crate::observation::{self, Failure, Observation, unmasked_flags};
-use crate::trial::{TrialBuilder, World};
+use crate::trial::{Progress, TrialBuilder, World};
 use crate::verdict::{Judgement, Verdict, judge};
 use spanproof_postgres::Database;
 
@@ -18,11 +18,18 @@ pub(super) struct Attempt {
 }
 
 /// Runs one case, judges it and stores its evidence.
-pub(super) async fn run_case(world: &World, case: &Case, options: &RunOptions) -> CaseOutcome {
-    let attempt = run_once(world, case, options.witness).await?;
-    let Attempt { observation, judgement, database } = attempt;
+/// `progress` gets its steps.
+pub(super) async fn run_case(
+    world: &World,
+    case: &Case,
+    options: &RunOptions,
+    progress: Progress,
+) -> CaseOutcome {
+    let case = unmasked_flags(world.spec(), case);
+    let trial = world.trial_for(&case).witness_if(options.witness).progress(progress);
+    let Attempt { observation, judgement, database } = judged(world, trial).await?;
     let folder = observation::write(&options.evidence, &observation);
-    let folder = folder.map_err(|error| chain(&error))?;
+    let folder = folder.map_err(|error| chain(&error));
     let keep = match options.keep_databases {
         KeepDatabases::Never => false,
         KeepDatabases::OnFailure => judgement.verdict != Verdict::Pass,

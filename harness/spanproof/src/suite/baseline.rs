@@ -10,7 +10,6 @@ use tokio::task::JoinSet;
 use super::attempt::run_once;
 use super::options::RunOptions;
 use super::result::{CaseOutcome, finished};
-use crate::observation;
 use crate::spec::Spec;
 use crate::trial::World;
 use crate::verdict::{Evidence, Judgement, compare, different_units, unrepeated};
@@ -51,8 +50,7 @@ pub(super) async fn repeat_baselines(
             continue;
         }
         first.observation.set_variations(variations);
-        // If this fails, a later report of the stored run still shows the difference as a finding.
-        let _unwritable = observation::write(&options.evidence, &first.observation);
+        first.store(&options.evidence);
     }
 }
 

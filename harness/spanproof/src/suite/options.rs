@@ -1,6 +1,7 @@
 //! The options of a run of many cases.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use tokio::sync::watch;
 
@@ -27,6 +28,9 @@ pub struct RunOptions {
     pub prove_flags: bool,
     /// Today's date, which decides whether a known failure is still accepted.
     pub today: Day,
+    /// When the run ends, if it has not ended before. Cases that run at this moment are broken, and no other
+    /// case starts. `None` without a limit.
+    pub deadline: Option<Instant>,
     /// Becomes `true` to cancel the run: no more cases start, and running cases are dropped.
     pub cancelled: watch::Receiver<bool>,
 }
@@ -44,6 +48,7 @@ impl RunOptions {
             probe: true,
             prove_flags: false,
             today: Day::today(),
+            deadline: None,
             cancelled,
         }
     }

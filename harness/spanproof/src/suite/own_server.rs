@@ -10,7 +10,7 @@ use super::attempt::{Attempt, run_witnessed};
 use super::options::RunOptions;
 use super::result::{CaseOutcome, JudgedCase, finished};
 use crate::matrix::Case;
-use crate::observation::{self, Failure};
+use crate::observation::Failure;
 use crate::spec::Spec;
 use crate::trial::World;
 use crate::verdict::Experiment;
@@ -38,13 +38,12 @@ pub(super) async fn look_alone(
             _ = cancelled.wait_for(|cancelled| *cancelled) => break,
         };
         let Some(Attempt { observation, judgement, .. }) = attempt else { continue };
-        if judgement.gap_codes().is_empty()
-            || observation::write(&options.evidence, &observation).is_err()
-        {
+        if judgement.gap_codes().is_empty() {
             continue;
         }
         if let Some(Some(Ok(first))) = slots.get_mut(index) {
             (first.observation, first.judgement) = (observation, judgement);
+            first.store(&options.evidence);
         }
     }
     // The server stops with its last user, too.

@@ -94,6 +94,6 @@ fn passes_and_records(result: &CaseResult) -> bool {
 async fn run_extra_case(world: &World, case: &Case, folder: &Path) -> Option<CaseResult> {
     let Judged { observation, judgement } =
         observe(world.spec(), world.trial_for(case)).await.ok()?;
-    let folder = observation::write(folder, &observation).ok()?;
+    let folder = Ok(observation::write(folder, &observation).ok()?);
     Some(JudgedCase { observation, judgement, folder, database_command: None }.into_result())
 }

@@ -7,14 +7,17 @@ use tokio::task::{Id, JoinSet};
 
 use super::attempt::run_case;
 use super::event::{RunEvent, event};
-use super::health::server_death;
+use super::health::{RunEnd, run_end};
 use super::options::RunOptions;
 use super::record::RunRecord;
 use super::result::{CaseOutcome, JudgedCase};
 use crate::matrix::Case;
 use crate::spec::Spec;
-use crate::trial::World;
+use crate::trial::{Progress, World};
 use crate::verdict::Verdict;
+
+/// Maximum number of cases whose ids are listed as not run.
+const MAX_LISTED: usize = 20;
 
 /// The cases of a run, with a slot for the outcome of each.
 pub(super) struct Pool<'a> {
@@ -31,9 +34,9 @@ impl Pool<'_> {
         let (spec, options) = (self.world.spec(), self.options);
         let mut waiting = indexes.into_iter();
         let mut running: JoinSet<CaseOutcome> = JoinSet::new();
-        let mut indexes: HashMap<Id, usize> = HashMap::new();
+        let mut indexes: HashMap<Id, (usize, Progress)> = HashMap::new();
         let mut cancelled = options.cancelled.clone();
-        let mut server_death = std::pin::pin!(server_death(self.world.server()));
+        let mut run_end = std::pin::pin!(run_end(self.world.server(), options.deadline));
         loop {
             while running.len() < options.workers.max(1)
                 && self.record.halted().is_none()
@@ -41,20 +44,18 @@ impl Pool<'_> {
             {
                 let Some(index) = waiting.next() else { break };
                 let (case, world) = (self.cases[index].clone(), self.world.clone());
-                let options = options.clone();
-                let task = running.spawn(async move { run_case(&world, &case, &options).await });
-                indexes.insert(task.id(), index);
+                let (options, progress) = (options.clone(), Progress::default());
+                let shared = progress.clone();
+                let task =
+                    running.spawn(async move { run_case(&world, &case, &options, shared).await });
+                indexes.insert(task.id(), (index, progress));
             }
             let next = tokio::select! {
                 next = running.join_next_with_id() => next,
                 _ = cancelled.wait_for(|cancelled| *cancelled) => None,
-                why = &mut server_death, if !running.is_empty() => {
+                why = &mut run_end, if !running.is_empty() => {
                     running.abort_all();
-                    for index in std::mem::take(&mut indexes).into_values() {
-                        self.record.add_broken(&self.cases[index].id, &why);
-                        self.slots[index] = Some(Err(why.clone()));
-                    }
-                    self.record.set_halted(Some(format!("{why}; the other cases were not run")));
+                    self.break_off(why, std::mem::take(&mut indexes).into_values());
                     break;
                 }
             };
@@ -63,7 +64,7 @@ impl Pool<'_> {
                 Some(Ok((id, outcome))) => (id, outcome),
                 Some(Err(panic)) => (panic.id(), Err(panic.to_string())),
             };
-            let Some(index) = indexes.remove(&id) else { continue };
+            let Some((index, _)) = indexes.remove(&id) else { continue };
             on_event(event(spec, &self.cases[index], outcome.as_ref(), options.today));
             if let Err(cause) = &outcome {
                 self.record.add_broken(&self.cases[index].id, cause);
@@ -73,6 +74,29 @@ impl Pool<'_> {
             self.record.set_halted(halted);
         }
         running.shutdown().await;
+    }
+
+    /// Breaks the cases that are running, each with what it waited for, and halts the run.
+    fn break_off(&mut self, why: RunEnd, running: impl Iterator<Item = (usize, Progress)>) {
+        for (index, progress) in running {
+            let cause = match why {
+                RunEnd::ServerDead => why.to_string(),
+                RunEnd::TimeOver => format!("{why}; the case waited for {}", progress.awaited()),
+            };
+            self.record.add_broken(&self.cases[index].id, &cause);
+            self.slots[index] = Some(Err(cause));
+        }
+        let left = self.cases.iter().zip(&*self.slots).filter(|(_, slot)| slot.is_none());
+        let mut left: Vec<&str> = left.map(|(case, _)| case.id.as_str()).collect();
+        let count = left.len();
+        left.truncate(MAX_LISTED);
+        let more = if count > MAX_LISTED { ", …" } else { "" };
+        let cases = if count == 1 { "case was" } else { "cases were" };
+        let rest = match count {
+            0 => String::new(),
+            _ => format!("; {count} {cases} not run: {}{more}", left.join(", ")),
+        };
+        self.record.set_halted(Some(format!("{why}{rest}")));
     }
 
     /// Selects the cases to run among those with a fault that the spec does not declare. A case is left out

@@ -1,11 +1,12 @@
 //! The results of cases, and of a run of many cases.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::record::RunRecord;
+use crate::chain::chain;
 use crate::effect::{FlagEffects, flag_effects};
 use crate::matrix::{Case, Change};
-use crate::observation::{Observation, masked_case, spec_secrets};
+use crate::observation::{self, Observation, masked_case, spec_secrets};
 use crate::spec::{Day, Spec};
 use crate::verdict::{Judgement, compare, expect};
 
@@ -18,7 +19,8 @@ pub struct CaseResult {
     pub judgement: Judgement,
     /// The observation of the case; `None` if the service or its Postgres did not start.
     pub observation: Option<Observation>,
-    /// The folder with the evidence; `None` if the service or its Postgres did not start.
+    /// The folder with the evidence; `None` if the service or its Postgres did not start, or the evidence
+    /// could not be written.
     pub folder: Option<PathBuf>,
     /// The command that opens the database of the case; `None` if the database was not kept.
     pub database_command: Option<String>,
@@ -35,6 +37,8 @@ pub struct RunResult {
     pub(crate) untried: Vec<(Case, String)>,
     /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
+    /// What of the evidence could not be written, each with the reason. The verdicts are not affected.
+    pub unwritten: Vec<String>,
     /// The results of extra cases, which were run to find passing changes.
     pub(crate) extra_cases: Vec<CaseResult>,
     /// Further trials of cases, which show what varies by itself.
@@ -64,7 +68,8 @@ pub(super) type CaseOutcome = Result<JudgedCase, String>;
 pub(super) struct JudgedCase {
     pub(super) observation: Observation,
     pub(super) judgement: Judgement,
-    pub(super) folder: PathBuf,
+    /// The folder with the evidence, or the reason why the evidence could not be written.
+    pub(super) folder: Result<PathBuf, String>,
     pub(super) database_command: Option<String>,
 }
 
@@ -77,6 +82,11 @@ pub(super) fn finished(
 }
 
 impl JudgedCase {
+    /// Writes the evidence of the case to its folder below `parent`. If this fails, the verdict stays.
+    pub(super) fn store(&mut self, parent: &Path) {
+        self.folder = observation::write(parent, &self.observation).map_err(|error| chain(&error));
+    }
+
     /// Converts this case into a result, without comparing it with other cases.
     pub(super) fn into_result(self) -> CaseResult {
         let Self { observation, judgement, folder, database_command } = self;
@@ -85,7 +95,7 @@ impl JudgedCase {
             case: observation.case.clone(),
             judgement,
             observation: Some(observation),
-            folder: Some(folder),
+            folder: folder.ok(),
             database_command,
         }
     }

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use super::baseline::repeat_baselines;
 use super::event::RunEvent;
 use super::flag_repetitions::{FOLDER, TRIALS, repeat_for_flags};
-use super::health::server_death;
+use super::health::run_end;
 use super::options::RunOptions;
 use super::own_server::look_alone;
 use super::passing_changes::find_passing_changes;
 use super::pool::{Pool, start_order};
 use super::record::RunRecord;
-use super::result::{CaseOutcome, JudgedCase, RunResult};
+use super::result::{CaseOutcome, JudgedCase, RunResult, finished};
 use super::second_look::look_again;
 use super::slowdown::measure_again;
+use crate::chain::chain;
 use crate::matrix::Case;
 use crate::observation::{self, Observation};
 use crate::spec::{Day, Spec};
@@ -47,25 +48,43 @@ pub async fn run(
     let further = further_trials(world, &mut slots, &options, is_halted);
     let repetitions = tokio::select! {
         repetitions = Box::pin(further) => repetitions,
-        why = server_death(world.server()) => {
+        why = run_end(world.server(), options.deadline) => {
             record.set_halted(Some(format!("{why}; what was not clear was not tried again")));
             Vec::new()
         }
     };
-    record.write(&options.evidence)?;
+    let mut unwritten = unwritten(&slots);
+    if let Err(error) = record.write(&options.evidence) {
+        unwritten.push(chain(&error));
+    }
     let mut result = RunResult::new(world.spec(), options.today, cases, slots, &record);
-    result.repetitions = repetitions;
+    (result.repetitions, result.unwritten) = (repetitions, unwritten);
     if options.probe && result.halted.is_none() {
         let changes =
             find_passing_changes(world, cases, &mut result, &options.evidence, &cancelled);
         let death = tokio::select! {
             () = Box::pin(changes) => None,
-            why = server_death(world.server()) => Some(why),
+            why = run_end(world.server(), options.deadline) => Some(why),
         };
         result.halted =
             death.map(|why| format!("{why}; spanproof did not search for a change that passes"));
     }
     Ok(result)
+}
+
+/// Returns what of the evidence of cases is not in the folder, each with the reason.
+fn unwritten(slots: &[Option<CaseOutcome>]) -> Vec<String> {
+    let mut all = Vec::new();
+    for (_, judged) in finished(slots) {
+        match &judged.folder {
+            Err(why) => all.push(why.clone()),
+            Ok(folder) if !observation::is_stored(folder) => {
+                all.push(format!("`{}` was removed while spanproof ran", folder.display()));
+            }
+            Ok(_) => {}
+        }
+    }
+    all
 }
 
 /// Runs cases again for which one trial does not decide. Returns the trials for the comparison of flags.
@@ -104,6 +123,7 @@ pub fn rejudge_run(
     let read = |folder: PathBuf| -> Result<JudgedCase, observation::Error> {
         let observation = observation::read(&folder)?;
         let judgement = judge(spec, &observation);
+        let folder = Ok(folder);
         Ok(JudgedCase { observation, judgement, folder, database_command: None })
     };
     let Some(record) = RunRecord::read(folder)? else {

@@ -11,7 +11,7 @@ use super::attempt::run_once;
 use super::options::RunOptions;
 use super::result::CaseOutcome;
 use super::result::JudgedCase;
-use crate::observation::{self, Repetition};
+use crate::observation::Repetition;
 use crate::trial::World;
 use crate::verdict::{Experiment, Judgement, explains, judge, shape};
 use spanproof_format::Code;
@@ -51,9 +51,8 @@ pub(super) async fn look_again(
         let Some(Some(Ok(first))) = slots.get_mut(index) else { continue };
         match second {
             Ok(second) if explains(&second.judgement, &first.judgement) => {
-                if observation::write(&options.evidence, &second.observation).is_ok() {
-                    (first.observation, first.judgement) = (second.observation, second.judgement);
-                }
+                (first.observation, first.judgement) = (second.observation, second.judgement);
+                first.store(&options.evidence);
             }
             second => unexplained.push((index, second.map(|second| second.judgement.gap_codes()))),
         }
@@ -92,8 +91,7 @@ async fn repeat(
     });
     first.observation.set_repetitions(repetitions.collect());
     first.judgement = judge(world.spec(), &first.observation);
-    // If this fails, a later report of the stored run shows the first trial only.
-    let _unwritable = observation::write(&options.evidence, &first.observation);
+    first.store(&options.evidence);
 }
 
 /// Returns the indexes of the cases that get a second trial, in the order of these trials.

@@ -7,7 +7,7 @@ use super::attempt::run_once;
 use super::options::RunOptions;
 use super::result::{CaseOutcome, finished};
 use crate::matrix::Case;
-use crate::observation::{self, Observation};
+use crate::observation::Observation;
 use crate::trial::World;
 use crate::verdict::{judge, slow_pairs};
 use spanproof_format::JobTimes;
@@ -34,8 +34,7 @@ pub(super) async fn measure_again(
         let (Some(times), Some(Some(Ok(slow)))) = (times, slots.get_mut(slot)) else { continue };
         slow.observation.set_job_times(times);
         slow.judgement = judge(world.spec(), &slow.observation);
-        // Without the note in its evidence a later report says nothing about times.
-        let _unwritable = observation::write(&options.evidence, &slow.observation);
+        slow.store(&options.evidence);
     }
 }
 

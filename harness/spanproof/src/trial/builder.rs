@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::run::Trial;
-use super::{Error, Overrides, Timeouts, World};
+use super::{Error, Overrides, Progress, Timeouts, World};
 use crate::document::suggestion;
 use crate::matrix::Case;
 use crate::observation::{Failure, Observation, Sink, Source};
@@ -141,6 +141,12 @@ impl TrialBuilder {
     /// Errors that the service also meets with tracing off. In other databases they are no evidence.
     pub(crate) fn background(mut self, errors: Vec<Failure>) -> Self {
         self.overrides.background = errors;
+        self
+    }
+
+    /// Gives the steps that have ended to `progress`.
+    pub(crate) fn progress(mut self, progress: Progress) -> Self {
+        self.overrides.progress = progress;
         self
     }
 

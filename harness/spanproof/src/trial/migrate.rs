@@ -12,6 +12,7 @@ use super::address::address_value;
 use super::helper_start::start_helpers;
 use super::overrides::{EffectiveTimeouts, Timeouts};
 use super::processes::stop_helpers;
+use super::progress::Progress;
 use super::resources::Resources;
 use super::service::{RunningService, ServiceOptions};
 use super::stopwatch::Stopwatch;
@@ -119,7 +120,8 @@ async fn start_once(world: &World, case: &Case, url: &str) -> Result<(), Error> 
         job: world.job(&case.job)?,
         ready_timeout: timeouts.ready,
     };
-    let service = RunningService::start(world, &options, &mut Stopwatch::start()).await?;
+    let mut stopwatch = Stopwatch::start(Progress::default());
+    let service = RunningService::start(world, &options, &mut stopwatch).await?;
     let ready = service.ready.clone();
     let stopped = service.stop(world, timeouts.grace).await?;
     stop_helpers(helpers).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::progress::Progress;
 use crate::observation::Failure;
 use crate::spec::{self, Value};
 use crate::upstream::Behaviour;
@@ -32,6 +33,8 @@ pub(crate) struct Overrides {
     pub drop_header: Option<String>,
     /// Timeouts.
     pub timeouts: Timeouts,
+    /// Gets the steps that have ended.
+    pub progress: Progress,
 }
 
 /// Timeouts that replace those of the spec; `None` keeps the spec's.

@@ -91,7 +91,7 @@ impl Trial {
             None => world.behaviour(&case.upstream)?.clone(),
         };
         let timeouts = EffectiveTimeouts::new(&spec.service, overrides.timeouts);
-        let mut stopwatch = Stopwatch::start();
+        let mut stopwatch = Stopwatch::start(overrides.progress.clone());
         let (database, server_before, row_gains) = create_database(&world, &overrides).await?;
         let fault = match fault {
             Some(fault) => Some(ActiveFault::prepare(&world, fault, &database).await?),

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::progress::Progress;
+
 /// Measures consecutive steps.
 #[derive(Debug)]
 pub(super) struct Stopwatch {
     last: Instant,
+    progress: Progress,
     /// Microseconds of each step.
     pub(super) laps: BTreeMap<String, u64>,
 }
 
 impl Stopwatch {
-    /// Starts a stopwatch.
-    pub(super) fn start() -> Self {
-        Self { last: Instant::now(), laps: BTreeMap::new() }
+    /// Starts a stopwatch that also tells `progress` which step has ended.
+    pub(super) fn start(progress: Progress) -> Self {
+        Self { last: Instant::now(), progress, laps: BTreeMap::new() }
     }
 
     /// Ends a step and starts the next. Steps with the same name are added up.
@@ -22,6 +25,7 @@ impl Stopwatch {
         let elapsed = u64::try_from(self.last.elapsed().as_micros()).unwrap_or(u64::MAX);
         *self.laps.entry(step.to_owned()).or_default() += elapsed;
         self.last = Instant::now();
+        self.progress.end_step(step);
     }
 
     /// Starts a step. The time since the last one does not count.

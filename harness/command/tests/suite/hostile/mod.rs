@@ -1,6 +1,7 @@
 //! Tests with input that somebody made up to break the command: numbers at their limits, control
 //! characters, files that can't be written, secrets of every kind.
 
+mod limits;
 mod numbers;
 mod secrets;
 mod terminal;

@@ -1,0 +1,70 @@
+//! Runs that are ended by their time limit, and evidence that can't be written.
+
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+
+use crate::check::project::Project;
+use crate::run::Output;
+
+/// A flag with two values, so that there are two cases.
+const FLAG: &str = "[[flag]]\nname = \"MODE\"\nvalues = [\"a\", \"b\"]\ndefault = \"a\"";
+
+#[test]
+fn a_time_limit_ends_the_run_with_what_was_learned() {
+    let project = Project::new("never-ready");
+    project.edit("timeout-ms = 1500", "timeout-ms = 600000");
+    project.append(FLAG);
+    let start = Instant::now();
+    let arguments = ["check", "--no-faults", "-j", "1", "--timeout", "5s", "--evidence", "run"];
+    let Output { code, stdout, stderr } = project.run(&arguments);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    for expected in [
+        "BROKEN",
+        "the time limit of the run is over; the case waited for the service to become ready",
+        "the time limit of the run is over; 1 case was not run: ",
+        "1 broken, 1 not run",
+    ] {
+        assert!(stdout.contains(expected), "{expected}: {stdout}{stderr}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    let report = project.run(&["report", "run"]);
+    assert_eq!(report.code, 3);
+    assert!(report.stdout.contains("1 case was not run: "), "{}", report.stdout);
+}
+
+#[test]
+fn a_time_limit_also_ends_the_build() {
+    let project = Project::new("obedient");
+    project.edit("command =", "build = [\"sleep\", \"600\"]\ncommand =");
+    let Output { code, stderr, .. } = project.run(&["check", "--timeout", "1s"]);
+    assert_eq!(code, 3, "{stderr}");
+    let expected =
+        "the time limit of the run is over; it waited for the build and the Postgres server";
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+/// Each service destroys the evidence when it starts: that of earlier cases, or also the place of its own.
+#[rstest]
+#[case::removed("rm -rf run", "run/", "was removed while spanproof ran")]
+#[case::replaced("rm -rf run; touch run", "could not create `run/", "run.json")]
+fn evidence_that_can_not_be_written_loses_no_verdict(
+    #[case] destroy: &str,
+    #[case] first: &str,
+    #[case] second: &str,
+) {
+    let project = Project::new("obedient");
+    let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let command = spec.lines().find(|line| line.starts_with("command")).unwrap();
+    let script = format!("cd {}; {destroy}; echo ready; exec sleep 60", project.path().display());
+    project.edit(command, &format!("command = [\"/bin/sh\", \"-c\", {script:?}]"));
+    project.append(FLAG);
+    let arguments = ["check", "--no-faults", "--no-probe", "-j", "1", "--evidence", "run"];
+    let Output { code, stdout, stderr } = project.run(&arguments);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    let head = "the verdicts are complete, but not all evidence could be written";
+    for expected in [head, first, second, "2 failed"] {
+        assert!(stdout.contains(expected), "{expected}: {stdout}{stderr}");
+    }
+    assert!(!stdout.contains("BROKEN"), "{stdout}");
+}
