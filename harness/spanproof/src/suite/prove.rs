@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::sabotages::{Sabotage, sabotages};
 use crate::chain::chain;
 use crate::matrix::Case;
-use crate::observation::Observation;
+use crate::observation::{Observation, spec_secrets};
 use crate::spec::Spec;
 use crate::trial::World;
 use crate::verdict::{Judged, Judgement, Verdict, compare, judge, observe};
@@ -137,7 +137,7 @@ fn sabotage_result(
 ) -> SabotageResult {
     let observation = match observed {
         Ok(observation) => observation,
-        Err(why) => return SabotageResult::Impossible(why),
+        Err(why) => return SabotageResult::Impossible(spec_secrets(spec).text(&why)),
     };
     let other_baselines =
         baselines.iter().filter(|baseline| baseline.case.id != observation.case.id);
@@ -155,5 +155,23 @@ fn sabotage_result(
             Verdict::Broken(why) => format!("broken: {why}"),
             _ => "pass".into(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::example;
+
+    #[test]
+    fn a_sabotage_that_can_not_be_run_does_not_show_the_secrets_of_the_spec() {
+        let flag = "\n[[flag]]\nname = \"ADMIN_TOKEN\"\nvalues = [\"f1agValue88secret\"]\n";
+        let spec = example(|text| text.replacen("\n[[flag]]\n", &format!("{flag}\n[[flag]]\n"), 1));
+        assert!(spec.flags.iter().any(|flag| flag.name == "ADMIN_TOKEN"));
+        let sabotage = sabotages(&spec).remove(0);
+        let why = "`service --token f1agValue88secret` does not start".to_owned();
+        let result = sabotage_result(&spec, &sabotage, Err(why), &[]);
+        let SabotageResult::Impossible(why) = result else { panic!("{result:?}") };
+        assert!(why.starts_with("`service") && !why.contains("f1agValue"), "{why}");
     }
 }
