@@ -1,15 +1,16 @@
-//! `check`, `diagnose`, `traces`, `watch` and `capture` agree about the same rows and lines: those of the kept
-//! database of a case, and of its service's output.
+//! `check`, `diagnose`, `traces`, `watch`, `capture` and `replay` agree about the same rows and lines: those of
+//! the kept database of a case, and of its service's output.
 
 use rstest::rstest;
 use spanproof::{
     Bundle, ExistingSystem, JobFeed, JobSelection, LogStream, Masking, Observation, RowSource,
     Session, TraceQuery, Window, World, capture_deployment, diagnose, find_traces, judge,
+    rejudge_incident, replay,
 };
 use spanproof_format::Code;
 use spanproof_postgres::Database;
 
-use crate::world::{faulty, healthy};
+use crate::world::{faulty_with, healthy};
 
 /// Returns the lines of the service as a log.
 fn log(observation: &Observation) -> LogStream<'static> {
@@ -64,11 +65,21 @@ async fn assert_agreement(world: &World, observation: &Observation, database: &D
     let system = ExistingSystem { spec, selection: &selection, rows, log: log_stream };
     capture_deployment(system, &mut Masking::new(None).unwrap(), &path).await.unwrap();
     session.close().await;
-    let captured = Bundle::read(&path).unwrap().judgement.unwrap().code();
-    assert_eq!(
-        captured.map(|code| code.text().to_owned()),
-        found.map(|code| code.text().to_owned())
-    );
+    let bundle = Bundle::read(&path).unwrap();
+    assert_eq!(bundle.judgement.as_ref().unwrap().code(), found);
+    let rejudged = rejudge_incident(spec, &bundle).await;
+    assert!(rejudged.differences.is_empty(), "{rejudged:#?}");
+    assert_replay(world, observation, bundle).await;
+}
+
+/// Checks that the incident happens again with the route and the upstream of the case.
+async fn assert_replay(world: &World, observation: &Observation, bundle: Bundle) {
+    let case = &observation.case;
+    let bundle = bundle.with_defaults(Some(&case.route), Some(&case.upstream));
+    let replayed = replay(world, &bundle).await.unwrap();
+    let differences: Vec<_> =
+        replayed.attempts.iter().map(|attempt| attempt.differences.as_slice()).collect();
+    assert_eq!(differences, [[""; 0].as_slice()], "{replayed:#?}");
 }
 
 #[rstest]
@@ -97,9 +108,8 @@ async fn every_command_says_the_same_about_a_red_case(
     #[case] route: &str,
     #[case] upstream: &str,
 ) {
-    let world = faulty().await;
-    let mut trial =
-        world.trial().env("FAULT", fault).flag("ENABLE_DB_TRACING", "true").route(route);
+    let world = faulty_with(fault).await;
+    let mut trial = world.trial().flag("ENABLE_DB_TRACING", "true").route(route);
     if !upstream.is_empty() {
         trial = trial.upstream(upstream);
     }

@@ -24,6 +24,13 @@ pub(crate) async fn faulty() -> World {
     open(&WORLD, env!("CARGO_BIN_EXE_faulty-runner")).await
 }
 
+/// Opens a world of the faulty runner in which every run has the defect `fault`.
+pub(crate) async fn faulty_with(fault: &str) -> World {
+    let world =
+        World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
+    world.env("FAULT", fault).shared_server().set("service.flush-ms", "500").open().await.unwrap()
+}
+
 /// Returns the world in `cell`. Opens it if no test has done so before.
 async fn open(cell: &OnceCell<World>, binary: &str) -> World {
     let open = || {

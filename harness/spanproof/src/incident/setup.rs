@@ -53,13 +53,14 @@ pub(super) struct Recreations {
 
 impl Setup {
     /// Returns every way to recreate this setup with a spec. If the route is not known, there is one
-    /// way for each route of the spec. The same holds for the upstream.
+    /// way for each route of the spec. The same holds for the upstream. `recording` says whether the incident
+    /// was judged as one that should record spans.
     ///
     /// # Errors
     /// If the spec does not have a flag, route, upstream, job or fault of the setup.
-    pub(super) fn recreations(&self, spec: &Spec) -> Result<Recreations, String> {
+    pub(super) fn recreations(&self, spec: &Spec, recording: bool) -> Result<Recreations, String> {
         let mut uncertainties = Vec::new();
-        let flags = self.case_flags(spec, &mut uncertainties)?;
+        let flags = self.case_flags(spec, recording, &mut uncertainties)?;
         let routes = spec.routes.iter().map(|route| route.name.as_str());
         let routes = match &self.route {
             Some(route) => vec![require_name("route", route, routes)?],
@@ -91,10 +92,11 @@ impl Setup {
     }
 
     /// Returns the flags of the spec. Each has its recorded value, or its default if no value was
-    /// recorded.
+    /// recorded. If spans should be recorded, an unknown tracing flag has its first value that means on.
     fn case_flags(
         &self,
         spec: &Spec,
+        recording: bool,
         uncertainties: &mut Vec<String>,
     ) -> Result<Vec<(String, Value)>, String> {
         for (name, _) in &self.flags {
@@ -115,7 +117,9 @@ impl Setup {
                 }
                 Some((_, value)) => value.clone(),
                 None => {
-                    let value = flag.default_value();
+                    let on = flag.values.iter().find(|value| flag.records(value));
+                    let on = on.filter(|_| recording && flag.tracing).cloned();
+                    let value = on.unwrap_or_else(|| flag.default_value());
                     let text = format!("the value of {}: `{value}` is assumed", flag.name);
                     uncertainties.push(text);
                     value
