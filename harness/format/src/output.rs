@@ -28,7 +28,8 @@ pub struct OutputLine {
     /// The line number in the log, from 1; `None` for a line of output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
-    /// The name of the process in the spec; `None` for the main process of the service.
+    /// The name of the process in the spec, or the process, machine or container that a log names, such as
+    /// `web-1 runner[812]`; `None` for the main process of the service, and if a log names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,
 }

@@ -13,7 +13,7 @@ use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
 use crate::log::{AROUND, Entry, Format, Needles, ScanError, Time, scan};
-use crate::observation::{self, LogLine, Sink, TracerEvent};
+use crate::observation::{self, LogLine, Sink, TracerEvent, process_name};
 use crate::spec::{Probes, Spec};
 use crate::timestamp::shifted;
 
@@ -74,9 +74,10 @@ enum Kind {
 pub(crate) fn read_log(
     spec: &Spec,
     log: LogStream<'_>,
-    query: LogQuery,
+    mut query: LogQuery,
     sink: &mut dyn Sink,
 ) -> Result<observation::Log, Error> {
+    query.times.limit_names();
     let name = log.name.clone();
     let format = match &log.format {
         Some(format) => {
@@ -104,16 +105,23 @@ pub(crate) fn read_log(
     })?;
     let lacks_zone = scanned.first.is_some_and(|first| !first.has_zone);
     let (zone, mut read) = reader.finish(lacks_zone, sink);
-    let banners: Vec<_> = read.lines.iter().filter_map(|line| probes.banner(&line.text)).collect();
-    let last = banners.last().cloned();
-    read.facts.contradictions =
-        banners.iter().filter(|banner| Some(*banner) != last.as_ref()).count();
+    read.facts.contradictions = contradictions(probes, &read.lines);
     read.facts.name = name;
     read.facts.lines = scanned.lines;
     let at = |time: Option<Time>| time.map(|time| utc(time, zone));
     (read.facts.first, read.facts.last) = (at(scanned.first), at(scanned.last));
     read.facts.line_format = scanned.format.join(AROUND);
     Ok(read)
+}
+
+/// Returns the number of startup lines that contradict the last one of the same process.
+fn contradictions(probes: &Probes, lines: &[LogLine]) -> usize {
+    let banners = lines.iter().filter_map(|line| {
+        Some((process_name(line.process.as_deref()), probes.banner(&line.text)?))
+    });
+    let banners: Vec<_> = banners.collect();
+    let last: BTreeMap<_, _> = banners.iter().map(|(process, banner)| (*process, banner)).collect();
+    banners.iter().filter(|(process, banner)| last.get(process) != Some(&banner)).count()
 }
 
 /// Returns a time in UTC. `zone` is the zone of times that name none; without it, these are in UTC.
@@ -185,7 +193,8 @@ impl<'a> Reader<'a> {
         let is_banner = matches!(kind, Kind::Banner { .. });
         // A banner contains the value of the tracing flag, which is not a secret.
         let text = if is_banner { text } else { crate::mask::text(&text) };
-        let line = LogLine { number, at, text };
+        let process = entry.process.as_ref().map(ToString::to_string);
+        let line = LogLine { number, at, text, process };
         if !is_in_window && !is_banner {
             return self.add_outside(&line);
         }

@@ -17,6 +17,10 @@ const CLOCKS: i64 = 2;
 /// Minimum length of an id or a name that identifies a job in a line. A short number may be anything.
 const MIN_LENGTH: usize = 8;
 
+/// Maximum number of names that are searched for in the log: a few lines show the zone, and the search for many
+/// texts is slow.
+const MAX_NAMES: usize = 32;
+
 /// What the rows say about the times of the log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RowTimes {
@@ -31,6 +35,13 @@ impl RowTimes {
     pub(super) fn add(&mut self, texts: impl Iterator<Item = String>, at: DateTime<Utc>) {
         let texts = texts.filter(|text| text.len() >= MIN_LENGTH);
         self.names.extend(texts.map(|text| (text, at)));
+    }
+
+    /// Keeps some of the names, from all rows, if there are many.
+    pub(super) fn limit_names(&mut self) {
+        let step = self.names.len().div_ceil(MAX_NAMES).max(1);
+        let names = std::mem::take(&mut self.names);
+        self.names = names.into_iter().step_by(step).collect();
     }
 }
 
@@ -132,8 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn of_many_names_some_are_searched_for() {
+        let mut times = RowTimes::default();
+        for job in 0..5_000 {
+            times.add([format!("bias-detection-{job}")].into_iter(), at("12:00:00"));
+        }
+        times.limit_names();
+        let last = times.names.last().unwrap().0.strip_prefix("bias-detection-").unwrap();
+        assert!(times.names.len() <= MAX_NAMES && last.parse::<usize>().unwrap() > 4_500, "{last}");
+    }
+
+    #[test]
     fn an_offset_fits_if_most_units_have_a_line_at_their_start() {
-        let line = |text| LogLine { number: 1, at: Some(at(text)), text: String::new() };
+        let line =
+            |text| LogLine { number: 1, at: Some(at(text)), text: String::new(), process: None };
         let starts = ["12:00:00", "12:30:00"].map(at).to_vec();
         let times = RowTimes { starts, ..RowTimes::default() };
         let fitting = |lines: &[LogLine]| fitting_offset(lines, &times).map(|at| at.to_string());

@@ -209,7 +209,11 @@ impl Masking {
     /// Masks a line of a log.
     pub(super) fn line(&mut self, spec: &Spec, line: &LogLine) -> LogLine {
         let mut line = line.clone();
-        MaskingVisitor { masking: self, spec }.line(&mut line.text);
+        let mut visitor = MaskingVisitor { masking: self, spec };
+        visitor.line(&mut line.text);
+        if let Some(process) = &mut line.process {
+            visitor.text(Part::Output, process);
+        }
         line
     }
 

@@ -3,8 +3,9 @@
 use super::escape::without_escapes;
 use super::format::Format;
 use super::message::Message;
+use super::process::Process;
 use super::time::{Time, split_time, time_text};
-use super::wrapper::Wrapper;
+use super::wrapper::{Prefix, Wrapper};
 
 /// Maximum number of wrappers to remove from a line, such as a prefix or a JSON object.
 const MAX_WRAPPERS: usize = 7;
@@ -19,6 +20,8 @@ pub(crate) struct Entry {
     pub texts: Vec<String>,
     /// The names of the wrappers, from the outside to the inside. A time alone has no name.
     pub wrappers: Vec<&'static str>,
+    /// The process that wrote the line; `None` if no wrapper names it.
+    pub process: Option<Process>,
 }
 
 /// Parses a line: removes what log collectors and loggers added, and keeps the time that they or the service
@@ -49,26 +52,33 @@ impl Entry {
             return Some(rest);
         }
         if text.starts_with('{')
-            && let Some(Message { logger, text, at }) = Message::read(text)
+            && let Some(Message { logger, text, at, process }) = Message::read(text)
             && allows(logger)
         {
-            self.wrappers.push(logger);
-            self.at = at.or(self.at);
+            self.add(logger, at, process);
             return Some(text);
         }
-        if let Some(Message { logger, text, at }) = Message::from_pairs(text)
+        if let Some(Message { logger, text, at, process }) = Message::from_pairs(text)
             && allows(logger)
         {
-            self.wrappers.push(logger);
-            self.at = at.or(self.at);
+            self.add(logger, at, process);
             return Some(text);
         }
-        let (wrapper, time, end) = Wrapper::find(text, self.wrappers.last().copied(), allows)?;
-        let at = time.and_then(time_text);
-        let rest = text[end..].to_owned();
-        self.wrappers.push(wrapper.name);
-        self.at = at.or(self.at);
+        let outer = self.wrappers.last().copied();
+        let Prefix { name, time, process, end } = Wrapper::find(text, outer, allows)?;
+        let (at, rest) = (time.and_then(time_text), text[end..].to_owned());
+        self.add(name, at, process);
         Some(rest)
+    }
+
+    /// Adds a wrapper inside of the others.
+    fn add(&mut self, name: &'static str, at: Option<Time>, process: Option<Process>) {
+        self.wrappers.push(name);
+        self.at = at.or(self.at);
+        self.process = match (self.process.take(), process) {
+            (Some(outer), Some(inner)) => Some(outer.around(inner)),
+            (outer, inner) => outer.or(inner),
+        };
     }
 }
 

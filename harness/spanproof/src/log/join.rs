@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memrchr};
 use serde_json::{Map, Value as Json};
 
 /// Number of bytes at the start of a log that show how it is written.
@@ -43,6 +43,7 @@ pub(super) fn joined<'a>(mut log: impl Read + 'a) -> io::Result<Box<dyn Read + '
             form,
             depth: 0,
             pieces: BTreeMap::new(),
+            whole: 0,
             ready: io::Cursor::new(Vec::new()),
         }),
     })
@@ -68,6 +69,42 @@ impl Form {
     }
 }
 
+impl Form {
+    /// Returns how many bytes at the start of a text are whole lines, of which none is a piece.
+    fn whole_lines(self, text: &[u8]) -> usize {
+        let is_whole: fn(&[u8]) -> bool = match self {
+            Self::DockerJson => is_whole_docker,
+            Self::ContainerRuntime => is_whole_runtime,
+            Self::Lines | Self::CarriageReturns | Self::IndentedJson => return 0,
+        };
+        let mut start = 0;
+        for end in memchr_iter(b'\n', text) {
+            if !is_whole(&text[start..end]) {
+                break;
+            }
+            start = end + 1;
+        }
+        start
+    }
+}
+
+/// Whether the text of an entry of docker surely ends with a line break.
+fn is_whole_docker(line: &[u8]) -> bool {
+    let Some(time) = memrchr(b',', line) else { return false };
+    let text = &line[..time];
+    let end = text.strip_suffix(br#"\n","stream":"stderr""#);
+    let end = end.or_else(|| text.strip_suffix(br#"\n","stream":"stdout""#));
+    // After a backslash, it is the letter `n`.
+    end.is_some_and(|end| end.last() != Some(&b'\\'))
+}
+
+/// Whether a line of a container runtime surely is not a piece.
+fn is_whole_runtime(line: &[u8]) -> bool {
+    let Some(time) = memchr(b' ', line) else { return false };
+    let rest = &line[time..];
+    rest.starts_with(b" stderr F ") || rest.starts_with(b" stdout F ")
+}
+
 /// Replaces carriage returns by line feeds.
 struct LineFeeds<R>(R);
 
@@ -91,6 +128,8 @@ struct Joined<R> {
     depth: i64,
     /// The pieces of the current line of each stream.
     pieces: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The number of bytes at the start of the buffer of `lines` that are lines without anything to join.
+    whole: usize,
     /// What was joined and not returned yet.
     ready: io::Cursor<Vec<u8>>,
 }
@@ -100,6 +139,15 @@ impl<R: Read> Read for Joined<R> {
         loop {
             let count = self.ready.read(into)?;
             if count > 0 || into.is_empty() {
+                return Ok(count);
+            }
+            if self.whole == 0 && self.pieces.values().all(Vec::is_empty) {
+                self.whole = self.form.whole_lines(self.lines.fill_buf()?);
+            }
+            if self.whole > 0 {
+                // Most lines, which are copied as they are.
+                let count = self.lines.by_ref().take(self.whole as u64).read(into)?;
+                self.whole -= count;
                 return Ok(count);
             }
             let mut line = Vec::new();

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::process::Process;
 use super::time::{Time, time_text};
 
 /// Keys of the text, in the order in which they are tried: pino, bunyan, zap, slog (`msg`); winston, zerolog,
@@ -90,6 +91,8 @@ pub(super) struct Message {
     pub(super) text: String,
     /// `None` if it has no time with a date.
     pub(super) at: Option<Time>,
+    /// The process that the keys name; `None` if they name none.
+    pub(super) process: Option<Process>,
 }
 
 impl Message {
@@ -99,14 +102,15 @@ impl Message {
         let has_all = |keys: &&[&str]| keys.iter().all(|key| fields.contains_key(*key));
         let mut loggers = LOGGERS.iter().zip(LOGGER_KEYS);
         let logger = loggers.find(|(_, keys)| has_all(keys)).map_or("JSON", |(name, _)| *name);
-        Some(Self { logger, ..Self::from_object(&fields)? })
+        let process = Process::from_fields(&fields);
+        Some(Self { logger, process, ..Self::from_object(&fields)? })
     }
 
     fn from_object(fields: &Map<String, Json>) -> Option<Self> {
         let at = TIME_KEYS.iter().find_map(|key| time(fields.get(*key)?));
         let own = TEXT_KEYS.iter().find_map(|key| message(fields.get(*key)?));
         if let Some(text) = own {
-            return Some(Self { logger: "JSON", text, at });
+            return Some(Self { logger: "JSON", text, at, process: None });
         }
         let nested = NESTED_KEYS.iter().filter_map(|key| fields.get(*key)?.as_object());
         let inner = { nested }.find_map(Self::from_object)?;
@@ -120,20 +124,21 @@ impl Message {
         if !["time", "ts", "timestamp", "level", "lvl", "t", "event"].contains(&first) {
             return None;
         }
-        let (mut rest, mut found) =
-            (line, Self { logger: "logfmt", text: String::new(), at: None });
-        let mut has_text = false;
+        let (mut rest, mut text, mut at) = (line, None, None);
+        let mut others = Map::new();
         while let Some((key, after)) = rest.trim_start().split_once('=') {
             let (value, after) = pair_value(after)?;
             if ["msg", "message", "event"].contains(&key) {
-                found.text = value;
-                has_text = true;
+                text = Some(value);
             } else if ["time", "ts", "timestamp", "t"].contains(&key) {
-                found.at = time_text(&value);
+                at = time_text(&value);
+            } else {
+                others.insert(key.to_owned(), Json::String(value));
             }
             rest = after;
         }
-        has_text.then_some(found)
+        let process = Process::from_fields(&others);
+        Some(Self { logger: "logfmt", text: text?, at, process })
     }
 }
 
@@ -197,7 +202,7 @@ mod tests {
             ("time=\"2025-10-22T12:00:01Z\" level=info msg=x", at),
             ("level=info msg=x", None),
         ] {
-            let found = Message { logger: "logfmt", text: "x".into(), at };
+            let found = Message { logger: "logfmt", text: "x".into(), at, process: None };
             assert_eq!(Message::from_pairs(line), Some(found), "{line}");
         }
         for line in ["a=b", "level=info", "time is = 5", "{\"a\":1}"] {

@@ -7,6 +7,7 @@ mod format;
 mod join;
 mod message;
 mod needle;
+mod process;
 mod scan;
 mod time;
 mod wrapper;

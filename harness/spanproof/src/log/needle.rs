@@ -2,56 +2,151 @@
 //! least one of the literals (*needles*) that are extracted from the patterns. Most lines contain no
 //! literal and are skipped.
 
-use aho_corasick::AhoCorasick;
+use std::cmp::Reverse;
+
+use aho_corasick::{AhoCorasick, packed};
+use memchr::memchr;
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::escape::without_escapes;
+
+/// The first byte of an escape sequence.
+const ESCAPE: u8 = 0x1b;
 /// Minimum length of a literal in bytes; shorter literals are in too many lines.
 const MIN_LENGTH: usize = 4;
 
-/// Literals of which every matching line contains at least one; `None` if a pattern has no such
-/// literals, so that any line may match.
+/// Texts after which a line must be parsed to know its literals: escape sequences in JSON, and lists of bytes.
+const UNCLEAR: [&str; 6] =
+    ["\\u001b", "\\u001B", "\\x1b", "\"MESSAGE\":[", "\"MESSAGE\" : [", "\"MESSAGE\": ["];
+
+/// Literals of which every matching line contains at least one.
 #[derive(Debug, Clone)]
-pub(crate) struct Needles(Option<AhoCorasick>);
+pub(crate) enum Needles {
+    /// Few literals, which vector instructions find.
+    Few(packed::Searcher),
+    /// More literals than vector instructions can find.
+    Many(AhoCorasick),
+    /// A pattern has no literals, so that any line may match.
+    Any,
+}
 
 impl Needles {
     /// Extracts the literals of these regular expressions.
     pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
         let literals =
             patterns.into_iter().map(|pattern| literals(&regex_syntax::parse(pattern).ok()?));
-        // In a line with escape sequences, or in a list of bytes, a literal may not be found.
-        let unclear = [
-            "\u{1b}",
-            "\\u001b",
-            "\\u001B",
-            "\\x1b",
-            "\"MESSAGE\":[",
-            "\"MESSAGE\" : [",
-            "\"MESSAGE\": [",
-        ];
-        let unclear = unclear.map(str::to_owned).to_vec();
+        let unclear = UNCLEAR.map(str::to_owned).to_vec();
         let needles: Option<Vec<Vec<String>>> = literals.chain([Some(unclear)]).collect();
-        // Only a leftmost search uses vector instructions for several literals.
-        let mut builder = AhoCorasick::builder();
-        let builder = builder.match_kind(aho_corasick::MatchKind::LeftmostFirst);
-        Self(needles.and_then(|needles| builder.build(needles.concat()).ok()))
+        let Some(needles) = needles.map(|needles| needles.concat()) else { return Self::Any };
+        let needles: Vec<_> = needles.iter().map(|needle| rare_end(needle)).collect();
+        let mut builder = packed::Config::new().builder();
+        if let Some(searcher) = builder.extend(&needles).build() {
+            return Self::Few(searcher);
+        }
+        AhoCorasick::new(needles).map_or(Self::Any, Self::Many)
+    }
+
+    /// Returns the places of a text at which lines may match.
+    pub(super) fn hits<'a>(&'a self, text: &'a [u8]) -> Hits<'a> {
+        Hits { needles: self, text, literal: Next::Unknown, escape: Next::Unknown }
     }
 
     /// Whether any line may match, because a pattern has no literals.
-    #[cfg(test)]
     fn matches_all(&self) -> bool {
-        self.0.is_none()
+        matches!(self, Self::Any)
     }
 
-    /// Returns the start of the next literal at or after `from`; `from` itself if any line may
-    /// match.
-    pub(super) fn next(&self, text: &[u8], from: usize) -> Option<usize> {
-        match &self.0 {
-            Some(needles) => {
+    /// Returns the start of the next literal at or after `from`.
+    fn find(&self, text: &[u8], from: usize) -> Option<usize> {
+        match self {
+            Self::Few(searcher) => {
+                let span = packed_span(from, text.len());
+                searcher.find_in(text, span).map(|found| found.start())
+            }
+            Self::Many(needles) => {
                 let input = aho_corasick::Input::new(text).range(from..);
                 needles.find(input).map(|found| found.start())
             }
-            None => (from < text.len()).then_some(from),
+            Self::Any => (from < text.len()).then_some(from),
         }
+    }
+}
+
+/// Returns the part of a literal that begins with its rarest characters: the search looks at the first ones.
+fn rare_end(literal: &str) -> &str {
+    let rarity = |byte: u8| match byte {
+        b'A'..=b'Z' | b'\\' | b'[' | b'(' => 3,
+        b'j' | b'k' | b'q' | b'v'..=b'z' | b':' | b'_' => 2,
+        b'b' | b'f' | b'g' | b'h' | b'p' | b'0'..=b'9' | b'"' => 1,
+        _ => 0,
+    };
+    let rank = |start: &usize| {
+        let first = literal.as_bytes()[*start..].iter().take(MIN_LENGTH);
+        (first.map(|byte| rarity(*byte)).sum::<u32>(), Reverse(*start))
+    };
+    let starts =
+        (0..=literal.len().saturating_sub(MIN_LENGTH)).filter(|at| literal.is_char_boundary(*at));
+    &literal[starts.max_by_key(rank).unwrap_or(0)..]
+}
+
+fn packed_span(start: usize, end: usize) -> aho_corasick::Span {
+    aho_corasick::Span { start, end }
+}
+
+/// What is known of the next place of one kind.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Unknown,
+    At(usize),
+    /// There is none up to the end of the text.
+    None,
+}
+
+impl Next {
+    /// Returns the place at or after `from`, which `find` finds if it is not known.
+    fn update(&mut self, from: usize, find: impl FnOnce() -> Option<usize>) -> Option<usize> {
+        let is_known = match self {
+            Self::Unknown => false,
+            Self::At(at) => *at >= from,
+            Self::None => true,
+        };
+        if !is_known {
+            *self = find().map_or(Self::None, Self::At);
+        }
+        if let Self::At(at) = self { Some(*at) } else { None }
+    }
+}
+
+/// The places of a text at which lines may match, from the start to the end.
+#[derive(Debug)]
+pub(super) struct Hits<'a> {
+    needles: &'a Needles,
+    text: &'a [u8],
+    literal: Next,
+    escape: Next,
+}
+
+impl Hits<'_> {
+    /// Returns the next place at or after `from`, which must not become smaller from call to call.
+    pub(super) fn next(&mut self, from: usize) -> Option<usize> {
+        let (needles, text) = (self.needles, self.text);
+        let literal = self.literal.update(from, || needles.find(text, from));
+        if needles.matches_all() {
+            return literal;
+        }
+        // An escape sequence may be inside of a literal.
+        let find_escape = || Some(memchr(ESCAPE, text.get(from..)?)? + from);
+        let escape = self.escape.update(from, find_escape);
+        literal.into_iter().chain(escape).min()
+    }
+
+    /// Whether a line that was found may match: with a literal, also if an escape sequence is removed.
+    pub(super) fn is_possible(&self, line: &[u8]) -> bool {
+        if self.needles.matches_all() || self.needles.find(line, 0).is_some() {
+            return true;
+        }
+        let text = String::from_utf8_lossy(line);
+        self.needles.find(without_escapes(&text).as_bytes(), 0).is_some()
     }
 }
 

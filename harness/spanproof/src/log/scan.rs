@@ -98,12 +98,15 @@ fn scan_lines(
     mut on_line: impl FnMut(u64, &str),
 ) -> u64 {
     let (mut at, mut number, mut counted) = (0, before + 1, 0);
-    while let Some(hit) = needles.next(text, at) {
+    let mut hits = needles.hits(text);
+    while let Some(hit) = hits.next(at) {
         let start = memrchr(b'\n', &text[..hit]).map_or(0, |end| end + 1);
         let end = memchr(b'\n', &text[hit..]).map_or(text.len(), |end| hit + end);
-        number += memchr_iter(b'\n', &text[counted..start]).count() as u64;
-        counted = start;
-        on_line(number, &String::from_utf8_lossy(&text[start..end]));
+        if hits.is_possible(&text[start..end]) {
+            number += memchr_iter(b'\n', &text[counted..start]).count() as u64;
+            counted = start;
+            on_line(number, &String::from_utf8_lossy(&text[start..end]));
+        }
         at = end + 1;
         if at >= text.len() {
             break;

@@ -5,54 +5,76 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::process::Process;
+
 /// A prefix that a tool puts before the text, at the start of a line or after a time.
 #[derive(Debug)]
 pub(super) struct Wrapper {
     /// The name of the tool, for reports.
-    pub(super) name: &'static str,
+    name: &'static str,
     pattern: Regex,
 }
 
-/// Name and pattern of each prefix. An earlier entry is tried first.
+/// A prefix of a text.
+#[derive(Debug)]
+pub(super) struct Prefix<'a> {
+    /// The name of the tool.
+    pub(super) name: &'static str,
+    /// The time in the prefix, as text; `None` if there is none.
+    pub(super) time: Option<&'a str>,
+    /// The process that the prefix names; `None` if it names none.
+    pub(super) process: Option<Process>,
+    /// The length of the prefix in bytes.
+    pub(super) end: usize,
+}
+
+/// Name and pattern of each prefix. An earlier entry is tried first. The groups `process` and `instance`, or
+/// `pod`, name the process that wrote the line.
 const PREFIXES: &[(&str, &str)] = &[
     // `2025-10-22T12:00:01Z app[148e2] iad [info] text`; the space before the text may be missing.
-    ("flyctl", r"^[a-z][\w-]*\[[0-9a-f]+\]\s+[a-z]{3}\s+\[\w+\]\s?"),
+    ("flyctl", r"^[a-z][\w-]*\[(?P<process>[0-9a-f]+)\]\s+[a-z]{3}\s+\[\w+\]\s?"),
     // `2025-10-22T12:00:01.123456+00:00 app[worker.1]: text`, also `heroku[router]: `.
-    ("Heroku", r"^(?:app|heroku)\[[\w.-]+\]: ?"),
+    ("Heroku", r"^(?:app|heroku)\[(?P<process>[\w.-]+)\]: ?"),
     // `<14>1 2025-10-22T12:00:01Z host app 812 ID47 [x@1 a="b"] text` (RFC 5424, section 6); the time may
     // be `-`, and a byte order mark may precede the text. `83 <14>1 …` counts octets (RFC 6587).
     (
         "syslog",
-        r#"^(?:\d+ )?<\d{1,3}>1 (?P<time>\S+) \S+ \S+ \S+ \S+ (?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*"|\\.)*\])+) ?\u{feff}?"#,
+        r#"^(?:\d+ )?<\d{1,3}>1 (?P<time>\S+) (?P<process>\S+ \S+) (?P<instance>\S+) \S+ (?:-|(?:\[(?:[^\]"\\]|"(?:[^"\\]|\\.)*"|\\.)*\])+) ?\u{feff}?"#,
     ),
     // `Wed 2025-10-22 12:00:01 UTC host runner[812]: text` (`journalctl -o short-full`).
     (
         "journald",
-        r"^[A-Z][a-z]{2} (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z+-][\w:+-]*) [\w.-]+ [^\s:]+: ?",
+        r"^[A-Z][a-z]{2} (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z+-][\w:+-]*) (?P<process>[\w.-]+ [^\s:\[]+)(?:\[(?P<instance>\d+)\])?: ?",
     ),
     // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `1761134401.870000 host …`
     // (`-o short-unix`).
-    ("journald", r"^\[\s*\d+\.\d{6}\] [\w.-]+ [\w./@-]+(?:\[\d+\])?: ?"),
-    ("journald", r"^(?P<time>\d{10}\.\d{6}) [\w.-]+ [\w./@-]+(?:\[\d+\])?: ?"),
+    ("journald", r"^\[\s*\d+\.\d{6}\] (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?"),
+    (
+        "journald",
+        r"^(?P<time>\d{10}\.\d{6}) (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?",
+    ),
     // `Oct 22 12:00:01 host runner[812]: text` (RFC 3164), `host runner[812]: text` after an ISO time, with
     // a priority such as `<14>` before it.
     (
         "syslog",
-        r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?\s+)?[\w.-]+\s+[\w./@-]+\[\d+\]:\s?",
+        r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?\s+)?(?P<process>[\w.-]+\s+[\w./@-]+)\[(?P<instance>\d+)\]:\s?",
     ),
     // `<13>Oct 22 12:00:01 runner[812]: text` (`logger -s`, without a host).
-    ("syslog", r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s+[\w./@-]+\[\d+\]:\s?"),
+    (
+        "syslog",
+        r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s+(?P<process>[\w./@-]+)\[(?P<instance>\d+)\]:\s?",
+    ),
     // `runner-1  | text`, `runner.1.x7k@node-2    | text` (swarm), `0|runner  | text` (pm2).
-    ("docker compose", r"^[\w.-]+\s+\| ?"),
-    ("docker swarm", r"^[\w.-]+\.\d+\.\w+@[\w.-]+\s+\| ?"),
-    ("pm2", r"^\d+\|[\w.-]+\s*\| ?"),
+    ("docker compose", r"^(?P<process>[\w.-]+)\s+\| ?"),
+    ("docker swarm", r"^(?P<process>[\w.-]+\.\d+)\.(?P<instance>\w+@[\w.-]+)\s+\| ?"),
+    ("pm2", r"^(?P<process>\d+\|[\w.-]+)\s*\| ?"),
     // `12:00:01 web.1     | text`, `12:00:01 PM web.1 |  text`.
-    ("foreman", r"^\d\d:\d\d:\d\d(?: [AP]M)? [\w.-]+\.\d+\s+\|\s{1,2}"),
+    ("foreman", r"^\d\d:\d\d:\d\d(?: [AP]M)? (?P<process>[\w.-]+\.\d+)\s+\|\s{1,2}"),
     // `[pod/runner-7f/runner] text`.
-    ("kubectl", r"^\[pod/[^\]]+\]\s?"),
+    ("kubectl", r"^\[pod/(?P<pod>[^\]/]+)[^\]]*\]\s?"),
     // `runner-7f9c5b-abcde runner text`, `+ runner-7f9c5b-abcde › runner`: names of pods end with five or
     // more letters and digits after a hyphen.
-    ("stern", r"^[a-z0-9][a-z0-9.-]*-[a-z0-9]{5,10} [a-z0-9][a-z0-9-]* "),
+    ("stern", r"^(?P<pod>[a-z0-9][a-z0-9.-]*-[a-z0-9]{5,10}) [a-z0-9][a-z0-9-]* "),
     // `2025-10-22T12:00:01Z stderr F text` (Container Runtime Interface).
     ("container runtime", r"^(?:stdout|stderr) [FP] "),
     // `test\tRun tests\t2025-10-22T12:00:01.1234567Z text` (`gh run view --log`).
@@ -60,7 +82,7 @@ const PREFIXES: &[(&str, &str)] = &[
     // `2025-10-22T12:00:01Z {app="runner", job="x"} text` (`logcli`).
     ("Loki", r#"^\{\w+="(?:[^"\\]|\\.)*"(?:, ?\w+="(?:[^"\\]|\\.)*")*\}\s+"#),
     // `2025-10-22T12:00:01.123000+00:00 app/runner/5d1f text` (`aws logs tail`).
-    ("CloudWatch", r"^[\w.-]+/[\w.-]+/[0-9a-f]{8,64} "),
+    ("CloudWatch", r"^(?P<process>[\w.-]+/[\w.-]+)/(?P<instance>[0-9a-f]{8,64}) "),
     // `I, [2025-10-22T12:00:01.123456 #812]  INFO -- : text` (Ruby's Logger and Rails).
     ("Ruby's logger", r"^[DIWEFA], \[(?P<time>[\dT:.-]+) #\d+\]\s+[A-Z]+ -- [^:]*: "),
     // `2025-10-22 12:00:01.123 | INFO     | module:function:12 - text`.
@@ -91,7 +113,10 @@ const PREFIXES: &[(&str, &str)] = &[
     // `INFO 2025-10-22 12:00:01,123 module 812 140077365902208 text` (Django's verbose formatter).
     ("Django", r"^[\w.]+ \d+ \d{6,} "),
     // `2025-10-22 12:00:01 host runner[812] INFO text`.
-    ("coloredlogs", r"^[\w.-]+ [\w.-]+\[\d+\] (?:DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL) "),
+    (
+        "coloredlogs",
+        r"^(?P<process>[\w.-]+ [\w.-]+)\[(?P<instance>\d+)\] (?:DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL) ",
+    ),
     // `[2025-10-22T12:00:01.123Z] INFO (runner/812 on host): text`.
     ("pino-pretty", r"^\([^()]*\): "),
     // `2025-10-22 12:00:01,123 INFO     [file.py:12] text`, `2025/10/22 12:00:01 main.go:12: text`.
@@ -123,14 +148,13 @@ pub(super) fn wrapper_names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Wrapper {
-    /// Finds the wrapper of a text, among those that `allows` accepts. Returns it with the time that it
-    /// contains, as text, and the length of the prefix. `outer` is the name of the wrapper that was removed
-    /// before.
+    /// Finds the wrapper of a text, among those that `allows` accepts. `outer` is the name of the wrapper that
+    /// was removed before.
     pub(super) fn find<'a>(
         text: &'a str,
         outer: Option<&str>,
         allows: impl Fn(&str) -> bool,
-    ) -> Option<(&'static Self, Option<&'a str>, usize)> {
+    ) -> Option<Prefix<'a>> {
         let is_possible = |wrapper: &&Self| match wrapper.name {
             LOG_LEVEL => outer != Some(LOG_LEVEL),
             name if AFTER_LOG_LEVEL.contains(&name) => outer == Some(LOG_LEVEL),
@@ -140,7 +164,8 @@ impl Wrapper {
         allowed.filter(is_possible).find_map(|wrapper| {
             let found = wrapper.pattern.captures(text)?;
             let time = found.name("time").map(|time| time.as_str());
-            Some((wrapper, time, found.get(0)?.end()))
+            let (process, end) = (Process::from_captures(&found), found.get(0)?.end());
+            Some(Prefix { name: wrapper.name, time, process, end })
         })
     }
 }

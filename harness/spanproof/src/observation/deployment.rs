@@ -59,6 +59,9 @@ pub(crate) struct LogLine {
     pub(crate) at: Option<DateTime<Utc>>,
     /// The text that the service wrote, without what a log collector added.
     pub(crate) text: String,
+    /// The process, machine or container that wrote the line, such as `web-1 runner[812]`. What is in brackets is
+    /// new at each start. `None` if the log does not name it.
+    pub(crate) process: Option<String>,
 }
 
 /// Facts about a log as a whole.

@@ -27,8 +27,8 @@ pub(crate) struct Line<'a> {
     pub at: Option<DateTime<Utc>>,
     /// The text of the line, without the line ending.
     pub text: &'a str,
-    /// The name of the process in the spec; `None` for the main process of the service, and for a
-    /// log.
+    /// The name of the process in the spec, or in a log; `None` for the main process of the service, and if the
+    /// log does not name the process.
     pub process: Option<&'a str>,
 }
 
@@ -51,7 +51,8 @@ impl fmt::Display for Line<'_> {
 
 impl<'a> From<&'a LogLine> for Line<'a> {
     fn from(line: &'a LogLine) -> Self {
-        Self { location: Location::Log(line.number), at: line.at, text: &line.text, process: None }
+        let (location, process) = (Location::Log(line.number), line.process.as_deref());
+        Self { location, at: line.at, text: &line.text, process }
     }
 }
 

@@ -428,7 +428,7 @@ mod tests {
         let spec = spec();
         let text = "hunter3 http://u:swordfish@h";
         let banner = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=hunter3)";
-        let line = |text: &str| LogLine { number: 1, at: None, text: text.into() };
+        let line = |text: &str| LogLine { number: 1, at: None, text: text.into(), process: None };
         let facts = LogFacts { name: text.into(), ..LogFacts::default() };
         let deployment = Deployment {
             database: Some(text.into()),

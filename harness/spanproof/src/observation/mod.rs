@@ -3,6 +3,7 @@
 //!
 //! Verdicts and reports read observations and never touch a service or a database.
 
+mod claim;
 mod column_role;
 mod deployment;
 mod found_secrets;
@@ -24,6 +25,7 @@ mod variance;
 mod visit;
 mod witness;
 
+pub(crate) use claim::{current_claims, process_name};
 pub(crate) use column_role::{ColumnRole, NameMasker, is_compared};
 pub use deployment::Deployment;
 pub(crate) use deployment::{ConcurrentSpan, Log, LogFacts, LogLine};

@@ -341,10 +341,11 @@ impl From<format::LogFacts> for LogFacts {
 
 impl From<&LogLine> for format::OutputLine {
     fn from(line: &LogLine) -> Self {
-        let LogLine { number, at, text } = line;
+        let LogLine { number, at, text, process } = line;
         let at_ms = at.and_then(|at| u64::try_from(at.timestamp_millis()).ok());
         let mut stored = Self::new(format::Stream::Log, at_ms.unwrap_or(0), text);
         stored.number = Some(*number);
+        stored.process.clone_from(process);
         stored
     }
 }
@@ -353,7 +354,8 @@ impl From<format::OutputLine> for LogLine {
     fn from(stored: format::OutputLine) -> Self {
         let at = i64::try_from(stored.at_ms).ok().filter(|ms| *ms > 0);
         let at = at.and_then(DateTime::from_timestamp_millis);
-        Self { number: stored.number.unwrap_or(0), at, text: stored.text }
+        let (number, process) = (stored.number.unwrap_or(0), stored.process);
+        Self { number, at, text: stored.text, process }
     }
 }
 

@@ -295,8 +295,11 @@ impl Deployment {
             for line in crashes.iter_mut().chain(unclear).chain(outside) {
                 visitor.line(line);
             }
-            for LogLine { number: _, at: _, text } in lines {
+            for LogLine { number: _, at: _, text, process } in lines {
                 visitor.line(text);
+                if let Some(process) = process {
+                    visitor.text(Part::Output, process);
+                }
             }
         }
         for ConcurrentSpan { started: _, name } in concurrent_spans {

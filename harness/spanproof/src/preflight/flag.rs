@@ -7,7 +7,7 @@ use spanproof_format::Check;
 use super::check::PendingCheck;
 use super::manifest::{Answer, ManifestFlag};
 use crate::deployment::{Error, LogQuery, LogStream, read_log};
-use crate::observation::Log;
+use crate::observation::{Line, Location, Log, current_claims};
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 use spanproof_manifest as manifest;
 use spanproof_manifest::Reason;
@@ -35,13 +35,17 @@ impl Startup {
     }
 
     fn from_log(spec: &Spec, log: &Log) -> Self {
-        let mut banners = log
-            .lines
-            .iter()
-            .filter_map(|line| Some((line.number, spec.probes.banner(&line.text)?)));
+        let all: Vec<Line<'_>> = log.lines.iter().map(Line::from).collect();
+        let is_startup = |line: &&Line<'_>| spec.probes.banner(line.text).is_some();
+        let startup: Vec<_> = all.iter().filter(is_startup).copied().collect();
+        // A process that says that tracing is off may be the one that does the work.
+        let current = current_claims(&startup, &all).into_iter().filter_map(|at| {
+            let Location::Log(number) = startup[at].location else { return None };
+            Some((number, spec.probes.banner(startup[at].text)?))
+        });
         Self {
             log: log.facts.name.clone(),
-            banner: banners.next_back(),
+            banner: current.max_by_key(|(number, banner)| (!banner.enabled, *number)),
             started: log.facts.last_start,
         }
     }

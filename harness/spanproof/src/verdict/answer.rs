@@ -58,7 +58,9 @@ impl GapEvidence<'_> {
             let off = facts.startup_lines.iter().find(|line| !line.report.enabled);
             let claimed_off = match off {
                 None => Fact::no("the service says that tracing is on"),
-                Some(_) if !line.report.enabled => Fact::Yes(vec![line.into()]),
+                Some(_) if !line.report.enabled && !facts.begun_without_claim(true) => {
+                    Fact::Yes(vec![line.into()])
+                }
                 // Another process of the service, which may be the one that does the work.
                 Some(off) => Fact::unknown(format!("another line says off: {}", off.line)),
             };

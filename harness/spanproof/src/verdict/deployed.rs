@@ -47,11 +47,13 @@ fn is_off_on_purpose(facts: &Facts<'_>) -> bool {
     if let Some(value) = user_flag_value(facts) {
         return value.intent() == Intent::Off && value != Value::Unset;
     }
-    let report = facts.startup_lines.last().map(|line| &line.report);
-    report.is_some_and(|report| {
-        let raw = report.raw.clone().filter(|raw| !raw.is_empty());
-        !report.enabled && raw.is_some_and(|raw| Value::Set(raw).intent() == Intent::Off)
-    })
+    let is_off = |line: &Match<'_, Banner>| {
+        let raw = line.report.raw.clone().filter(|raw| !raw.is_empty());
+        !line.report.enabled && raw.is_some_and(|raw| Value::Set(raw).intent() == Intent::Off)
+    };
+    // Another process in the same log may do the work.
+    let claims = &facts.startup_lines;
+    !claims.is_empty() && claims.iter().all(is_off) && !facts.begun_without_claim(true)
 }
 
 /// The tracing flag's value according to the user; `None` if the user did not give one.
@@ -88,11 +90,17 @@ impl System<'_> {
     fn check_tracer(&self, checks: &mut Checks) {
         let facts = self.facts;
         let stored = facts.spans.len();
-        let Some(startup_line) = facts.startup_lines.last() else {
+        let has_begun = facts.begin_lines.iter().any(|line| line.report.enabled);
+        // A process that began no enabled span, and that did not print its startup line here.
+        let is_other = !has_begun && facts.begun_without_claim(false);
+        let Some(startup_line) = facts.startup_lines.first().filter(|_| !is_other) else {
             return self.check_without_tracer_line(checks);
         };
+        if let Some([on, off]) = facts.contradicting_claims().filter(|_| !has_begun && stored == 0)
+        {
+            return checks.expect(false, || contradiction(on, off));
+        }
         // One log may be of several processes: a span that began says that tracing is on where work is done.
-        let has_begun = facts.begin_lines.iter().any(|line| line.report.enabled);
         let works = stored == 0 && has_begun;
         checks.expect(startup_line.report.enabled || works, || {
             if stored == 0 {
@@ -345,6 +353,18 @@ impl System<'_> {
     fn check_joined(&self, checks: &mut Checks) {
         stage::check_joined(self.facts, checks);
     }
+}
+
+/// The finding for a log of several processes that contradict each other, if no line shows which one did the work.
+fn contradiction(on: &Match<'_, Banner>, off: &Match<'_, Banner>) -> Finding {
+    let name = |line: &Match<'_, Banner>| line.line.process.unwrap_or("another process").to_owned();
+    let message = format!(
+        "the log is of several processes: `{}` says that tracing is on and `{}` that it is off, and no line shows \
+         which of them did the work; give the log of that process alone",
+        name(on),
+        name(off)
+    );
+    Finding::new(Code::Undetermined, message, vec![on.into(), off.into()])
 }
 
 /// Says why lines of the log may not have been found: they are in an unknown format or zone. `None` if they are

@@ -2,13 +2,13 @@
 //! units, which are the parts of a job that should leave spans, the spans, and the lines that match a
 //! probe, which is a pattern of the spec for the service's output. Each check gets these facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expected_spans::ExpectedSpans;
 use super::link;
 use crate::observation::{
     Deployment, Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent,
-    TrialRecord, Unit, unmasked_flags,
+    TrialRecord, Unit, current_claims, process_name, unmasked_flags,
 };
 use crate::spec::{Attempt, Banner, Spec};
 use crate::upstream::Exchange;
@@ -121,8 +121,7 @@ impl<'a> Facts<'a> {
             facts.add_line(line);
         }
         if let Some(deployment) = observation.deployment() {
-            // The log may contain several starts of the service. Only the last one counts.
-            facts.startup_lines.drain(..facts.startup_lines.len().saturating_sub(1));
+            facts.keep_current_claims();
             facts.drop_lines_of_other_jobs(deployment);
         }
         facts
@@ -138,6 +137,49 @@ impl<'a> Facts<'a> {
                 TracerEvent::Unfinished => self.unfinished_lines.push(Match { line, report: () }),
             }
         }
+    }
+
+    /// Removes the startup lines of a log that newer ones replaced. Those that say that tracing is on come first.
+    fn keep_current_claims(&mut self) {
+        let all = self.observation.lines();
+        let startup: Vec<_> = self.startup_lines.iter().map(|line| line.line).collect();
+        let current = current_claims(&startup, &all);
+        let mut lines: Vec<_> = current.iter().map(|at| self.startup_lines[*at].clone()).collect();
+        lines.sort_by_key(|line| !line.report.enabled);
+        self.startup_lines = lines;
+        let processes: BTreeSet<_> = all.iter().map(|line| line.process).collect();
+        if processes.len() > 1 {
+            return;
+        }
+        // One process, whose name says nothing new.
+        let startup = self.startup_lines.iter_mut().map(|line| &mut line.line);
+        let begun = self.begin_lines.iter_mut().map(|line| &mut line.line);
+        let others = [&mut self.written_lines, &mut self.refused_lines, &mut self.unfinished_lines];
+        let others = others.into_iter().flatten().map(|line| &mut line.line);
+        for line in startup.chain(begun).chain(others) {
+            line.process = None;
+        }
+    }
+
+    /// The current startup lines of a log of several processes, if they contradict each other: one that says that
+    /// tracing is on, and one that says that it is off. `None` if they do not.
+    pub(super) fn contradicting_claims(&self) -> Option<[&Match<'a, Banner>; 2]> {
+        let on = self.startup_lines.iter().find(|line| line.report.enabled)?;
+        let off = self.startup_lines.iter().find(|line| !line.report.enabled)?;
+        Some([on, off])
+    }
+
+    /// Whether a process of an existing system began enabled or disabled spans, and its startup line is not in
+    /// the log.
+    pub(super) fn begun_without_claim(&self, enabled: bool) -> bool {
+        // The startup line of a main process is about its workers, too, unless they record.
+        let name = |process: Option<&'a str>| {
+            if enabled { process.unwrap_or_default() } else { process_name(process) }
+        };
+        let claims: BTreeSet<_> =
+            self.startup_lines.iter().map(|line| name(line.line.process)).collect();
+        let mut lines = self.begin_lines.iter().filter(|line| line.report.enabled == enabled);
+        self.trial().is_none() && lines.any(|line| !claims.contains(name(line.line.process)))
     }
 
     /// Removes the lines about spans of other jobs that ran at the same time. Lines do not name their

@@ -3,7 +3,7 @@
 //! instead of the missing ones.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
@@ -17,6 +17,8 @@ pub(super) struct Gap<'a> {
     /// The units that have too few spans of that name. A stored span that names no unit may belong to
     /// one of these units.
     pub(super) units: Vec<&'a Unit>,
+    /// The ids of these units: there may be thousands, and each span is looked up.
+    ids: BTreeSet<&'a str>,
     /// How many spans of that name are missing.
     pub(super) missing: usize,
     /// How many spans of that name are stored.
@@ -43,8 +45,9 @@ impl<'a> Gap<'a> {
         let missing = required.checked_sub(stored).filter(|missing| *missing > 0)?;
         let lacks_spans =
             |unit: &&Unit| facts.spans_of_unit(unit, expected.name).len() < expected.min_per_unit();
-        let units = facts.units.iter().filter(lacks_spans).collect();
-        Some(Self { expected, units, missing, stored })
+        let units: Vec<_> = facts.units.iter().filter(lacks_spans).collect();
+        let ids = units.iter().filter_map(|unit| unit.id.as_deref()).collect();
+        Some(Self { expected, units, ids, missing, stored })
     }
 
     /// How many spans of this name all units together must have.
@@ -71,7 +74,7 @@ impl<'a> Gap<'a> {
 
     /// Whether a span names one of the units that lack spans.
     pub(super) fn has_unit_of(&self, span: &Span) -> bool {
-        span.unit.is_some() && self.units.iter().any(|unit| unit.id == span.unit)
+        span.unit.as_deref().is_some_and(|unit| self.ids.contains(unit))
     }
 
     /// Returns the spans that the service recorded instead of the missing ones, under another name or

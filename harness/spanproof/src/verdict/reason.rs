@@ -55,12 +55,18 @@ impl Reasons<'_> {
 
     /// The tracing flag, by the service's startup line or by the user.
     fn add_flag(&mut self) {
-        let Some(startup_line) = self.facts.startup_lines.last() else {
+        let Some(startup_line) = self.facts.startup_lines.first() else {
             if let Some(value) = user_flag_value(self.facts) {
                 self.supports(format!("the flag is said to be `{value}`"));
             }
             return;
         };
+        if let Some([_, off]) = self.facts.contradicting_claims() {
+            return self.against(format!(
+                "the log is of several processes, and one of them says that tracing is off: {}",
+                off.line
+            ));
+        }
         let line = startup_line.line;
         if startup_line.report.enabled && self.is_past(Stage::Enabled) {
             self.supports(format!(
@@ -114,8 +120,8 @@ impl Reasons<'_> {
     fn add_log_quality(&mut self, log: &LogFacts) {
         if log.contradictions > 0 {
             self.against(format!(
-                "{} earlier tracer lines in the log say otherwise than the last one: starts with other values, or \
-                 other processes; only the last one was taken",
+                "{} earlier tracer lines in the log say otherwise than the last one of the same process: starts with \
+                 other values; only the last one was taken",
                 log.contradictions
             ));
         }

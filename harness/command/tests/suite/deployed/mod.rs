@@ -7,6 +7,7 @@ mod live;
 mod locks;
 mod logs;
 mod observations;
+mod processes;
 mod production;
 mod scene;
 mod shapes;

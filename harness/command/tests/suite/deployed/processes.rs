@@ -1,0 +1,96 @@
+//! Tests of `diagnose` with logs that several machines, containers or processes wrote: what one of them says about
+//! tracing says nothing about the work of another.
+
+use rstest::rstest;
+use serde_json::Value as Json;
+
+use super::scene::{ON, Scene, codes};
+
+const OFF: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)";
+const ZERO: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=0)";
+const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
+const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied";
+/// A span of a tracer that is off.
+const IDLE: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false";
+
+/// Writes a line of the process `name` at a second.
+type Wrap = fn(&str, u32, &str) -> String;
+
+const FLY: Wrap = |name, second, text| {
+    format!("2025-10-22T12:00:{second:02}Z app[148e{name}] iad [info]{text}\n")
+};
+const PODS: Wrap = |name, second, text| {
+    let time = format!("2025-10-22T12:00:{second:02}Z");
+    format!(
+        "{{\"log\":\"{text}\\n\",\"time\":\"{time}\",\"kubernetes\":{{\"pod_name\":\"runner-{name}\"}}}}\n"
+    )
+};
+const PIDS: Wrap =
+    |name, second, text| format!("2025-10-22T12:00:{second:02}Z web-1 runner[1{name}]: {text}\n");
+
+fn log(wrap: Wrap, lines: &[(&str, u32, &str)]) -> String {
+    lines.iter().map(|(name, second, text)| wrap(name, *second, text)).collect()
+}
+
+fn diagnose(log: &str) -> (i32, Json) {
+    Scene::default().diagnose(Some(log), &[])
+}
+
+#[rstest]
+#[case::machines(FLY)]
+#[case::pods(PODS)]
+fn without_lines_of_the_work_contradicting_processes_are_undetermined(#[case] wrap: Wrap) {
+    let on = ON.trim_end();
+    for lines in [
+        [("1", 0, on), ("2", 0, OFF)],
+        [("2", 0, OFF), ("1", 0, on)],
+        [("1", 0, on), ("2", 0, ZERO)],
+    ] {
+        let log = log(wrap, &lines);
+        let (code, json) = diagnose(&log);
+        assert_eq!((code, codes(&json)), (1, vec!["undetermined".to_owned()]), "{log}{json:#}");
+        assert!(json.to_string().contains("no line shows which of them did the work"), "{json:#}");
+    }
+    // One process that started twice: the last start counts.
+    let (_, json) = diagnose(&log(wrap, &[("1", 0, on), ("1", 0, OFF)]));
+    assert_eq!(codes(&json), ["flag-unset"], "{json:#}");
+}
+
+#[rstest]
+#[case::machines(FLY)]
+#[case::pods(PODS)]
+#[case::process_ids(PIDS)]
+fn the_process_that_begins_spans_does_the_work(#[case] wrap: Wrap) {
+    let on = ON.trim_end();
+    let work = [("1", 0, BEGUN); 4].into_iter().chain([("1", 0, REFUSED); 4]);
+    for claims in [
+        vec![("1", 0, on), ("2", 0, OFF)],
+        vec![("1", 0, on), ("2", 0, ZERO)],
+        vec![("2", 0, OFF)],
+        vec![("2", 0, ZERO)],
+    ] {
+        let lines: Vec<_> = claims.into_iter().chain(work.clone()).collect();
+        let log = log(wrap, &lines);
+        let (code, json) = diagnose(&log);
+        assert_eq!((code, codes(&json)[0].as_str()), (1, "write-failed-reported"), "{log}{json:#}");
+    }
+}
+
+#[test]
+fn the_claim_of_another_machine_does_not_say_that_tracing_is_on() {
+    let on = ON.trim_end();
+    let (_, json) = diagnose(&log(FLY, &[("1", 0, on), ("2", 0, IDLE), ("2", 0, IDLE)]));
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(json.to_string().contains("the tracer was off at each span"), "{json:#}");
+}
+
+#[test]
+fn a_process_that_replaces_another_one_counts() {
+    let on = ON.trim_end();
+    let (_, json) = diagnose(&log(PIDS, &[("1", 0, OFF), ("2", 30, on)]));
+    assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
+    assert!(
+        json.to_string().contains("1 earlier tracer lines in the log say otherwise"),
+        "{json:#}"
+    );
+}

@@ -1,0 +1,79 @@
+//! Which startup lines of a log count. Each line says whether tracing is on in the process that wrote it, and a
+//! log may be of several processes, one after the other or at the same time.
+
+use std::collections::BTreeMap;
+
+use chrono::Duration;
+
+use super::Line;
+
+/// Processes of one service that start within this time run beside each other: a new start takes longer.
+const TOGETHER: Duration = Duration::seconds(10);
+
+/// Returns the indexes of the startup lines that count: the last one of each process that was not replaced by
+/// a newer process. `all` are all lines of the log that a probe matches, and `startup` is a part of them; both are
+/// in the order of the log.
+pub(crate) fn current_claims(startup: &[Line<'_>], all: &[Line<'_>]) -> Vec<usize> {
+    let mut last = BTreeMap::new();
+    for (at, line) in startup.iter().enumerate() {
+        last.insert(line.process, at);
+    }
+    let mut seen = BTreeMap::new();
+    for line in all {
+        seen.insert(line.process, line.location);
+    }
+    let is_replaced = |at: usize| {
+        let old = &startup[at];
+        last.values().any(|newer| {
+            let new = &startup[*newer];
+            let is_same_group = process_name(new.process) == process_name(old.process);
+            let is_together = old.at.zip(new.at).is_some_and(|(old, new)| new - old < TOGETHER);
+            let is_gone = seen.get(&old.process).is_none_or(|seen| *seen < new.location);
+            *newer > at && is_same_group && is_gone && !is_together
+        })
+    };
+    let mut current: Vec<_> = last.values().copied().filter(|at| !is_replaced(*at)).collect();
+    current.sort_unstable();
+    current
+}
+
+/// Returns the name of a process without what is new at each start: `web-1 runner` of `web-1 runner[812]`.
+pub(crate) fn process_name(process: Option<&str>) -> &str {
+    let process = process.unwrap_or_default();
+    let instance = process.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
+    instance.map_or(process, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::observation::Location;
+
+    /// Each line is a process and a second. A line with `!` is a startup line.
+    #[rstest]
+    #[case::one("!a@0 !a@100 a@200", &["!a@100"])]
+    #[case::machines("!a@0 !b@100", &["!a@0", "!b@100"])]
+    #[case::restarted("!web[1]@0 web[1]@50 !web[2]@100 web[2]@150", &["!web[2]@100"])]
+    #[case::both_work("!web[1]@0 !web[2]@100 web[1]@150", &["!web[1]@0", "!web[2]@100"])]
+    #[case::started_together("!web[1]@0 !web[2]@1", &["!web[1]@0", "!web[2]@1"])]
+    #[case::unnamed("!@0 !@100", &["!@100"])]
+    fn the_last_startup_line_of_each_process_counts(
+        #[case] lines: &str,
+        #[case] expected: &[&str],
+    ) {
+        let parse = |(number, text): (usize, &'static str)| {
+            let (process, second) = text.trim_start_matches('!').split_once('@').unwrap();
+            let at = chrono::DateTime::from_timestamp(second.parse().unwrap(), 0);
+            let location = Location::Log(number as u64);
+            Line { location, at, text, process: Some(process).filter(|name| !name.is_empty()) }
+        };
+        let lines: &'static str = String::leak(lines.to_owned());
+        let all: Vec<_> = lines.split(' ').enumerate().map(parse).collect();
+        let startup: Vec<_> =
+            all.iter().copied().filter(|line| line.text.starts_with('!')).collect();
+        let current = current_claims(&startup, &all);
+        assert_eq!(current.iter().map(|at| startup[*at].text).collect::<Vec<_>>(), expected);
+    }
+}
