@@ -1,7 +1,7 @@
 //! Polls the newest jobs of a database with their units of work and spans, and waits for Postgres's
 //! notifications about new jobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
@@ -193,13 +193,13 @@ impl Poll {
         let id = job.id.unwrap_or_default();
         let units: Vec<_> =
             self.units.iter().filter(|unit| unit.job.as_ref() == Some(&id)).collect();
-        let unit_ids: Vec<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
+        let unit_ids: BTreeSet<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
         let mut counts = BTreeMap::new();
         for unit in &units {
             *counts.entry(unit.status.clone().unwrap_or_default()).or_default() += 1;
         }
-        let jobs = std::slice::from_ref(&id);
-        let belongs_to_job = |owner: &&Owner| owner.is_among(&unit_ids, jobs) == Some(true);
+        let jobs = BTreeSet::from([id.clone()]);
+        let belongs_to_job = |owner: &&Owner| owner.is_among(&unit_ids, &jobs) == Some(true);
         let spans = self.owners.iter().filter(belongs_to_job).count();
         JobProgress {
             status: job.status.unwrap_or_default(),

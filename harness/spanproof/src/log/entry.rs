@@ -64,9 +64,15 @@ impl Entry {
             self.add(logger, at, process);
             return Some(text);
         }
+        if let Some(Message { logger, text, at, process }) = Message::from_csv(text)
+            && allows(logger)
+        {
+            self.add(logger, at, process);
+            return Some(text);
+        }
         let outer = self.wrappers.last().copied();
-        let Prefix { name, time, process, end } = Wrapper::find(text, outer, allows)?;
-        let (at, rest) = (time.and_then(time_text), text[end..].to_owned());
+        let Prefix { name, time, process, rest } = Wrapper::find(text, outer, allows)?;
+        let (at, rest) = (time.and_then(time_text), rest.to_owned());
         self.add(name, at, process);
         Some(rest)
     }
@@ -192,6 +198,106 @@ mod tests {
             let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
             assert_eq!(found.at.map(|time| time.at.to_rfc3339()), expected, "{line}");
         }
+    }
+
+    /// Checks the names of the wrappers and the time of each line, whose text is [`TEXT`].
+    fn assert_texts(lines: &[(String, &str, Option<&str>)]) {
+        for (line, names, time) in lines {
+            let found = parse_line(line, &Format::Detected);
+            let at = found.at.map(|time| time.at.to_rfc3339());
+            let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
+            let found = (found.text(), found.wrappers.join(", "), at);
+            assert_eq!(found, (TEXT, (*names).to_owned(), expected), "{line}");
+        }
+    }
+
+    /// Samples as the tools print them, some with more behind the text.
+    #[test]
+    fn the_wrappers_of_further_tools_are_removed() {
+        const AT: Option<&str> = Some("12:00:01");
+        assert_texts(&[
+            (format!("I1022 12:00:01.000000     812 main.go:42] {TEXT}"), "glog", None),
+            (format!("[10/22/25 12:00:01] INFO     {TEXT}          app.py:13"), "rich", None),
+            (format!("                    INFO     {TEXT}          app.py:13"), "rich", None),
+            (format!("2025-10-22T12:00:01+0000 [runner#info] {TEXT}"), "Twisted", AT),
+            (format!("2025-10-22T12:00:01+0000 [-] {TEXT}"), "Twisted", AT),
+            (format!("@4000000068f8c74b00000000 {TEXT}"), "", AT),
+            (format!("2025-10-22_12:00:01.00000 {TEXT}"), "", AT),
+            (format!("Oct 22 12:00:01 {TEXT}"), "ts", None),
+            (format!("[I 251022 12:00:01 web:7] {TEXT}"), "Tornado", None),
+            (format!("2025-10-22T12:00:01.000Z\tINFO\tspans/span.go:12\t{TEXT}"), "zap", AT),
+            (
+                format!(
+                    "2025-10-22T12:00:01.000Z\tinfo\trunner\tspans/span.go:12\t{TEXT}\t{{\"job\": 1}}"
+                ),
+                "zap",
+                AT,
+            ),
+            (format!("INFO[0000] {TEXT}"), "logrus", None),
+            (format!("[12:00:01 INF] {TEXT}"), "Serilog", None),
+            (
+                format!("[Nest] 812  - 10/22/2025, 12:00:01 PM     LOG [Spans] {TEXT}"),
+                "NestJS",
+                None,
+            ),
+            (format!("[2025-10-22 12:00:01] production.INFO: {TEXT}  "), "Monolog", AT),
+            (format!("[2025-10-22T12:00:01.000000+00:00] app.INFO: {TEXT} [] []"), "Monolog", AT),
+            (format!("12:00:01.123 [info] {TEXT}"), "a time of day, log level", None),
+        ]);
+    }
+
+    /// Samples of loggers and exports.
+    #[test]
+    fn the_wrappers_of_further_loggers_and_exports_are_removed() {
+        const AT: Option<&str> = Some("12:00:01");
+        let json = serde_json::to_string(TEXT).unwrap();
+        let csv = TEXT.replace('"', "\"\"");
+        assert_texts(&[
+            (format!("{{\"dt\":\"2025-10-22 12:00:01.000 UTC\",\"message\":{json}}}"), "JSON", AT),
+            (format!("Oct 22 12:00:01 web-1 app/worker.1: {TEXT}"), "syslog", None),
+            (format!("2025-10-22 12:00:01.0000|INFO|Runner.Spans|{TEXT}"), "NLog", AT),
+            (
+                format!("2025-10-22 12:00:01,000 INFO  [c.e.Spans] (main) {TEXT}"),
+                "log level, JBoss",
+                AT,
+            ),
+            (
+                format!("22-Oct-2025 12:00:01.000 INFO [main] c.e.Spans.start {TEXT}"),
+                "Tomcat",
+                None,
+            ),
+            (format!("[2025-10-22 12:00:01.000] [runner] [info] {TEXT}"), "spdlog", AT),
+            (format!("[2025-10-22 12:00:01.000] [info] {TEXT}"), "log level", AT),
+            (format!("2025-10-22T12:00:01.000Z info: {TEXT}"), "log level", AT),
+            (format!("2025-10-22T12:00:01.000Z [info]: {TEXT}"), "log level", AT),
+            (
+                format!(
+                    "{{\"TimeStamp\":\"2025-10-22T12:00:01.000Z\",\"Log\":{}}}",
+                    json.replacen('"', "\"F ", 1)
+                ),
+                "JSON, Azure",
+                AT,
+            ),
+            (format!("\"2025-10-22T12:00:01.000Z\",\"web-1\",\"runner\",\"{csv}\""), "CSV", AT),
+            (format!("2025-10-22T12:00:01.000Z,web-1,runner,{TEXT}"), "CSV", AT),
+            (format!("2025-10-22T12:00:01.000000Z 01O {TEXT}"), "GitLab CI", AT),
+            (format!("\u{1b}_bk;t=1761134401000\u{7}{TEXT}"), "", None),
+            (
+                format!(
+                    "{{\"asctime\": \"2025-10-22 12:00:01,000\", \"levelname\": \"INFO\", \"message\": {json}}}"
+                ),
+                "JSON",
+                AT,
+            ),
+            (format!("\u{1b}[32mINFO    \u{1b}[0m \u{1b}[34m{TEXT}\u{1b}[0m"), "log level", None),
+            (
+                format!(
+                    "{{\"message\": {json}, \"timestamp\": 1761134401.0, \"task_uuid\": \"c6\", \"message_type\": \"a\"}}"
+                ),
+                "JSON",
+                AT,
+            ),
+        ]);
     }
 
     #[test]

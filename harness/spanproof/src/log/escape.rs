@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Control sequences (`ESC [ … letter`), operating system commands such as links (`ESC ] … BEL` or
-/// `ESC ] … ESC \`), and other sequences of two characters (ECMA-48).
+/// `ESC ] … ESC \`), application commands (`ESC _ … BEL`, as Buildkite writes times), and other sequences of two characters (ECMA-48).
 static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        "\u{1b}(?:\\[[0-9;:?]*[ -/]*[@-~]|\\][^\u{7}\u{1b}]*(?:\u{7}|\u{1b}\\\\)|[@-Z\\\\^_])",
+        "\u{1b}(?:\\[[0-9;:?]*[ -/]*[@-~]|\\][^\u{7}\u{1b}]*(?:\u{7}|\u{1b}\\\\)|[P^_][^\u{7}\u{1b}]*(?:\u{7}|\u{1b}\\\\)|[@-Z\\\\^_])",
     )
     .ok()
 });
@@ -34,6 +34,7 @@ mod tests {
             ("\u{1b}[1;31mtr\u{1b}[0macer", "tracer"),
             ("\u{1b}]8;;http://x\u{1b}\\tracer\u{1b}]8;;\u{1b}\\", "tracer"),
             ("\u{1b}]0;title\u{7}tracer", "tracer"),
+            ("\u{1b}_bk;t=1761134401000\u{7}tracer", "tracer"),
             ("\0\0tracer", "tracer"),
             ("tracer [31m", "tracer [31m"),
         ] {

@@ -29,7 +29,8 @@ impl Format {
         if text.trim().eq_ignore_ascii_case(PLAIN) {
             return Ok(Self::Given(Vec::new()));
         }
-        let mut known: Vec<&str> = wrapper_names().chain(LOGGERS).chain(["logfmt"]).collect();
+        let mut known: Vec<&str> =
+            wrapper_names().chain(LOGGERS).chain(["logfmt", "CSV"]).collect();
         known.dedup();
         let name = |name: &str| {
             let found = known.iter().find(|one| one.eq_ignore_ascii_case(name.trim()));

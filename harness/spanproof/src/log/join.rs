@@ -4,14 +4,27 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
+use std::sync::LazyLock;
 
 use memchr::{memchr, memchr_iter, memrchr};
+use regex::bytes::Regex;
 use serde_json::{Map, Value as Json};
 
 /// Number of bytes at the start of a log that show how it is written.
 const START: u64 = 64 * 1024;
 /// Maximum number of bytes of a joined line. A longer one is not joined.
 const MAX_JOINED: usize = 4 * 1024 * 1024;
+
+/// Keys of an object around all entries.
+const LISTS: [&str; 5] = ["events", "logEvents", "entries", "logs", "data"];
+/// Number of spaces before the text of a line of rich that goes on: the length of a time and a level.
+const RICH_INDENT: usize = 29;
+/// Matches the first line of a log of rich: `[10/22/25 12:00:01] INFO     text          file.py:12`.
+static RICH: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] [A-Z]+ ").ok());
+/// Matches the position in the source at the end of a line of rich.
+static RICH_POSITION: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\s+[\w.]+:\d+\s*$").ok());
 
 /// How a log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +40,9 @@ enum Form {
     DockerJson,
     /// Files of a container runtime: `P` marks a piece, and `F` the last one (Container Runtime Interface).
     ContainerRuntime,
+    /// Lines of rich, which breaks them at the width of the terminal: 80 columns in a container. The next lines
+    /// begin with as many spaces as the time and the level have characters.
+    Rich,
 }
 
 /// Returns a reader of the same log with joined lines.
@@ -63,6 +79,8 @@ impl Form {
             Self::DockerJson
         } else if runtime_piece(line).is_some() {
             Self::ContainerRuntime
+        } else if RICH.as_ref().is_some_and(|rich| rich.is_match(line)) {
+            Self::Rich
         } else {
             Self::Lines
         }
@@ -75,7 +93,7 @@ impl Form {
         let is_whole: fn(&[u8]) -> bool = match self {
             Self::DockerJson => is_whole_docker,
             Self::ContainerRuntime => is_whole_runtime,
-            Self::Lines | Self::CarriageReturns | Self::IndentedJson => return 0,
+            Self::Lines | Self::CarriageReturns | Self::IndentedJson | Self::Rich => return 0,
         };
         let mut start = 0;
         for end in memchr_iter(b'\n', text) {
@@ -165,6 +183,7 @@ impl<R: Read> Read for Joined<R> {
                 Form::IndentedJson => self.indented(&line),
                 Form::DockerJson => self.docker(&line),
                 Form::ContainerRuntime => self.runtime(&line),
+                Form::Rich => Some(self.rich(&line)),
                 Form::Lines | Form::CarriageReturns => Some(line),
             };
             self.ready = io::Cursor::new(joined.unwrap_or_else(|| b"\n".to_vec()));
@@ -182,6 +201,13 @@ impl<R> Joined<R> {
         let object = self.pieces.entry(Vec::new()).or_default();
         object.extend_from_slice(text);
         object.push(b' ');
+        // `{"events": [` of `aws logs filter-log-events`: the entries are the objects in the list.
+        let is_list = LISTS.iter().any(|list| **object == *format!("{{ \"{list}\": [ ").as_bytes());
+        if self.depth == 1 && is_list {
+            self.depth = 0;
+            object.clear();
+            return None;
+        }
         self.depth += depth(text.strip_prefix(b"[").filter(|_| self.depth == 0).unwrap_or(text));
         if self.depth > 0 && object.len() < MAX_JOINED {
             return None;
@@ -219,6 +245,22 @@ impl<R> Joined<R> {
         let whole = String::from_utf8_lossy(&std::mem::take(pieces)).into_owned();
         entry.insert("log".to_owned(), Json::String(whole));
         Some(json_line(&entry))
+    }
+
+    /// Handles a line of rich. Returns the line before it, or an empty line if this one goes on with it.
+    fn rich(&mut self, line: &[u8]) -> Vec<u8> {
+        let before = self.pieces.entry(Vec::new()).or_default();
+        let goes_on = line.starts_with(&[b' '; RICH_INDENT]) && before.len() < MAX_JOINED;
+        if !goes_on {
+            return std::mem::replace(before, line.to_vec());
+        }
+        let position = RICH_POSITION.as_ref().and_then(|position| position.find(before));
+        before
+            .truncate(position.map_or(before.trim_ascii_end().len(), |position| position.start()));
+        before.push(b' ');
+        before.extend_from_slice(line.trim_ascii());
+        before.push(b'\n');
+        b"\n".to_vec()
     }
 
     /// Handles a line of a container runtime. Returns `None` if it goes on.
@@ -310,6 +352,22 @@ mod tests {
     #[case::runtime(
         "2025-10-22T12:00:01Z stderr P a\n2025-10-22T12:00:01Z stdout F x\n2025-10-22T12:00:01Z stderr F b\n",
         "\n2025-10-22T12:00:01Z stdout F x\n2025-10-22T12:00:01Z stderr F ab\n"
+    )]
+    #[case::runtime_after_whole_lines(
+        "2025-10-22T12:00:01Z stderr F a\n2025-10-22T12:00:01Z stderr P b\n2025-10-22T12:00:01Z stderr F c\n2025-10-22T12:00:01Z stderr F d\n",
+        "2025-10-22T12:00:01Z stderr F a\n\n2025-10-22T12:00:01Z stderr F bc\n2025-10-22T12:00:01Z stderr F d\n"
+    )]
+    #[case::docker_after_whole_lines(
+        "{\"log\":\"a\\n\",\"stream\":\"stderr\",\"time\":\"t\"}\n{\"log\":\"b\\\\n\",\"stream\":\"stderr\",\"time\":\"t\"}\n{\"log\":\"c\\n\",\"stream\":\"stderr\",\"time\":\"t\"}\n",
+        "{\"log\":\"a\\n\",\"stream\":\"stderr\",\"time\":\"t\"}\n\n{\"log\":\"b\\\\nc\\n\",\"stream\":\"stderr\",\"time\":\"t\"}\n"
+    )]
+    #[case::rich(
+        "[10/22/25 12:00:01] INFO     Span called,     app.py:16\n                             on=true\n                    INFO     x     app.py:16\n",
+        "\n[10/22/25 12:00:01] INFO     Span called, on=true\n                    INFO     x     app.py:16\n"
+    )]
+    #[case::events(
+        "{\n  \"events\": [\n    {\n      \"message\": \"x\"\n    },\n    {\n      \"message\": \"y\"\n    }\n  ],\n  \"next\": 1\n}\n",
+        "\n\n\n\n{ \"message\": \"x\" }\n\n\n{ \"message\": \"y\" }\n  ],\n  \"next\": 1\n}\n"
     )]
     #[case::unfinished("2025-10-22T12:00:01Z stderr P a\n", "\n2025-10-22T12:00:01Z stderr F a")]
     fn pieces_are_joined_and_lines_keep_their_numbers(#[case] log: &str, #[case] expected: &str) {

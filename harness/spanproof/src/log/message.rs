@@ -8,8 +8,8 @@ use super::time::{Time, time_text};
 /// Keys of the text, in the order in which they are tried: pino, bunyan, zap, slog (`msg`); winston, zerolog,
 /// logback, python-json-logger, tracing-subscriber (`message`); docker (`log`); journald (`MESSAGE`);
 /// Google Cloud (`textPayload`); structlog (`event`); loguru (`text`); Serilog (`@m`, `@mt`); Vector and Loki
-/// (`line`); Datadog (`content`); OpenTelemetry (`body`).
-const TEXT_KEYS: [&str; 14] = [
+/// (`line`); Datadog (`content`); OpenTelemetry (`body`); Azure Container Apps (`Log`).
+const TEXT_KEYS: [&str; 15] = [
     "message",
     "msg",
     "log",
@@ -24,9 +24,10 @@ const TEXT_KEYS: [&str; 14] = [
     "body",
     "short_message",
     "@message",
+    "Log",
 ];
 /// Keys of the time: those of the same tools.
-const TIME_KEYS: [&str; 13] = [
+const TIME_KEYS: [&str; 15] = [
     "time",
     "timestamp",
     "ts",
@@ -40,6 +41,8 @@ const TIME_KEYS: [&str; 13] = [
     "eventTime",
     "timestamp_ms",
     "receiveTimestamp",
+    "dt",
+    "TimeStamp",
 ];
 /// Keys of an object that contains the text.
 const NESTED_KEYS: [&str; 7] =
@@ -115,6 +118,29 @@ impl Message {
         let nested = NESTED_KEYS.iter().filter_map(|key| fields.get(*key)?.as_object());
         let inner = { nested }.find_map(Self::from_object)?;
         Some(Self { at: inner.at.or(at), ..inner })
+    }
+
+    /// Reads a line of a CSV file whose first column is the time: the last column is the text. `None` for another
+    /// line.
+    pub(super) fn from_csv(line: &str) -> Option<Self> {
+        // A quick check, because most lines are none.
+        if !line.trim_start_matches('"').starts_with(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        let mut columns = vec![String::new()];
+        let (mut is_quoted, mut chars) = (false, line.chars().peekable());
+        while let Some(c) = chars.next() {
+            let column = columns.last_mut()?;
+            match c {
+                '"' if is_quoted && chars.next_if_eq(&'"').is_some() => column.push('"'),
+                '"' => is_quoted = !is_quoted,
+                ',' if !is_quoted => columns.push(String::new()),
+                c => column.push(c),
+            }
+        }
+        let at = time_text(columns.first()?)?;
+        let text = columns.pop().filter(|_| !columns.is_empty())?;
+        Some(Self { logger: "CSV", text, at: Some(at), process: None })
     }
 
     /// Reads `time=… level=info msg="text"`, as logrus and slog write it; `None` if the text has no such pairs.

@@ -13,6 +13,8 @@ pub(super) struct Wrapper {
     /// The name of the tool, for reports.
     name: &'static str,
     pattern: Regex,
+    /// What the tool puts behind the text; `None` for nothing.
+    suffix: Option<Regex>,
 }
 
 /// A prefix of a text.
@@ -24,8 +26,8 @@ pub(super) struct Prefix<'a> {
     pub(super) time: Option<&'a str>,
     /// The process that the prefix names; `None` if it names none.
     pub(super) process: Option<Process>,
-    /// The length of the prefix in bytes.
-    pub(super) end: usize,
+    /// The text behind the prefix, without what the tool puts behind it.
+    pub(super) rest: &'a str,
 }
 
 /// Name and pattern of each prefix. An earlier entry is tried first. The groups `process` and `instance`, or
@@ -64,6 +66,13 @@ const PREFIXES: &[(&str, &str)] = &[
         "syslog",
         r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s+(?P<process>[\w./@-]+)\[(?P<instance>\d+)\]:\s?",
     ),
+    // `Oct 22 12:00:01 host app/worker.1: text` (syslog without a process id, Papertrail).
+    (
+        "syslog",
+        r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s+(?P<process>[\w.-]+\s+[\w./@-]+):\s",
+    ),
+    // `Oct 22 12:00:01 text` (`ts` of moreutils).
+    ("ts", r"^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d "),
     // `runner-1  | text`, `runner.1.x7k@node-2    | text` (swarm), `0|runner  | text` (pm2).
     ("docker compose", r"^(?P<process>[\w.-]+)\s+\| ?"),
     ("docker swarm", r"^(?P<process>[\w.-]+\.\d+)\.(?P<instance>\w+@[\w.-]+)\s+\| ?"),
@@ -77,6 +86,11 @@ const PREFIXES: &[(&str, &str)] = &[
     ("stern", r"^(?P<pod>[a-z0-9][a-z0-9.-]*-[a-z0-9]{5,10}) [a-z0-9][a-z0-9-]* "),
     // `2025-10-22T12:00:01Z stderr F text` (Container Runtime Interface).
     ("container runtime", r"^(?:stdout|stderr) [FP] "),
+    // `2025-10-22T12:00:01.123Z\tINFO\tname\tspans/span.go:12\ttext\t{"job": 1}` (zap's console encoder).
+    (
+        "zap",
+        r"^(?i:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(?:(?:[\w./-]+\t)?[\w./@-]+\.go:\d+\t)?",
+    ),
     // `test\tRun tests\t2025-10-22T12:00:01.1234567Z text` (`gh run view --log`).
     ("GitHub Actions", r"^[^\t]+\t[^\t]+\t\u{feff}?"),
     // `2025-10-22T12:00:01Z {app="runner", job="x"} text` (`logcli`).
@@ -122,10 +136,49 @@ const PREFIXES: &[(&str, &str)] = &[
     // `2025-10-22 12:00:01,123 INFO     [file.py:12] text`, `2025/10/22 12:00:01 main.go:12: text`.
     ("a source position", r"^\[[\w./-]+:\d+\] "),
     ("Go's log", r"^[\w./-]+\.go:\d+: "),
+    // `I1022 12:00:01.123456   812 main.go:42] text` (glog, klog, absl).
+    ("glog", r"^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6}\s+\d+ [\w./-]+:\d+\] "),
+    // `[10/22/25 12:00:01] INFO     text          file.py:12`; a time that is the same as before is left out.
+    (
+        "rich",
+        r"^(?:\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\]|\s{19}) (?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+",
+    ),
+    // `2025-10-22T12:00:01+0000 [-] text`, `[name#info] text`.
+    ("Twisted", r"^\[(?:-|[\w.,-]+#\w+)\] "),
+    // `[I 251022 12:00:01 web:2271] text` (Tornado, logzero).
+    ("Tornado", r"^\[[DIWEC] \d{6} \d\d:\d\d:\d\d [\w.-]+:\d+\] "),
+    // `INFO[0000] text` (logrus on a terminal).
+    ("logrus", r"^(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] "),
+    // `[12:00:01 INF] text`.
+    ("Serilog", r"^\[\d\d:\d\d:\d\d (?:VRB|DBG|INF|WRN|ERR|FTL)\] "),
+    // `[Nest] 812  - 10/22/2025, 12:00:01 PM     LOG [Context] text`.
+    (
+        "NestJS",
+        r"^\[Nest\] \d+\s+- [\d/,.: ]+(?:[AP]M)?\s+(?:LOG|ERROR|WARN|DEBUG|VERBOSE|FATAL) (?:\[[^\]]*\] )?",
+    ),
+    // `[2025-10-22 12:00:01] production.INFO: text [] []` (Laravel, Symfony).
+    ("Monolog", r"^[\w-]+\.(?:DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY): "),
+    // `2025-10-22 12:00:01.1234|INFO|Namespace.Class|text`.
+    (
+        "NLog",
+        r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d+)\|(?i:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\|[^|]*\|",
+    ),
+    // `22-Oct-2025 12:00:01.123 INFO [main] a.b.Class.method text`.
+    ("Tomcat", r"^\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d+ [A-Z]+ \[[^\]]*\] [\w.$<>]+ "),
+    // `2025-10-22 12:00:01,123 INFO  [a.b.Class] (main) text` (WildFly, Quarkus).
+    ("JBoss", r"^\[[\w.$]+\] \([^()]*\) "),
+    // `[2025-10-22 12:00:01.123] [name] [info] text`.
+    ("spdlog", r"^\[[\w.-]+\] \[(?:trace|debug|info|warning|error|critical)\] "),
+    // `2025-10-22T12:00:01.123456Z 01O text`: the number of the stream, and whether it is an error.
+    ("GitLab CI", r"^[0-9a-f]{2}[OE][ +]"),
+    // `{"TimeStamp": "…", "Log": "F text"}` (Azure Container Apps).
+    ("Azure", r"^[FP] "),
+    // `12:00:01.123 [info] text` (Elixir, WildFly).
+    ("a time of day", r"^\d\d:\d\d:\d\d(?:[.,]\d+)? "),
     // `INFO text`, `[INFO] text`, `INFO: text` (java.util.logging, uvicorn), `[info     ] text` (structlog).
     (
         LOG_LEVEL,
-        r"^(?:\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE)\]?:?\s+|\[(?:trace|debug|info|warn|warning|error|critical)\s*\]\s+)",
+        r"^(?:\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE)\]?:?\s+|\[?(?:trace|debug|info|warn|warning|error)\]?:\s+|\[(?:trace|debug|info|warn|warning|error|critical)\s*\]\s+)",
     ),
     // `2025-10-22T12:00:01.123456Z  INFO runner::worker: text`, also with spans: `INFO job{id=7}: `.
     ("tracing-subscriber", r"^(?:[\w:]*\w(?:\{[^}]*\})?: )"),
@@ -133,11 +186,22 @@ const PREFIXES: &[(&str, &str)] = &[
 
 const LOG_LEVEL: &str = "log level";
 /// Prefixes that are only recognised after a log level: many texts begin like them.
-const AFTER_LOG_LEVEL: [&str; 3] = ["Django", "pino-pretty", "tracing-subscriber"];
+const AFTER_LOG_LEVEL: [&str; 4] = ["Django", "JBoss", "pino-pretty", "tracing-subscriber"];
+/// The prefix that is only recognised in JSON of an unknown logger.
+const IN_JSON: &str = "Azure";
+
+/// What some of the tools put behind the text.
+const SUFFIXES: [(&str, &str); 3] = [
+    ("rich", r"\s+[\w.]+:\d+\s*$"),
+    ("zap", r"\t\{.*\}$"),
+    ("Monolog", r"(?: (?:\[\]|\{.*\})){1,2}\s*$|\s+$"),
+];
 
 static WRAPPERS: LazyLock<Vec<Wrapper>> = LazyLock::new(|| {
     let wrapper = |(name, pattern): &(&'static str, &str)| {
-        Some(Wrapper { name, pattern: Regex::new(pattern).ok()? })
+        let suffix = SUFFIXES.iter().find(|(of, _)| of == name);
+        let suffix = suffix.map(|(_, pattern)| Regex::new(pattern)).transpose().ok()?;
+        Some(Wrapper { name, pattern: Regex::new(pattern).ok()?, suffix })
     };
     PREFIXES.iter().filter_map(wrapper).collect()
 });
@@ -157,6 +221,7 @@ impl Wrapper {
     ) -> Option<Prefix<'a>> {
         let is_possible = |wrapper: &&Self| match wrapper.name {
             LOG_LEVEL => outer != Some(LOG_LEVEL),
+            IN_JSON => outer == Some("JSON"),
             name if AFTER_LOG_LEVEL.contains(&name) => outer == Some(LOG_LEVEL),
             _ => true,
         };
@@ -164,8 +229,10 @@ impl Wrapper {
         allowed.filter(is_possible).find_map(|wrapper| {
             let found = wrapper.pattern.captures(text)?;
             let time = found.name("time").map(|time| time.as_str());
-            let (process, end) = (Process::from_captures(&found), found.get(0)?.end());
-            Some(Prefix { name: wrapper.name, time, process, end })
+            let rest = text.get(found.get(0)?.end()..)?;
+            let suffix = wrapper.suffix.as_ref().and_then(|suffix| suffix.find(rest));
+            let rest = &rest[..suffix.map_or(rest.len(), |suffix| suffix.start())];
+            Some(Prefix { name: wrapper.name, time, process: Process::from_captures(&found), rest })
         })
     }
 }

@@ -28,12 +28,12 @@ impl Observation {
     pub(crate) fn for_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Self {
         let all = &self.tables;
         let selected: Vec<_> = jobs.iter().map(|row| Job::from_row(&spec.tables, row)).collect();
-        let ids: Vec<_> = selected.iter().filter_map(|job| job.id.clone()).collect();
+        let ids: BTreeSet<_> = selected.iter().filter_map(|job| job.id.clone()).collect();
         let is_of_jobs =
             |row: &Row| Unit::from_row(&spec.tables, row).job.is_some_and(|job| ids.contains(&job));
         let unit_rows = all.units.clone().filter(is_of_jobs);
         let units = Unit::from_rows(&spec.tables, unit_rows.all());
-        let unit_ids: Vec<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
+        let unit_ids: BTreeSet<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
         let window = window(spec, &selected, &units);
         let mut other_spans = Vec::new();
         let span_rows = all.spans.clone().filter(|row| {

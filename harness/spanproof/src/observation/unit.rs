@@ -2,7 +2,7 @@
 //! spans. Also reads from a span's row to which unit or job the span belongs. No other module interprets
 //! rows of units and jobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
@@ -71,7 +71,11 @@ impl Owner {
     }
 
     /// Whether the owner is one of these units or jobs; `None` if the owner is unknown.
-    pub(crate) fn is_among(&self, units: &[String], jobs: &[String]) -> Option<bool> {
+    pub(crate) fn is_among(
+        &self,
+        units: &BTreeSet<String>,
+        jobs: &BTreeSet<String>,
+    ) -> Option<bool> {
         match self {
             Self::Unit(unit) => Some(units.contains(unit)),
             Self::Job(job) => Some(jobs.contains(job)),

@@ -49,8 +49,8 @@ impl Dump {
         let units = search.rows(Table::Units, |row| {
             text(row, &tables.units.job).is_some_and(|job| job_ids.contains(&job))
         })?;
-        let unit_ids: Vec<String> = ids(units.all(), &tables.units.id);
-        let job_ids: Vec<String> = job_ids.into_iter().collect();
+        // A dump may have many millions of spans, and a job thousands of units.
+        let unit_ids: BTreeSet<String> = ids(units.all(), &tables.units.id).into_iter().collect();
         let window = running_window(spec, units.all()).unwrap_or_default();
         let is_near = |row: &Row| is_in_window(row, &tables.spans.started, window);
         // A span that names neither a unit nor a job may belong to these units. The judgement of the rows
@@ -254,7 +254,10 @@ impl Search<'_> {
 
     /// Finds tables in other schemas that have the span table's name and contain spans of these units.
     /// Returns each table with the number of its spans of these units.
-    fn spans_in_other_schemas(&self, unit_ids: &[String]) -> Result<Vec<(String, u64)>, Error> {
+    fn spans_in_other_schemas(
+        &self,
+        unit_ids: &BTreeSet<String>,
+    ) -> Result<Vec<(String, u64)>, Error> {
         let tables = &self.spec.tables;
         let Ok(Ok(own)) = self.table(&tables.spans.table) else { return Ok(Vec::new()) };
         let own: Vec<&TableName> = own.iter().map(|one| &one.name).collect();
