@@ -27,9 +27,10 @@ const FEW_JOBS: usize = 1_250;
 /// Number of jobs in the large database, which has ten million spans.
 const MANY_JOBS: usize = 1_250_000;
 /// The name of each form of a log, the line that the log repeats, and what surrounds the text of its last line.
-const LOGS: [(&str, &str, [&str; 2]); 3] = [
+const LOGS: [(&str, &str, [&str; 2]); 4] = [
     ("text", TEXT_LINE, ["2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]", "\n"]),
     ("JSON", JSON_LINE, ["{\"time\":\"2025-10-22T12:00:00.034Z\",\"msg\":\"", "\"}\n"]),
+    ("container runtime", RUNTIME_LINE, ["2025-10-22T12:00:00.034123456Z stderr F ", "\n"]),
     (
         "docker",
         DOCKER_LINE,
@@ -38,6 +39,7 @@ const LOGS: [(&str, &str, [&str; 2]); 3] = [
 ];
 const TEXT_LINE: &str = "2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]{\"level\":\"info\",\"provider\":\"us-east\",\"message\":\"Created execution record in real-time\"}\n";
 const JSON_LINE: &str = "{\"time\":\"2025-10-22T12:00:00.034Z\",\"level\":\"info\",\"pid\":12,\"hostname\":\"web-1\",\"msg\":\"Created execution record in real-time\"}\n";
+const RUNTIME_LINE: &str = "2025-10-22T12:00:00.034123456Z stderr F INFO runner::worker: Created execution record in real-time\n";
 const DOCKER_LINE: &str = "{\"log\":\"INFO runner::worker: Created execution record in real-time\\n\",\"stream\":\"stderr\",\"time\":\"2025-10-22T12:00:00.034123456Z\"}\n";
 /// The text of the last line of the log, and the only one about a span.
 const START_TEXT: &str =

@@ -123,7 +123,10 @@ fn row_times(spec: &Spec, found: &TableRows) -> RowTimes {
         }
     }
     for unit in Unit::from_rows(tables, found.units.all()) {
-        times.starts.extend(unit.started);
+        if let Some(started) = unit.started {
+            times.add(unit.id.into_iter(), started);
+            times.starts.push(started);
+        }
     }
     times
 }

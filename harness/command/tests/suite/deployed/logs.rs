@@ -123,6 +123,19 @@ fn a_line_that_names_the_job_shows_the_zone() {
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
 }
 
+/// Ids of units are as good, if they are long: a short number may be anything.
+#[test]
+fn a_line_that_names_a_unit_shows_the_zone() {
+    let id = "5f1c2a9e-7b64-4c1d-9a55-8d2f6f0b7e11";
+    let dump = Scene::default().dump().replace("\n1\t469", &format!("\n{id}\t469"));
+    let line = |text: &str| format!("2025-10-22 14:00:00.030 {text}\n");
+    let lines = line(BEGUN).repeat(4) + &line(REFUSED).repeat(8);
+    let log = format!("2025-10-22 11:00:00.000 {ON}{}{lines}", line(&format!("execution {id}")));
+    let (_, json) = diagnose(&dump, Some(&log), &[]);
+    assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+    assert_eq!(json["sources"]["log"]["fitting_zone"], "+02:00 (log:2)");
+}
+
 #[test]
 fn a_given_format_replaces_the_detected_one() {
     let lines = format!("web-1 | {BEGUN}\nweb-1 | {REFUSED}\n").repeat(4);
