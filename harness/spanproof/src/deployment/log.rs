@@ -296,6 +296,10 @@ mod tests {
     use super::*;
 
     fn read(text: &str, window: Window) -> observation::Log {
+        read_query(text, LogQuery { window, ..LogQuery::default() })
+    }
+
+    fn read_query(text: &str, query: LogQuery) -> observation::Log {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let log = LogStream {
             name: "-".into(),
@@ -303,7 +307,6 @@ mod tests {
             zone: None,
             format: None,
         };
-        let query = LogQuery { window, ..LogQuery::default() };
         read_log(&Spec::read(&path).unwrap(), log, query, &mut ()).unwrap()
     }
 
@@ -321,6 +324,28 @@ mod tests {
         assert!(lines[1].text.ends_with("password=***"), "{}", lines[1].text);
         assert_eq!((found.facts.lines, found.facts.last_start), (6, Some(3)));
         assert_eq!(found.facts.crashes, ["log:6  thread 'main' panicked at src/x.rs"]);
+    }
+
+    /// The zone of these times is east of UTC, which only the line that names the job shows.
+    #[test]
+    fn lines_without_a_zone_are_moved_before_the_window_decides() {
+        let line = |clock: &str, text: &str| format!("2025-10-22 {clock} {text}\n");
+        let (on, begun) =
+            ("🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)", "❌ StartSpan RecordSpan error: x");
+        let log = line("01:00:00", on)
+            + &line("02:00:01", "accepted bias-detection-1")
+            + &line("02:00:02", begun)
+            + &line("14:00:02", begun).repeat(6);
+        let at = |text: &str| Some(text.parse().unwrap());
+        let window =
+            Window { since: at("2025-10-22T12:00:00Z"), until: at("2025-10-22T12:10:00Z") };
+        let mut query = LogQuery { window, ..LogQuery::default() };
+        query.times.names = vec![("bias-detection-1".into(), at("2025-10-22T12:00:00Z").unwrap())];
+        let west = read_query(&log, query.clone());
+        assert_eq!(west.facts.fitting_zone, "-10:00 (log:2)");
+        let times: Vec<_> = west.lines.iter().map(|line| line.at.unwrap().to_rfc3339()).collect();
+        assert_eq!(times, ["2025-10-22T11:00:00+00:00", "2025-10-22T12:00:02+00:00"]);
+        assert_eq!((west.facts.outside_lines, west.facts.outside.len()), (6, MAX_OUTSIDE_LINES));
     }
 
     #[test]
