@@ -73,42 +73,6 @@ fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
     assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
 }
 
-/// Returns the backends of a server that have a session of a client.
-fn backends(server: u32) -> Vec<Pid> {
-    let is_backend = |id: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
-        let command = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        parent == Some(server.to_string().as_str())
-            && ["[local]", "127.0.0.1"].iter().any(|client| command.contains(client))
-    };
-    let all = std::fs::read_dir("/proc").unwrap().flatten();
-    let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(is_backend).map(|id| Pid::from_raw(i32::try_from(id).unwrap())).collect()
-}
-
-#[test]
-fn sessions_that_are_killed_break_the_case_and_fail_nothing() {
-    let project = Project::new("obedient");
-    project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
-    project.edit("ready = {", "settle-ms = 4000\nready = {");
-    project.append("[tables.jobs]\nstatus = \"status\"");
-    let running = project.spanproof(&["check", "--no-faults", "--evidence", "run"]).spawn();
-    wait_until("the kill of the sessions", Duration::from_mins(1), || {
-        let _service = descendant(running.id(), "sleep").ok_or("no service")?;
-        let server = descendant(running.id(), "postgres").ok_or("no server")?;
-        let sessions = backends(server);
-        for session in &sessions {
-            // A session that has just ended is as good.
-            let _ended = kill(*session, Signal::SIGKILL);
-        }
-        if sessions.is_empty() { Err("no sessions") } else { Ok(()) }
-    });
-    let Output { code, stdout, stderr } = running.output();
-    assert_eq!(code, 3, "{stdout}{stderr}");
-    assert!(stdout.contains("BROKEN") && !stdout.contains("FAIL"), "{stdout}{stderr}");
-}
-
 #[rstest]
 #[case::too_many_rows(
     "select 1 from generate_series(1, 100001)",
