@@ -59,8 +59,18 @@ impl RunningProcess {
         match &helper.ready {
             WaitResult::Reached => Ok(helper),
             WaitResult::NotReached(reason) => {
-                Err(helper.error(format!("did not become ready: {reason}")))
+                let what = format!("did not become ready: {reason}");
+                Err(helper.stop_with_error(what).await)
             }
+        }
+    }
+
+    /// Stops the helper, so that its output is read to its end, and returns an error with the last lines.
+    async fn stop_with_error(self, what: String) -> Error {
+        let name = self.rule.name.clone();
+        match self.stop(Instant::now()).await {
+            Ok((_, output)) => Error::Helper { name, what, tail: output.tail(TAIL) },
+            Err(error) => error,
         }
     }
 
