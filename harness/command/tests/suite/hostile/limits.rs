@@ -16,7 +16,8 @@ fn a_time_limit_ends_the_run_with_what_was_learned() {
     project.edit("timeout-ms = 1500", "timeout-ms = 600000");
     project.append(FLAG);
     let start = Instant::now();
-    let arguments = ["check", "--no-faults", "-j", "1", "--timeout", "5s", "--evidence", "run"];
+    // The server must have started by then, also beside many other tests.
+    let arguments = ["check", "--no-faults", "-j", "1", "--timeout", "20s", "--evidence", "run"];
     let Output { code, stdout, stderr } = project.run(&arguments);
     assert_eq!(code, 3, "{stdout}{stderr}");
     for expected in [
@@ -27,7 +28,7 @@ fn a_time_limit_ends_the_run_with_what_was_learned() {
     ] {
         assert!(stdout.contains(expected), "{expected}: {stdout}{stderr}");
     }
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_mins(2), "{:?}", start.elapsed());
     let report = project.run(&["report", "run"]);
     assert_eq!(report.code, 3);
     assert!(report.stdout.contains("1 case was not run: "), "{}", report.stdout);
