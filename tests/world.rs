@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use spanproof::World;
+use spanproof::{World, WorldBuilder};
 use tokio::sync::OnceCell;
 
 /// Returns a path in this repository.
@@ -26,18 +26,19 @@ pub(crate) async fn faulty() -> World {
 
 /// Opens a world of the faulty runner in which every run has the defect `fault`.
 pub(crate) async fn faulty_with(fault: &str) -> World {
-    let world =
-        World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_faulty-runner"));
-    world.env("FAULT", fault).shared_server().set("service.flush-ms", "500").open().await.unwrap()
+    let world = world(env!("CARGO_BIN_EXE_faulty-runner"));
+    world.env("FAULT", fault).open().await.unwrap()
 }
 
 /// Returns the world in `cell`. Opens it if no test has done so before.
 async fn open(cell: &OnceCell<World>, binary: &str) -> World {
-    let open = || {
-        let world = World::new(repository("spanproof.toml")).binary(binary).shared_server();
-        // Both runners write all spans before the job ends. So a missing span would not arrive later,
-        // and a short wait is enough.
-        world.set("service.flush-ms", "500").open()
-    };
-    cell.get_or_try_init(open).await.unwrap().clone()
+    cell.get_or_try_init(|| world(binary).open()).await.unwrap().clone()
+}
+
+/// Returns a builder for a world of one of the runners.
+fn world(binary: &str) -> WorldBuilder {
+    let world = World::new(repository("spanproof.toml")).binary(binary).shared_server();
+    // Both runners write all spans before the job ends. So a missing span would not arrive later, and a
+    // short wait is enough.
+    world.set("service.flush-ms", "500")
 }

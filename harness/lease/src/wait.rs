@@ -70,6 +70,14 @@ pub async fn happens_within(limit: Duration, event: impl Future<Output = ()>) ->
     tokio::time::timeout(limit, event).await.is_ok()
 }
 
+/// Waits for the end of a time limit; never ends without one.
+pub async fn time_over(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Blocks the thread until `condition` is true and returns `true`, or `false` if `limit` passes
 /// first. It polls every millisecond. It is for destructors, which can't await.
 #[expect(clippy::disallowed_methods, reason = "destructors can't await; the limit is a deadline")]

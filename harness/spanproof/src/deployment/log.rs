@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(found.facts.crashes, ["log:6  thread 'main' panicked at src/x.rs"]);
     }
 
-    /// The zone of these times is east of UTC, which only the line that names the job shows.
+    /// The zone of these times is west of UTC, which only the line that names the job shows.
     #[test]
     fn lines_without_a_zone_are_moved_before_the_window_decides() {
         let line = |clock: &str, text: &str| format!("2025-10-22 {clock} {text}\n");

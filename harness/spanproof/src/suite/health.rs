@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use spanproof_lease::wait::happens_within;
+use spanproof_lease::wait::{happens_within, time_over};
 use spanproof_postgres::Server;
 
 /// Time between two logins.
@@ -35,18 +35,9 @@ impl std::fmt::Display for RunEnd {
 
 /// Waits until the run can't go on.
 pub(super) async fn run_end(server: &Server, deadline: Option<Instant>) -> RunEnd {
-    let time_over = async {
-        match deadline {
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                let _waited = happens_within(left, std::future::pending()).await;
-            }
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
         () = server_death(server) => RunEnd::ServerDead,
-        () = time_over => RunEnd::TimeOver,
+        () = time_over(deadline) => RunEnd::TimeOver,
     }
 }
 

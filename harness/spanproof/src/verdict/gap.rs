@@ -17,7 +17,7 @@ pub(super) struct Gap<'a> {
     /// The units that have too few spans of that name. A stored span that names no unit may belong to
     /// one of these units.
     pub(super) units: Vec<&'a Unit>,
-    /// The ids of these units: there may be thousands, and each span is looked up.
+    /// The ids of these units: there may be thousands, and each span's unit is searched for in them.
     ids: BTreeSet<&'a str>,
     /// How many spans of that name are missing.
     pub(super) missing: usize,

@@ -12,7 +12,7 @@ pub(crate) struct Project {
 }
 
 /// The spec of a new project; `SERVICE` stands for the path of its service.
-const SPEC: &str = r#"schema = 1
+pub(crate) const SPEC: &str = r#"schema = 1
 [service]
 name = "example"
 command = ["SERVICE"]

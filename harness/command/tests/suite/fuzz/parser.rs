@@ -11,6 +11,7 @@ use spanproof_cli::report;
 use spanproof_manifest::{MemoryFiles, Options, Secrets};
 
 use super::corpus::{Sample, broken, manifests, samples};
+use crate::check::project;
 use crate::repository::root;
 use crate::run::SPEC;
 
@@ -112,30 +113,13 @@ fn spec(folder: &Path, bytes: &[u8]) -> bool {
     true
 }
 
-/// A spec with files, of which one is damaged.
-const PROJECT: &str = r#"schema = 1
-[service]
-name = "example"
-command = ["/bin/true"]
-ready = { line = "^ready$" }
-[[route]]
-name = "direct"
-path = "/jobs"
-[[upstream]]
-name = "healthy"
-file = "upstream.toml"
-[[job]]
-name = "one"
-file = "job.json"
-units = 1
-[[span]]
-name = "work"
-"#;
-
+/// Writes a project with files, of which one is damaged.
 fn project(folder: &Path, damaged: &'static str) -> Read {
     std::fs::create_dir_all(folder.join("migrations")).unwrap();
     let reply = "[[reply]]\nmethod = \"GET\"\npath = \"/\"\n";
-    for (name, text) in [("spanproof.toml", PROJECT), ("upstream.toml", reply), ("job.json", "{}")]
+    let spec = project::SPEC.replace("SERVICE", "/bin/true");
+    for (name, text) in
+        [("spanproof.toml", spec.as_str()), ("upstream.toml", reply), ("job.json", "{}")]
     {
         write(folder, name, text.as_bytes());
     }

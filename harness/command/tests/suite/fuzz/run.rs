@@ -26,7 +26,7 @@ const MEMORY: u32 = 2 * 1024 * 1024;
 const INPUT_TIME: Duration = Duration::from_secs(2);
 /// Limit of the time of one input, for a parser that waits.
 const INPUT_WAIT: Duration = Duration::from_mins(2);
-/// Interval in which the time of the running input is looked at.
+/// How often the time of the running input is checked.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Microseconds of a clock tick of `/proc`.
 const TICK: u64 = 10_000;
