@@ -120,11 +120,23 @@ pub(super) struct Row {
     pub(super) right: Option<&'static [Code]>,
     /// Codes that may be reported together with a right one.
     pub(super) also: &'static [Code],
+    /// Whether the row has a server of its own, because it uses other databases of the server: the verdicts of other
+    /// tests would have to allow that it was their service.
+    is_alone: bool,
 }
 
 impl Row {
     pub(super) const fn new(service: Service, defect: &'static str) -> Self {
-        Self { service, defect, sql: "", env: &[], spec: &[], right: None, also: &[] }
+        Self {
+            service,
+            defect,
+            sql: "",
+            env: &[],
+            spec: &[],
+            right: None,
+            also: &[],
+            is_alone: false,
+        }
     }
 
     pub(super) const fn sql(self, sql: &'static str) -> Self {
@@ -139,6 +151,10 @@ impl Row {
         Self { spec, ..self }
     }
 
+    pub(super) const fn alone(self) -> Self {
+        Self { is_alone: true, ..self }
+    }
+
     pub(super) const fn right(self, codes: &'static [Code]) -> Self {
         Self { right: Some(codes), ..self }
     }
@@ -151,7 +167,10 @@ impl Row {
     pub(super) async fn run(self) -> Run {
         let mut seed = tempfile::NamedTempFile::with_suffix(".sql").unwrap();
         seed.write_all(self.sql.as_bytes()).unwrap();
-        let mut world = self.service.world(self.defect).shared_server();
+        let mut world = self.service.world(self.defect);
+        if !self.is_alone {
+            world = world.shared_server();
+        }
         if !self.sql.is_empty() {
             world = world.seed(seed.path());
         }

@@ -142,16 +142,16 @@ pub(super) const KINDS: &[Kind] = kinds! {
         otel("wrong-password-quiet").also(CLAIM);
     }
     "the tracer's database does not exist" [WriteFailedSilent] [ExportFailed] {
-        silent("database-unknown");
-        otel("database-unknown").right(&[Code::WriteFailedReported]);
+        silent("database-unknown").alone();
+        otel("database-unknown").alone().right(&[Code::WriteFailedReported]);
     }
     "the tracer uses another database, without the table" [WriteFailedSilent] [WrongDestination NeverSent] {
-        silent("database-other");
-        otel("database-other").right(&[Code::WriteFailedReported]);
+        silent("database-other").alone();
+        otel("database-other").alone().right(&[Code::WriteFailedReported]);
     }
     "the tracer creates its table in another database" [WrongDestination] [] {
-        silent("database-other-rows");
-        otel("database-other-rows");
+        silent("database-other-rows").alone();
+        otel("database-other-rows").alone();
     }
     "one bad row spoils a statement with many rows" [BatchPoisoned] [WriteFailedSilent] {
         silent("batch-poisoned");
