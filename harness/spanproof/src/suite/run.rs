@@ -44,15 +44,17 @@ pub async fn run(
     let experiments = pool.worthwhile(experiments, &mut on_event);
     pool.run(experiments, &mut on_event).await;
     let cancelled = options.cancelled.clone();
-    let is_halted = record.halted().is_some();
-    let further = further_trials(world, &mut slots, &options, is_halted);
-    let repetitions = tokio::select! {
-        repetitions = Box::pin(further) => repetitions,
-        why = run_end(world.server(), options.deadline) => {
-            record.set_halted(Some(format!("{why}; what was not clear was not tried again")));
-            Vec::new()
+    let mut repetitions = Vec::new();
+    // What halted the run stays its reason: a time limit that is over ends the trials below at once, too.
+    if record.halted().is_none() {
+        let further = further_trials(world, &mut slots, &options);
+        tokio::select! {
+            trials = Box::pin(further) => repetitions = trials,
+            why = run_end(world.server(), options.deadline) => {
+                record.set_halted(Some(format!("{why}; what was not clear was not tried again")));
+            }
         }
-    };
+    }
     let mut unwritten = unwritten(&slots);
     if let Err(error) = record.write(&options.evidence) {
         unwritten.push(chain(&error));
@@ -92,12 +94,8 @@ async fn further_trials(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
     options: &RunOptions,
-    is_halted: bool,
 ) -> Vec<Observation> {
     let cancelled = &options.cancelled.clone();
-    if is_halted {
-        return Vec::new();
-    }
     if !options.witness {
         look_again(world, slots, options, cancelled).await;
     }
