@@ -1,9 +1,13 @@
-//! Formats an error with its causes on one line, secrets masked.
+//! Formats an error with its causes on one line, secrets masked, without the middle of long lines.
 
 use std::iter::successors;
 
+/// Maximum number of characters of a line of an error.
+const MAX_LINE: usize = 2000;
+
 /// Returns an error and its sources as one line, outermost first, secrets masked. A source is left
-/// out if its text is already in the line.
+/// out if its text is already in the line. An error may quote a name or a value of a file, of any length: long
+/// lines lose their middle.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     for cause in successors(error.source(), |cause| cause.source()) {
@@ -12,7 +16,19 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    crate::mask::text(&text)
+    // Masked first, because a part of a secret may look like no secret.
+    crate::mask::text(&text).split('\n').map(shortened).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns a line without its middle if it is too long.
+pub(crate) fn shortened(line: &str) -> String {
+    let length = line.chars().count();
+    if length <= MAX_LINE {
+        return line.to_owned();
+    }
+    let start: String = line.chars().take(MAX_LINE / 2).collect();
+    let end: String = line.chars().skip(length - MAX_LINE / 2).collect();
+    format!("{start}…{end}")
 }
 
 /// Implements `Debug` for an error as its text with all causes, because `unwrap` and a test that
@@ -54,6 +70,21 @@ mod tests {
         let expected =
             "the fault `locked` could not be applied or removed: postgres://u:***@h/db is gone";
         assert_eq!(format!("{secret:?}"), expected);
+    }
+
+    #[test]
+    fn an_error_does_not_quote_a_whole_file() {
+        let long = "]".repeat(30_000);
+        let source = io::Error::other(format!("no {long}\nno {long}"));
+        let text = chain(&Outer { what: "no copy", source });
+        let [first, second] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert!(first.starts_with("no copy: no ]]") && second.starts_with("no ]]"), "{text}");
+        assert!([first, second].iter().all(|line| line.chars().count() == 2001), "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        let evidence = serde_json::json!({"format": "1.0", "case": long});
+        std::fs::write(folder.path().join("evidence.json"), evidence.to_string()).unwrap();
+        let error = format!("{:?}", crate::observation::read(folder.path()).unwrap_err());
+        assert!(error.contains("]]…]]") && error.len() < 3000, "{error}");
     }
 
     #[test]

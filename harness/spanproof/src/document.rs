@@ -1,6 +1,6 @@
 //! Reads TOML files. Errors name the file, the line and the column, and quote the line.
 
-use crate::chain::debug_as_chain;
+use crate::chain::{debug_as_chain, shortened};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,6 @@ const MIN_SIMILARITY: f64 = 0.7;
 /// Maximum number of characters of a line that an error quotes. Of a longer line, it quotes the part around
 /// the position.
 const MAX_QUOTE: usize = 160;
-/// Maximum number of characters of a message, which may quote names of the file.
-const MAX_MESSAGE: usize = 2000;
 
 /// The largest number that a key may have, by the end of its name: one day in milliseconds, 64 MiB, and
 /// one million of anything else. Larger numbers are mistakes, and sums of them would overflow.
@@ -194,17 +192,6 @@ fn quoted(line: usize, text: &str, column: usize, width: usize) -> String {
     format!("  {number} | {before}{part}{after}\n    {}{}", " ".repeat(indent), "^".repeat(width))
 }
 
-/// Returns a message without the middle of a text that it quotes and that has no end.
-fn shortened(message: &str) -> String {
-    let length = message.chars().count();
-    if length <= MAX_MESSAGE {
-        return message.to_owned();
-    }
-    let start: String = message.chars().take(MAX_MESSAGE / 2).collect();
-    let end: String = message.chars().skip(length - MAX_MESSAGE / 2).collect();
-    format!("{start}…{end}")
-}
-
 /// Adds the most similar expected name to serde's message about an unknown name.
 fn with_suggestion(message: &str) -> String {
     let names: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
@@ -270,7 +257,7 @@ mod tests {
         assert_eq!(line.chars().nth(column), Some('x'), "{error}");
         let name = "n".repeat(5000);
         let error = Document::new("a.toml", format!("{name} = 1")).parse::<Pair>().unwrap_err();
-        assert!(error.to_string().chars().count() < MAX_MESSAGE + 500, "{error}");
+        assert!(error.to_string().chars().count() < 2500, "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Parsers read damaged files without a panic, a hang or a growth of memory, and their errors name the place.
 //!
 //! Each parser runs for two seconds. One command runs them for longer, with other damage each time:
-//! `SPANPROOF_FUZZ_SECONDS=600 cargo test -p spanproof-cli --test suite fuzz -- --nocapture`.
+//! `SPANPROOF_FUZZ_SEED=random SPANPROOF_FUZZ_SECONDS=600 cargo test -p spanproof-cli --test suite fuzz -- --nocapture`.
 
 mod corpus;
 mod mutation;
