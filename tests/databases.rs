@@ -1,9 +1,12 @@
 //! Tests with databases that reject spans. The service uses a role without special rights, because
 //! privileges do not bind a superuser.
 
+use std::time::Duration;
+
 use rstest::rstest;
-use spanproof::{Observation, World, judge, judge_all};
+use spanproof::{Observation, World, WorldError, judge, judge_all};
 use spanproof_format::Code;
+use spanproof_lease::wait::{self, Attempt};
 
 use crate::world::repository;
 
@@ -64,4 +67,26 @@ async fn the_healthy_runner_reports_a_rejection_and_completes_its_job(
     assert_eq!(on.codes(), [Code::WriteFailedReported]);
     let finding = on.findings()[0].to_string();
     assert!(finding.contains(error), "expected {error}\nfound {finding}");
+}
+
+#[tokio::test]
+async fn a_case_whose_server_may_have_lost_rows_is_not_judged() {
+    // A server of its own, because other tests use the shared one.
+    let world = World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_runner"));
+    let world = world.open().await.unwrap();
+    let mut trial = world.trial().flag("ENABLE_DB_TRACING", "true").start().await.unwrap();
+    assert!(trial.submit().await.unwrap().is_accepted());
+    let before = world.server().own_processes().await.unwrap();
+    let process = before.first().unwrap().to_string();
+    assert_cmd::Command::new("kill").args(["-KILL", &process]).assert().success();
+    wait::until_soon("the server's new processes", Duration::from_mins(1), async || {
+        match world.server().own_processes().await {
+            Ok(after) if after.is_disjoint(&before) => Attempt::Done(()),
+            found => Attempt::NotYet(format!("{found:?}")),
+        }
+    })
+    .await
+    .unwrap();
+    let error = trial.finish().await.unwrap_err();
+    assert!(matches!(error, WorldError::ServerRestarted), "{error:?}");
 }

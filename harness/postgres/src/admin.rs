@@ -2,6 +2,7 @@
 //! connection holds an advisory lock with the number of our run. A run is the use of one server by
 //! one process, and the lock shows that the run is alive.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -49,6 +50,15 @@ begin
       else quote_literal(setting.value) end);
   end loop;
 end $copy$"#;
+
+/// Without this, a server that we started could lose what we did last when one of its sessions is killed:
+/// templates, clones and their settings.
+const DURABLE: &str = "set synchronous_commit = local";
+
+/// The server's processes that belong to no database and no role, such as the checkpointer. Every role may
+/// see their ids.
+const OWN_PROCESSES: &str =
+    "select pid from pg_stat_activity where datid is null and usesysid is null";
 
 /// A pool of administrative connections to a server.
 #[derive(Debug, Clone)]
@@ -128,6 +138,13 @@ impl Admin {
         self.execute(format!("rename database `{from}`"), sql).await
     }
 
+    /// Returns the ids of the server's processes that belong to no database and no role.
+    pub(super) async fn own_processes(&self) -> Result<BTreeSet<i32>, Error> {
+        let ids: Result<Vec<i32>, _> =
+            sqlx::query_scalar(OWN_PROCESSES).fetch_all(&self.pool).await;
+        Ok(ids.map_err(Error::database("list the processes of the server"))?.into_iter().collect())
+    }
+
     /// Drops a database that we created, and terminates the sessions on it.
     pub(super) async fn drop_database(&self, name: &str) -> Result<(), Error> {
         // `with (force)` alone sleeps for 100 ms if it finds a session.
@@ -202,7 +219,7 @@ fn pool_options(run: &Run, version: &Arc<AtomicU32>) -> PgPoolOptions {
         .after_connect(move |connection, _| {
             // The server reports its version at login.
             version.store(connection.server_version_num().unwrap_or(0), Ordering::Relaxed);
-            let lock = AssertSqlSafe(lock.clone());
-            Box::pin(async move { connection.execute(sqlx::raw_sql(lock)).await.map(drop) })
+            let session = AssertSqlSafe(format!("{DURABLE}; {lock}"));
+            Box::pin(async move { connection.execute(sqlx::raw_sql(session)).await.map(drop) })
         })
 }

@@ -5,7 +5,7 @@
 //! For each server there is a thread that owns these databases. A [`Handle`](super::handle::Handle)
 //! sends requests to this thread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -211,6 +211,11 @@ impl Databases {
             .await;
         let names = self.explain(names.map_err(Error::database("list the databases"))).await?;
         names.into_iter().map(|name| Ok((name.clone(), self.url(&name)?))).collect()
+    }
+
+    /// Returns the ids of the server's own processes.
+    pub(super) async fn own_processes(&self) -> Result<BTreeSet<i32>, Error> {
+        self.explain(self.allocator.admin.own_processes().await).await
     }
 
     /// Reads what was added to the server's log; `None` if it can't be read.

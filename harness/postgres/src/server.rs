@@ -1,6 +1,6 @@
 //! A disposable server, which creates migrated and empty databases.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -157,6 +157,16 @@ impl Server {
     /// If the server was closed, or they can't be listed.
     pub async fn other_databases(&self) -> Result<Vec<(String, String)>, Error> {
         self.0.handle.run(async move |databases| databases.others().await).await?
+    }
+
+    /// Returns the ids of the server's own processes, such as the checkpointer. They live as long as the
+    /// server, except that a crash of any session ends them all: then the server starts again, and may have
+    /// lost the last transactions of every database. So two results without a common id show such a crash.
+    ///
+    /// # Errors
+    /// If the server was closed, or they can't be listed.
+    pub async fn own_processes(&self) -> Result<BTreeSet<i32>, Error> {
+        self.0.handle.run(async move |databases| databases.own_processes().await).await?
     }
 
     /// Creates the template of `migrations` if it does not exist yet.

@@ -72,6 +72,13 @@ pub enum WorldError {
     /// The trial's database can't be read.
     #[error("the trial's database can't be read")]
     Database(#[source] ServerError),
+    /// A session of the server crashed or was killed. Then the server ends all sessions and starts again, and
+    /// may have lost what was written last.
+    #[error(
+        "the Postgres server started again, because one of its processes crashed or was killed; rows that were \
+         written last may be lost"
+    )]
+    ServerRestarted,
     /// The service left more rows than a trial may have, or rows that can't be read in time.
     #[error("the case can't be judged: {0}")]
     TooMuch(String),

@@ -369,6 +369,7 @@ async fn create_database(
     world: &World,
     overrides: &Overrides,
 ) -> Result<(Database, ServerBefore, Vec<RowGain>), Error> {
+    let processes = world.server().own_processes().await?;
     let database = world.server().migrated_database(world.migrations()).await?;
     seed(world, &database).await?;
     let spans = &world.spec().tables.spans;
@@ -377,7 +378,7 @@ async fn create_database(
         witness::install(world.server(), &database, &mut connection, spans).await?;
     }
     run_sql(&mut connection, "before the service starts", &overrides.sql_before).await?;
-    let before = ServerBefore::read(world, &mut connection, overrides.witness).await?;
+    let before = ServerBefore::read(world, processes, &mut connection, overrides.witness).await?;
     let row_gains = row_gains::before(&mut connection, world.spec()).await;
     drop(connection.close().await);
     Ok((database, before, row_gains))

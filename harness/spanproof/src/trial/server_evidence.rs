@@ -1,6 +1,8 @@
 //! What the server shows about a trial: its log, the witness, and rows in other places than the span
 //! table. Some of it only counts against what was there before the service started.
 
+use std::collections::BTreeSet;
+
 use sqlx::PgConnection;
 
 use super::other_databases::OtherDatabases;
@@ -14,6 +16,8 @@ use spanproof_postgres::{Database, LogEntry};
 /// What was on the server before the service started.
 #[derive(Debug)]
 pub(super) struct ServerBefore {
+    /// The server's own processes.
+    processes: BTreeSet<i32>,
     /// The rows in other tables.
     rows: OtherRows,
     /// The other databases; `None` without the witness.
@@ -36,6 +40,7 @@ pub(super) struct ServerEvidence {
 impl ServerBefore {
     pub(super) async fn read(
         world: &World,
+        processes: BTreeSet<i32>,
         connection: &mut PgConnection,
         has_witness: bool,
     ) -> Result<Self, Error> {
@@ -43,11 +48,14 @@ impl ServerBefore {
         let rows = OtherRows::count(connection, tables).await?;
         let databases =
             if has_witness { OtherDatabases::read(world.server(), tables).await? } else { None };
-        Ok(Self { rows, databases })
+        Ok(Self { processes, rows, databases })
     }
 
     /// Collects the evidence. It must be collected before anything else is read: that would appear in the
     /// log, too.
+    ///
+    /// # Errors
+    /// If the server started again since then and may have lost rows, or can't be read.
     pub(super) async fn evidence(
         self,
         world: &World,
@@ -56,6 +64,9 @@ impl ServerBefore {
         overrides: &Overrides,
     ) -> Result<ServerEvidence, Error> {
         let (server, tables) = (world.server(), &world.spec().tables);
+        if restarted(&self.processes, &server.own_processes().await?) {
+            return Err(Error::ServerRestarted);
+        }
         let log = server.log(database).await?;
         let other_tables = OtherRows::count(connection, tables).await?.since(&self.rows);
         let entries = log.as_deref().filter(|_| overrides.witness);
@@ -69,6 +80,11 @@ impl ServerBefore {
         }
         Ok(evidence)
     }
+}
+
+/// Returns whether a server ended all its own processes; `false` if it showed none before.
+fn restarted(before: &BTreeSet<i32>, after: &BTreeSet<i32>) -> bool {
+    !before.is_empty() && before.is_disjoint(after)
 }
 
 impl ServerEvidence {
