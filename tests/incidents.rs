@@ -103,8 +103,8 @@ async fn a_production_job_is_replayed_on_every_route_and_upstream() {
     let spec = repository("spanproof.toml");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("469.jsonl");
-    let dump = Dump::open(&repository("fixtures/production/dump.sql")).unwrap();
-    let bytes = std::fs::File::open(repository("fixtures/production/runner.log")).unwrap();
+    let dump = Dump::open(&repository("fixtures/first-incident/dump.sql")).unwrap();
+    let bytes = std::fs::File::open(repository("fixtures/first-incident/runner.log")).unwrap();
     let log =
         LogStream { name: "runner.log".into(), bytes: Box::new(bytes), zone: None, format: None };
     let selection = JobSelection { jobs: vec!["469".into()], last: 1, ..JobSelection::default() };

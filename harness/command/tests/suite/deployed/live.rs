@@ -7,7 +7,7 @@ use super::production::{LOG, Production};
 use super::scene::run;
 use crate::run::Output;
 
-const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/dump.sql");
+const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/dump.sql");
 
 #[tokio::test]
 async fn jobs_469_to_472_never_called_the_tracer() {

@@ -5,6 +5,9 @@ use rstest::rstest;
 use super::scene::{ON, Scene, codes, command, diagnose, first_message, run};
 use crate::run::Output;
 
+/// A dump of `pg_dump` with the jobs of [`Scene`].
+const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/dump.sql");
+
 #[rstest]
 #[case::damaged_gzip(b"\x1f\x8b\x08\x00rest".as_slice(), "`gzip -dc` ended with exit status: 1: ")]
 #[case::damaged_utf_16(b"\xff\xfeD\x00B".as_slice(), "`iconv -f UTF-16 -t UTF-8` ended with exit status: 1: ")]
@@ -185,6 +188,9 @@ fn lines_in_an_unknown_format_are_undetermined() {
 fn the_lines_of_every_collector_are_evidence(#[case] wrap: fn(&str) -> String) {
     let lines = [BEGUN, BEGUN, BEGUN, BEGUN, REFUSED, REFUSED, REFUSED, REFUSED];
     let log: String = [ON.trim_end()].iter().chain(&lines).map(|text| wrap(text)).collect();
-    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
-    assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+    let dump = std::fs::read_to_string(DUMP).unwrap();
+    for dump in [Scene::default().dump(), dump] {
+        let (_, json) = diagnose(&dump, Some(&log), &["--job", "469"]);
+        assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+    }
 }

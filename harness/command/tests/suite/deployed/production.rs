@@ -8,9 +8,10 @@ use crate::run::{Output, Spanproof};
 
 /// The path of the incident's log.
 pub(crate) const LOG: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/runner.log");
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/runner.log");
 /// The path of the SQL file that creates the database.
-const SQL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/database.sql");
+const SQL: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/database.sql");
 
 /// The database of the incident, which a test may have changed, and a session in this database.
 pub(crate) struct Production {

@@ -188,7 +188,7 @@ fn diagnosed(system: ExistingSystem<'_>, name: &str) -> bool {
 }
 
 fn logs() -> Vec<Sample> {
-    samples(&["fixtures/production", "fixtures/format-1/json", "fixtures/fuzz/logs"], "log")
+    samples(&["fixtures/first-incident", "fixtures/format-1/json", "fixtures/fuzz/logs"], "log")
 }
 
 fn log(name: &str, bytes: &[u8]) -> bool {
@@ -235,7 +235,11 @@ fn packed_log(folder: &Path, name: &str, bytes: &[u8]) -> bool {
 
 fn dumps() -> Vec<Sample> {
     samples(
-        &["fixtures/production/dump.sql", "fixtures/format-1/json/dump.sql", "fixtures/fuzz/dumps"],
+        &[
+            "fixtures/first-incident/dump.sql",
+            "fixtures/format-1/json/dump.sql",
+            "fixtures/fuzz/dumps",
+        ],
         "sql",
     )
 }

@@ -89,7 +89,7 @@ fn output_that_can_not_be_written_is_an_error_in_every_command() {
         "help check",
         "--version",
         "replay fixtures/incidents/zero-spans.jsonl --assert-only",
-        "preflight --manifest fixtures/production/fly.toml",
+        "preflight --manifest fixtures/first-incident/fly.toml",
         "diagnose --dump fixtures/format-1/json/dump.sql --config fixtures/format-1/json/spanproof.toml",
         "diagnose --dump fixtures/format-1/json/dump.sql --config fixtures/format-1/json/spanproof.toml --format json",
     ] {

@@ -5,8 +5,8 @@ use rstest::rstest;
 
 use crate::run::{Output, SPEC, run};
 
-const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/dump.sql");
-const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/runner.log");
+const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/dump.sql");
+const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/runner.log");
 
 /// Writes the dump and the log of production, with personal data and secrets added to both.
 fn write_secrets(folder: &std::path::Path) {
