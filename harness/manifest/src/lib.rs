@@ -62,6 +62,7 @@ pub use manifest::{Manifest, read};
 pub use process::{Process, Role};
 pub use toml_nesting::deep_toml_bracket;
 pub use variable::{Event, Place, Reason, Step, Value, Variable};
+pub use yaml::yaml_value;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

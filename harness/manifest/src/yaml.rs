@@ -37,6 +37,21 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Node>, String> {
     Err("it has too many closing brackets without indentation".to_owned())
 }
 
+/// Returns the first document of a YAML text, with every scalar as a text; `None` if it is not valid. It is for
+/// files that are no manifests, such as logs.
+pub fn yaml_value(text: &str) -> Option<serde_json::Value> {
+    fn value(node: Node) -> serde_json::Value {
+        match node.kind {
+            Kind::Scalar { text, .. } => serde_json::Value::String(text),
+            Kind::List(elements) => elements.into_iter().map(value).collect(),
+            Kind::Map(entries) => {
+                entries.into_iter().map(|entry| (entry.name, value(entry.value))).collect()
+            }
+        }
+    }
+    parse(text).ok()?.into_iter().next().map(value)
+}
+
 /// Why a text is not valid YAML, and in which line.
 struct Failure {
     line: usize,

@@ -2,13 +2,14 @@
 
 use super::escape::without_escapes;
 use super::format::Format;
+use super::logger::{LOGGER, without_word};
 use super::message::Message;
 use super::process::Process;
 use super::time::{Time, split_time, time_text};
 use super::wrapper::{Prefix, Wrapper};
 
-/// Maximum number of wrappers to remove from a line, such as a prefix or a JSON object.
-const MAX_WRAPPERS: usize = 7;
+/// Maximum number of things to remove from a line, such as a prefix, a JSON object or a word of a logger.
+const MAX_STEPS: usize = 16;
 
 /// A line, and what is in it: a collector may have put a line of another tool into its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,8 +30,12 @@ pub(crate) struct Entry {
 pub(crate) fn parse_line(line: &str, format: &Format) -> Entry {
     let whole = without_escapes(line.trim_end_matches(['\r', '\n'])).into_owned();
     let mut entry = Entry { texts: vec![whole], ..Entry::default() };
-    for _ in 0..MAX_WRAPPERS {
-        let Some(text) = entry.unwrapped(format) else { break };
+    let mut is_after_time = false;
+    for _ in 0..MAX_STEPS {
+        let time = entry.without_time();
+        let is_time = time.is_some();
+        let Some(text) = time.or_else(|| entry.unwrapped(format, is_after_time)) else { break };
+        is_after_time = is_time;
         entry.texts.push(without_escapes(text.trim_end_matches(['\r', '\n'])).into_owned());
     }
     entry
@@ -42,15 +47,19 @@ impl Entry {
         self.texts.last().map_or("", String::as_str)
     }
 
-    /// Returns the last text without one more wrapper; `None` if it has none.
-    fn unwrapped(&mut self, format: &Format) -> Option<String> {
+    /// Returns the last text without the time at its start; `None` if it does not start with one.
+    fn without_time(&mut self) -> Option<String> {
+        let (at, rest) = split_time(self.text())?;
+        // Only the innermost time is from the service. Other times are from collectors.
+        self.at = Some(at);
+        Some(rest)
+    }
+
+    /// Returns the last text without one more wrapper; `None` if it has none. `is_after_time` says whether a time
+    /// was removed last.
+    fn unwrapped(&mut self, format: &Format, is_after_time: bool) -> Option<String> {
         let text = self.text();
         let allows = |name: &str| format.allows(self.wrappers.len(), name);
-        if let Some((at, rest)) = split_time(text) {
-            // Only the innermost time is from the service. Other times are from collectors.
-            self.at = Some(at);
-            return Some(rest);
-        }
         if text.starts_with('{')
             && let Some(Message { logger, text, at, process }) = Message::read(text)
             && allows(logger)
@@ -71,10 +80,22 @@ impl Entry {
             return Some(text);
         }
         let outer = self.wrappers.last().copied();
-        let Prefix { name, time, process, rest } = Wrapper::find(text, outer, allows)?;
-        let (at, rest) = (time.and_then(time_text), rest.to_owned());
-        self.add(name, at, process);
-        Some(rest)
+        if let Some(Prefix { name, time, process, rest }) = Wrapper::find(text, outer, allows) {
+            let (at, rest) = (time.and_then(time_text), rest.to_owned());
+            self.add(name, at, process);
+            return Some(rest);
+        }
+        let place = self.wrappers.iter().position(|name| *name == LOGGER);
+        let is_allowed = format.allows(place.unwrap_or(self.wrappers.len()), LOGGER);
+        if is_allowed && let Some(rest) = without_word(text, outer, is_after_time) {
+            let rest = rest.to_owned();
+            if place.is_none() {
+                self.add(LOGGER, None, None);
+            }
+            return Some(rest);
+        }
+        let trimmed = text.trim_start();
+        (trimmed.len() < text.len()).then(|| trimmed.to_owned())
     }
 
     /// Adds a wrapper inside of the others.

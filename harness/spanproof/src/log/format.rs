@@ -1,5 +1,6 @@
 //! The format of a log: which tools put something around the text of its lines.
 
+use super::logger::LOGGER;
 use super::message::LOGGERS;
 use super::wrapper::wrapper_names;
 
@@ -30,7 +31,7 @@ impl Format {
             return Ok(Self::Given(Vec::new()));
         }
         let mut known: Vec<&str> =
-            wrapper_names().chain(LOGGERS).chain(["logfmt", "CSV"]).collect();
+            wrapper_names().chain(LOGGERS).chain(["logfmt", "CSV", LOGGER]).collect();
         known.dedup();
         let name = |name: &str| {
             let found = known.iter().find(|one| one.eq_ignore_ascii_case(name.trim()));

@@ -1,22 +1,32 @@
 //! Joins what a collector of logs wrote in several lines: JSON with one key in a line, and pieces of a long
 //! line. Each joined line stands in the place of its last piece; the other pieces become empty lines, so that line
-//! numbers stay right.
+//! numbers stay right. A JSON document with several entries is split into them; then numbers count entries.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::LazyLock;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter};
 use regex::bytes::Regex;
 use serde_json::{Map, Value as Json};
+
+use super::block::Block;
+use super::piece::{RuntimePiece, is_whole_docker, is_whole_runtime, runtime_piece};
+use super::record::{LISTS, records};
 
 /// Number of bytes at the start of a log that show how it is written.
 const START: u64 = 64 * 1024;
 /// Maximum number of bytes of a joined line. A longer one is not joined.
 const MAX_JOINED: usize = 4 * 1024 * 1024;
 
-/// Keys of an object around all entries.
-const LISTS: [&str; 5] = ["events", "logEvents", "entries", "logs", "data"];
+/// The starts of JSON documents in one line, without spaces, that have several entries.
+const DOCUMENTS: [&[u8]; 5] = [
+    b"{\"resourceLogs\"",
+    b"{\"status\":\"success\",\"data\"",
+    b"{\"results\"",
+    b"{\"events\"",
+    b"{\"logEvents\"",
+];
 /// Number of spaces before the text of a line of rich that goes on: the length of a time and a level.
 const RICH_INDENT: usize = 29;
 /// Matches the first line of a log of rich: `[10/22/25 12:00:01] INFO     text          file.py:12`.
@@ -43,6 +53,10 @@ enum Form {
     /// Lines of rich, which breaks them at the width of the terminal: 80 columns in a container. The next lines
     /// begin with as many spaces as the time and the level have characters.
     Rich,
+    /// JSON documents in one line each, of which one has several entries.
+    Documents,
+    /// Entries of several lines.
+    Blocks(Block),
 }
 
 /// Returns a reader of the same log with joined lines.
@@ -73,7 +87,11 @@ impl Form {
         let mut lines = start.split(|byte| *byte == b'\n');
         let line = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
         let first = line.trim_ascii();
-        if first == b"{" || first == b"[" || first == b"[{" {
+        if let Some(block) = Block::of(start) {
+            Self::Blocks(block)
+        } else if is_document(first) {
+            Self::Documents
+        } else if first == b"{" || first == b"[" || first == b"[{" {
             Self::IndentedJson
         } else if first.starts_with(b"{\"log\":") {
             Self::DockerJson
@@ -88,12 +106,20 @@ impl Form {
 }
 
 impl Form {
+    /// Returns the end of a log, which is a piece.
+    fn ended(self, piece: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Blocks(block) => block.joined(piece),
+            _ => piece,
+        }
+    }
+
     /// Returns how many bytes at the start of a text are whole lines, of which none is a piece.
     fn whole_lines(self, text: &[u8]) -> usize {
         let is_whole: fn(&[u8]) -> bool = match self {
             Self::DockerJson => is_whole_docker,
             Self::ContainerRuntime => is_whole_runtime,
-            Self::Lines | Self::CarriageReturns | Self::IndentedJson | Self::Rich => return 0,
+            _ => return 0,
         };
         let mut start = 0;
         for end in memchr_iter(b'\n', text) {
@@ -106,21 +132,21 @@ impl Form {
     }
 }
 
-/// Whether the text of an entry of docker surely ends with a line break.
-fn is_whole_docker(line: &[u8]) -> bool {
-    let Some(time) = memrchr(b',', line) else { return false };
-    let text = &line[..time];
-    let end = text.strip_suffix(br#"\n","stream":"stderr""#);
-    let end = end.or_else(|| text.strip_suffix(br#"\n","stream":"stdout""#));
-    // After a backslash, it is the letter `n`.
-    end.is_some_and(|end| end.last() != Some(&b'\\'))
+/// Whether a line is a JSON document that may have several entries: a list, or an object that is known to have
+/// one.
+fn is_document(line: &[u8]) -> bool {
+    let mut start = line.iter().filter(|byte| **byte != b' ').take(64).copied().collect::<Vec<_>>();
+    start.truncate(start.iter().rposition(|byte| *byte == b'"').map_or(0, |at| at + 1));
+    start.starts_with(b"[{\"") || DOCUMENTS.iter().any(|begin| start.starts_with(begin))
 }
 
-/// Whether a line of a container runtime surely is not a piece.
-fn is_whole_runtime(line: &[u8]) -> bool {
-    let Some(time) = memchr(b' ', line) else { return false };
-    let rest = &line[time..];
-    rest.starts_with(b" stderr F ") || rest.starts_with(b" stdout F ")
+/// Returns the entries of a JSON document, each in a line; the same bytes if it is an entry itself.
+fn entries(line: Vec<u8>) -> Vec<u8> {
+    let document = serde_json::from_slice::<Json>(&line).ok();
+    match document.and_then(records) {
+        Some(entries) => entries.iter().flat_map(json_line).collect(),
+        None => line,
+    }
 }
 
 /// Replaces carriage returns by line feeds.
@@ -172,6 +198,7 @@ impl<R: Read> Read for Joined<R> {
             if self.lines.by_ref().take(MAX_JOINED as u64).read_until(b'\n', &mut line)? == 0 {
                 // Pieces without an end.
                 let rest = std::mem::take(&mut self.pieces).into_values();
+                let rest = rest.map(|piece| self.form.ended(piece));
                 let rest: Vec<u8> = rest.filter(|piece| !piece.is_empty()).flatten().collect();
                 if rest.is_empty() {
                     return Ok(0);
@@ -184,6 +211,8 @@ impl<R: Read> Read for Joined<R> {
                 Form::DockerJson => self.docker(&line),
                 Form::ContainerRuntime => self.runtime(&line),
                 Form::Rich => Some(self.rich(&line)),
+                Form::Documents => Some(entries(line)),
+                Form::Blocks(block) => Some(self.block(block, &line)),
                 Form::Lines | Form::CarriageReturns => Some(line),
             };
             self.ready = io::Cursor::new(joined.unwrap_or_else(|| b"\n".to_vec()));
@@ -221,7 +250,20 @@ impl<R> Joined<R> {
             object.remove(0);
         }
         object.push(b'\n');
-        Some(object)
+        Some(entries(object))
+    }
+
+    /// Handles a line of an entry that has several lines. Returns the entry before it if this line starts
+    /// another one.
+    fn block(&mut self, block: Block, line: &[u8]) -> Vec<u8> {
+        let open = self.pieces.entry(Vec::new()).or_default();
+        let ended = if block.starts(line) || open.len() >= MAX_JOINED {
+            std::mem::take(open)
+        } else {
+            Vec::new()
+        };
+        open.extend_from_slice(line);
+        block.joined(ended)
     }
 
     /// Handles an entry of docker. Returns `None` if its text goes on.
@@ -283,27 +325,6 @@ impl<R> Joined<R> {
         pieces.push(b'\n');
         Some(std::mem::take(pieces))
     }
-}
-
-/// A line of a container runtime: `2025-10-22T12:00:01Z stderr P text`.
-struct RuntimePiece<'a> {
-    /// What is before the mark.
-    head: &'a [u8],
-    stream: &'a [u8],
-    /// Whether this is the last piece of its line.
-    is_last: bool,
-    text: &'a [u8],
-}
-
-/// Parses a line of a container runtime.
-fn runtime_piece(line: &[u8]) -> Option<RuntimePiece<'_>> {
-    let time = memchr(b' ', line).filter(|end| *end >= 20 && line[4] == b'-')?;
-    let rest = &line[time + 1..];
-    let (stream, marked) = rest.split_at(memchr(b' ', rest)? + 1);
-    let is_known = [b"stdout ".as_slice(), b"stderr "].contains(&stream);
-    let text = marked.strip_prefix(b"P ").or_else(|| marked.strip_prefix(b"F "))?;
-    let head = &line[..line.len() - marked.len()];
-    is_known.then_some(RuntimePiece { head, stream, is_last: marked[0] == b'F', text })
 }
 
 /// Returns by how much a line of JSON changes the number of open brackets.

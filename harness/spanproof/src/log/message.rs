@@ -8,8 +8,9 @@ use super::time::{Time, time_text};
 /// Keys of the text, in the order in which they are tried: pino, bunyan, zap, slog (`msg`); winston, zerolog,
 /// logback, python-json-logger, tracing-subscriber (`message`); docker (`log`); journald (`MESSAGE`);
 /// Google Cloud (`textPayload`); structlog (`event`); loguru (`text`); Serilog (`@m`, `@mt`); Vector and Loki
-/// (`line`); Datadog (`content`); OpenTelemetry (`body`); Azure Container Apps (`Log`).
-const TEXT_KEYS: [&str; 15] = [
+/// (`line`); Datadog (`content`); OpenTelemetry (`body`, `stringValue`); Azure Container Apps (`Log`); .NET
+/// (`Message`); Splunk (`_raw`).
+const TEXT_KEYS: [&str; 18] = [
     "message",
     "msg",
     "log",
@@ -25,9 +26,12 @@ const TEXT_KEYS: [&str; 15] = [
     "short_message",
     "@message",
     "Log",
+    "Message",
+    "_raw",
+    "stringValue",
 ];
 /// Keys of the time: those of the same tools.
-const TIME_KEYS: [&str; 15] = [
+const TIME_KEYS: [&str; 19] = [
     "time",
     "timestamp",
     "ts",
@@ -43,10 +47,24 @@ const TIME_KEYS: [&str; 15] = [
     "receiveTimestamp",
     "dt",
     "TimeStamp",
+    "Timestamp",
+    "_time",
+    "timeUnixNano",
+    "observedTimeUnixNano",
 ];
 /// Keys of an object that contains the text.
-const NESTED_KEYS: [&str; 7] =
-    ["fields", "jsonPayload", "record", "attributes", "content", "message", "values"];
+const NESTED_KEYS: [&str; 10] = [
+    "fields",
+    "jsonPayload",
+    "record",
+    "attributes",
+    "content",
+    "message",
+    "values",
+    "_source",
+    "result",
+    "body",
+];
 
 /// The names of JSON formats. The last one stands for an unknown logger.
 pub(super) const LOGGERS: [&str; 15] = [
@@ -120,26 +138,24 @@ impl Message {
         Some(Self { at: inner.at.or(at), ..inner })
     }
 
-    /// Reads a line of a CSV file whose first column is the time: the last column is the text. `None` for another
-    /// line.
+    /// Reads a line of a CSV file that has a time in a column: the longest other column is the text. `None` for
+    /// another line.
     pub(super) fn from_csv(line: &str) -> Option<Self> {
-        // A quick check, because most lines are none.
-        if !line.trim_start_matches('"').starts_with(|c: char| c.is_ascii_digit()) {
+        // A quick check, because most lines are none. A time has at least 10 digits.
+        let digits = line.bytes().filter(u8::is_ascii_digit).take(10).count();
+        if digits < 10 || !line.contains(',') || line.starts_with('[') {
             return None;
         }
-        let mut columns = vec![String::new()];
-        let (mut is_quoted, mut chars) = (false, line.chars().peekable());
-        while let Some(c) = chars.next() {
-            let column = columns.last_mut()?;
-            match c {
-                '"' if is_quoted && chars.next_if_eq(&'"').is_some() => column.push('"'),
-                '"' => is_quoted = !is_quoted,
-                ',' if !is_quoted => columns.push(String::new()),
-                c => column.push(c),
-            }
-        }
-        let at = time_text(columns.first()?)?;
-        let text = columns.pop().filter(|_| !columns.is_empty())?;
+        let mut columns = csv_columns(line);
+        // In a text, a number between commas may be anything.
+        let is_time = |(index, column): &(usize, &String)| {
+            *index == 0 || column.starts_with(|c: char| c.is_ascii_digit()) && column.contains(':')
+        };
+        let times = columns.iter().enumerate().filter(is_time);
+        let mut times = times.filter_map(|(index, column)| Some((index, time_text(column)?)));
+        let (index, at) = times.next()?;
+        columns.remove(index);
+        let text = columns.into_iter().max_by_key(String::len)?;
         Some(Self { logger: "CSV", text, at: Some(at), process: None })
     }
 
@@ -166,6 +182,21 @@ impl Message {
         let process = Process::from_fields(&others);
         Some(Self { logger: "logfmt", text: text?, at, process })
     }
+}
+
+/// Splits a line of a CSV file into its columns, without their quotes.
+fn csv_columns(line: &str) -> Vec<String> {
+    let mut columns = vec![String::new()];
+    let (mut is_quoted, mut chars) = (false, line.chars().peekable());
+    while let (Some(c), Some(column)) = (chars.next(), columns.last_mut()) {
+        match c {
+            '"' if is_quoted && chars.next_if_eq(&'"').is_some() => column.push('"'),
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => columns.push(String::new()),
+            c => column.push(c),
+        }
+    }
+    columns
 }
 
 /// Returns the value at the start of a text, and what follows it.

@@ -1,13 +1,17 @@
 //! Reads a service's log file as a stream, in constant memory. Understands the formats of common log
 //! collectors. Does not read the spec: the caller passes the patterns to search for.
 
+mod block;
 mod entry;
 mod escape;
 mod format;
 mod join;
+mod logger;
 mod message;
 mod needle;
+mod piece;
 mod process;
+mod record;
 mod scan;
 mod time;
 mod wrapper;

@@ -71,10 +71,10 @@ const PREFIXES: &[(&str, &str)] = &[
         "syslog",
         r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s+(?P<process>[\w.-]+\s+[\w./@-]+):\s",
     ),
-    // `Oct 22 12:00:01 text` (`ts` of moreutils).
-    ("ts", r"^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d "),
+    // `Oct 22 12:00:01 text` (`ts` of moreutils), `Oct 22 12:00:01.020 INFO text` (slog-term).
+    ("ts", r"^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? "),
     // `runner-1  | text`, `runner.1.x7k@node-2    | text` (swarm), `0|runner  | text` (pm2).
-    ("docker compose", r"^(?P<process>[\w.-]+)\s+\| ?"),
+    ("docker compose", r"^\s*(?P<process>[\w.-]+)\s+[|│] ?"),
     ("docker swarm", r"^(?P<process>[\w.-]+\.\d+)\.(?P<instance>\w+@[\w.-]+)\s+\| ?"),
     ("pm2", r"^(?P<process>\d+\|[\w.-]+)\s*\| ?"),
     // `12:00:01 web.1     | text`, `12:00:01 PM web.1 |  text`.
@@ -89,7 +89,7 @@ const PREFIXES: &[(&str, &str)] = &[
     // `2025-10-22T12:00:01.123Z\tINFO\tname\tspans/span.go:12\ttext\t{"job": 1}` (zap's console encoder).
     (
         "zap",
-        r"^(?i:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(?:(?:[\w./-]+\t)?[\w./@-]+\.go:\d+\t)?",
+        r"^(?i:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(?:(?:[\w./-]+\t)?[\w./@-]+\.[a-z]+:\d+\t)?",
     ),
     // `test\tRun tests\t2025-10-22T12:00:01.1234567Z text` (`gh run view --log`).
     ("GitHub Actions", r"^[^\t]+\t[^\t]+\t\u{feff}?"),
@@ -173,8 +173,36 @@ const PREFIXES: &[(&str, &str)] = &[
     ("GitLab CI", r"^[0-9a-f]{2}[OE][ +]"),
     // `{"TimeStamp": "…", "Log": "F text"}` (Azure Container Apps).
     ("Azure", r"^[FP] "),
-    // `12:00:01.123 [info] text` (Elixir, WildFly).
-    ("a time of day", r"^\d\d:\d\d:\d\d(?:[.,]\d+)? "),
+    // `2025-10-22T12:00:01.12+0000 [APP/PROC/WEB/0] OUT text` (`cf logs`).
+    ("Cloud Foundry", r"^\[(?P<process>[A-Z]+(?:/[A-Z]+)*)/(?P<instance>\d+)\] (?:OUT|ERR) "),
+    // `(worker pid=812, ip=10.0.0.1) text`.
+    ("Ray", r"^\((?P<process>[\w.:-]+) pid=(?P<instance>\d+)(?:, ip=[\d.]+)?\) "),
+    // `== APP == text`, `== APP - runner == text`.
+    ("Dapr", r"^== APP(?: - (?P<process>[\w.-]+))? == "),
+    // `[worker\t] text`.
+    ("process-compose", r"^\[(?P<process>[\w.-]+) *\t\] "),
+    // `[12:00:01]W:\t [Step 1/1] text`.
+    ("TeamCity", r"^\[\d\d:\d\d:\d\d\][A-Z ]:\s+(?:\[[^\]]*\] )?"),
+    // `12:00:01.123 | INFO    | Flow run 'a' - text`.
+    ("Prefect", r"^\| [A-Z]+\s+\| (?:Flow|Task) run '[^']*' - "),
+    // `12:00PM INF worker.go:12 > text`.
+    ("zerolog", r"^\d{1,2}:\d\d[AP]M (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) (?:[\w./-]+:\d+ > )?"),
+    // `[2025-10-22][12:00:01][runner::worker][INFO] text`.
+    ("fern", r"^\[\d{4}-\d\d-\d\d\]\[\d\d:\d\d:\d\d\]\[[^\]]*\]\[[A-Z]+\] "),
+    // `[22-Oct-2025 12:00:01 UTC] text`, and that of PHP-FPM around it.
+    (
+        "PHP",
+        r#"^\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: [\w/]+)?\] (?:WARNING: \[pool [^\]]*\] child \d+ said into std(?:err|out): "(?:NOTICE: PHP message: )?)?"#,
+    ),
+    // `[0] runner: [[1761134401.020000000, {}], {"log"=>"text"}]`.
+    (
+        "Fluent Bit",
+        r#"^\[\d+\] [\w.*-]+: \[\[?(?P<time>\d+(?:\.\d+)?)(?:, \{[^}]*\}\])?, \{(?:.*, )?"(?:log|message|MESSAGE)"=>""#,
+    ),
+    // `Body: Str(text)` (the debug exporter of OpenTelemetry's collector).
+    ("OpenTelemetry collector", r"^Body: Str\("),
+    // `12:00:01.123 [info] text` (Elixir, WildFly), `[12:00:01.123] INFO (812): text` (pino-pretty).
+    ("a time of day", r"^(?:\d\d:\d\d:\d\d(?:[.,]\d+)?|\[\d\d:\d\d:\d\d(?:[.,]\d+)?\]) "),
     // `INFO text`, `[INFO] text`, `INFO: text` (java.util.logging, uvicorn), `[info     ] text` (structlog).
     (
         LOG_LEVEL,
@@ -184,16 +212,19 @@ const PREFIXES: &[(&str, &str)] = &[
     ("tracing-subscriber", r"^(?:[\w:]*\w(?:\{[^}]*\})?: )"),
 ];
 
-const LOG_LEVEL: &str = "log level";
+pub(super) const LOG_LEVEL: &str = "log level";
 /// Prefixes that are only recognised after a log level: many texts begin like them.
 const AFTER_LOG_LEVEL: [&str; 4] = ["Django", "JBoss", "pino-pretty", "tracing-subscriber"];
 /// The prefix that is only recognised in JSON of an unknown logger.
 const IN_JSON: &str = "Azure";
 
 /// What some of the tools put behind the text.
-const SUFFIXES: [(&str, &str); 3] = [
+const SUFFIXES: [(&str, &str); 6] = [
     ("rich", r"\s+[\w.]+:\d+\s*$"),
     ("zap", r"\t\{.*\}$"),
+    ("PHP", r#"(?:", pipe is closed)?"?$"#),
+    ("Fluent Bit", r#""(?:, "[^"]*"=>.*)?\}\]$"#),
+    ("OpenTelemetry collector", r"\)$"),
     ("Monolog", r"(?: (?:\[\]|\{.*\})){1,2}\s*$|\s+$"),
 ];
 
