@@ -41,7 +41,8 @@ const NONE_LINKED: Units = [4, 4, 4, 4, 4, 0, 0];
 const NONE_JOINED: Units = [4, 4, 4, 4, 4, 4, 0];
 
 /// Keeps the timeouts of the spec.
-const SPEC_TIMEOUTS: Timeouts = Timeouts { ready: None, settle: None, flush: None, grace: None };
+const SPEC_TIMEOUTS: Timeouts =
+    Timeouts { ready: None, settle: None, flush: None, grace: None, trial: None };
 /// Short timeouts for runners that never become ready, never finish a job or never stop. They are too
 /// short for a healthy runner, which needs up to 5 s to stop.
 const SHORT_TIMEOUTS: Timeouts = Timeouts {
@@ -49,6 +50,7 @@ const SHORT_TIMEOUTS: Timeouts = Timeouts {
     settle: Some(Duration::from_secs(4)),
     flush: None,
     grace: Some(Duration::from_secs(3)),
+    trial: None,
 };
 
 /// One fault of the runner under one condition, and the expected verdict.

@@ -67,3 +67,20 @@ async fn timeouts_of_a_trial_replace_those_of_the_spec() {
     let settled = observation.trial().unwrap().job_run.settled.clone().unwrap();
     assert!(format!("{settled:?}").contains("did not happen within 3"), "{settled:?}");
 }
+
+#[tokio::test]
+async fn a_trial_ends_at_its_limit_with_what_it_waited_for() {
+    // A job without an end.
+    let hang = repository("fixtures/upstream/never-answers.toml");
+    let timeouts = Timeouts {
+        settle: Some(Duration::from_hours(1)),
+        trial: Some(Duration::from_secs(3)),
+        ..Timeouts::default()
+    };
+    let trial = trial().await.upstream_file(hang).timeouts(timeouts);
+    let error = trial.run().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("the trial took longer than its limit of 3 seconds; it waited for "),
+        "{error}"
+    );
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use super::overrides::EffectiveTimeouts;
 use super::run::Trial;
 use super::{Error, Overrides, Progress, Timeouts, World};
 use crate::document::suggestion;
@@ -184,7 +185,7 @@ impl TrialBuilder {
     /// # Errors
     /// When the database, the upstream or a process can't be started or stopped.
     pub async fn run(self) -> Result<Observation, Error> {
-        Box::pin(self.start().await?.complete()).await
+        Ok(self.run_keeping_database().await?.0)
     }
 
     /// Like [`run`](Self::run), and also returns the database as the service left it.
@@ -192,7 +193,14 @@ impl TrialBuilder {
     /// # Errors
     /// When the database, the upstream or a process can't be started or stopped.
     pub async fn run_keeping_database(self) -> Result<(Observation, Database), Error> {
-        Box::pin(self.start().await?.complete_keeping_database()).await
+        let timeouts = EffectiveTimeouts::new(&self.world.spec().service, self.overrides.timeouts);
+        let (limit, progress) = (timeouts.trial, self.overrides.progress.clone());
+        let trial = async { Box::pin(self.start().await?.complete_keeping_database()).await };
+        // Dropping a trial kills its service and removes its database.
+        match tokio::time::timeout(limit, Box::pin(trial)).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::TimeOver { limit, awaited: progress.awaited() }),
+        }
     }
 }
 

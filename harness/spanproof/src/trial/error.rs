@@ -79,6 +79,14 @@ pub enum WorldError {
          written last may be lost"
     )]
     ServerRestarted,
+    /// The trial took too long.
+    #[error("the trial took longer than its limit of {} seconds; it waited for {awaited}", limit.as_secs_f32())]
+    TimeOver {
+        /// The limit of the whole trial.
+        limit: std::time::Duration,
+        /// What it waited for.
+        awaited: &'static str,
+    },
     /// The service left more rows than a trial may have, or rows that can't be read in time.
     #[error("the case can't be judged: {0}")]
     TooMuch(String),

@@ -10,6 +10,11 @@ use crate::observation::Failure;
 use crate::spec::{self, Value};
 use crate::upstream::Behaviour;
 
+/// Time of a trial besides its waits: databases, processes and rows, on a busy machine.
+const TRIAL_SLACK: Duration = Duration::from_mins(2);
+/// How often a trial may wait as long as its limits allow: starts of the service, and jobs that are repeated.
+const TRIAL_ROUNDS: u32 = 5;
+
 /// Everything that one trial may do differently from its spec.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {
@@ -48,6 +53,8 @@ pub struct Timeouts {
     pub flush: Option<Duration>,
     /// Between SIGTERM and SIGKILL.
     pub grace: Option<Duration>,
+    /// The whole trial. Every wait has its own limit; this one is for what was not thought of.
+    pub trial: Option<Duration>,
 }
 
 /// The timeouts of one trial.
@@ -57,17 +64,19 @@ pub(super) struct EffectiveTimeouts {
     pub(super) settle: Duration,
     pub(super) flush: Duration,
     pub(super) grace: Duration,
+    pub(super) trial: Duration,
 }
 
 impl EffectiveTimeouts {
     /// Takes each timeout from `timeouts`, or else from the spec.
     pub(super) fn new(service: &spec::Service, timeouts: Timeouts) -> Self {
         let or = |timeout: Option<Duration>, ms: u64| timeout.unwrap_or(Duration::from_millis(ms));
-        Self {
-            ready: or(timeouts.ready, service.ready.timeout_ms),
-            settle: or(timeouts.settle, service.settle_ms),
-            flush: or(timeouts.flush, service.flush_ms),
-            grace: or(timeouts.grace, service.stop.grace_ms),
-        }
+        let ready = or(timeouts.ready, service.ready.timeout_ms);
+        let settle = or(timeouts.settle, service.settle_ms);
+        let flush = or(timeouts.flush, service.flush_ms);
+        let grace = or(timeouts.grace, service.stop.grace_ms);
+        let waits = ready.saturating_add(settle).saturating_add(flush).saturating_add(grace);
+        let trial = TRIAL_SLACK.saturating_add(waits.saturating_mul(TRIAL_ROUNDS));
+        Self { ready, settle, flush, grace, trial: timeouts.trial.unwrap_or(trial) }
     }
 }
