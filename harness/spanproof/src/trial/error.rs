@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use spanproof_postgres::ServerError;
 
+use crate::observation::spec_secrets;
+use crate::spec::Spec;
 use crate::{document, process, upstream};
 
 /// An underlying error of any type.
@@ -153,6 +155,18 @@ impl From<super::rows::TooMuch> for Error {
 }
 
 impl Error {
+    /// Returns the error without the spec's secrets in what a process printed.
+    pub(super) fn masked(mut self, spec: &Spec) -> Self {
+        let secrets = spec_secrets(spec);
+        match &mut self {
+            Self::Helper { what, tail, .. } | Self::Migrate { reason: what, tail } => {
+                (*what, *tail) = (secrets.text(what), secrets.text(tail));
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// Whether the error is in the user's files or arguments, and not in the environment.
     pub fn is_usage(&self) -> bool {
         match self {

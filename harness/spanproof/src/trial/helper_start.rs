@@ -51,7 +51,8 @@ async fn start(
     let mut running = Vec::new();
     for rule in rules {
         let launch = world.launch_process(rule, values, &BTreeMap::new())?;
-        running.push(RunningProcess::start_helper(rule, &launch, values).await?);
+        let helper = RunningProcess::start_helper(rule, &launch, values).await;
+        running.push(helper.map_err(|error| error.masked(world.spec()))?);
     }
     Ok(running)
 }

@@ -128,7 +128,8 @@ async fn start_once(world: &World, case: &Case, url: &str) -> Result<(), Error> 
     match ready {
         WaitResult::Reached => Ok(()),
         WaitResult::NotReached(reason) => {
-            Err(Error::Migrate { reason, tail: stopped.run.output.tail(TAIL) })
+            let tail = stopped.run.output.tail(TAIL);
+            Err(Error::Migrate { reason, tail }.masked(spec))
         }
     }
 }

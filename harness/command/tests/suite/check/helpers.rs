@@ -2,6 +2,8 @@
 //! case has its own helper, or all cases share one. The output of a helper is in findings and
 //! evidence.
 
+use rstest::rstest;
+
 use super::project::Project;
 use crate::run::Output;
 
@@ -69,4 +71,21 @@ fn a_shared_helper_that_dies_breaks_the_case() {
     assert_eq!(code, 3, "{stdout}");
     let proof = "the helper `queue` exited while the case ran";
     assert!(stdout.contains(proof) && stdout.contains("out of memory"), "{stdout}");
+}
+
+/// The secret is the value of a variable of the helper, and its text looks like no secret.
+#[rstest]
+#[case::of_a_case("", "check")]
+#[case::shared("shared = true", "check")]
+#[case::proof("", "check --prove")]
+fn a_helper_that_dies_shows_no_secret(#[case] more: &str, #[case] command: &str) {
+    let more = format!("env = {{ QUEUE_PASSWORD = \"blue harbour\" }}\n{more}");
+    let project = project("obedient", &more);
+    project.edit("while :;", "echo \"log in as blue harbour\"; exit 3; while :;");
+    project.edit("ready = { line = \"^queue on [0-9]+$\" }", "ready = { line = \"^never$\" }");
+    let args: Vec<&str> = command.split(' ').collect();
+    let Output { code, stdout, stderr } = project.run(&args);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    let text = format!("{stdout}{stderr}");
+    assert!(text.contains("log in as ***") && !text.contains("blue harbour"), "{text}");
 }
