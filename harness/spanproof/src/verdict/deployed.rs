@@ -6,7 +6,7 @@ use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, conclude_checks};
-use super::{missing, off, stage};
+use super::{log_alone, missing, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Intent, Value};
 use spanproof_format::Code;
@@ -187,26 +187,9 @@ impl System<'_> {
         });
     }
 
-    /// Without a database, the log can show failed writes only. Everything else is undetermined.
+    /// Without a database, the log can show failed writes only.
     fn judge_log_alone(&self, checks: &mut Checks) {
-        let Facts { refused_lines, begin_lines, written_lines, .. } = self.facts;
-        checks.expect(false, || {
-            if !refused_lines.is_empty() {
-                let message = format!("{} spans were begun, and {} writes failed", begin_lines.len(), refused_lines.len());
-                return Finding::new(Code::WriteFailedReported, message, Evidence::lines(refused_lines));
-            }
-            let startup_lines: Vec<_> = self.facts.startup_lines.iter().map(Evidence::from).collect();
-            let message = match (begin_lines.len(), written_lines.len()) {
-                (0, _) => "the tracer is on, and no span was begun: no job ran here, or its work runs outside the \
-                           tracer; give the database or a dump of it, which tells whether work was done"
-                    .to_owned(),
-                (begun, written) => format!(
-                    "the tracer is on, {begun} spans were begun and {written} reported as written; the database or a dump of \
-                     it shows whether their rows are complete and linked"
-                ),
-            };
-            Finding::new(Code::Undetermined, message, [startup_lines, Evidence::lines(written_lines)].concat())
-        });
+        checks.expect(false, || log_alone::finding(self.facts));
     }
 
     /// At least one unit was executed, so there should be spans.

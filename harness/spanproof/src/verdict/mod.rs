@@ -24,6 +24,7 @@ mod judgement;
 mod known_error;
 mod known_failure;
 mod link;
+mod log_alone;
 mod missing;
 mod off;
 mod outcome;

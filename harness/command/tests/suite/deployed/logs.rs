@@ -194,3 +194,13 @@ fn the_lines_of_every_collector_are_evidence(#[case] wrap: fn(&str) -> String) {
         assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
     }
 }
+
+#[test]
+fn the_number_of_lines_that_were_kept_is_not_reported_as_the_number_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = format!("{ON}{}", format!("{BEGUN}\n").repeat(40_000));
+    std::fs::write(folder.path().join("runner.log"), log).unwrap();
+    let Output { stdout, .. } = run(folder.path(), &["diagnose", "--log", "runner.log"]);
+    let expected = "bytes of lines about spans were too many to keep, and are not counted";
+    assert!(stdout.contains("at least ") && stdout.contains(expected), "{stdout}");
+}
