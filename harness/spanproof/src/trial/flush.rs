@@ -6,11 +6,12 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::sync::Mutex;
 
-use super::rows::{read_spans, read_units};
+use super::recovery::{FirstJob, output_between, rows_of_second_job};
+use super::rows::{read_spans, read_tables, read_units};
 use super::service::RunningService;
 use crate::identifier;
 use crate::matrix::Case;
-use crate::observation::{TracerEvent, text};
+use crate::observation::{LineCounts, Rows, TableRows, TracerEvent, text};
 use crate::spec::Spec;
 use spanproof_lease::wait::{self, Attempt};
 
@@ -20,15 +21,15 @@ const IDLE_POLLS: usize = 3;
 
 /// Waits until one of these is true: every unit (part of the job) has its required spans; the service has
 /// exited; every span is stored of which the service printed that it began; the time `within` is over. If
-/// spans are then missing, that is evidence.
+/// spans are then missing, that is evidence. With the evidence of a first job, only what came after it counts.
 pub(super) async fn wait_for_spans(
     connection: &mut PgConnection,
     spec: &Spec,
-    case: &Case,
+    (case, first_job): (&Case, Option<&FirstJob>),
     service: &RunningService,
     within: Duration,
 ) {
-    let units = read_units(connection, &spec.tables).await.all().len();
+    let units = units(connection, spec, first_job).await.all().len();
     let mut required: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in spec.required_spans(&case.facts()) {
         *required.entry(&rule.name).or_default() += units;
@@ -42,11 +43,15 @@ pub(super) async fn wait_for_spans(
         let changed = count.is_none() || count != *last;
         *last = count;
         *idle = if changed { 0 } else { *idle + 1 };
-        if *idle == IDLE_POLLS && count.is_some_and(|rows| is_nothing_pending(spec, service, rows))
-        {
-            return Attempt::Done(());
+        if *idle == IDLE_POLLS && count.is_some() {
+            let stored = spans(connection, spec, first_job).await.all().len();
+            if is_nothing_pending(spec, service, first_job, stored) {
+                return Attempt::Done(());
+            }
         }
-        if exited || (changed && has_spans(connection, spec, &required).await) {
+        if exited
+            || (changed && has_spans(&spans(connection, spec, first_job).await, spec, &required))
+        {
             return Attempt::Done(());
         }
         Attempt::NotYet(String::new())
@@ -54,24 +59,47 @@ pub(super) async fn wait_for_spans(
     .await;
 }
 
-/// Whether as many spans are stored as the service began, by its own lines. `false` if the spec has no
-/// pattern for such lines, or if no line shows that tracing is on: the patterns may not match.
-fn is_nothing_pending(spec: &Spec, service: &RunningService, rows: i64) -> bool {
-    if !spec.probes.has_attempt() {
-        return false;
+/// Returns the units, of the second job if there was a first one.
+async fn units(connection: &mut PgConnection, spec: &Spec, first_job: Option<&FirstJob>) -> Rows {
+    match first_job {
+        None => read_units(connection, &spec.tables).await,
+        Some(first) => second_job(connection, spec, first).await.units,
     }
-    let output = service.output();
-    let (mut begun, mut is_on) = (0_i64, false);
-    for line in &output.lines {
-        for event in TracerEvent::parse(&spec.probes, &line.text) {
-            match event {
-                TracerEvent::Attempt(attempt) if attempt.enabled => begun += 1,
-                TracerEvent::Banner(banner) => is_on |= banner.enabled,
-                _ => {}
-            }
-        }
+}
+
+/// Returns the spans, of the second job if there was a first one.
+async fn spans(connection: &mut PgConnection, spec: &Spec, first_job: Option<&FirstJob>) -> Rows {
+    match first_job {
+        None => read_spans(connection, &spec.tables).await,
+        Some(first) => second_job(connection, spec, first).await.spans,
     }
-    (is_on || begun > 0) && begun == rows && output.dropped_bytes == 0
+}
+
+/// Returns the rows of the second job; none if the tables can't be read.
+async fn second_job(connection: &mut PgConnection, spec: &Spec, first: &FirstJob) -> TableRows {
+    match read_tables(connection, &spec.tables).await {
+        Ok(tables) => rows_of_second_job(&spec.tables, &first.tables, tables),
+        Err(error) => TableRows::unreadable(&error.to_string()),
+    }
+}
+
+/// Whether as many spans are stored as the service began, by its own lines. `false` if no line says that a span
+/// began: the pattern may not match, or the service may not print such lines at this level.
+fn is_nothing_pending(
+    spec: &Spec,
+    service: &RunningService,
+    first_job: Option<&FirstJob>,
+    stored: usize,
+) -> bool {
+    let mut output = service.output();
+    if let Some(first) = first_job {
+        output = output_between(&output, LineCounts::default(), first.lines, None);
+    }
+    let events = output.lines.iter().flat_map(|line| TracerEvent::parse(&spec.probes, &line.text));
+    let begun = events
+        .filter(|event| matches!(event, TracerEvent::Attempt(attempt) if attempt.enabled))
+        .count();
+    begun > 0 && begun == stored && output.dropped_bytes == 0
 }
 
 /// Returns the number of rows in the table of spans; `None` if it can't be read.
@@ -82,12 +110,7 @@ pub(super) async fn count_spans(connection: &mut PgConnection, spec: &Spec) -> O
 }
 
 /// Whether at least the required number of spans of each name is stored.
-async fn has_spans(
-    connection: &mut PgConnection,
-    spec: &Spec,
-    required: &BTreeMap<&str, usize>,
-) -> bool {
-    let rows = read_spans(connection, &spec.tables).await;
+fn has_spans(rows: &Rows, spec: &Spec, required: &BTreeMap<&str, usize>) -> bool {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows.all() {
         let name = text(row, &spec.tables.spans.name).unwrap_or_default();

@@ -64,7 +64,11 @@ impl FirstJob {
 }
 
 /// Returns the rows of the second job: new or changed jobs and units, and new spans.
-fn rows_of_second_job(mapping: &spec::Tables, first: &TableRows, all: TableRows) -> TableRows {
+pub(super) fn rows_of_second_job(
+    mapping: &spec::Tables,
+    first: &TableRows,
+    all: TableRows,
+) -> TableRows {
     let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
     let units = all.units.difference(&first.units, Row::eq);
     let belongs_to = |rows: &Rows, span: &Row| {

@@ -208,7 +208,8 @@ impl Trial {
         self.stopwatch.skip();
         let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
         let (spec, within) = (self.world.spec(), self.timeouts.flush);
-        wait_for_spans(reader, spec, &self.case, &self.service, within).await;
+        let case = (&self.case, self.first_job.as_ref());
+        wait_for_spans(reader, spec, case, &self.service, within).await;
         self.stopwatch.lap("flush");
         Ok(())
     }
