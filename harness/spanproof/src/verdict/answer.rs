@@ -199,7 +199,7 @@ impl GapEvidence<'_> {
     fn answer_from_signs(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
         let Self { facts, gap } = self;
         if !answers.is_yes(Q::NoBeginLine)
-            && let Some(begun) = sign::begun_by_requests(facts, gap)
+            && let Some(begun) = sign::begun_by_requests(facts, gap, peers)
         {
             answers.set(Q::Begun, begun);
             answers.set(Q::NoBeginLine, Fact::no("requests to the upstream name these spans"));

@@ -113,14 +113,19 @@ impl<'a> Gap<'a> {
         let is_same_number = spans.len() == self.missing;
         let with_gap_unit = spans.iter().filter(|span| self.has_unit_of(span)).count();
         let none_has_unit = spans.iter().all(|span| span.unit.is_none());
-        let units_match = is_same_number && with_gap_unit == spans.len();
+        // A span that may repeat, or a retry, can leave more of them.
+        let units: BTreeSet<_> = spans.iter().filter_map(|span| span.unit.as_deref()).collect();
+        let covers_units = with_gap_unit == spans.len() && units.len() == self.units.len();
+        let may_repeat = self.expected.max_per_unit.is_none();
+        let units_match =
+            with_gap_unit == spans.len() && (is_same_number || may_repeat && covers_units);
         let parents_match =
             || is_same_number && spans.iter().all(|span| self.has_expected_parent(facts, span));
         match self.similarity(spans[0]) {
             Similarity::Same | Similarity::Spelling => {
                 none_has_unit || with_gap_unit >= self.missing
             }
-            Similarity::Similar => units_match || (none_has_unit && is_same_number),
+            Similarity::Similar => units_match || covers_units || (none_has_unit && is_same_number),
             // If some spans have the right name, the others are probably of another kind.
             Similarity::Different if self.stored > 0 => units_match && parents_match(),
             Similarity::Different => units_match || parents_match(),

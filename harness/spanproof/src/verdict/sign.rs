@@ -8,7 +8,7 @@ use super::evidence::{Evidence, limit};
 use super::fact::Fact;
 use super::facts::Facts;
 use super::gap::Gap;
-use super::propagation::{TraceContext, same_id};
+use super::propagation::{TraceContext, normalize, same_id};
 use crate::observation::{Field, Span};
 
 /// Whether stored spans name the missing spans as their parents. This does not prove that the missing
@@ -36,12 +36,14 @@ pub(super) fn named_as_parents(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact>
 
 /// Whether the missing spans began: requests of sampled traces contain the ids of spans that are not
 /// stored.
-pub(super) fn begun_by_requests(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact> {
-    // A request contains the id of the innermost span, so it is no sign of other spans.
-    let last = facts.expected_spans.last();
-    let is_innermost = last.is_some_and(|expected| expected.name == gap.expected.name);
+pub(super) fn begun_by_requests(
+    facts: &Facts<'_>,
+    gap: &Gap<'_>,
+    peers: &[&Facts<'_>],
+) -> Option<Fact> {
+    // A request contains the id of the span that makes it, so it is no sign of other spans.
     let has_parent = gap.expected.parents.iter().any(|parents| !parents.is_empty());
-    if !is_innermost || !has_parent {
+    if !has_parent || !is_requesting(facts, gap, peers) {
         return None;
     }
     let sampled = contexts(facts).into_iter().filter(|context| context.sampled == Some(true));
@@ -57,6 +59,34 @@ pub(super) fn begun_by_requests(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact
             "upstream: {count} requests of stored traces name a span that is not stored"
         ))
     })
+}
+
+/// Whether spans of the missing name make the requests to the upstream, and no other spans do. The requests and
+/// stored spans of this case and its peers show it. If they don't, the only name that is no parent of another one.
+fn is_requesting(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> bool {
+    let is_same_route =
+        |peer: &&&Facts<'_>| peer.observation.case.route == facts.observation.case.route;
+    let all = std::iter::once(facts).chain(peers.iter().filter(is_same_route).copied());
+    let requesting: BTreeSet<&str> = all.flat_map(requesting_names).collect();
+    if !requesting.is_empty() {
+        return requesting.iter().all(|name| *name == gap.expected.name);
+    }
+    let expected = &facts.expected_spans;
+    let is_parent = |name: &str| {
+        expected.iter().flat_map(|one| &one.parents).any(|names| names.iter().any(|n| n == name))
+    };
+    let mut innermost = expected.iter().filter(|one| !is_parent(one.name));
+    innermost.next().is_some_and(|one| one.name == gap.expected.name) && innermost.next().is_none()
+}
+
+/// The names of stored spans whose ids are in requests to the upstream.
+fn requesting_names<'a>(facts: &'a Facts<'_>) -> Vec<&'a str> {
+    let ids: BTreeSet<String> = contexts(facts)
+        .iter()
+        .filter_map(|context| Some(normalize(context.span.as_deref()?)))
+        .collect();
+    let is_named = |span: &&Span| span.id.as_deref().is_some_and(|id| ids.contains(&normalize(id)));
+    facts.spans.iter().filter(is_named).filter_map(|span| span.name.as_deref()).collect()
 }
 
 /// The trace contexts in the headers of requests to the fake upstream.

@@ -123,10 +123,18 @@ pub(super) fn check_executed(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(job_run) = facts.trial().map(|trial| &trial.job_run) else { return };
     let Some(submission) = &job_run.submission else { return };
     checks.expect(submission.is_accepted(), || {
-        let message = "the service refused the job";
-        let answer = vec![Evidence::Submission(submission.clone())];
-        let evidence = [answer, Evidence::circumstances(facts)].concat();
-        Finding::new(Code::JobFailedEarly, message, evidence)
+        let (code, message) = match (submission.status, facts.jobs.is_empty()) {
+            // The service took the job, and may still work on it.
+            (0, false) => {
+                (Code::JobNotFinished, "the job was stored, and its submission did not succeed")
+            }
+            (0, true) => (Code::JobFailedEarly, "the job could not be submitted"),
+            _ => (Code::JobFailedEarly, "the service refused the job"),
+        };
+        let mut evidence = vec![Evidence::Submission(submission.clone())];
+        evidence.extend(Evidence::jobs(facts, false));
+        evidence.extend(Evidence::circumstances(facts));
+        Finding::new(code, message, evidence)
     });
     if !checks.is_clean() {
         return;

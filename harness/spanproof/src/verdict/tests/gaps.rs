@@ -107,3 +107,85 @@ fn the_process_that_does_the_work_and_says_off_is_heard() {
     let finding = judgements[0].findings()[0].to_string();
     assert!(finding.contains("DISABLED (ENABLE_DB_TRACING=)"), "{finding}");
 }
+
+/// Regression test: one retry, and so one span more than units, and the finding was `path-not-executed`.
+#[rstest]
+#[case::declared("repeats = true")]
+#[case::not_declared("")]
+fn renamed_spans_are_found_beside_a_retry(#[case] key: &str) {
+    let rule = "name = \"hybrid_router_call\"";
+    let spec = example(|text| text.replace(rule, &format!("{rule}\n{key}")));
+    let mut evidence = recording_case();
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let retry = span(1, "hybrid_router_call", "c9", &json!("s1"));
+    spans.push(retry.as_object().unwrap().clone());
+    change_rows(&mut evidence.spans, |span| {
+        if span["operation"] == "hybrid_router_call" {
+            span.insert("operation".into(), json!("hybrid_router_calls"));
+        }
+    });
+    replace_in_lines(&mut evidence, "hybrid_router_call", "hybrid_router_calls");
+    let judgement = judge_parts(&spec, &evidence);
+    assert_eq!(codes(&judgement)[0], "wrong-attributes", "{judgement:#?}");
+}
+
+/// Regression test: the last `[[span]]` was thought to make the requests, so the verdict depended on the order.
+#[rstest]
+#[case::before("store_answer", "execute_question")]
+#[case::after("execute_question", "store_answer")]
+fn requests_are_no_sign_of_spans_that_make_none(#[case] first: &str, #[case] second: &str) {
+    let stored = "\n[[span]]\nname = \"store_answer\"\nparent = \"execute_question\"\n";
+    let rule = "[[span]]\nname = \"hybrid_router_call\"";
+    let spec = example(|text| match (first, second) {
+        ("store_answer", _) => text.replace(rule, &format!("{stored}{rule}")),
+        _ => format!("{text}{stored}"),
+    });
+    let mut peer = silent_case(true, "queued");
+    for (id, exchange) in (1..).zip(&mut peer.exchanges) {
+        let context = format!("00-t{id}-c{id}-01");
+        exchange.headers.insert("traceparent".into(), context);
+    }
+    let mut broken = with_flag(peer.clone(), "LOG_LEVEL", "info");
+    let Rows::Found(spans) = &mut peer.spans else { panic!("no spans") };
+    for id in 1..=4 {
+        let stored = span(id, "store_answer", &format!("a{id}"), &json!(format!("s{id}")));
+        spans.push(stored.as_object().unwrap().clone());
+    }
+    let Rows::Found(spans) = &mut broken.spans else { panic!("no spans") };
+    spans.retain(|span| span["operation"] == "execute_question");
+    let judgements = judge_all_parts(&spec, &[broken, peer]);
+    let sign = "requests of stored traces name a span that is not stored";
+    for finding in judgements[0].findings() {
+        let text = finding.to_string();
+        let is_about_answers = text.contains("`store_answer`");
+        assert!(!is_about_answers || !text.contains(sign), "{text}");
+    }
+    let all: Vec<_> = judgements[0].findings().iter().map(ToString::to_string).collect();
+    assert!(
+        all.iter().any(|text| text.contains("`hybrid_router_call`") && text.contains(sign)),
+        "{all:#?}"
+    );
+}
+
+/// Regression test: a submission that timed out was "refused", although the job was stored.
+#[rstest]
+#[case::stored(0, true, "job-not-finished", "the job was stored")]
+#[case::nothing_stored(0, false, "job-failed-early", "the job could not be submitted")]
+#[case::refused(500, true, "job-failed-early", "the service refused the job")]
+fn a_submission_without_an_answer_is_no_refusal(
+    #[case] status: u16,
+    #[case] is_stored: bool,
+    #[case] code: &str,
+    #[case] message: &str,
+) {
+    let mut evidence = recording_case();
+    let body = "operation timed out".to_owned();
+    evidence.submission = Some(Submission { request: "POST /".into(), status, body });
+    evidence.settled = None;
+    if !is_stored {
+        clear_rows(&mut evidence.jobs);
+    }
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(codes(&judgement)[0], code, "{judgement:#?}");
+    assert!(judgement.findings()[0].to_string().contains(message), "{judgement:#?}");
+}
