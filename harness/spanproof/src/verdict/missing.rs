@@ -116,6 +116,7 @@ impl Missing<'_> {
 
     fn finding(&self, answers: &Answers, conclusion: Conclusion) -> Finding {
         let code = code(answers, &conclusion);
+        let conclusion = self.with_contradicting_claims(conclusion);
         let finding = match code {
             Code::FlagUnset | Code::FlagUnrecognisedValue if answers.is_yes(Q::ClaimedOff) => {
                 // This finding may have the other one of these two codes. If processes disagree, the one that
@@ -144,6 +145,16 @@ impl Missing<'_> {
         };
         let Conclusion { confidence, alternatives, .. } = conclusion;
         Finding { confidence, alternatives, ..finding }
+    }
+
+    /// If processes of the service contradict each other, names the reason of the one that says off.
+    fn with_contradicting_claims(&self, mut conclusion: Conclusion) -> Conclusion {
+        let all = conclusion.alternatives.iter_mut();
+        let flag = all.filter(|one| one.code == Code::FlagUnrecognisedValue).last();
+        if let (Some(one), Some([_, off])) = (flag, self.facts.contradicting_claims()) {
+            one.code = stage::reported_off(self.facts, off).code;
+        }
+        conclusion
     }
 
     /// The message if several causes are possible, or none.
@@ -273,7 +284,8 @@ impl Missing<'_> {
             Q::Begun,
             Q::Acknowledged,
         ];
-        if answers.is_yes(Q::NoBeginLine) {
+        let are_claims_unclear = self.facts.contradicting_claims().is_some();
+        if answers.is_yes(Q::NoBeginLine) || are_claims_unclear {
             all.extend(self.facts.startup_lines.iter().map(Evidence::from));
         }
         all.extend_from_slice(answers.evidence(Q::Reported));

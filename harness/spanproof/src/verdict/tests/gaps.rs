@@ -189,3 +189,15 @@ fn a_submission_without_an_answer_is_no_refusal(
     assert_eq!(codes(&judgement)[0], code, "{judgement:#?}");
     assert!(judgement.findings()[0].to_string().contains(message), "{judgement:#?}");
 }
+
+/// Regression test: no process recorded in any case, and `flag-unset` was not among the possible reasons.
+#[test]
+fn the_reason_of_the_process_that_says_off_is_possible() {
+    let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)";
+    let judgement = judge_parts(&spec(), &with_worker(off, silent_case(false, "queued")));
+    assert_eq!(codes(&judgement)[0], "undetermined", "{judgement:#?}");
+    let finding = judgement.findings()[0].to_string();
+    assert!(finding.contains("fits flag-unset, "), "{finding}");
+    assert!(finding.contains("DISABLED (ENABLE_DB_TRACING=)"), "{finding}");
+    assert!(finding.contains("ENABLED (ENABLE_DB_TRACING=true)"), "{finding}");
+}
