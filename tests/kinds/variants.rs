@@ -37,6 +37,11 @@ const REPEATS: &[(&str, &str)] = &[(
     "[{ name = 'carry parcel' }, { name = 'ask carrier', parent = 'carry parcel', repeats = true }]",
 )];
 
+/// The service prints no line about a span at this log level.
+const QUIET: &[(&str, &str)] = &[(
+    "probes",
+    "{ tracer = '^tracing (?<state>.*)$', enabled = 'on', attempt = '^begin (?<name>.*)$' }",
+)];
 const OTEL_REPEATS: &[(&str, &str)] = &[(
     "span",
     "[{ name = 'bill customer' }, { name = 'fetch rate', parent = 'bill customer', repeats = true }]",
@@ -84,6 +89,9 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
     "spans that arrive after the job's end" [] [] {
         silent("late");
         otel("late");
+    }
+    "spans that arrive late, and not at the stop" [] [] {
+        silent("late-and-never-at-stop").spec(QUIET);
     }
     "a row at the start, and an update at the end" [] [] { silent("two-phases"); }
     "each row is inserted or updated, twice" [] [] {

@@ -201,3 +201,22 @@ fn the_reason_of_the_process_that_says_off_is_possible() {
     assert!(finding.contains("DISABLED (ENABLE_DB_TRACING=)"), "{finding}");
     assert!(finding.contains("ENABLED (ENABLE_DB_TRACING=true)"), "{finding}");
 }
+
+/// Regression test: under a fault, a service that prints errors and no begin lines "ran outside the tracer".
+#[rstest]
+#[case::reported("❌ StartSpan RecordSpan error: read-only transaction", false)]
+#[case::silent(" INFO job finished", true)]
+fn a_reported_loss_under_a_fault_shows_that_spans_began(
+    #[case] text: &str,
+    #[case] is_found: bool,
+) {
+    let spec = spec();
+    let mut evidence = silent_case(false, "queued");
+    evidence.output.lines.push(line(Stream::Stderr, text));
+    let mut observation = evidence.observation();
+    observation.case = observation.case.with_fault(&spec, Some("read-only"));
+    let judgement = judge(&spec, &observation);
+    let about_missing =
+        |finding: &super::super::Finding| finding.to_string().contains("`execute_question`");
+    assert_eq!(judgement.findings().iter().any(about_missing), is_found, "{judgement:#?}");
+}
