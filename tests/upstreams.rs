@@ -99,3 +99,23 @@ async fn each_request_has_the_region_and_model_of_its_unit() {
         ]
     );
 }
+
+#[tokio::test]
+async fn a_case_passes_while_another_process_sends_requests_to_its_upstream() {
+    let world = world::healthy().await;
+    let trial = world.trial().flag("ENABLE_DB_TRACING", "true").start().await.unwrap();
+    let output: Vec<_> = trial.output().lines.into_iter().map(|line| line.text).collect();
+    let line = output.iter().find(|line| line.contains("HYBRID_BASE")).unwrap();
+    let (_, port) = line.split_once("127.0.0.1:").unwrap();
+    let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+    let script = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET /admin HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
+    );
+    let stranger = assert_cmd::Command::new("bash").args(["-c", &script]).assert().success();
+    let answer = String::from_utf8_lossy(&stranger.get_output().stdout).into_owned();
+    assert!(answer.starts_with("HTTP/1.0 403 "), "{answer}");
+    let observation = trial.complete().await.unwrap();
+    let strangers = &observation.trial().unwrap().strangers;
+    assert_eq!(strangers.values().collect::<Vec<_>>(), [&1], "{strangers:?}");
+    judge(world.spec(), &observation).passed().unwrap();
+}

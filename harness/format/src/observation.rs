@@ -108,6 +108,10 @@ pub struct Observation {
     pub further_jobs: Vec<SecondJob>,
     /// Requests to the upstream (the fake HTTP server that the service calls), with their answers.
     pub exchanges: Vec<Exchange>,
+    /// The number of requests to the upstream by processes that do not belong to the case, by process,
+    /// as `pid (name)`. They got HTTP 403 and are not in `exchanges`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub strangers: BTreeMap<String, u64>,
     /// How the service ended.
     pub exit: ProcessExit,
     /// The duration of each step of the trial, in microseconds, by the name of the step.
@@ -315,6 +319,7 @@ impl Observation {
             second_job: None,
             further_jobs: Vec::new(),
             exchanges: Vec::new(),
+            strangers: BTreeMap::new(),
             exit,
             timings: BTreeMap::new(),
             deployment: None,

@@ -128,6 +128,10 @@ pub struct CaseResult {
     /// must run, too, to repeat the failure.
     #[serde(default)]
     pub peers: Vec<String>,
+    /// What happened around the case that did not count, one sentence each, such as requests of other
+    /// processes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The folder with the evidence of the case; `None` if the database or the service did not
     /// start.
     pub evidence: Option<String>,
@@ -276,6 +280,7 @@ impl CaseResult {
             next,
             off_reason: None,
             peers: Vec::new(),
+            warnings: Vec::new(),
             evidence: None,
             database_command: None,
             timings: BTreeMap::new(),

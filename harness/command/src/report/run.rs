@@ -71,6 +71,7 @@ pub fn run(run: &Run, repeat: &str) -> String {
     for compared in &run.snapshots {
         text.push_str(&snapshot(compared));
     }
+    text.push_str(&warnings(run));
     if let Some(halted) = &run.halted {
         let _infallible = writeln!(text, "\n{halted}");
     }
@@ -87,6 +88,26 @@ pub fn run(run: &Run, repeat: &str) -> String {
     }
     text
 }
+
+/// Returns the warnings of the first cases that have any, and the number of the other cases.
+fn warnings(run: &Run) -> String {
+    let mut text = String::new();
+    let mut cases = run.cases.iter().filter(|case| !case.warnings.is_empty());
+    for case in cases.by_ref().take(MAX_WARNED) {
+        for warning in &case.warnings {
+            let _infallible = writeln!(text, "\nwarning: case {}: {warning}", case.id);
+        }
+    }
+    let others = cases.count();
+    if others > 0 {
+        let cases = count(others, "other case");
+        let _infallible = writeln!(text, "\nwarning: {cases} with warnings: see `--format json`");
+    }
+    text
+}
+
+/// Maximum number of cases whose warnings are printed.
+const MAX_WARNED: usize = 3;
 
 /// The line below a notice, which is a failure under a fault that the spec does not declare.
 const NOTICE: &str = "    notice:   no failure, as the spec declares no such `[[fault]]`; without these cases: `--no-faults`\n";

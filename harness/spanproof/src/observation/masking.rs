@@ -295,6 +295,7 @@ mod tests {
             },
             run: process_run(text),
             job_run: job_run(text),
+            strangers: [(format!("7 ({text})"), 1)].into(),
             server_errors: Vec::new(),
             server_log_read: false,
             other_tables: Vec::new(),

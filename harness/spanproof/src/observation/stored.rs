@@ -34,6 +34,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         run,
         job_run,
         exchanges,
+        strangers,
         witness,
         server_errors,
         server_log_read,
@@ -68,6 +69,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.second_job = second_job.map(|second_job| (*second_job).into());
     stored.further_jobs = further_jobs.into_iter().map(Into::into).collect();
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
+    stored.strangers = strangers;
     stored.period = period.map(|Period { submitted, stopped }| [submitted, stopped]);
     stored.variations = variations;
     stored.repetitions = repetitions.into_iter().map(Into::into).collect();
@@ -123,6 +125,7 @@ impl From<format::Observation> for Observation {
                 settled: stored.settled.map(Into::into),
             },
             exchanges: stored.exchanges.into_iter().map(Into::into).collect(),
+            strangers: stored.strangers,
             witness: stored.witness.map(Into::into),
             server_errors: stored.server_errors.into_iter().map(Into::into).collect(),
             server_log_read: stored.server_log_read,

@@ -24,6 +24,9 @@ pub struct TrialRecord {
     pub job_run: JobRun,
     /// The requests to the upstream and its answers.
     pub exchanges: Vec<Exchange>,
+    /// Number of requests to the upstream by processes that do not belong to the case, by process, as
+    /// `pid (name)`. They are not in `exchanges`.
+    pub strangers: BTreeMap<String, u64>,
     /// What the database witness reports; `None` without a witness, or if the server's log can't be
     /// read.
     pub witness: Option<Witness>,

@@ -102,6 +102,7 @@ impl TrialRecord {
             run,
             job_run,
             exchanges,
+            strangers,
             witness,
             server_errors,
             server_log_read: _,
@@ -123,6 +124,11 @@ impl TrialRecord {
         for exchange in exchanges {
             visit_exchange(exchange, visitor);
         }
+        let masked = std::mem::take(strangers).into_iter().map(|(mut process, requests)| {
+            visitor.text(Part::Upstream, &mut process);
+            (process, requests)
+        });
+        *strangers = masked.collect();
         if let Some(witness) = witness {
             witness.visit(visitor);
         }

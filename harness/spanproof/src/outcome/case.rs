@@ -3,6 +3,7 @@
 use spanproof_format as format;
 use spanproof_format::{Code, OffReason};
 
+use crate::observation::TrialRecord;
 use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;
 use crate::verdict::{Evidence, Judgement, Verdict};
@@ -19,10 +20,23 @@ pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
     document.spans_at_stop = before_stop.map_or(0, |before| {
         judgement.spans.saturating_sub(usize::try_from(before).unwrap_or(usize::MAX))
     });
+    document.warnings = trial.map(warnings).unwrap_or_default();
     document.evidence = folder.as_ref().map(|folder| folder.display().to_string());
     document.database_command.clone_from(database_command);
     document.timings = trial.map(|trial| trial.timings.clone()).unwrap_or_default();
     document
+}
+
+/// Returns what happened in a trial that is no evidence about the service.
+fn warnings(trial: &TrialRecord) -> Vec<String> {
+    let strangers = trial.strangers.iter().map(|(process, requests)| {
+        let came = if *requests == 1 { "1 request".into() } else { format!("{requests} requests") };
+        format!(
+            "{came} to the fake upstream came from the process {process}, which does not belong to the \
+             case; they got HTTP 403 and are no evidence"
+        )
+    });
+    strangers.collect()
 }
 
 /// Returns the reason why a case that passed recorded no spans; `None` if it had to record spans, or

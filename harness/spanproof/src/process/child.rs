@@ -140,6 +140,11 @@ impl Child {
         self.process.id()
     }
 
+    /// Returns the names of the pipes of both streams, as in `/proc/*/fd`.
+    pub(super) fn pipes(&self) -> &[String] {
+        &self.pipes
+    }
+
     /// Returns the processor time of the process group, and whether the group is busy.
     pub(crate) fn activity(&self) -> Activity {
         activity(self.id())

@@ -2,7 +2,9 @@
 //! depend on specs.
 
 mod child;
+mod connection;
 mod error;
+mod family;
 mod launch;
 mod output;
 mod stored;
@@ -12,6 +14,7 @@ pub(crate) use child::Child;
 pub use child::{Ending, Exit};
 pub(crate) use error::Error;
 pub use error::ProcessError;
+pub(crate) use family::Family;
 pub use launch::quoted;
 pub(crate) use launch::{Launch, Run, run};
 pub use output::{Line, Output, Stream};

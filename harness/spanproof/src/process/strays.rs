@@ -14,10 +14,10 @@ use nix::unistd::Pid;
 /// the same id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stray {
-    id: u32,
+    pub(super) id: u32,
     /// The start time in clock ticks since boot.
-    start: u64,
-    name: String,
+    pub(super) start: u64,
+    pub(super) name: String,
 }
 
 impl std::fmt::Display for Stray {
@@ -41,13 +41,14 @@ impl Stray {
 }
 
 /// Some fields of `/proc/ID/stat`. A crate for `/proc` would read all fifty of every process.
-struct Stat {
-    name: String,
-    parent: u32,
-    group: u32,
+pub(super) struct Stat {
+    pub(super) name: String,
+    pub(super) parent: u32,
+    pub(super) group: u32,
     /// Processor time of the process and of its children that have ended, in clock ticks.
     ticks: u64,
-    start: u64,
+    /// The start time in clock ticks since boot.
+    pub(super) start: u64,
     has_ended: bool,
     /// Whether the process runs, waits for a processor or waits for a disk.
     is_busy: bool,
@@ -55,7 +56,7 @@ struct Stat {
 
 impl Stat {
     /// Reads the fields of a process; `None` if it is gone.
-    fn read(id: u32) -> Option<Self> {
+    pub(super) fn read(id: u32) -> Option<Self> {
         Self::parse(&std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
     }
 
@@ -114,7 +115,7 @@ pub(super) fn family(leader: u32) -> Vec<u32> {
 }
 
 /// Returns all processes of the system.
-fn processes() -> BTreeMap<u32, Stat> {
+pub(super) fn processes() -> BTreeMap<u32, Stat> {
     ids().into_iter().filter_map(|id| Some((id, Stat::read(id)?))).collect()
 }
 
@@ -141,13 +142,13 @@ pub(super) fn holders(pipes: &[String]) -> Vec<Stray> {
 }
 
 /// Returns the ids of all processes of the system.
-fn ids() -> Vec<u32> {
+pub(super) fn ids() -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Whether a process holds one of `pipes` open. The pipes have the names of `/proc/*/fd`.
-fn holds_open(id: u32, pipes: &[String]) -> bool {
+/// Whether a process holds one of `pipes` open. Pipes and sockets have the names of `/proc/*/fd`.
+pub(super) fn holds_open(id: u32, pipes: &[String]) -> bool {
     let Ok(files) = std::fs::read_dir(format!("/proc/{id}/fd")) else { return false };
     files
         .flatten()

@@ -16,7 +16,7 @@ use super::readiness::client;
 use super::service::RunningService;
 use crate::chain::chain;
 use crate::observation::{Rows, Submission, WaitResult};
-use crate::process::{Ending, Launch};
+use crate::process::{Ending, Family, Launch};
 use crate::spec::Tables;
 use spanproof_lease::wait::{self, Attempt};
 
@@ -66,9 +66,10 @@ pub(super) async fn submit_by_sql(connection: &mut PgConnection, sql: &str) -> S
 /// When the command can't be started.
 pub(super) async fn submit_by_command(
     launch: &Launch,
+    family: &Family,
     within: Duration,
 ) -> Result<Submission, Error> {
-    let child = launch.start()?;
+    let child = family.start(launch)?;
     let request = format!("command {}", child.command());
     let ended = wait::until("the end of the command", within, || async {
         if child.has_exited() { Attempt::Done(()) } else { Attempt::NotYet("it runs".into()) }

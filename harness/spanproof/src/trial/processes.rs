@@ -34,7 +34,7 @@ impl RunningProcess {
         launch: &Launch,
         values: &Values,
     ) -> Result<Self, Error> {
-        let child = launch.start()?;
+        let child = values.resources.family.start(launch)?;
         let ready = match &rule.ready {
             Some(ready) => {
                 let url = values.fill(&format!("http://127.0.0.1:{{port:{}}}", rule.name));

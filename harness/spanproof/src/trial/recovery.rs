@@ -35,12 +35,15 @@ impl FirstJob {
         record: TrialRecord,
     ) -> Observation {
         let second_tables = rows_of_second_job(mapping, &self.tables, tables);
-        let TrialRecord { service, run, job_run, exchanges, .. } = record;
+        let TrialRecord { service, run, job_run, exchanges, mut strangers, .. } = record;
         let output = output_between(&run.output, run.startup, self.lines, None);
         let run_of_second = ProcessRun { output, ..run.clone() };
         let second =
             SecondJob { run: run_of_second, job_run, tables: second_tables, server_errors };
         let (service, run, exchanges) = if let Some(first) = self.stopped {
+            for (process, requests) in first.strangers {
+                *strangers.entry(process).or_default() += requests;
+            }
             (first.service, first.run, [first.exchanges, exchanges].concat())
         } else {
             let output = output_before(&run.output, self.lines);
@@ -54,6 +57,7 @@ impl FirstJob {
             run,
             job_run,
             exchanges,
+            strangers,
             second_job,
             period: None,
             spans_before_stop: None,

@@ -1,4 +1,4 @@
-//! The ports and the folder that the processes of one trial (one run of the service) share.
+//! The ports, the folder and the family of the processes of one trial (one run of the service).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use spanproof_lease::{Guard, Reservation, Resource};
 
 use super::Error;
 use crate::environment;
-use crate::process;
+use crate::process::{self, Family};
 use crate::spec::Spec;
 
 /// The ports and the folder of a trial, or of the helpers that all trials share. Dropping it releases
@@ -18,6 +18,8 @@ pub(super) struct Resources {
     /// The ports, by name.
     ports: BTreeMap<String, Reservation>,
     folder: Option<Folder>,
+    /// The processes of the trial.
+    pub(super) family: Family,
     /// The resources of the helpers that all trials share; `None` if there are no such helpers. A helper
     /// is a process that the service needs, such as a broker.
     shared: Option<Arc<Resources>>,
@@ -34,14 +36,16 @@ impl Resources {
     /// Reserves the ports of a trial and creates its folder if the spec needs one.
     pub(super) fn new(spec: &Spec, shared: Option<Arc<Self>>) -> Result<Self, Error> {
         let folder = if spec.needs_folder() { Some(Folder::create()?) } else { None };
-        Ok(Self { ports: reserve_ports(spec.port_names())?, folder, shared })
+        let family = Family::new(shared.as_ref().map(|shared| shared.family.clone()));
+        Ok(Self { ports: reserve_ports(spec.port_names())?, folder, family, shared })
     }
 
     /// Reserves the ports of the helpers that all trials share and creates their folder.
     pub(super) fn of_shared_helpers(spec: &Spec) -> Result<Self, Error> {
         let names = spec.shared_helpers().map(|process| process.name.clone());
         let folder = Some(Folder::create()?);
-        Ok(Self { ports: reserve_ports(names)?, folder, shared: None })
+        let (ports, family) = (reserve_ports(names)?, Family::new(None));
+        Ok(Self { ports, folder, family, shared: None })
     }
 
     /// Returns the port of that name; `None` if the spec does not name it.

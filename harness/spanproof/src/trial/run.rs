@@ -247,7 +247,7 @@ impl Trial {
                 values.write_job(job)?;
                 let environment = self.service.environment.clone();
                 let launch = self.world.launch_words(&words, environment, values)?;
-                job::submit_by_command(&launch, within).await?
+                job::submit_by_command(&launch, &self.resources.family, within).await?
             }
         };
         let answer = serde_json::from_str(&submission.body).unwrap_or(Json::Null);
@@ -330,6 +330,7 @@ impl Trial {
             run: stopped.run,
             job_run: self.job_run,
             exchanges,
+            strangers: stopped.strangers,
             witness: server.witness,
             server_log_read: errors.covers_first_job,
             server_errors: errors.before_fault,

@@ -62,6 +62,8 @@ pub(super) struct StoppedService {
     pub(super) service: Service,
     pub(super) run: ProcessRun,
     pub(super) exchanges: Vec<Exchange>,
+    /// Requests of processes that do not belong to the trial.
+    pub(super) strangers: BTreeMap<String, u64>,
 }
 
 impl RunningService {
@@ -72,11 +74,14 @@ impl RunningService {
         stopwatch: &mut Stopwatch,
     ) -> Result<Self, Error> {
         let spec = world.spec();
-        let upstream = Upstream::start(options.behaviour)?;
+        let ServiceOptions { case, database, resources, .. } = *options;
+        let family = resources.family.clone();
+        let find_stranger = move |client, server| family.stranger(client, server);
+        let upstream = Upstream::start(options.behaviour, Arc::new(find_stranger))?;
         stopwatch.lap("upstream");
         let port = reserve_port()?;
-        let ServiceOptions { case, database, resources, .. } = *options;
         let values = Values::new(database, upstream.url(), port.port(), case, resources)?;
+        resources.family.add_marks(values.marks());
         let mut environment = values.environment(spec, case);
         for (name, value) in options.env {
             match value.text() {
@@ -96,7 +101,7 @@ impl RunningService {
         let fill = |text: &str| values.fill(text);
         let launch = world.program().launch(spec, cwd, environment.clone(), fill);
         let program = launch.identity();
-        let main = launch.start()?;
+        let main = resources.family.start(&launch)?;
         stopwatch.lap("launch");
         if others.ready.is_reached() && !spec.service.one_shot {
             let (rule, url) = (&spec.service.ready, values.fill(&spec.service.url));
@@ -183,7 +188,8 @@ impl RunningService {
         let exit = exits.into_iter().fold(exit, Exit::combined);
         let (placeholders, exchanges) = (values.placeholders(&ids), upstream.journal());
         let service = Service { command, program, environment, placeholders };
-        Ok(StoppedService { service, run: ProcessRun { output, startup, ready, exit }, exchanges })
+        let (run, strangers) = (ProcessRun { output, startup, ready, exit }, upstream.strangers());
+        Ok(StoppedService { service, run, exchanges, strangers })
     }
 
     /// Stops a service of which a process was killed on purpose.

@@ -25,7 +25,7 @@ pub(super) struct Values {
     /// The port of the service.
     port: u16,
     case: String,
-    resources: Arc<Resources>,
+    pub(super) resources: Arc<Resources>,
 }
 
 impl Values {
@@ -41,6 +41,12 @@ impl Values {
         let address = address.map_err(|error| Error::Database(ServerError::from(error)))?;
         let (database, case) = (database.to_owned(), case.id.clone());
         Ok(Self { database, address, upstream, port, case, resources: Arc::clone(resources) })
+    }
+
+    /// Returns texts that only the processes of this trial have in their environment.
+    pub(super) fn marks(&self) -> Vec<String> {
+        let upstream = self.upstream.trim_start_matches("http://").to_owned();
+        vec![self.address.database.clone(), upstream, self.port.to_string()]
     }
 
     /// Returns the password of the database; empty if there is none.

@@ -57,6 +57,8 @@ struct Content {
     exchanges: Vec<Exchange>,
     /// The length of all bodies.
     body_bytes: usize,
+    /// Number of requests of processes outside the case, by process.
+    strangers: BTreeMap<String, u64>,
 }
 
 impl Journal {
@@ -83,6 +85,17 @@ impl Journal {
         };
         journal.body_bytes += exchange.body.len();
         journal.exchanges.push(exchange);
+    }
+
+    /// Counts a request of a process that does not belong to the case.
+    pub(super) fn add_stranger(&self, process: &str) {
+        let mut journal = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        *journal.strangers.entry(process.to_owned()).or_default() += 1;
+    }
+
+    /// Returns the number of requests of processes outside the case, by process.
+    pub(super) fn strangers(&self) -> BTreeMap<String, u64> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner).strangers.clone()
     }
 
     /// Returns the exchanges so far, in order.

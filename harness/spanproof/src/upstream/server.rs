@@ -1,7 +1,8 @@
 //! Runs a fake upstream: an HTTP server on loopback that answers as a behaviour file defines.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,10 @@ use crate::template;
 const NEVER: Duration = Duration::from_hours(24);
 /// Pause after a connection could not be accepted, as when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Gets the addresses of a client and of the upstream. Returns the name of the client's process if it does
+/// not belong to the case; `None` if it does, or if the process can't be found. May take long.
+pub(super) type FindStranger = Arc<dyn Fn(SocketAddr, SocketAddr) -> Option<String> + Send + Sync>;
 
 /// The fake upstream could not be started.
 #[derive(thiserror::Error)]
@@ -53,11 +58,11 @@ struct CloseConnection;
 
 impl Upstream {
     /// Starts an upstream with a behaviour. It has a thread of its own, so that its answers do not wait
-    /// for the work of the harness.
+    /// for the work of the harness. `find_stranger` is called once for each connection.
     ///
     /// # Errors
     /// If no port is free, or the thread can't be started.
-    pub(crate) fn start(behaviour: &Behaviour) -> Result<Self, Error> {
+    pub(crate) fn start(behaviour: &Behaviour, find_stranger: FindStranger) -> Result<Self, Error> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(UpstreamError)?;
         listener.set_nonblocking(true).map_err(UpstreamError)?;
         let url = format!("http://{}", listener.local_addr().map_err(UpstreamError)?);
@@ -70,7 +75,7 @@ impl Upstream {
             let served = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 tokio::select! {
-                    () = serve(&listener, &replies) => {}
+                    () = serve(&listener, &replies, &find_stranger) => {}
                     _ = stopped => {}
                 }
                 std::io::Result::Ok(())
@@ -93,22 +98,45 @@ impl Upstream {
     pub(crate) fn journal(&self) -> Vec<Exchange> {
         self.journal.exchanges()
     }
+
+    /// Returns the number of requests so far of processes outside the case, by process. They got no
+    /// answer of the behaviour, and are not in the journal.
+    pub(crate) fn strangers(&self) -> BTreeMap<String, u64> {
+        self.journal.strangers()
+    }
 }
 
 /// Accepts connections, and serves each in a task of its own.
-async fn serve(listener: &tokio::net::TcpListener, replies: &Arc<Replies>) {
+async fn serve(
+    listener: &tokio::net::TcpListener,
+    replies: &Arc<Replies>,
+    find_stranger: &FindStranger,
+) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, client)) = listener.accept().await else {
             let _waited = happens_within(ACCEPT_PAUSE, std::future::pending()).await;
             continue;
         };
-        let replies = Arc::clone(replies);
-        let answer = move |request| {
-            let replies = Arc::clone(&replies);
-            async move { replies.answer(request).await }
-        };
+        let (replies, find) = (Arc::clone(replies), Arc::clone(find_stranger));
         drop(tokio::spawn(async move {
-            let server = auto::Builder::new(TokioExecutor::new());
+            // Asked now: the client may be gone after the request. The client waits for its answer meanwhile.
+            let stranger = match stream.local_addr() {
+                Ok(server) => tokio::task::spawn_blocking(move || find(client, server)).await,
+                Err(_) => Ok(None),
+            };
+            let stranger: Option<Arc<str>> = stranger.ok().flatten().map(Arc::from);
+            let answer = move |request| {
+                let (replies, stranger) = (Arc::clone(&replies), stranger.clone());
+                async move {
+                    match stranger {
+                        Some(process) => Ok(replies.refuse(&process)),
+                        None => replies.answer(request).await,
+                    }
+                }
+            };
+            let mut server = auto::Builder::new(TokioExecutor::new());
+            // A client may close its side after the request, also before it is known who it is.
+            server.http1().half_close(true);
             // A connection that ends early is the client's decision. The journal has its request.
             let _ended =
                 pin!(server.serve_connection(TokioIo::new(stream), service_fn(answer))).await;
@@ -159,6 +187,16 @@ impl Replies {
             let _waited = happens_within(delay, std::future::pending()).await;
         }
         Ok(reply_response(reply, body.start()))
+    }
+
+    /// Counts the request of a process outside the case, and returns an answer that is none of the
+    /// behaviour's.
+    fn refuse(&self, process: &str) -> Response<AnswerBody> {
+        self.journal.add_stranger(process);
+        let text = format!(
+            "this port belongs to a test by spanproof, and the process {process} does not belong to it"
+        );
+        response(StatusCode::FORBIDDEN, "text/plain", AnswerBody::new(text, 0))
     }
 
     /// Returns the first reply with this method and path that may still be given, and counts it.
@@ -223,7 +261,7 @@ mod tests {
 
     fn upstream(text: &str) -> Upstream {
         let behaviour: Behaviour = Document::new("b.toml", text).parse().unwrap();
-        Upstream::start(&behaviour).unwrap()
+        Upstream::start(&behaviour, Arc::new(|_, _| None)).unwrap()
     }
 
     async fn post(upstream: &Upstream, path: &str, body: &str) -> reqwest::Result<(u16, String)> {
@@ -311,6 +349,26 @@ mod tests {
         let hash = format!("{:x}", Sha256::digest(&body));
         let end = format!("a… [cut off: 20971520 bytes, sha256 {hash}]");
         assert!(exchange.body.ends_with(&end), "{}", &exchange.body[65_000..]);
+    }
+
+    #[tokio::test]
+    async fn a_stranger_gets_no_answer_of_the_behaviour_and_is_counted() {
+        let text = "about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntimes = 1";
+        let behaviour: Behaviour = Document::new("b.toml", text).parse().unwrap();
+        let is_stranger = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let answer = Arc::clone(&is_stranger);
+        let find = move |client: SocketAddr, server: SocketAddr| {
+            assert!(client != server && server.ip().is_loopback());
+            answer.load(std::sync::atomic::Ordering::SeqCst).then(|| "7 (scan)".to_owned())
+        };
+        let upstream = Upstream::start(&behaviour, Arc::new(find)).unwrap();
+        for path in ["/a", "/b"] {
+            assert_eq!(post(&upstream, path, "").await.unwrap().0, 403);
+        }
+        is_stranger.store(false, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(post(&upstream, "/a", "").await.unwrap().0, 200);
+        assert_eq!(upstream.journal().len(), 1);
+        assert_eq!(upstream.strangers(), BTreeMap::from([("7 (scan)".to_owned(), 2)]));
     }
 
     #[tokio::test]

@@ -4,5 +4,6 @@
 mod limits;
 mod numbers;
 mod secrets;
+mod strangers;
 mod terminal;
 mod world;

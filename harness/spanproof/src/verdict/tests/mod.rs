@@ -165,16 +165,13 @@ impl TrialParts {
             period,
             variations,
         } = self.clone();
+        let (environment, placeholders) = Default::default();
         let trial = TrialRecord {
-            service: Service {
-                command: "runner".into(),
-                program: None,
-                environment: std::collections::BTreeMap::new(),
-                placeholders: Vec::new(),
-            },
+            service: Service { command: "runner".into(), program: None, environment, placeholders },
             run: ProcessRun { output, startup: LineCounts { stdout: 0, stderr: 1 }, ready, exit },
             job_run: JobRun { submission, settled },
             exchanges,
+            strangers: std::collections::BTreeMap::new(),
             witness: None,
             server_errors,
             server_log_read: true,

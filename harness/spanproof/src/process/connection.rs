@@ -1,0 +1,138 @@
+//! Finds the socket at one end of a TCP connection on this machine. Asks the kernel for this one socket by
+//! netlink (`sock_diag`), because `/proc/net/tcp` has all sockets, and takes milliseconds to read. If
+//! netlink can't be used, reads `/proc/net/tcp` and `/proc/net/tcp6`.
+
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// `AF_NETLINK`, `SOCK_RAW` and `NETLINK_SOCK_DIAG`.
+const NETLINK: (i32, i32, i32) = (16, 3, 4);
+/// The type of requests about sockets, `SOCK_DIAG_BY_FAMILY`. Answers have it, too.
+const BY_FAMILY: u16 = 20;
+/// Length of the header of a netlink message.
+const HEADER: usize = 16;
+/// Length of a request: the header, four bytes, the states, and the addresses.
+const REQUEST: u32 = 72;
+/// Position of the inode in an answer.
+const INODE: usize = HEADER + 68;
+/// Time limit of an answer. The kernel answers at once.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// Returns the socket whose own address is `local` and whose peer is `remote`, as in `/proc/*/fd`; `None` if
+/// it is closed, or belongs to another network namespace.
+pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> Option<String> {
+    let (SocketAddr::V4(local), SocketAddr::V4(remote)) = (local, remote) else { return None };
+    let inode = ask_kernel(local, remote).ok().flatten().or_else(|| {
+        let (local, remote) = (hexadecimal(local), hexadecimal(remote));
+        search(|line| line.local.ends_with(&local) && line.remote.ends_with(&remote))
+    })?;
+    // A socket that was closed has no inode.
+    (inode != 0).then(|| format!("socket:[{inode}]"))
+}
+
+/// Asks the kernel for the inode of a socket; `None` if there is no such socket.
+///
+/// # Errors
+/// If netlink can't be used.
+fn ask_kernel(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<Option<u32>> {
+    let (domain, kind, protocol) = NETLINK;
+    let mut netlink =
+        Socket::new(Domain::from(domain), Type::from(kind), Some(Protocol::from(protocol)))?;
+    netlink.set_read_timeout(Some(LIMIT))?;
+    netlink.send(&request(local, remote))?;
+    let mut answer = [0; 1024];
+    let length = netlink.read(&mut answer)?;
+    let is_socket = length > INODE + 4 && answer[4..6] == BY_FAMILY.to_ne_bytes();
+    let inode = answer[INODE..INODE + 4].try_into().map(u32::from_ne_bytes);
+    Ok(inode.ok().filter(|_| is_socket))
+}
+
+/// Returns a request for a TCP socket over IPv4, which also finds sockets of IPv6 with IPv4 addresses.
+fn request(local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8> {
+    /// The flag of requests.
+    const IS_REQUEST: u16 = 1;
+    /// `AF_INET` and `IPPROTO_TCP`.
+    const TCP: [u8; 4] = [2, 6, 0, 0];
+    let mut bytes = Vec::new();
+    bytes.extend(REQUEST.to_ne_bytes());
+    bytes.extend(BY_FAMILY.to_ne_bytes());
+    bytes.extend(IS_REQUEST.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend(TCP);
+    // Every state.
+    bytes.extend(u32::MAX.to_ne_bytes());
+    bytes.extend(local.port().to_be_bytes());
+    bytes.extend(remote.port().to_be_bytes());
+    for address in [local, remote] {
+        bytes.extend(address.ip().octets());
+        // The rest of an IPv6 address.
+        bytes.extend([0; 12]);
+    }
+    // Any interface, and no cookie.
+    bytes.extend([0; 4]);
+    bytes.extend([0xff; 8]);
+    bytes
+}
+
+/// A line of `/proc/net/tcp` or `/proc/net/tcp6`.
+struct Line<'a> {
+    local: &'a str,
+    remote: &'a str,
+}
+
+/// Returns the inode of the first socket in `/proc/net` for which `is_wanted` returns true.
+fn search(is_wanted: impl Fn(&Line<'_>) -> bool) -> Option<u32> {
+    ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().find_map(|file| {
+        let text = std::fs::read_to_string(file).ok()?;
+        text.lines().skip(1).find_map(|line| {
+            let words: Vec<&str> = line.split_ascii_whitespace().collect();
+            let line = Line { local: words.get(1)?, remote: words.get(2)? };
+            if is_wanted(&line) { words.get(9)?.parse().ok() } else { None }
+        })
+    })
+}
+
+/// Returns an address as in `/proc/net/tcp`. In `tcp6` an IPv4 address ends like this.
+fn hexadecimal(address: SocketAddrV4) -> String {
+    let ip: Ipv4Addr = *address.ip();
+    format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    fn v4(address: SocketAddr) -> SocketAddrV4 {
+        match address {
+            SocketAddr::V4(address) => address,
+            SocketAddr::V6(address) => panic!("{address}"),
+        }
+    }
+
+    #[test]
+    fn both_ways_find_the_socket_of_a_client() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap();
+        let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), server.port()));
+        for target in [server, mapped] {
+            let client = TcpStream::connect(target).unwrap();
+            let (accepted, address) = listener.accept().unwrap();
+            let name = std::fs::read_link(format!("/proc/self/fd/{}", client.as_raw_fd())).unwrap();
+            assert_eq!(socket(address, server).unwrap(), name.to_str().unwrap(), "{target}");
+            let asked = ask_kernel(v4(address), v4(server)).unwrap().unwrap();
+            let (local, remote) = (hexadecimal(v4(address)), hexadecimal(v4(server)));
+            let is_client =
+                |line: &Line<'_>| line.local.ends_with(&local) && line.remote.ends_with(&remote);
+            assert_eq!(search(is_client), Some(asked), "{target}");
+            drop(accepted);
+            drop(client);
+        }
+        assert_eq!(socket(SocketAddr::from(([127, 0, 0, 1], 1)), server), None);
+    }
+}

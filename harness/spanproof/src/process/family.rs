@@ -1,0 +1,335 @@
+//! The family of a case: the processes that were started for it, with everything that they started. Finds
+//! out whether the process at the other end of a connection belongs to the family.
+//!
+//! A process is a stranger only if that is certain. One that left the family counts as a member: it may have
+//! no living ancestor in the family, no stream of it, and another group. So a process of which all that is
+//! known is that it started later is a stranger only if its environment is readable and lacks what only the
+//! processes of the case have in theirs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::connection;
+use super::strays::{Stat, Stray, holders, holds_open, processes};
+use super::{Child, Error, Launch};
+
+/// Name of the processes of a Postgres server. The server makes requests for the service if a function in the
+/// database does.
+const POSTGRES: &str = "postgres";
+
+/// The processes that were started for a case. Its clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Family(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    members: Mutex<Members>,
+    /// Members that had a connection before. They are asked first.
+    clients: Mutex<BTreeSet<u32>>,
+    /// Held while all processes are searched, so that many strangers don't take all processors.
+    search: Mutex<()>,
+    /// The helpers of all cases, which belong to every case; `None` if there are none.
+    shared: Option<Family>,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    started: Vec<Member>,
+    /// Texts that only the processes of the case have in their environment.
+    marks: Vec<String>,
+}
+
+/// A process that was started for the case. It leads a process group.
+#[derive(Debug, Clone)]
+struct Member {
+    id: u32,
+    /// The start time in clock ticks since boot.
+    start: u64,
+    /// The names of the pipes that are its output.
+    pipes: Vec<String>,
+    /// Whether its environment lacks the marks, although there are some.
+    is_unmarked: bool,
+}
+
+impl Family {
+    /// Creates a family without processes. `shared` has the helpers of all cases.
+    pub(crate) fn new(shared: Option<Self>) -> Self {
+        let (members, clients, search) =
+            <(Mutex<Members>, Mutex<BTreeSet<u32>>, Mutex<()>)>::default();
+        Self(Arc::new(Inner { members, clients, search, shared }))
+    }
+
+    /// Adds texts that only the processes that are started from now on have in their environment.
+    pub(crate) fn add_marks(&self, marks: Vec<String>) {
+        lock(&self.0.members).marks.extend(marks);
+    }
+
+    /// Starts a process that belongs to the case.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub(crate) fn start(&self, launch: &Launch) -> Result<Child, Error> {
+        // Held until the process is a member: it may connect at once.
+        let mut members = lock(&self.0.members);
+        let child = launch.start()?;
+        let has_mark =
+            |value: &String| members.marks.iter().any(|mark| value.contains(mark.as_str()));
+        let is_unmarked = !members.marks.is_empty() && !launch.environment.values().any(has_mark);
+        let start = Stat::read(child.id()).map_or(0, |stat| stat.start);
+        let pipes = child.pipes().to_vec();
+        members.started.push(Member { id: child.id(), start, pipes, is_unmarked });
+        Ok(child)
+    }
+
+    /// Returns the process that has the client's end of a connection to `server`, as `pid (name)`; `None` if
+    /// it belongs to the case, or can't be found, as in another namespace or of another user.
+    pub(crate) fn stranger(&self, client: SocketAddr, server: SocketAddr) -> Option<String> {
+        let socket = [connection::socket(client, server)?];
+        let known = lock(&self.0.clients).clone();
+        if known.iter().any(|id| holds_open(*id, &socket)) {
+            return None;
+        }
+        let relation = Relation::read(self);
+        if let Some(id) = relation.relatives().find(|id| holds_open(*id, &socket)) {
+            lock(&self.0.clients).insert(id);
+            return None;
+        }
+        let _one_at_a_time = lock(&self.0.search);
+        relation.foreign_holder(&socket).map(|stray| stray.to_string())
+    }
+
+    /// Returns the processes that were started for the case, with the helpers of all cases, and the marks.
+    fn members(&self) -> (Vec<Member>, Vec<String>) {
+        let (mut started, mut marks) = match &self.0.shared {
+            Some(shared) => shared.members(),
+            None => Default::default(),
+        };
+        let members = lock(&self.0.members);
+        started.extend(members.started.iter().cloned());
+        marks.extend(members.marks.iter().cloned());
+        (started, marks)
+    }
+}
+
+/// The family and all processes of the system at one moment.
+struct Relation {
+    members: Vec<Member>,
+    marks: Vec<String>,
+    all: BTreeMap<u32, Stat>,
+}
+
+impl Relation {
+    fn read(family: &Family) -> Self {
+        let (members, marks) = family.members();
+        Self { members, marks, all: processes() }
+    }
+
+    /// Returns the ids of the members, of their groups and of their descendants.
+    fn relatives(&self) -> impl Iterator<Item = u32> {
+        self.all.keys().copied().filter(|id| self.is_relative(&self.line(*id)))
+    }
+
+    /// Returns the ids of a process, its parent, and so on.
+    fn line(&self, id: u32) -> Vec<u32> {
+        let parent = |id: &u32| self.all.get(id).map(|stat| stat.parent);
+        // The processes were read one after the other, so their parents may form a cycle.
+        std::iter::successors(Some(id), parent).take(self.all.len() + 1).collect()
+    }
+
+    /// Whether a process with this line is a member, in the group of one, or a descendant.
+    fn is_relative(&self, line: &[u32]) -> bool {
+        let is_member = |id: u32| self.members.iter().any(|member| member.id == id);
+        let group = |id: &u32| self.all.get(id).map(|stat| stat.group);
+        line.iter().any(|id| is_member(*id) || group(id).is_some_and(is_member))
+    }
+
+    /// Returns a process that holds the socket; `None` if there is none, or one may belong to the family.
+    fn foreign_holder(&self, socket: &[String]) -> Option<Stray> {
+        if holds_open(std::process::id(), socket) {
+            return None;
+        }
+        let holders = holders(socket);
+        if !holders.iter().all(|holder| self.is_foreign(holder)) {
+            return None;
+        }
+        holders.into_iter().next()
+    }
+
+    /// Whether it is certain that a process does not belong to the family.
+    fn is_foreign(&self, process: &Stray) -> bool {
+        let line = self.line(process.id);
+        if self.is_relative(&line) || process.name == POSTGRES || is_elsewhere(process.id) {
+            return false;
+        }
+        // A process whose parent has ended gets one of these as its parent.
+        let mut adopters = self.line(std::process::id());
+        adopters.push(1);
+        let Some(end) = line.iter().position(|id| adopters.contains(id)) else { return false };
+        let outside = &line[..end];
+        let pipes: Vec<_> = self.members.iter().flat_map(|member| member.pipes.clone()).collect();
+        if outside.iter().any(|id| holds_open(*id, &pipes)) {
+            return false;
+        }
+        let first = self.members.iter().map(|member| member.start).min().unwrap_or(u64::MAX);
+        let oldest = outside.last().and_then(|id| self.all.get(id));
+        if oldest.is_none_or(|stat| stat.start < first) {
+            return true;
+        }
+        let marks_count = !self.marks.is_empty() && !self.members.iter().any(|m| m.is_unmarked);
+        marks_count && outside.iter().all(|id| lacks_marks(*id, &self.marks))
+    }
+}
+
+/// Whether the environment of a process is readable and contains none of the marks.
+fn lacks_marks(id: u32, marks: &[String]) -> bool {
+    let Ok(bytes) = std::fs::read(format!("/proc/{id}/environ")) else { return false };
+    let text = String::from_utf8_lossy(&bytes);
+    // A program may write a title over its environment.
+    let is_environment = text.split('\0').any(|variable| variable.contains('='));
+    is_environment && !marks.iter().any(|mark| text.contains(mark.as_str()))
+}
+
+/// Whether a process runs in a container, or that can't be found out.
+fn is_elsewhere(id: u32) -> bool {
+    ["pid", "mnt"].into_iter().any(|kind| {
+        let namespace = |id: &str| std::fs::read_link(format!("/proc/{id}/ns/{kind}")).ok();
+        let other = namespace(&id.to_string());
+        other.is_none() || other != namespace("self")
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::path::Path;
+    use std::process::Command;
+
+    use rstest::rstest;
+
+    use super::*;
+
+    /// Connects, and ends when the connection is closed.
+    const CONNECT: &str = "exec 3<>/dev/tcp/127.0.0.1/$PORT; read -r <&3";
+    /// Starts a daemon that connects, and exits: only the environment shows where the daemon comes from.
+    const DAEMON: &str = "setsid bash -c \"$DAEMON\" < /dev/null > /dev/null 2>&1 & exit";
+
+    /// Returns a launch of a shell with a script. Each has `PORT`.
+    fn launch(script: &str, port: u16) -> Launch {
+        let variables = [("PORT", port.to_string()), ("DAEMON", CONNECT.to_owned())];
+        Launch {
+            program: "bash".into(),
+            args: vec!["-c".into(), script.into()],
+            folder: "/".into(),
+            environment: variables.map(|(name, value)| (name.to_owned(), value)).into(),
+        }
+    }
+
+    /// A process outside of the family, which is killed at the end of the test.
+    struct Outsider(std::process::Child);
+
+    impl Outsider {
+        #[expect(clippy::disallowed_methods, reason = "a stranger is started by somebody else")]
+        fn start(port: u16) -> Self {
+            let mut command = Command::new("bash");
+            command.args(["-c", CONNECT]).env("PORT", port.to_string());
+            Self(command.spawn().unwrap())
+        }
+    }
+
+    impl Drop for Outsider {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+
+    /// Accepts a connection, and asks for its stranger.
+    fn ask(family: &Family, listener: &TcpListener) -> Option<String> {
+        let (stream, client) = listener.accept().unwrap();
+        family.stranger(client, stream.local_addr().unwrap())
+    }
+
+    fn listener() -> (TcpListener, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    #[rstest]
+    #[case::the_process(CONNECT)]
+    #[case::a_child("bash -c \"$DAEMON\"; true")]
+    #[case::another_session("setsid -w bash -c \"$DAEMON\"; true")]
+    #[case::an_orphan("bash -c \"$DAEMON\" & exit")]
+    #[case::an_orphan_in_another_session("setsid bash -c \"$DAEMON\" &")]
+    #[case::a_daemon(DAEMON)]
+    #[case::a_daemon_without_an_environment("env -i PORT=$PORT setsid bash -c \"$DAEMON\" &")]
+    #[tokio::test]
+    async fn what_the_case_started_is_no_stranger(#[case] script: &str) {
+        let (listener, port) = listener();
+        let family = Family::new(None);
+        family.add_marks(vec![port.to_string()]);
+        let child = family.start(&launch(script, port)).unwrap();
+        assert_eq!(ask(&family, &listener), None);
+        drop(child);
+    }
+
+    #[tokio::test]
+    async fn a_process_of_somebody_else_is_a_stranger() {
+        let (listener, port) = listener();
+        let family = Family::new(None);
+        family.add_marks(vec!["spanproof_case_7".to_owned()]);
+        let mut launch = launch("sleep 600", port);
+        launch.environment.insert("DATABASE".into(), "spanproof_case_7".into());
+        let child = family.start(&launch).unwrap();
+        let outsider = Outsider::start(port);
+        let name = format!("{} (bash)", outsider.0.id());
+        assert_eq!(ask(&family, &listener), Some(name));
+        drop(child);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_older_than_the_case_is_a_stranger() {
+        let (listener, port) = listener();
+        let outsider = Outsider::start(port);
+        let family = Family::new(None);
+        assert_eq!(ask(&family, &listener), Some(format!("{} (bash)", outsider.0.id())));
+    }
+
+    #[tokio::test]
+    async fn a_later_process_counts_as_before_if_nothing_shows_that_it_is_a_stranger() {
+        let (listener, port) = listener();
+        let family = Family::new(None);
+        // The database server is an example of a process that has no mark.
+        family.add_marks(vec!["spanproof_case_7".to_owned()]);
+        let child = family.start(&launch("sleep 600", port)).unwrap();
+        let outsider = Outsider::start(port);
+        assert_eq!(ask(&family, &listener), None);
+        drop((child, outsider));
+    }
+
+    #[tokio::test]
+    async fn a_helper_of_all_cases_and_this_process_are_no_strangers() {
+        let (listener, port) = listener();
+        let shared = Family::new(None);
+        let family = Family::new(Some(shared.clone()));
+        let child = shared.start(&launch(CONNECT, port)).unwrap();
+        assert_eq!(ask(&family, &listener), None);
+        let own = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+        assert_eq!(ask(&family, &listener), None);
+        drop((child, own));
+    }
+
+    #[test]
+    fn an_environment_that_can_not_be_read_or_is_none_lacks_nothing() {
+        let marks = ["spanproof_case_7".to_owned()];
+        assert!(lacks_marks(std::process::id(), &marks));
+        assert!(!lacks_marks(u32::MAX, &marks));
+        assert!(!is_elsewhere(std::process::id()) && is_elsewhere(u32::MAX));
+        assert!(Path::new("/proc/self/ns/pid").exists());
+    }
+}
