@@ -4,6 +4,8 @@
 //! Every struct is destructured without `..`, so a new field does not compile until this file
 //! visits or ignores it.
 
+use std::collections::BTreeMap;
+
 use super::{
     BlindSpot, ConcurrentSpan, Deployment, Failure, JobRun, Log, LogFacts, LogLine, Observation,
     Origin, ProcessRun, Rows, SecondJob, Service, Submission, Table, TableRows, TrialRecord,
@@ -124,11 +126,7 @@ impl TrialRecord {
         for exchange in exchanges {
             visit_exchange(exchange, visitor);
         }
-        let masked = std::mem::take(strangers).into_iter().map(|(mut process, requests)| {
-            visitor.text(Part::Upstream, &mut process);
-            (process, requests)
-        });
-        *strangers = masked.collect();
+        visit_strangers(strangers, visitor);
         if let Some(witness) = witness {
             witness.visit(visitor);
         }
@@ -161,6 +159,14 @@ impl TrialRecord {
             tables.visit(visitor);
         }
     }
+}
+
+fn visit_strangers(strangers: &mut BTreeMap<String, u64>, visitor: &mut dyn Visitor) {
+    let masked = std::mem::take(strangers).into_iter().map(|(mut process, requests)| {
+        visitor.text(Part::Upstream, &mut process);
+        (process, requests)
+    });
+    *strangers = masked.collect();
 }
 
 impl Service {

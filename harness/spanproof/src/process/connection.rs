@@ -18,6 +18,8 @@ const HEADER: usize = 16;
 const REQUEST: u32 = 72;
 /// Position of the inode in an answer.
 const INODE: usize = HEADER + 68;
+/// The state of a socket that listens, in `/proc/net/tcp`.
+const LISTENING: &str = "0A";
 /// Time limit of an answer. The kernel answers at once.
 const LIMIT: Duration = Duration::from_secs(1);
 
@@ -30,6 +32,18 @@ pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> Option<String> {
         search(|line| line.local.ends_with(&local) && line.remote.ends_with(&remote))
     })?;
     // A socket that was closed has no inode.
+    (inode != 0).then(|| format!("socket:[{inode}]"))
+}
+
+/// Returns the socket that gets the connections to a port of 127.0.0.1, as in `/proc/*/fd`; `None` if none
+/// listens.
+pub(super) fn listener(port: u16) -> Option<String> {
+    let (local, any) = (Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED);
+    let asked = ask_kernel(SocketAddrV4::new(local, port), SocketAddrV4::new(any, 0));
+    let inode = asked.ok().flatten().or_else(|| {
+        let end = format!(":{port:04X}");
+        search(|line| line.state == LISTENING && line.local.ends_with(&end))
+    })?;
     (inode != 0).then(|| format!("socket:[{inode}]"))
 }
 
@@ -81,6 +95,7 @@ fn request(local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8> {
 struct Line<'a> {
     local: &'a str,
     remote: &'a str,
+    state: &'a str,
 }
 
 /// Returns the inode of the first socket in `/proc/net` for which `is_wanted` returns true.
@@ -89,7 +104,7 @@ fn search(is_wanted: impl Fn(&Line<'_>) -> bool) -> Option<u32> {
         let text = std::fs::read_to_string(file).ok()?;
         text.lines().skip(1).find_map(|line| {
             let words: Vec<&str> = line.split_ascii_whitespace().collect();
-            let line = Line { local: words.get(1)?, remote: words.get(2)? };
+            let line = Line { local: words.get(1)?, remote: words.get(2)?, state: words.get(3)? };
             if is_wanted(&line) { words.get(9)?.parse().ok() } else { None }
         })
     })
@@ -134,5 +149,10 @@ mod tests {
             drop(client);
         }
         assert_eq!(socket(SocketAddr::from(([127, 0, 0, 1], 1)), server), None);
+        let name = std::fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
+        let found = super::listener(server.port()).unwrap();
+        assert_eq!(found, name.to_str().unwrap());
+        drop(listener);
+        assert_eq!(super::listener(server.port()), None);
     }
 }

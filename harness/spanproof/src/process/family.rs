@@ -99,6 +99,17 @@ impl Family {
         relation.foreign_holder(&socket).map(|stray| stray.to_string())
     }
 
+    /// Returns the process that listens on a port of 127.0.0.1 although it certainly does not belong to the
+    /// case, as `pid (name)`; `None` if there is none, or it can't be found.
+    pub(crate) fn foreign_listener(&self, port: u16) -> Option<String> {
+        let socket = [connection::listener(port)?];
+        let relation = Relation::read(self);
+        if relation.relatives().any(|id| holds_open(id, &socket)) {
+            return None;
+        }
+        relation.foreign_holder(&socket).map(|stray| stray.to_string())
+    }
+
     /// Returns the processes that were started for the case, with the helpers of all cases, and the marks.
     fn members(&self) -> (Vec<Member>, Vec<String>) {
         let (mut started, mut marks) = match &self.0.shared {
@@ -208,8 +219,10 @@ mod tests {
     use std::net::TcpListener;
     use std::path::Path;
     use std::process::Command;
+    use std::time::Duration;
 
     use rstest::rstest;
+    use spanproof_lease::wait::{Attempt, until};
 
     use super::*;
 
@@ -322,6 +335,27 @@ mod tests {
         let own = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
         assert_eq!(ask(&family, &listener), None);
         drop((child, own));
+    }
+
+    #[tokio::test]
+    async fn a_port_is_foreign_if_another_process_listens_on_it() {
+        let (listener, port) = listener();
+        let script = format!("exec python3 -m http.server --bind 127.0.0.1 {port}");
+        let (family, other) = (Family::new(None), Family::new(None));
+        for family in [&family, &other] {
+            assert_eq!(family.foreign_listener(port), None);
+        }
+        drop(listener);
+        let child = family.start(&launch(&script, port)).unwrap();
+        let listens = || async {
+            match other.foreign_listener(port) {
+                Some(process) => Attempt::Done(process),
+                None => Attempt::NotYet("nobody".to_owned()),
+            }
+        };
+        let process = until("a listener", Duration::from_secs(20), listens).await.unwrap();
+        assert!(process.starts_with(&format!("{} (", child.id())), "{process}");
+        assert_eq!(family.foreign_listener(port), None);
     }
 
     #[test]

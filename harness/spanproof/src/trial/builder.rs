@@ -15,6 +15,9 @@ use crate::spec::Value;
 use crate::upstream::Behaviour;
 use spanproof_postgres::Database;
 
+/// How often a trial runs if other processes take its ports.
+const TRIES: u32 = 3;
+
 /// A trial that has not started yet.
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `start` or `run`"]
@@ -192,7 +195,17 @@ impl TrialBuilder {
     ///
     /// # Errors
     /// When the database, the upstream or a process can't be started or stopped.
-    pub async fn run_keeping_database(self) -> Result<(Observation, Database), Error> {
+    pub async fn run_keeping_database(mut self) -> Result<(Observation, Database), Error> {
+        for _ in 1..TRIES {
+            match self.again().run_once().await {
+                Err(Error::PortTaken { .. }) => self.overrides.is_second_try = true,
+                result => return result,
+            }
+        }
+        self.run_once().await
+    }
+
+    async fn run_once(self) -> Result<(Observation, Database), Error> {
         let timeouts = EffectiveTimeouts::new(&self.world.spec().service, self.overrides.timeouts);
         let (limit, progress) = (timeouts.trial, self.overrides.progress.clone());
         let trial = async { Box::pin(self.start().await?.complete_keeping_database()).await };
@@ -201,6 +214,12 @@ impl TrialBuilder {
             Ok(result) => result,
             Err(_) => Err(Error::TimeOver { limit, awaited: progress.awaited() }),
         }
+    }
+
+    /// Returns a builder of the same trial, with the error of a call if there is one.
+    fn again(&mut self) -> Self {
+        let (world, case) = (self.world.clone(), self.case.clone());
+        Self { world, case, overrides: self.overrides.clone(), error: self.error.take() }
     }
 }
 

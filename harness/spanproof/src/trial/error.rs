@@ -89,6 +89,16 @@ pub enum WorldError {
         /// What it waited for.
         awaited: &'static str,
     },
+    /// Another process listens on a port that was given to the service, or did for a moment.
+    #[error("{}", port_taken(*port, process.as_deref()))]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// The process, as `pid (name)`; `None` if it can't be found.
+        process: Option<String>,
+        /// Whether it is certain that this is why the case failed.
+        is_certain: bool,
+    },
     /// The service left more rows than a trial may have, or rows that can't be read in time.
     #[error("the case can't be judged: {0}")]
     TooMuch(String),
@@ -193,6 +203,16 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// Returns a text that says who took a port of the service.
+fn port_taken(port: u16, process: Option<&str>) -> String {
+    let process =
+        process.map_or("another process".to_owned(), |name| format!("the process {name}"));
+    format!(
+        "{process}, which does not belong to the case, listens on port {port}, which was given to the service; \
+         so the service could not listen there, also with other ports; end that process, and run again"
+    )
 }
 
 /// Returns a text with every error on its own line.

@@ -47,6 +47,7 @@ mod session;
 mod shared;
 mod span_jobs;
 mod stopwatch;
+mod taken_port;
 mod tally;
 mod trigger;
 mod values;

@@ -161,6 +161,7 @@ impl WorldBuilder {
             files,
             owns_server: false,
             shared_helpers: None,
+            listens_elsewhere: Arc::default(),
             build_time,
             database_time: Duration::ZERO,
         };

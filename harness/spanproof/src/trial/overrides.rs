@@ -36,6 +36,8 @@ pub(crate) struct Overrides {
     pub kill_after_submit: bool,
     /// A header to remove from the recorded upstream requests.
     pub drop_header: Option<String>,
+    /// Whether the trial runs again, because a port of an earlier one may have been taken.
+    pub is_second_try: bool,
     /// Timeouts.
     pub timeouts: Timeouts,
     /// Gets the steps that have ended.

@@ -298,10 +298,7 @@ impl Trial {
         self.stopwatch.skip();
         let spans_before_stop = self.spans_before_stop().await;
         let spec = self.world.spec();
-        let mut helpers = self.helpers.iter();
-        let running = helpers.try_for_each(RunningProcess::check_running);
-        let running = running.and_then(|()| self.world.check_shared_helpers());
-        running.map_err(|error| error.masked(spec))?;
+        self.check_world().await?;
         let stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
         let helpers = stop_helpers(self.helpers).await?;
         self.stopwatch.lap("stop");

@@ -23,7 +23,7 @@ pub(super) struct Values {
     address: Address,
     upstream: String,
     /// The port of the service.
-    port: u16,
+    pub(super) port: u16,
     case: String,
     pub(super) resources: Arc<Resources>,
 }

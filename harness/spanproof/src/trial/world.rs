@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -42,6 +43,8 @@ pub(super) struct Inner {
     pub(super) owns_server: bool,
     /// Processes that the service of every trial needs, such as a broker; `None` if the spec has none.
     pub(super) shared_helpers: Option<Arc<SharedHelpers>>,
+    /// Whether processes that do not belong to the service listen for it, as for a container.
+    pub(super) listens_elsewhere: Arc<AtomicBool>,
     pub(super) build_time: Duration,
     pub(super) database_time: Duration,
 }

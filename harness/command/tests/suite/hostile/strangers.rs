@@ -1,11 +1,13 @@
 //! Other processes on the machine that use what belongs to a case.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use rstest::rstest;
+
 use crate::check::project::Project;
-use crate::run::Output;
+use crate::run::{Output, Running};
 use crate::wait::wait_until;
 
 /// Sends a request, and returns the answer.
@@ -51,4 +53,84 @@ fn requests_of_another_process_to_the_upstream_are_no_evidence() {
     assert!(stdout.contains(&format!(" {} (", std::process::id())), "{stdout}{stderr}");
     let report = project.run(&["report", "run"]);
     assert!(report.stdout.contains(warning), "{}", report.stdout);
+}
+
+/// A service that waits at its start until the test has taken its port or leaves it alone.
+const LISTENS: &str = "echo $PORT > PATH/port.new; mv PATH/port.new PATH/port; \
+     while [ ! -e PATH/go-$PORT ]; do sleep 0.05; done; ";
+
+/// Takes the first ports that the service of a project gets, and answers every request there with 404.
+fn take_ports(project: &Project, running: &Running, count: usize) -> Vec<u16> {
+    let mut taken = Vec::new();
+    let mut last = String::new();
+    let stat = format!("/proc/{}/stat", running.id());
+    loop {
+        let next =
+            wait_until("a start of the service, or the exit", Duration::from_mins(1), || {
+                let port = std::fs::read_to_string(project.path().join("port")).unwrap_or_default();
+                let has_ended = std::fs::read_to_string(&stat).unwrap_or_default().contains(") Z ");
+                if has_ended {
+                    return Ok(None);
+                }
+                if port.is_empty() || port == last { Err("the same port") } else { Ok(Some(port)) }
+            });
+        let Some(port) = next else { return taken };
+        last.clone_from(&port);
+        let port: u16 = port.trim().parse().unwrap();
+        if taken.len() < count {
+            let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+            std::thread::spawn(move || {
+                for mut stream in listener.incoming().flatten() {
+                    let _read = stream.read(&mut [0; 4096]);
+                    let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+                    let _written = stream.write_all(answer);
+                }
+            });
+            taken.push(port);
+        }
+        project.write(&format!("go-{port}"), "");
+    }
+}
+
+#[rstest]
+#[case::once("", 1, 1, "the service refused the job")]
+#[case::always("", 9, 3, "which does not belong to the case, listens on port ")]
+#[case::always_after_it_was_ready(
+    "echo ready; ",
+    9,
+    3,
+    "which does not belong to the case, listens on port "
+)]
+#[case::in_silence(
+    "[ -e PATH/again ] || { touch PATH/again; echo ready; exec sleep 600; }; ",
+    1,
+    1,
+    "501"
+)]
+fn a_port_that_another_process_takes_is_replaced_or_breaks_the_case(
+    #[case] first: &str,
+    #[case] count: usize,
+    #[case] expected_count: usize,
+    #[case] expected: &str,
+) {
+    let project = Project::new("obedient");
+    let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let command = spec.lines().find(|line| line.starts_with("command")).unwrap();
+    let server = "exec python3 -u -m http.server --bind 127.0.0.1 $PORT";
+    let script = format!("{LISTENS}{first}{server}");
+    let script = script.replace("PATH", project.path().to_str().unwrap());
+    project.edit(command, &format!("command = [\"/bin/sh\", \"-c\", {script:?}]"));
+    project.edit(
+        "line = \"^ready$\", timeout-ms = 1500",
+        "line = \"^ready$|^Serving\", timeout-ms = 20000",
+    );
+    project.append("[service.env]\nPORT = \"{port}\"");
+    let arguments = ["check", "--no-faults", "--no-probe", "-j", "1", "--evidence", "run"];
+    let running = project.spanproof(&arguments).spawn();
+    let taken = take_ports(&project, &running, count);
+    let Output { code, stdout, stderr } = running.output();
+    assert_eq!(taken.len(), expected_count, "{stdout}{stderr}");
+    assert!(stdout.contains(expected), "{stdout}{stderr}");
+    assert!(!stdout.contains("process-crashed") && !stdout.contains("404"), "{stdout}{stderr}");
+    assert_eq!(code, if count > 1 { 3 } else { 1 }, "{stdout}{stderr}");
 }
