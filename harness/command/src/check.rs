@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -115,6 +116,8 @@ pub(super) fn interruptible<T: From<Exit>, F: Future<Output = Result<T, Failure>
     let result = runtime.block_on(async {
         let (cancel, cancelled) = watch::channel(false);
         let interrupt = cancel_on_signal(cancel)?;
+        // A file that gets too large then is an error of a write, and does not end this process.
+        drop(signal(SignalKind::from_raw(Signal::SIGXFSZ as i32)).map_err(Failure::world)?);
         tokio::pin!(interrupt);
         let mut run = std::pin::pin!(run(cancelled));
         let mut signal: Option<Exit> = None;

@@ -151,7 +151,9 @@ impl ServerFolder {
         if output.status.success() {
             return Ok(());
         }
-        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let errors = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        // A program that a signal killed says nothing.
+        let reason = if errors.is_empty() { output.status.to_string() } else { errors };
         Err(Error::Program { program: "initdb".into(), reason })
     }
 

@@ -18,4 +18,4 @@ pub(crate) use family::Family;
 pub use launch::quoted;
 pub(crate) use launch::{Launch, Run, run};
 pub use output::{Line, Output, Stream};
-pub(crate) use strays::Activity;
+pub(crate) use strays::{Activity, stopped_sibling};

@@ -5,7 +5,7 @@
 //! system does not record where it came from, and a variable that marks its environment is not
 //! allowed, because the service gets a clean environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -50,6 +50,8 @@ pub(super) struct Stat {
     /// The start time in clock ticks since boot.
     pub(super) start: u64,
     has_ended: bool,
+    /// Whether a signal stopped the process, and none continued it.
+    is_stopped: bool,
     /// Whether the process runs, waits for a processor or waits for a disk.
     is_busy: bool,
 }
@@ -67,6 +69,7 @@ impl Stat {
         Some(Self {
             name: before.split_once(" (")?.1.to_owned(),
             has_ended: matches!(*words.first()?, "Z" | "X"),
+            is_stopped: *words.first()? == "T",
             parent: words.get(1)?.parse().ok()?,
             group: words.get(2)?.parse().ok()?,
             ticks: words.get(11..15)?.iter().filter_map(|word| word.parse::<u64>().ok()).sum(),
@@ -103,6 +106,16 @@ pub(super) fn descendants(leader: u32) -> Vec<Stray> {
         })
         .map(|(id, stat)| Stray { id: *id, start: stat.start, name: stat.name.clone() })
         .collect()
+}
+
+/// Returns a process that a signal stopped, and that has the same parent as one of `siblings` with the name
+/// `name`; `None` if there is none.
+pub(crate) fn stopped_sibling(siblings: &BTreeSet<u32>, name: &str) -> Option<u32> {
+    let all = processes();
+    let known = siblings.iter().filter_map(|id| all.get(id)).filter(|stat| stat.name == name);
+    let parents: BTreeSet<u32> = known.map(|stat| stat.parent).collect();
+    let mut stopped = all.iter().filter(|(_, stat)| stat.is_stopped && stat.name == name);
+    stopped.find(|(_, stat)| parents.contains(&stat.parent)).map(|(id, _)| *id)
 }
 
 /// Returns the ids of `leader`, of the processes in its group and of its descendants.

@@ -1,6 +1,7 @@
 //! Runs one case, judges it and stores its evidence. A case is one combination of flags, route, upstream
 //! and fault; a trial is one run of the service for a case.
 
+use super::health::broken_world;
 use super::options::{KeepDatabases, RunOptions};
 use super::result::{CaseOutcome, JudgedCase};
 use crate::chain::chain;
@@ -68,5 +69,10 @@ async fn judged(world: &World, trial: TrialBuilder) -> Result<Attempt, String> {
     let (observation, database) =
         trial.run_keeping_database().await.map_err(|error| chain(&error))?;
     let judgement = judge(world.spec(), &observation);
+    if matches!(judgement.verdict, Verdict::Fail(_) | Verdict::Notice(_))
+        && let Some(why) = broken_world(world.server(), &database).await
+    {
+        return Err(why);
+    }
     Ok(Attempt { observation, judgement, database })
 }

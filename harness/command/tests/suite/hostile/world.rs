@@ -1,4 +1,4 @@
-//! A Postgres server that dies or stops, and tables that can't be read to their end.
+//! A Postgres server that dies, stops or can't write, and tables that can't be read to their end.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use rstest::rstest;
 
 use crate::check::project::Project;
-use crate::run::Output;
+use crate::run::{Output, Spanproof};
 use crate::wait::wait_until;
 
 /// Returns the id of the first process with this name below `parent`. A server's own processes, which have
@@ -71,6 +71,66 @@ fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
     assert_eq!(code, 3, "{stdout}{stderr}");
     assert!(stdout.contains(expected), "{stdout}{stderr}");
     assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+}
+
+/// Returns the id of a session of the server on a database of a case.
+fn session(server: u32) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    let mut ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
+    ids.find(|id: &u32| {
+        let read = |file: &str| {
+            String::from_utf8_lossy(
+                &std::fs::read(format!("/proc/{id}/{file}")).unwrap_or_default(),
+            )
+            .into_owned()
+        };
+        let is_session =
+            read("cmdline").starts_with("postgres: ") && read("cmdline").contains("_case_");
+        let below_name = read("stat").rsplit_once(") ").map(|(_, rest)| rest.to_owned());
+        let parent = below_name.as_deref().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
+        is_session && parent == Some(server)
+    })
+}
+
+#[test]
+fn a_session_of_the_server_that_is_stopped_breaks_the_case() {
+    let project = Project::new("obedient");
+    project.edit("ready = {", "settle-ms = 600000\nready = {");
+    project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
+    project.append("[tables.jobs]\nstatus = \"status\"");
+    let running = project.spanproof(&["check", "--evidence", "run", "-j", "1"]).spawn();
+    let session = wait_until("a session", Duration::from_mins(1), || {
+        let _service = descendant(running.id(), "sleep").ok_or("no service")?;
+        let server = descendant(running.id(), "postgres").ok_or("no server")?;
+        session(server).ok_or("no session")
+    });
+    kill(Pid::from_raw(i32::try_from(session).unwrap()), Signal::SIGSTOP).unwrap();
+    let stat = format!("/proc/{}/stat", running.id());
+    wait_until("the exit", Duration::from_mins(1), || {
+        let text = std::fs::read_to_string(&stat).unwrap_or_default();
+        if text.contains(") Z ") { Ok(()) } else { Err(text) }
+    });
+    let Output { code, stdout, stderr } = running.output();
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    let expected = format!("a signal stopped a session of the Postgres server (process {session})");
+    assert!(stdout.contains(&expected) && stdout.contains("BROKEN"), "{stdout}{stderr}");
+    assert!(!stdout.contains("FAIL"), "{stdout}{stderr}");
+}
+
+/// The limit of file sizes has the effect of a full disk, and every user can set it.
+#[rstest]
+#[case::at_once("8", "`initdb` failed: signal: 25 (SIGXFSZ)")]
+#[case::while_the_case_runs("40000", "the Postgres server could not write its files: could not ")]
+fn files_that_can_not_be_written_break_the_run(#[case] blocks: &str, #[case] expected: &str) {
+    let project = Project::new("obedient");
+    let rows = "insert into jobs (status) select 'queued' || md5(n::text) from generate_series(1, 600000) n";
+    project.edit("path = \"/jobs\"", &format!("sql = \"{rows}\""));
+    project.edit("ready = {", "settle-ms = 300\nflush-ms = 300\nready = {");
+    let script = format!("ulimit -f {blocks}; exec spanproof check --no-faults --no-probe");
+    let Output { code, stdout, stderr } = Spanproof::shell(project.path(), &script).output();
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert!(format!("{stdout}{stderr}").contains(expected), "{stdout}{stderr}");
+    assert!(!stdout.contains("FAIL"), "{stdout}{stderr}");
 }
 
 #[rstest]
