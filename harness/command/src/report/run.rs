@@ -212,7 +212,9 @@ fn phrase(change: &PassingChange) -> String {
     match (change.name.as_str(), &change.value) {
         ("fault", None) => "removing the fault".into(),
         (name, None) => format!("unsetting {name}"),
-        (name, Some(value)) => format!("setting {name}={value}"),
+        (name, Some(value)) => {
+            format!("setting {name}={}", spanproof::Value::Set(value.clone()))
+        }
     }
 }
 
@@ -328,6 +330,7 @@ mod tests {
             PassingChange::new("0a", ("route".into(), Some("later".into())), "0c", 8),
             PassingChange::new("0a", ("FLAG".into(), None), "0d", 1),
             PassingChange::new("0a", ("fault".into(), None), "0e", 2),
+            PassingChange::new("0a", ("FLAG".into(), Some(" on ".into())), "0f", 8),
         ];
         let cases = vec![case("0a", fail.clone()), case("0b", fail), case("0c", Verdict::Pass)];
         let mut document = Run::new(Summary::default(), cases);
@@ -342,6 +345,7 @@ FAIL path-not-executed: FLAG=true, route now, upstream healthy
     but:      setting route=later alone makes 8 spans appear (case 0c)
     but:      unsetting FLAG alone makes 1 span appear (case 0d)
     but:      removing the fault alone makes 2 spans appear (case 0e)
+    but:      setting FLAG=\" on \" alone makes 8 spans appear (case 0f)
     same in 1 other case: 0b
 ";
         assert!(text.ends_with(expected), "{text}");

@@ -6,7 +6,7 @@ use spanproof_format::{Code, FailureGroup};
 
 use crate::matrix::{Case, Pattern};
 use crate::spec::Spec;
-use crate::suite::{CaseResult, RunResult};
+use crate::suite::{CaseResult, RunResult, is_measured_in_few_cases};
 use crate::verdict::Verdict;
 
 /// Returns the groups of failing cases of a run, in the order of their first cases.
@@ -76,6 +76,9 @@ fn pattern(spec: &Spec, run: &RunResult, codes: &[Code]) -> Option<Pattern> {
     let judged = run.cases.iter().chain(&run.extra_cases).filter(is_judged);
     let (matching, others): (Vec<&CaseResult>, Vec<&CaseResult>) =
         judged.partition(|result| result.judgement.codes() == codes);
+    if is_measured_in_few_cases(codes) {
+        return None;
+    }
     // A pattern needs at least two cases that it matches, and one case that it does not match.
     if codes.is_empty() || matching.len() < 2 || others.is_empty() {
         return None;
@@ -146,5 +149,22 @@ mod tests {
         let changes: Vec<_> = groups.iter().map(|group| group.passing_changes.len()).collect();
         assert_eq!(changes, [0, 1, 0, 0]);
         assert_eq!(groups[3].pattern, None, "a single case has no pattern");
+    }
+
+    /// Only some of the slow cases are measured, and a flaky case may pass by chance.
+    #[test]
+    fn cases_that_were_not_measured_are_no_pattern() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let spec = Spec::read(&path).unwrap();
+        let all = cases(&spec).unwrap();
+        let is_first = |case: &Case| case.route == all[0].route;
+        for (code, has_pattern) in
+            [(Code::Unlinked, true), (Code::SlowedByTracing, false), (Code::Flaky, false)]
+        {
+            let verdict = |case| if is_first(case) { fail(&[code]) } else { Verdict::Pass };
+            let run = run(&spec, all.iter().map(verdict).collect());
+            let groups = failures(&spec, &run);
+            assert_eq!(groups[0].pattern.is_some(), has_pattern, "{code}");
+        }
     }
 }

@@ -24,6 +24,7 @@ mod sweep;
 pub(crate) use budget::further_runs;
 pub use event::RunEvent;
 pub use options::{KeepDatabases, RunOptions};
+pub(crate) use passing_changes::is_measured_in_few_cases;
 pub use prove::{ProofResult, prove};
 pub use record::is_run_folder;
 pub(crate) use result::PassingChange;

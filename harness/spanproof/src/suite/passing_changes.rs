@@ -70,11 +70,18 @@ fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     let is_of_case = |one: &&CaseResult| !one.judgement.findings().iter().all(is_of_run);
     for one in result.cases.iter().filter(|one| one.judgement.recording).filter(is_of_case) {
         let codes = one.judgement.codes();
-        if !codes.is_empty() && found.iter().all(|(_, other)| *other != codes) {
+        let is_comparable = !codes.is_empty() && !is_measured_in_few_cases(&codes);
+        if is_comparable && found.iter().all(|(_, other)| *other != codes) {
             found.push((one.case.id.clone(), codes));
         }
     }
     found
+}
+
+/// Whether one trial of a case can't show that it does not have a failure with these codes: only a few slow cases are
+/// measured again, and what varies by itself may pass by chance.
+pub(crate) fn is_measured_in_few_cases(codes: &[Code]) -> bool {
+    codes.iter().any(|code| matches!(code, Code::SlowedByTracing | Code::Flaky))
 }
 
 /// Returns whether another spelling of the flag may make the case pass.

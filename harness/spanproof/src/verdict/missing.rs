@@ -96,11 +96,15 @@ impl Missing<'_> {
     fn replaced(&self) -> Option<Finding> {
         let Self { facts, gap } = self;
         let replacements = gap.replacements(facts)?;
+        let (units, name, stored) = (facts.units.len(), gap.expected.name, gap.stored);
+        let is_other_service = replacements.iter().all(|span| span.name.as_deref() == Some(name));
+        let found = if is_other_service {
+            format!("of another service than `{}`", facts.spec.service.name)
+        } else {
+            "that no `[[span]]` names".to_owned()
+        };
         let message = format!(
-            "{} units left {} `{}` spans, and {} spans that no `[[span]]` names",
-            facts.units.len(),
-            gap.stored,
-            gap.expected.name,
+            "{units} units left {stored} `{name}` spans, and {} spans {found}",
             replacements.len()
         );
         let fields = [Field::Service, Field::Unit];

@@ -1,7 +1,7 @@
 //! Checks that the spans of each unit form one tree in one trace, and that requests to the fake upstream
 //! contain the trace id. A unit is one part of a job.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
 use super::expected_spans::ExpectedSpans;
@@ -45,6 +45,9 @@ pub(super) fn defects(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
     let tree = UnitTree { facts, unit, root };
     let mut defects: Vec<_> = names.iter().flat_map(|name| tree.misplaced_spans(name)).collect();
     defects.extend(missing_in_requests(facts, root.trace.as_deref()));
+    if facts.units.first().is_some_and(|first| first.id == unit.id) {
+        defects.extend(missing_in_some_requests(facts));
+    }
     defects
 }
 
@@ -180,5 +183,32 @@ fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidenc
     }
     let count = requests.len();
     let text = format!("upstream: none of {count} requests carried `{header}: {trace}`");
+    Some(Evidence::Note(text))
+}
+
+/// Returns what is wrong if some requests to one place of the fake upstream carry stored traces in the header that
+/// the spec names, and other requests to it have no such header, as those of a retry or of another client.
+fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
+    let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
+    let stored: BTreeSet<&str> =
+        facts.spans.iter().filter_map(|span| span.trace.as_deref()).collect();
+    let mut places: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
+    for request in facts.exchanges() {
+        // The last part of a path is often an id.
+        let place = request.path.rsplit_once('/').map_or("", |(place, _)| place);
+        let counts = places.entry((&request.method, place)).or_default();
+        match request.headers.get(&header).map(|value| value.trim()) {
+            None | Some("") => counts[0] += 1,
+            Some(value) => {
+                let is_stored = stored.iter().any(|trace| contains_trace(value, trace));
+                counts[1] += usize::from(is_stored);
+            }
+        }
+    }
+    let (place, [without, with]) = places.into_iter().find(|(_, counts)| !counts.contains(&0))?;
+    let (method, path) = place;
+    let text = format!(
+        "upstream: {without} requests `{method} {path}/…` carried no `{header}`, and {with} carried a stored trace"
+    );
     Some(Evidence::Note(text))
 }

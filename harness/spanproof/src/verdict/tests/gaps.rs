@@ -220,3 +220,29 @@ fn a_reported_loss_under_a_fault_shows_that_spans_began(
         |finding: &super::super::Finding| finding.to_string().contains("`execute_question`");
     assert_eq!(judgement.findings().iter().any(about_missing), is_found, "{judgement:#?}");
 }
+
+/// Regression test: with one trace for all units, one request with the header was enough.
+#[rstest]
+#[case::every_request([true, true, true, true], "/inference", true)]
+#[case::one_request([true, false, false, false], "/inference", false)]
+#[case::of_another_place([true, true, true, false], "/oauth/token", true)]
+fn each_request_to_a_place_carries_the_trace(
+    #[case] carries: [bool; 4],
+    #[case] path: &str,
+    #[case] passes: bool,
+) {
+    let mut evidence = recording_case();
+    change_rows(&mut evidence.spans, |span| drop(span.insert("trace_id".into(), json!("t1"))));
+    for (exchange, carries) in evidence.exchanges.iter_mut().zip(carries) {
+        exchange.headers.insert("x-trace-id".into(), "t1".into());
+        if !carries {
+            exchange.headers.clear();
+            path.clone_into(&mut exchange.path);
+        }
+    }
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(judgement.verdict == Verdict::Pass, passes, "{judgement:#?}");
+    if !passes {
+        assert_eq!(codes(&judgement), ["broken-tree"]);
+    }
+}
