@@ -365,12 +365,8 @@ impl Spec {
         &'a self,
         facts: &Facts<'_>,
     ) -> impl Iterator<Item = &'a SpanRule> {
-        let required = |rule: &&SpanRule| {
-            !rule.optional
-                && rule.unit != UnitLink::None
-                && rule.when.holds(facts)
-                && rule.unless.as_ref().is_none_or(|unless| !unless.holds(facts))
-        };
+        let required =
+            |rule: &&SpanRule| !rule.optional && rule.unit != UnitLink::None && rule.applies(facts);
         self.spans.iter().filter(required)
     }
 

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::Condition;
+use super::{Condition, Facts};
 
 /// A span that each unit must or may have, or that belongs to no unit.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -18,6 +18,11 @@ pub(crate) struct SpanRule {
     #[serde(default, rename = "parent", deserialize_with = "one_or_many")]
     #[schemars(schema_with = "super::schema::names")]
     pub parents: Vec<String>,
+    /// The name of a span of no unit that must be its parent or a further ancestor, or a list of names of which
+    /// one must be. Empty if the spans above the unit are not checked.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[schemars(schema_with = "super::schema::names")]
+    pub below: Vec<String>,
     /// How the span is linked to its unit.
     #[serde(default)]
     pub unit: UnitLink,
@@ -53,6 +58,11 @@ impl SpanRule {
     /// Whether the rule is about the span of the unit itself.
     pub(crate) fn is_root(&self) -> bool {
         self.parents.is_empty() && self.unit != UnitLink::None
+    }
+
+    /// Whether its condition holds in a case with these values.
+    pub(crate) fn applies(&self, facts: &Facts<'_>) -> bool {
+        self.when.holds(facts) && self.unless.as_ref().is_none_or(|unless| !unless.holds(facts))
     }
 
     /// Whether the rule is about spans of this name.

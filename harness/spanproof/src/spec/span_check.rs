@@ -13,6 +13,7 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
     for (at, rule) in rules.iter().enumerate() {
         let problem = own_problem(check, rule.get_ref())
             .or_else(|| unknown_parent(rules, rule.get_ref()))
+            .or_else(|| unknown_ancestor(rules, rule.get_ref()))
             .or_else(|| duplicate(&rules[..at], rule.get_ref()));
         if let Some(problem) = problem {
             return Err(check.document.error_at(rule.span(), problem));
@@ -40,7 +41,7 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
     if without_unit && (!parents.is_empty() || *optional || *repeats) {
         return Some(format!(
             "`{name}` belongs to no unit, so it may occur any number of times anywhere; remove \
-             `parent`, `optional` and `repeats`"
+             `parent`, `optional` and `repeats`; `below` names a span that must be above it"
         ));
     }
     if *unit == UnitLink::Parent && parents.is_empty() {
@@ -59,9 +60,11 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
             "`{name}` is the span of the unit itself, of which there is one; remove `repeats`"
         ));
     }
-    (!parents.is_empty() && check.file.tables.spans.parent.is_empty()).then(|| {
+    let key = if parents.is_empty() { "below" } else { "parent" };
+    let has_place = !parents.is_empty() || !rule.below.is_empty();
+    (has_place && check.file.tables.spans.parent.is_empty()).then(|| {
         format!(
-            "`{name}` has a `parent`, but `parent` in `[tables.spans]` is empty; name the column, \
+            "`{name}` has `{key}`, but `parent` in `[tables.spans]` is empty; name the column, \
              or remove the span"
         )
     })
@@ -72,7 +75,8 @@ fn unknown_parent(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String
     let named = |name: &str| rules.iter().map(Spanned::get_ref).find(|rule| rule.name == name);
     rule.parents.iter().find_map(|parent| match named(parent) {
         Some(found) if found.unit == UnitLink::None => Some(format!(
-            "`{parent}` belongs to no unit, so it can't be the parent of a unit's span"
+            "`{parent}` belongs to no unit, so it can't be the parent of a unit's span; write \
+             `below = \"{parent}\"`"
         )),
         Some(_) => None,
         None => {
@@ -80,6 +84,23 @@ fn unknown_parent(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String
             let hint = suggestion(parent, names);
             Some(format!("no `[[span]]` has the name `{parent}`{hint}"))
         }
+    })
+}
+
+/// Returns what is wrong with the spans below which a rule places its spans; `None` if nothing is wrong.
+fn unknown_ancestor(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
+    let outside = || rules.iter().map(Spanned::get_ref).filter(|rule| rule.unit == UnitLink::None);
+    rule.below.iter().find_map(|ancestor| {
+        if outside().any(|other| other.name == *ancestor) {
+            return None;
+        }
+        let is_of_unit = rules.iter().any(|other| other.get_ref().name == *ancestor);
+        Some(if is_of_unit {
+            format!("`{ancestor}` is a span of a unit; write `parent = \"{ancestor}\"`")
+        } else {
+            let hint = suggestion(ancestor, outside().map(|rule| rule.name.as_str()));
+            format!("no `[[span]]` with `unit = \"none\"` has the name `{ancestor}`{hint}")
+        })
     })
 }
 

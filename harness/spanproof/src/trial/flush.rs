@@ -34,6 +34,14 @@ pub(super) async fn wait_for_spans(
     for rule in spec.required_spans(&case.facts()) {
         *required.entry(&rule.name).or_default() += units;
     }
+    // Another process may write these.
+    for rule in spec.spans.iter().filter(|rule| rule.applies(&case.facts())) {
+        if let [name] = &rule.below[..]
+            && !name.contains('*')
+        {
+            required.entry(name).or_insert(1);
+        }
+    }
     let state = Mutex::new((connection, None, 0));
     let _timed_out = wait::until("the spans of every unit", within, || async {
         let exited = service.has_exited();

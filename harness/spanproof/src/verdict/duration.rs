@@ -16,11 +16,19 @@ const DURATION_TOLERANCE: f64 = 0.25;
 const MIN_TELLING_MS: f64 = 0.5;
 /// How close to end minus start such a duration must be, as a fraction.
 const TELLING_TOLERANCE: f64 = 0.1;
+/// So many spans that are long enough to compare can't all have been suspended while they were measured.
+const MIN_COMPARABLE: usize = 4;
+/// Spans from this length on are long enough to compare, in milliseconds.
+const MIN_COMPARABLE_MS: f64 = 2.0;
+/// A duration in whole milliseconds differs by less than this from end minus start.
+const ROUNDING_MS: f64 = 1.0;
 
 /// The durations of the spans of a case.
 pub(super) struct Durations {
     /// How many milliseconds a duration may differ from end minus start.
     tolerance_ms: f64,
+    /// Whether no duration of a span that is long enough to compare is near end minus start, in any unit.
+    none_fits: bool,
     /// The unit of most durations; `None` if no duration shows it.
     common_unit: Option<TimeUnit>,
 }
@@ -31,14 +39,21 @@ impl Durations {
         let with_duration = spans.iter().filter(|span| span.duration_ms.is_some()).count();
         let all_exceed = with_duration > 1 && spans.iter().filter(exceeds).count() == with_duration;
         let tolerance_ms = if all_exceed { COMMON_TOLERANCE_MS } else { DURATION_TOLERANCE_MS };
+        let comparable: Vec<_> = spans.iter().filter_map(|span| comparable(span)).collect();
+        let fits = |(recorded, computed): &(f64, f64)| {
+            is_near(*recorded, *computed, (computed * DURATION_TOLERANCE).max(ROUNDING_MS))
+        };
+        let none_fits = comparable.len() >= MIN_COMPARABLE && !comparable.iter().any(fits);
         let units: Vec<_> = spans.iter().filter_map(|span| unit(span)).collect();
-        Self { tolerance_ms, common_unit: TimeUnit::most_common(&units) }
+        Self { tolerance_ms, none_fits, common_unit: TimeUnit::most_common(&units) }
     }
 
     /// Returns what is wrong if the duration of a span is not end minus start, whatever its unit of time;
     /// `None` if it is, or if the times are in whole seconds.
     pub(super) fn wrong(&self, span: &Span) -> Option<String> {
-        wrong(span, self.tolerance_ms)
+        let none_fits = comparable(span).filter(|_| self.none_fits);
+        let text = none_fits.map(|(recorded, computed)| in_no_unit(recorded, computed));
+        text.or_else(|| wrong(span, self.tolerance_ms))
     }
 
     /// Returns what is wrong if a duration is recorded in another unit of time than most; `None` if it is
@@ -56,17 +71,35 @@ impl Durations {
 }
 
 fn wrong(span: &Span, tolerance_ms: f64) -> Option<String> {
+    let (recorded, computed) = recorded_and_computed(span)?;
+    let tolerance = (computed * DURATION_TOLERANCE).max(tolerance_ms);
+    (!is_near(recorded, computed, tolerance)).then(|| in_no_unit(recorded, computed))
+}
+
+/// Returns the recorded duration, and end minus start in milliseconds; `None` if one of them is not known or
+/// negative, or if the times are in whole seconds.
+fn recorded_and_computed(span: &Span) -> Option<(f64, f64)> {
     let (start, end, recorded) = (span.start()?, span.end()?, span.duration_ms?);
     let is_exact = [&span.started, &span.ended].into_iter().flatten().any(Time::is_exact);
-    if recorded < 0.0 || end < start || !is_exact {
-        return None;
-    }
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
     let computed = (end - start).num_microseconds()? as f64 / 1000.0;
-    let tolerance = (computed * DURATION_TOLERANCE).max(tolerance_ms);
+    (recorded >= 0.0 && computed >= 0.0 && is_exact).then_some((recorded, computed))
+}
+
+/// Returns the same for a span that is long enough to compare. A column of zeros is not used.
+fn comparable(span: &Span) -> Option<(f64, f64)> {
+    recorded_and_computed(span)
+        .filter(|(recorded, computed)| *recorded > 0.0 && *computed >= MIN_COMPARABLE_MS)
+}
+
+/// Whether a duration is end minus start in any unit, up to a tolerance in milliseconds.
+fn is_near(recorded: f64, computed: f64, tolerance: f64) -> bool {
     let fits = |unit: TimeUnit| (in_ms(recorded, unit) - computed).abs() <= tolerance;
-    (!TimeUnit::ALL.into_iter().any(fits))
-        .then(|| format!("its duration {recorded} is end minus start ({computed} ms) in no unit"))
+    TimeUnit::ALL.into_iter().any(fits)
+}
+
+fn in_no_unit(recorded: f64, computed: f64) -> String {
+    format!("its duration {recorded} is end minus start ({computed} ms) in no unit")
 }
 
 /// Returns the unit of time in which the recorded duration is end minus start; `None` if the span is too

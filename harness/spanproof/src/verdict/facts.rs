@@ -10,7 +10,7 @@ use crate::observation::{
     Deployment, Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent,
     TrialRecord, Unit, current_claims, process_name, unmasked_flags,
 };
-use crate::spec::{Attempt, Banner, Spec};
+use crate::spec::{Attempt, Banner, SpanRule, Spec};
 use crate::upstream::Exchange;
 
 /// A line that matches a probe, and what the line reports.
@@ -241,6 +241,13 @@ impl<'a> Facts<'a> {
         is_named && !span.outside_units && is_of_service(self.spec, span)
     }
 
+    /// The rules whose conditions hold in this case.
+    pub(super) fn rules_that_apply(&self) -> Vec<&'a SpanRule> {
+        let unmasked = unmasked_flags(self.spec, &self.observation.case);
+        let values = unmasked.facts();
+        self.spec.spans.iter().filter(|rule| rule.applies(&values)).collect()
+    }
+
     /// The service's stored spans of every name that the spec requires in this case.
     pub(super) fn required_spans(&self) -> impl Iterator<Item = &Span> {
         self.expected_spans.iter().flat_map(|expected| self.spans_named(expected.name))
@@ -338,6 +345,6 @@ impl<'a> Facts<'a> {
 }
 
 /// Whether a span is of the service under test. A span without `service.name` counts as such.
-fn is_of_service(spec: &Spec, span: &Span) -> bool {
+pub(super) fn is_of_service(spec: &Spec, span: &Span) -> bool {
     span.service.as_ref().is_none_or(|name| *name == spec.service.name)
 }

@@ -6,7 +6,8 @@ use super::finding::Checks;
 use super::judgement::{Judgement, conclude_checks};
 use super::repetition::LaterJob;
 use super::{
-    contract, deployed, fault, impossible, missing, off, outcome, repetition, slowdown, stage,
+    below, contract, deployed, fault, impossible, missing, off, outcome, repetition, slowdown,
+    stage,
 };
 use crate::observation::{Observation, Origin, Source, TrialRecord};
 use crate::spec::{Fault, FaultKind, Spec};
@@ -111,6 +112,7 @@ fn check_recorded(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) 
         impossible::check_values,
         stage::check_linked,
         stage::check_joined,
+        below::check_ancestors,
     ] {
         check(facts, checks);
     }

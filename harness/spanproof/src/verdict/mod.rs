@@ -3,6 +3,7 @@
 //! so a stored observation can be judged again at any time.
 
 mod answer;
+mod below;
 mod cause;
 mod contract;
 mod deployed;

@@ -26,6 +26,16 @@ use super::project::Project;
     "[[span]]\nname = 'work'\n[[span]]\nname = 'gc'\nunit = 'none'\n[[span]]\nname = 'a'\nparent = 'gc'",
     "`gc` belongs to no unit, so it can't be the parent of a unit's span"
 )]
+#[case::below_a_span_of_units(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\n[[span]]\nname = 'a'\nparent = 'work'\nbelow = 'work'",
+    "`work` is a span of a unit; write `parent = \"work\"`"
+)]
+#[case::below_an_unknown_span(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\nbelow = 'GET'\n[[span]]\nname = 'GET *'\nunit = 'none'",
+    "no `[[span]]` with `unit = \"none\"` has the name `GET`; did you mean `GET *`?"
+)]
 #[case::star(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work*'",

@@ -19,6 +19,13 @@ fn set(row: &mut Row, column: &str, value: &str) {
     row.insert(column.into(), json!(value));
 }
 
+/// Makes a span 8.6 ms long, with a recorded duration.
+fn short(row: &mut Row, duration: f64) {
+    set(row, "started_at", "2026-01-01T00:00:00.1000+00:00");
+    set(row, "completed_at", "2026-01-01T00:00:00.1086+00:00");
+    row.insert("duration_ms".into(), json!(duration));
+}
+
 /// Gives a span times with fractions of a second.
 fn exact(row: &mut Row) {
     set(row, "started_at", "2026-01-01T00:00:00.001+00:00");
@@ -111,6 +118,7 @@ fn starts_and_ends_in_different_units_are_impossible() {
 #[case::in_the_future("impossible-times", "after the service stopped", |e: &mut TrialParts| change_spans(e, "execute_question", |s| set(s, "completed_at", "2026-01-01T00:08:20.5+00:00")))]
 #[case::another_zone("impossible-times", "330 minutes from the time of the job", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T05:30:00+00:00"); set(s, "completed_at", "2026-01-01T05:30:01+00:00"); }))]
 #[case::before_its_parent("impossible-times", "500 ms before the span that contains it", |e: &mut TrialParts| { change_spans(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.9+00:00")); change_spans(e, "hybrid_router_call", |s| set(s, "started_at", "2026-01-01T00:00:00.4+00:00")); change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(100)); }); })]
+#[case::from_the_start_of_the_process("impossible-times", "its duration 143 is end minus start (8.6 ms) in no unit", |e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 143.0)))]
 #[case::no_unit_of_time("impossible-times", "in no unit", |e: &mut TrialParts| change_spans(e, "execute_question", |s| { set(s, "completed_at", "2026-01-01T00:00:01.5+00:00"); s.insert("duration_ms".into(), json!(70_000)); }))]
 fn an_impossible_value_is_reported(
     #[case] code: &str,
@@ -128,6 +136,9 @@ fn an_impossible_value_is_reported(
 /// Services differ in what they measure: each of these is healthy.
 #[rstest]
 #[case::seconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1)); }))]
+#[case::short_and_rounded(|e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 8.0)))]
+#[case::short_in_microseconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 8600.0)))]
+#[case::durations_that_are_not_filled(|e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 0.0)))]
 #[case::nanoseconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1_000_000_000)); }))]
 #[case::one_trace_for_all_units(|e: &mut TrialParts| { change_rows(&mut e.spans, |s| set(s, "trace_id", "t1")); set_trace_header(e, "t1"); })]
 #[case::child_outlives_its_parent(|e: &mut TrialParts| change_spans(e, "hybrid_router_call", |s| { set(s, "completed_at", "2026-01-01T00:00:02.5+00:00"); s.insert("duration_ms".into(), json!(2500)); }))]

@@ -1,6 +1,7 @@
 //! Verdicts on evidence that is made by hand: that of a passing case (one run of the service with certain
 //! flags), with a change. A unit is one part of a job; the first line reports whether tracing is on.
 
+mod ancestors;
 mod beside_others;
 mod causes;
 mod contracts;

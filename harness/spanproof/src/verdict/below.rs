@@ -1,0 +1,72 @@
+//! Checks what is above units: the spans that the spec places below a span of no unit, such as that of the request
+//! that submitted the job. If a context is lost on its way to another process, each part is a whole tree.
+
+use std::iter::successors;
+
+use super::evidence::{Evidence, limit};
+use super::facts::{Facts, is_of_service};
+use super::finding::{Checks, Finding};
+use crate::observation::{Field, Span};
+use crate::spec::SpanRule;
+use spanproof_format::Code;
+
+/// Maximum number of ancestors: the spans may form a cycle.
+const MAX_ANCESTORS: usize = 100;
+
+/// Checks the ancestors of spans whose rule has `below`.
+pub(super) fn check_ancestors(facts: &Facts<'_>, checks: &mut Checks) {
+    for rule in facts.rules_that_apply().into_iter().filter(|rule| !rule.below.is_empty()) {
+        let is_about = |span: &&Span| {
+            let is_of_rule = span.name.as_deref().is_some_and(|name| rule.matches(name));
+            is_of_rule && is_of_service(facts.spec, span)
+        };
+        let defect = |span: &Span| {
+            let remark = defect(facts, rule, span)?;
+            Some(Evidence::span_with_remark(facts, span, &[Field::Trace, Field::Parent], remark))
+        };
+        let wrong: Vec<_> = facts.spans.iter().filter(is_about).filter_map(defect).collect();
+        let count = wrong.len();
+        checks.expect(wrong.is_empty(), || {
+            let (name, above) = (&rule.name, rule.below.join("` or `"));
+            let subject = if count == 1 { "span is" } else { "spans are" };
+            let message = format!("{count} `{name}` {subject} not below a `{above}` span");
+            Finding::new(Code::BrokenTree, message, limit(wrong.into_iter()))
+        });
+    }
+}
+
+/// Returns what is wrong with the ancestors of a span; `None` if one of them has a name of the rule.
+fn defect(facts: &Facts<'_>, rule: &SpanRule, span: &Span) -> Option<String> {
+    if span.parent.is_none() {
+        return Some("it has no parent".to_owned());
+    }
+    let parent = |span: &Span| {
+        let mut all: Vec<&Span> = facts.spans_with_id(span.parent.as_deref()).collect();
+        // Another trace may have a span with the same id.
+        all.sort_by_key(|other| other.trace != span.trace);
+        all.into_iter().next()
+    };
+    let ancestors: Vec<&Span> =
+        successors(parent(span), |span| parent(span)).take(MAX_ANCESTORS).collect();
+    let named: Vec<_> =
+        facts.spec.spans.iter().filter(|other| rule.below.contains(&other.name)).collect();
+    let is_wanted = |other: &&&Span| {
+        let name = other.name.as_deref().unwrap_or_default();
+        named.iter().any(|rule| rule.matches(name))
+    };
+    match ancestors.iter().find(is_wanted) {
+        Some(found) if found.trace == span.trace => None,
+        Some(_) => Some("that span is in another trace".to_owned()),
+        None => Some(match ancestors.last() {
+            Some(last) if last.parent.is_some() => {
+                let name = last.name.as_deref().unwrap_or_default();
+                format!("the parent of its ancestor `{name}` is not stored")
+            }
+            Some(last) => {
+                let name = last.name.as_deref().unwrap_or_default();
+                format!("its outermost ancestor is `{name}`")
+            }
+            None => "its parent is not stored".to_owned(),
+        }),
+    }
+}

@@ -1,0 +1,92 @@
+//! Spans that the spec places below a span of no unit, such as that of the request.
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+
+/// The spec with the span `POST /jobs` of the request, and `run job` below it, above the units.
+fn spec_with_request() -> Spec {
+    example(|text| {
+        let own = "name = \"execute_question\"";
+        let text = text.replacen(own, &format!("{own}\nbelow = \"run job\""), 1);
+        text + "\n[[span]]\nname = \"POST *\"\nunit = \"none\"\n\
+                [[span]]\nname = \"run job\"\nunit = \"none\"\nbelow = \"POST *\"\n"
+    })
+}
+
+/// A span of no unit.
+fn outer(operation: &str, id: &str, parent: &Json) -> Row {
+    let mut row = span(0, operation, id, parent);
+    let fields = row.as_object_mut().unwrap();
+    fields.insert("trace_id".into(), json!("t1"));
+    fields.insert("execution_id".into(), Json::Null);
+    fields.clone()
+}
+
+/// A passing case with one trace: the request, below it the job, and below that the units.
+fn case_with_request() -> TrialParts {
+    let mut evidence = recording_case();
+    change_rows(&mut evidence.spans, |span| {
+        span.insert("trace_id".into(), json!("t1"));
+        if span["operation"] == "execute_question" {
+            span.insert("parent_span_id".into(), json!("r1"));
+        }
+    });
+    for exchange in &mut evidence.exchanges {
+        exchange.headers.insert("x-trace-id".into(), "t1".into());
+    }
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    spans.push(outer("POST /jobs", "p1", &Json::Null));
+    // A span of a framework between them.
+    spans.push(outer("queue.take", "q1", &json!("p1")));
+    spans.push(outer("run job", "r1", &json!("q1")));
+    evidence
+}
+
+fn remove(evidence: &mut TrialParts, operation: &str) {
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    spans.retain(|span| span["operation"] != operation);
+}
+
+fn change_span(evidence: &mut TrialParts, operation: &str, key: &str, value: &Json) {
+    change_rows(&mut evidence.spans, |span| {
+        if span["operation"] == operation {
+            span.insert(key.to_owned(), value.clone());
+        }
+    });
+}
+
+#[test]
+fn units_below_the_request_pass() {
+    let judgement = judge_parts(&spec_with_request(), &case_with_request());
+    assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
+}
+
+#[rstest]
+#[case::context_lost("1 `run job` span is not below a `POST *` span", "it has no parent",
+    |e: &mut TrialParts| change_span(e, "run job", "parent_span_id", &Json::Null))]
+#[case::request_not_stored("1 `run job` span is not below", "the parent of its ancestor `queue.take` is not stored",
+    |e: &mut TrialParts| remove(e, "POST /jobs"))]
+#[case::job_not_stored("4 `execute_question` spans are not below a `run job` span", "its parent is not stored",
+    |e: &mut TrialParts| remove(e, "run job"))]
+#[case::another_outermost_span("1 `run job` span is not below", "its outermost ancestor is `queue.take`",
+    |e: &mut TrialParts| change_span(e, "queue.take", "parent_span_id", &Json::Null))]
+#[case::another_trace("1 `run job` span is not below", "that span is in another trace",
+    |e: &mut TrialParts| change_span(e, "POST /jobs", "trace_id", &json!("t9")))]
+fn a_context_that_is_lost_above_the_units_is_found(
+    #[case] message: &str,
+    #[case] remark: &str,
+    #[case] change: fn(&mut TrialParts),
+) {
+    let mut evidence = case_with_request();
+    change(&mut evidence);
+    let judgement = judge_parts(&spec_with_request(), &evidence);
+    let findings: Vec<_> = judgement.findings().iter().map(ToString::to_string).collect();
+    let is_it = |text: &String| {
+        text.starts_with("broken-tree") && text.contains(message) && text.contains(remark)
+    };
+    assert!(findings.iter().any(is_it), "{findings:#?}");
+    let passes = judge_parts(&spec(), &evidence).verdict == Verdict::Pass;
+    assert!(passes || message.starts_with('4'), "{:#?}", judge_parts(&spec(), &evidence));
+}
