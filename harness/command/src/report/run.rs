@@ -212,9 +212,10 @@ fn phrase(change: &PassingChange) -> String {
     match (change.name.as_str(), &change.value) {
         ("fault", None) => "removing the fault".into(),
         (name, None) => format!("unsetting {name}"),
-        (name, Some(value)) => {
-            format!("setting {name}={}", spanproof::Value::Set(value.clone()))
+        (name, Some(value)) if !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic()) => {
+            format!("setting {name}={value}")
         }
+        (name, Some(value)) => format!("setting {name}={value:?}"),
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn check_ancestors(facts: &Facts<'_>, checks: &mut Checks) {
             let (name, above) = (&rule.name, rule.below.join("` or `"));
             let subject = if count == 1 { "span is" } else { "spans are" };
             let message = format!("{count} `{name}` {subject} not below a `{above}` span");
-            Finding::new(Code::BrokenTree, message, limit(wrong.into_iter()))
+            Finding::new(Code::BrokenTree, message, limit(wrong))
         });
     }
 }
