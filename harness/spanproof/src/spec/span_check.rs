@@ -64,7 +64,7 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
     let has_place = !parents.is_empty() || !rule.below.is_empty();
     (has_place && check.file.tables.spans.parent.is_empty()).then(|| {
         format!(
-            "`{name}` has `{key}`, but `parent` in `[tables.spans]` is empty; name the column, \
+            "`{name}` has a `{key}`, but `parent` in `[tables.spans]` is empty; name the column, \
              or remove the span"
         )
     })
