@@ -11,12 +11,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::connection;
-use super::strays::{Stat, Stray, holders, holds_open, processes};
+use super::strays::{Stat, Stray, holders, holds_open, line, processes};
 use super::{Child, Error, Launch};
 
 /// Name of the processes of a Postgres server. The server makes requests for the service if a function in the
 /// database does.
-const POSTGRES: &str = "postgres";
+pub(crate) const POSTGRES: &str = "postgres";
 
 /// The processes that were started for a case. Its clones share them.
 #[derive(Debug, Clone)]
@@ -143,9 +143,7 @@ impl Relation {
 
     /// Returns the ids of a process, its parent, and so on.
     fn line(&self, id: u32) -> Vec<u32> {
-        let parent = |id: &u32| self.all.get(id).map(|stat| stat.parent);
-        // The processes were read one after the other, so their parents may form a cycle.
-        std::iter::successors(Some(id), parent).take(self.all.len() + 1).collect()
+        line(&self.all, id).collect()
     }
 
     /// Whether a process with this line is a member, in the group of one, or a descendant.

@@ -14,7 +14,7 @@ pub(crate) use child::Child;
 pub use child::{Ending, Exit};
 pub(crate) use error::Error;
 pub use error::ProcessError;
-pub(crate) use family::Family;
+pub(crate) use family::{Family, POSTGRES};
 pub use launch::quoted;
 pub(crate) use launch::{Launch, Run, run};
 pub use output::{Line, Output, Stream};

@@ -132,13 +132,17 @@ pub(super) fn processes() -> BTreeMap<u32, Stat> {
     ids().into_iter().filter_map(|id| Some((id, Stat::read(id)?))).collect()
 }
 
-/// Whether a process descends from `leader`.
-fn descends(all: &BTreeMap<u32, Stat>, id: u32, leader: u32) -> bool {
-    let parent = |id: u32| all.get(&id).map(|stat| stat.parent);
+/// Returns the ids of a process, its parent, and so on.
+pub(super) fn line(all: &BTreeMap<u32, Stat>, id: u32) -> impl Iterator<Item = u32> {
+    let parent = |id: &u32| all.get(id).map(|stat| stat.parent);
     // The processes were read one after the other, so their parents may form a cycle. Limit the
     // steps.
-    let ancestors = std::iter::successors(parent(id), |ancestor| parent(*ancestor));
-    ancestors.take(all.len()).any(|ancestor| ancestor == leader)
+    std::iter::successors(Some(id), parent).take(all.len() + 1)
+}
+
+/// Whether a process descends from `leader`.
+fn descends(all: &BTreeMap<u32, Stat>, id: u32, leader: u32) -> bool {
+    line(all, id).skip(1).any(|ancestor| ancestor == leader)
 }
 
 /// Returns every process except this one that holds one of `pipes` open.

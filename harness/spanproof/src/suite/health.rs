@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 use spanproof_lease::wait::{happens_within, time_over};
 use spanproof_postgres::{Database, Server};
 
-use crate::process::stopped_sibling;
+use crate::process::{POSTGRES, stopped_sibling};
 
-/// Name of the processes of a server.
-const POSTGRES: &str = "postgres";
 /// Time between two logins, or two looks at the sessions.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of a login. A busy machine may take long.

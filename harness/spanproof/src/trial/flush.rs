@@ -52,8 +52,8 @@ pub(super) async fn wait_for_spans(
         *last = count;
         *idle = if changed { 0 } else { *idle + 1 };
         if *idle == IDLE_POLLS && count.is_some() {
-            let stored = spans(connection, spec, first_job).await.all().len();
-            if is_nothing_pending(spec, service, first_job, stored) {
+            let begun = begun_spans(spec, service, first_job);
+            if begun > 0 && begun == spans(connection, spec, first_job).await.all().len() {
                 return Attempt::Done(());
             }
         }
@@ -91,23 +91,18 @@ async fn second_job(connection: &mut PgConnection, spec: &Spec, first: &FirstJob
     }
 }
 
-/// Whether as many spans are stored as the service began, by its own lines. `false` if no line says that a span
-/// began: the pattern may not match, or the service may not print such lines at this level.
-fn is_nothing_pending(
-    spec: &Spec,
-    service: &RunningService,
-    first_job: Option<&FirstJob>,
-    stored: usize,
-) -> bool {
+/// Returns how many spans began by the lines of the service. 0 says nothing: the pattern may not match, or the service
+/// may not print such lines at this level. Also 0 if lines were dropped.
+fn begun_spans(spec: &Spec, service: &RunningService, first_job: Option<&FirstJob>) -> usize {
     let mut output = service.output();
+    if output.dropped_bytes > 0 {
+        return 0;
+    }
     if let Some(first) = first_job {
         output = output_between(&output, LineCounts::default(), first.lines, None);
     }
     let events = output.lines.iter().flat_map(|line| TracerEvent::parse(&spec.probes, &line.text));
-    let begun = events
-        .filter(|event| matches!(event, TracerEvent::Attempt(attempt) if attempt.enabled))
-        .count();
-    begun > 0 && begun == stored && output.dropped_bytes == 0
+    events.filter(|event| matches!(event, TracerEvent::Attempt(attempt) if attempt.enabled)).count()
 }
 
 /// Returns the number of rows in the table of spans; `None` if it can't be read.

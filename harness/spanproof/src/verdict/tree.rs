@@ -158,14 +158,17 @@ fn contains_trace(value: &str, trace: &str) -> bool {
         || value.contains(trace)
 }
 
+/// Whether the value of a header contains the trace of a stored span.
+fn contains_stored_trace(facts: &Facts<'_>, value: &str) -> bool {
+    let traces = facts.spans.iter().filter_map(|span| span.trace.as_deref());
+    traces.filter(|trace| !trace.is_empty()).any(|trace| contains_trace(value, trace))
+}
+
 /// Whether each request carries the trace of a stored span, and there are fewer requests than units. Then
 /// a unit whose trace no request carried has sent none.
 fn others_sent_all(facts: &Facts<'_>, header: &str) -> bool {
     let requests = facts.exchanges();
-    let is_of_stored_span = |value: &String| {
-        let traces = facts.spans.iter().filter_map(|span| span.trace.as_deref());
-        traces.filter(|trace| !trace.is_empty()).any(|trace| contains_trace(value, trace))
-    };
+    let is_of_stored_span = |value: &String| contains_stored_trace(facts, value);
     requests.len() < facts.units.len()
         && requests.iter().all(|request| request.headers.get(header).is_some_and(is_of_stored_span))
 }
@@ -190,8 +193,6 @@ fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidenc
 /// the spec names, and other requests to it have no such header, as those of a retry or of another client.
 fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
-    let stored: BTreeSet<&str> =
-        facts.spans.iter().filter_map(|span| span.trace.as_deref()).collect();
     let mut places: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
     for request in facts.exchanges() {
         // The last part of a path is often an id.
@@ -199,10 +200,7 @@ fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
         let counts = places.entry((&request.method, place)).or_default();
         match request.headers.get(&header).map(|value| value.trim()) {
             None | Some("") => counts[0] += 1,
-            Some(value) => {
-                let is_stored = stored.iter().any(|trace| contains_trace(value, trace));
-                counts[1] += usize::from(is_stored);
-            }
+            Some(value) => counts[1] += usize::from(contains_stored_trace(facts, value)),
         }
     }
     let (place, [without, with]) = places.into_iter().find(|(_, counts)| !counts.contains(&0))?;

@@ -41,6 +41,24 @@ fn descendant(parent: u32, name: &str) -> Option<u32> {
     outer.find(|id| is_below(**id)).copied()
 }
 
+/// Creates a project whose cases take long, because their jobs are never done.
+fn project_with_endless_job() -> Project {
+    let project = Project::new("obedient");
+    project.edit("ready = {", "settle-ms = 600000\nready = {");
+    project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
+    project.append("[tables.jobs]\nstatus = \"status\"");
+    project
+}
+
+/// Waits until a process has exited.
+fn wait_for_exit(id: u32) {
+    let stat = format!("/proc/{id}/stat");
+    wait_until("the exit", Duration::from_mins(1), || {
+        let text = std::fs::read_to_string(&stat).unwrap_or_default();
+        if text.contains(") Z ") { Ok(()) } else { Err(text) }
+    });
+}
+
 #[rstest]
 #[case::killed(Signal::SIGKILL, "BROKEN no flag set")]
 #[case::stopped(Signal::SIGSTOP, "does not answer any more")]
@@ -48,11 +66,7 @@ fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
     #[case] signal: Signal,
     #[case] expected: &str,
 ) {
-    let project = Project::new("obedient");
-    // Each case takes long, because its job is never answered.
-    project.edit("ready = {", "settle-ms = 600000\nready = {");
-    project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
-    project.append("[tables.jobs]\nstatus = \"status\"");
+    let project = project_with_endless_job();
     let running = project.spanproof(&["check", "--evidence", "run", "-j", "1"]).spawn();
     let server = wait_until("a case", Duration::from_mins(1), || {
         // The service sleeps.
@@ -62,11 +76,7 @@ fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
     });
     let start = Instant::now();
     kill(Pid::from_raw(i32::try_from(server).unwrap()), signal).unwrap();
-    let stat = format!("/proc/{}/stat", running.id());
-    wait_until("the exit", Duration::from_mins(1), || {
-        let text = std::fs::read_to_string(&stat).unwrap_or_default();
-        if text.contains(") Z ") { Ok(()) } else { Err(text) }
-    });
+    wait_for_exit(running.id());
     let Output { code, stdout, stderr } = running.output();
     assert_eq!(code, 3, "{stdout}{stderr}");
     assert!(stdout.contains(expected), "{stdout}{stderr}");
@@ -94,10 +104,7 @@ fn session(server: u32) -> Option<u32> {
 
 #[test]
 fn a_session_of_the_server_that_is_stopped_breaks_the_case() {
-    let project = Project::new("obedient");
-    project.edit("ready = {", "settle-ms = 600000\nready = {");
-    project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
-    project.append("[tables.jobs]\nstatus = \"status\"");
+    let project = project_with_endless_job();
     let running = project.spanproof(&["check", "--evidence", "run", "-j", "1"]).spawn();
     let session = wait_until("a session", Duration::from_mins(1), || {
         let _service = descendant(running.id(), "sleep").ok_or("no service")?;
@@ -105,11 +112,7 @@ fn a_session_of_the_server_that_is_stopped_breaks_the_case() {
         session(server).ok_or("no session")
     });
     kill(Pid::from_raw(i32::try_from(session).unwrap()), Signal::SIGSTOP).unwrap();
-    let stat = format!("/proc/{}/stat", running.id());
-    wait_until("the exit", Duration::from_mins(1), || {
-        let text = std::fs::read_to_string(&stat).unwrap_or_default();
-        if text.contains(") Z ") { Ok(()) } else { Err(text) }
-    });
+    wait_for_exit(running.id());
     let Output { code, stdout, stderr } = running.output();
     assert_eq!(code, 3, "{stdout}{stderr}");
     let expected = format!("a signal stopped a session of the Postgres server (process {session})");
