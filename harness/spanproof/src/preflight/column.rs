@@ -120,7 +120,7 @@ fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
 /// does not define this value.
 fn spec_value(spec: &Spec, name: &str) -> Option<String> {
     let spans = &spec.tables.spans;
-    let unit_span = || spec.unit_span().map_or("spanproof preflight", |rule| &rule.name);
+    let unit_span = || spec.unit_spans().next().map_or("spanproof preflight", |rule| &rule.name);
     match name {
         name if *name == spans.service => Some(spec.service.name.clone()),
         name if *name == spans.name => Some(unit_span().to_owned()),

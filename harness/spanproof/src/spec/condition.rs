@@ -33,6 +33,22 @@ impl Condition {
         })
     }
 
+    /// Whether no case meets both conditions: they allow no common value of a name.
+    pub(super) fn excludes(&self, other: &Self) -> bool {
+        self.0.iter().any(|(name, values)| {
+            let others = other.0.get(name);
+            others.is_some_and(|others| !values.0.iter().any(|value| others.0.contains(value)))
+        })
+    }
+
+    /// Whether every case that meets this condition meets the other one, too.
+    pub(super) fn implies(&self, other: &Self) -> bool {
+        other.0.iter().all(|(name, allowed)| {
+            let values = self.0.get(name);
+            values.is_some_and(|values| values.0.iter().all(|value| allowed.0.contains(value)))
+        })
+    }
+
     /// Returns every name with its allowed values.
     pub(crate) fn terms(&self) -> impl Iterator<Item = (&str, &[Value])> {
         self.0.iter().map(|(name, values)| (name.as_str(), values.0.as_slice()))
@@ -97,5 +113,16 @@ mod tests {
         assert!(!condition.holds(&facts("c", Value::Unset)));
         assert!(!condition.holds(&facts("a", Value::Set(String::new()))));
         assert_eq!(condition.to_string(), "FLAG=unset and route=a|b");
+    }
+
+    #[test]
+    fn conditions_without_a_common_case_exclude_each_other() {
+        let condition = |text: &str| -> Condition { toml::from_str(text).unwrap() };
+        let (a, both) = (condition("route = 'a'"), condition("route = ['a', 'b']"));
+        let (c, flag) = (condition("route = 'c'"), condition("FLAG = 'a'"));
+        assert!(a.excludes(&c) && both.excludes(&c));
+        assert!(!a.excludes(&both) && !a.excludes(&flag) && !a.excludes(&Condition::default()));
+        assert!(a.implies(&both) && a.implies(&Condition::default()));
+        assert!(!both.implies(&a) && !a.implies(&flag));
     }
 }

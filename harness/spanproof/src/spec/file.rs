@@ -380,9 +380,10 @@ impl Spec {
         self.spans.iter().any(|rule| rule.unit == UnitLink::Parent && rule.matches(name))
     }
 
-    /// Returns the rule for the span of the unit itself, which has no parent.
-    pub(crate) fn unit_span(&self) -> Option<&SpanRule> {
-        self.spans.iter().find(|span| span.is_root())
+    /// Returns the rules for the spans of the units themselves, which have no parent: one, or several that never
+    /// hold in the same case.
+    pub(crate) fn unit_spans(&self) -> impl Iterator<Item = &SpanRule> {
+        self.spans.iter().filter(|span| span.is_root())
     }
 }
 

@@ -65,6 +65,20 @@ impl SpanRule {
         self.when.holds(facts) && self.unless.as_ref().is_none_or(|unless| !unless.holds(facts))
     }
 
+    /// Whether its condition and that of another rule never hold in the same case, as far as their texts show.
+    pub(crate) fn excludes(&self, other: &Self) -> bool {
+        let is_outside = |rule: &Self, other: &Self| {
+            other.unless.as_ref().is_some_and(|unless| rule.when.implies(unless))
+        };
+        self.when.excludes(&other.when) || is_outside(self, other) || is_outside(other, self)
+    }
+
+    /// Whether a span may be at the place of both rules: they have a common parent, or no parent.
+    pub(crate) fn has_place_of(&self, other: &Self) -> bool {
+        let shared = other.parents.iter().any(|parent| self.parents.contains(parent));
+        shared || (other.parents.is_empty() && self.parents.is_empty())
+    }
+
     /// Whether the rule is about spans of this name.
     pub(crate) fn matches(&self, name: &str) -> bool {
         match self.unit {

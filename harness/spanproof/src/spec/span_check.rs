@@ -19,16 +19,20 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
             return Err(check.document.error_at(rule.span(), problem));
         }
     }
-    let mut roots = rules.iter().filter(|rule| rule.get_ref().is_root());
-    if roots.next().is_none() {
+    let roots: Vec<_> = rules.iter().filter(|rule| rule.get_ref().is_root()).collect();
+    if roots.is_empty() {
         let message = "one `[[span]]` must have no `parent`: the span of the unit itself";
         return Err(check.document.error_at(0..0, message));
     }
-    match roots.next() {
-        Some(second) => {
-            let message = "only one `[[span]]` may have no `parent`; a span that belongs to no unit \
-                           has `unit = \"none\"`";
-            Err(check.document.error_at(second.span(), message))
+    let has_rival = |at: usize| {
+        let rule = roots[at].get_ref();
+        roots[..at].iter().any(|other| !rule.excludes(other.get_ref()))
+    };
+    match (1..roots.len()).find(|at| has_rival(*at)) {
+        Some(at) => {
+            let message = "only one `[[span]]` may have no `parent` in a case; a span that belongs to no unit \
+                           has `unit = \"none\"`, and with `when` or `unless` each case has one";
+            Err(check.document.error_at(roots[at].span(), message))
         }
         None => Ok(()),
     }
@@ -104,16 +108,17 @@ fn unknown_ancestor(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<Stri
     })
 }
 
-/// Returns the problem if an earlier rule is about the same spans: it has the same name and a common
-/// parent.
+/// Returns the problem if an earlier rule is about the same spans: it has the same name and place, and may hold
+/// in the same case.
 fn duplicate(earlier: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
-    let has_common_parent = |other: &SpanRule| {
-        let shared = other.parents.iter().any(|parent| rule.parents.contains(parent));
-        shared || (other.parents.is_empty() && rule.parents.is_empty())
+    let is_same = |other: &SpanRule| {
+        other.name == rule.name && other.has_place_of(rule) && !other.excludes(rule)
     };
-    let mut same = earlier.iter().map(Spanned::get_ref).filter(|other| other.name == rule.name);
-    same.any(has_common_parent).then(|| {
-        let name = &rule.name;
-        format!("`{name}` is declared twice; remove one `[[span]]`, or give it another `parent`")
+    earlier.iter().map(Spanned::get_ref).any(is_same).then(|| {
+        format!(
+            "`{}` is declared twice; remove one `[[span]]`, or give it another `parent`, or `when` and \
+             `unless` that never hold in the same case",
+            rule.name
+        )
     })
 }

@@ -239,8 +239,9 @@ fn reverse_times(spans: &str, completed: &str, started: &str) -> String {
 fn duplicate_roots(spec: &Spec) -> String {
     let table = &spec.tables.spans;
     let (spans, id) = (identifier::table(&table.table), identifier::name(&table.id));
-    let root = spec.unit_span().map_or("", |rule| &rule.name);
-    let (name_column, root) = (literal(&identifier::name(&table.name)), literal(root));
+    let roots: Vec<_> = spec.unit_spans().map(|rule| literal(&rule.name)).collect();
+    let (name_column, roots) =
+        (literal(&identifier::name(&table.name)), literal(&roots.join(", ")));
     let (name, column) = (literal(&spans), literal(&table.id));
     format!(
         "create function pg_temp.duplicate_roots() returns void language plpgsql as $$
@@ -255,7 +256,7 @@ fn duplicate_roots(spec: &Spec) -> String {
             else 'left(md5(%2$s::text), length(%2$s::text))' end into new_id from pg_attribute a
           where a.attrelid = to_regclass({name}) and a.attname = {column};
           execute format('insert into %3$s (%1$s, %2$s) select %1$s, ' || new_id
-            || ' from %3$s where %4$s = %5$L', copied, {quoted_id}, {name}, {name_column}, {root});
+            || ' from %3$s where %4$s in (%5$s)', copied, {quoted_id}, {name}, {name_column}, {roots});
         end $$;
         select pg_temp.duplicate_roots();",
         quoted_id = literal(&id),

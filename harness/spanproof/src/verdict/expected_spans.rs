@@ -25,11 +25,8 @@ impl<'a> ExpectedSpans<'a> {
                 group.parents.push(&rule.parents);
                 continue;
             }
-            // A rule whose condition does not hold in this case still allows its span.
-            let same_name: Vec<_> =
-                spec.spans.iter().filter(|other| other.name == rule.name).collect();
-            let repeats = same_name.iter().any(|rule| rule.repeats);
-            let max_per_unit = (!repeats).then_some(same_name.len());
+            let repeats = spec.spans.iter().any(|other| other.name == rule.name && other.repeats);
+            let max_per_unit = (!repeats).then(|| places(spec, &rule.name));
             groups.push(Self { name: &rule.name, parents: vec![&rule.parents], max_per_unit });
         }
         groups
@@ -44,4 +41,16 @@ impl<'a> ExpectedSpans<'a> {
     pub(super) fn is_root(&self) -> bool {
         self.parents.iter().all(|names| names.is_empty())
     }
+}
+
+/// Returns at how many places spans of this name may be. A rule whose condition does not hold in this case still
+/// allows its span; rules for the same place exclude each other, and count once.
+fn places(spec: &Spec, name: &str) -> usize {
+    let mut counted: Vec<&SpanRule> = Vec::new();
+    for rule in spec.spans.iter().filter(|rule| rule.name == name) {
+        if !counted.iter().any(|other| other.has_place_of(rule)) {
+            counted.push(rule);
+        }
+    }
+    counted.len()
 }

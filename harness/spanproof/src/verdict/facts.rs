@@ -248,6 +248,18 @@ impl<'a> Facts<'a> {
         self.spec.spans.iter().filter(|rule| rule.applies(&values)).collect()
     }
 
+    /// The rules that say where spans of this name may be. A rule whose condition does not hold in this case counts,
+    /// too, unless it is the counterpart of one whose condition holds.
+    pub(super) fn rules_about(&self, name: &str) -> Vec<&'a SpanRule> {
+        let applying = self.rules_that_apply();
+        let is_counterpart = |rule: &SpanRule| {
+            let mut same_name = applying.iter().filter(|other| other.name == rule.name);
+            same_name.any(|other| other.excludes(rule))
+        };
+        let about = |rule: &&SpanRule| rule.matches(name) && !is_counterpart(rule);
+        self.spec.spans.iter().filter(about).collect()
+    }
+
     /// The service's stored spans of every name that the spec requires in this case.
     pub(super) fn required_spans(&self) -> impl Iterator<Item = &Span> {
         self.expected_spans.iter().flat_map(|expected| self.spans_named(expected.name))
@@ -289,7 +301,8 @@ impl<'a> Facts<'a> {
 
     /// Whether this is the name of the units' own spans.
     fn is_unit_span(&self, name: &str) -> bool {
-        self.spec.unit_span().is_some_and(|rule| rule.name == name)
+        let applying = self.rules_that_apply().into_iter().find(|rule| rule.is_root());
+        applying.or_else(|| self.spec.unit_spans().next()).is_some_and(|rule| rule.name == name)
     }
 
     /// How many spans of this name all units together must have.

@@ -65,8 +65,8 @@ impl UnitTree<'_> {
     fn misplaced_spans(&self, name: &str) -> Vec<Evidence> {
         let Self { facts, unit, .. } = self;
         let spans = facts.spans_of_unit(unit, name);
-        let rules = facts.spec.spans.iter().filter(|rule| rule.matches(name));
-        let parents: BTreeSet<_> = rules.flat_map(|rule| &rule.parents).collect();
+        let rules = facts.rules_about(name);
+        let parents: BTreeSet<_> = rules.iter().flat_map(|rule| &rule.parents).collect();
         let fields = [Field::Trace, Field::Parent];
         let misplaced = |span: &&Span| {
             let defect = self.defect(span, &parents)?;

@@ -9,7 +9,12 @@ use super::project::Project;
 #[case::two_roots(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\n[[span]]\nname = 'GET /'",
-    "only one `[[span]]` may have no `parent`; a span that belongs to no unit has `unit = \"none\"`"
+    "only one `[[span]]` may have no `parent` in a case; a span that belongs to no unit has `unit = \"none\"`"
+)]
+#[case::two_roots_that_may_meet(
+    "[[span]]\nname = 'work'",
+    "[[span]]\nname = 'work'\nwhen = { route = 'direct' }\n[[span]]\nname = 'GET /'\nwhen = { job = 'one' }",
+    "only one `[[span]]` may have no `parent` in a case"
 )]
 #[case::no_root(
     "[[span]]\nname = 'work'",

@@ -5,6 +5,7 @@ mod ancestors;
 mod beside_others;
 mod causes;
 mod contracts;
+mod counterparts;
 mod damage;
 mod gaps;
 mod impossible_values;
