@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::first_byte::FirstBytes;
 use super::wrapper::LOG_LEVEL;
 
 /// The name of a logger that no entry of the table of wrappers describes.
@@ -41,8 +42,10 @@ const NAME: &str = r"^(?:[\w.-]+(?:\{[^{}]*\})?:)+\s+";
 /// The name of a host before a level.
 const HOST: &str = r"^[\w.-]+ (?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL) ";
 
-static PATTERNS: LazyLock<Vec<Regex>> =
-    LazyLock::new(|| WORDS.iter().filter_map(|word| Regex::new(word).ok()).collect());
+static PATTERNS: LazyLock<Vec<(FirstBytes, Regex)>> = LazyLock::new(|| {
+    let pattern = |word: &&str| Some((FirstBytes::of(word).ok()?, Regex::new(word).ok()?));
+    WORDS.iter().filter_map(pattern).collect()
+});
 static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAME).ok());
 static HOST_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HOST).ok());
 
@@ -58,7 +61,8 @@ pub(super) fn without_word<'a>(
         return None;
     }
     let end = |pattern: &Regex| Some(pattern.find(text)?.end());
-    let word = PATTERNS.iter().find_map(end);
+    let possible = PATTERNS.iter().filter(|(first, _)| first.allow(text));
+    let word = possible.map(|(_, pattern)| pattern).find_map(end);
     let name = || NAME_PATTERN.as_ref().filter(|_| is_after_level).and_then(end);
     let host = || HOST_PATTERN.as_ref().and_then(end).and_then(|_| Some(text.find(' ')? + 1));
     text.get(word.or_else(name).or_else(host)?..)

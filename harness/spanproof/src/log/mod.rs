@@ -4,6 +4,7 @@
 mod block;
 mod entry;
 mod escape;
+mod first_byte;
 mod format;
 mod join;
 mod logger;

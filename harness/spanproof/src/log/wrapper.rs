@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::first_byte::FirstBytes;
 use super::process::Process;
 
 /// A prefix that a tool puts before the text, at the start of a line or after a time.
@@ -13,6 +14,7 @@ pub(super) struct Wrapper {
     /// The name of the tool, for reports.
     name: &'static str,
     pattern: Regex,
+    first: FirstBytes,
     /// What the tool puts behind the text; `None` for nothing.
     suffix: Option<Regex>,
 }
@@ -232,7 +234,8 @@ static WRAPPERS: LazyLock<Vec<Wrapper>> = LazyLock::new(|| {
     let wrapper = |(name, pattern): &(&'static str, &str)| {
         let suffix = SUFFIXES.iter().find(|(of, _)| of == name);
         let suffix = suffix.map(|(_, pattern)| Regex::new(pattern)).transpose().ok()?;
-        Some(Wrapper { name, pattern: Regex::new(pattern).ok()?, suffix })
+        let first = FirstBytes::of(pattern).ok()?;
+        Some(Wrapper { name, pattern: Regex::new(pattern).ok()?, first, suffix })
     };
     PREFIXES.iter().filter_map(wrapper).collect()
 });
@@ -256,7 +259,8 @@ impl Wrapper {
             name if AFTER_LOG_LEVEL.contains(&name) => outer == Some(LOG_LEVEL),
             _ => true,
         };
-        let allowed = WRAPPERS.iter().filter(|wrapper| allows(wrapper.name));
+        let possible = WRAPPERS.iter().filter(|wrapper| wrapper.first.allow(text));
+        let allowed = possible.filter(|wrapper| allows(wrapper.name));
         allowed.filter(is_possible).find_map(|wrapper| {
             let found = wrapper.pattern.captures(text)?;
             let time = found.name("time").map(|time| time.as_str());

@@ -1,0 +1,108 @@
+//! The bytes with which a match of a pattern can begin. A pattern is only tried on a text that begins with one of
+//! them.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+/// A set of bytes. Those that are not ASCII are all in it or none of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct FirstBytes {
+    /// One bit for each ASCII character.
+    ascii: u128,
+    others: bool,
+    /// Whether the pattern matches the empty text, and so at any byte.
+    empty: bool,
+}
+
+impl FirstBytes {
+    /// The first bytes of the matches of a pattern.
+    ///
+    /// # Errors
+    pub(super) fn of(pattern: &str) -> Result<Self, Box<regex_syntax::Error>> {
+        Ok(Self::of_hir(&regex_syntax::parse(pattern)?))
+    }
+
+    /// Whether a match of the pattern can begin at the start of the text.
+    pub(super) fn allow(&self, text: &str) -> bool {
+        let Some(byte) = text.as_bytes().first() else { return self.empty };
+        self.empty || if byte.is_ascii() { self.ascii & (1 << byte) != 0 } else { self.others }
+    }
+
+    fn of_hir(hir: &Hir) -> Self {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => Self { empty: true, ..Self::default() },
+            HirKind::Literal(literal) => match literal.0.first() {
+                Some(byte) => Self::default().with_range(u32::from(*byte), u32::from(*byte)),
+                None => Self { empty: true, ..Self::default() },
+            },
+            HirKind::Class(Class::Unicode(class)) => {
+                class.ranges().iter().fold(Self::default(), |set, range| {
+                    set.with_range(range.start().into(), range.end().into())
+                })
+            }
+            HirKind::Class(Class::Bytes(class)) => {
+                class.ranges().iter().fold(Self::default(), |set, range| {
+                    set.with_range(range.start().into(), range.end().into())
+                })
+            }
+            HirKind::Repetition(repeated) => {
+                let first = Self::of_hir(&repeated.sub);
+                Self { empty: first.empty || repeated.min == 0, ..first }
+            }
+            HirKind::Capture(group) => Self::of_hir(&group.sub),
+            HirKind::Concat(parts) => {
+                let start = Self { empty: true, ..Self::default() };
+                parts.iter().fold(start, |set, part| {
+                    if set.empty {
+                        Self::of_hir(part).or(Self { empty: false, ..set })
+                    } else {
+                        set
+                    }
+                })
+            }
+            HirKind::Alternation(branches) => {
+                branches.iter().fold(Self::default(), |set, branch| Self::of_hir(branch).or(set))
+            }
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            ascii: self.ascii | other.ascii,
+            others: self.others || other.others,
+            empty: self.empty || other.empty,
+        }
+    }
+
+    /// Adds the first bytes of the characters of a range.
+    fn with_range(mut self, start: u32, end: u32) -> Self {
+        for code in start..=end.min(127) {
+            self.ascii |= 1 << code;
+        }
+        self.others |= end > 127;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(pattern: &str) -> String {
+        let set = FirstBytes::of(pattern).unwrap();
+        ["a", "Z", "7", "[", " ", "é", ""]
+            .into_iter()
+            .filter(|text| set.allow(text))
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+
+    #[test]
+    fn only_texts_that_can_match_are_allowed() {
+        assert_eq!(allowed(r"^\[\d+\] x"), "[");
+        assert_eq!(allowed(r"^(?:<\d+>)?[A-Z] "), "Z");
+        assert_eq!(allowed(r"^\s*(?P<process>[\w.-]+) "), "a,Z,7, ,é");
+        assert_eq!(allowed(r"^(?i:zap)|^[0-9]"), "Z,7");
+        assert_eq!(allowed(r"^[^\]]+"), "a,Z,7,[, ,é");
+        assert_eq!(allowed(r"^x*"), "a,Z,7,[, ,é,");
+    }
+}
