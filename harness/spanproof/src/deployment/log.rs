@@ -282,9 +282,9 @@ impl<'a> Reader<'a> {
         Some(match TracerEvent::parse(self.probes, text).next()? {
             TracerEvent::Banner(banner) => Kind::Banner { enabled: banner.enabled },
             TracerEvent::Attempt(_) => Kind::Attempt,
-            TracerEvent::Acknowledged => Kind::Acknowledged,
-            TracerEvent::Refused => Kind::Refused,
-            TracerEvent::Unfinished => Kind::Unfinished,
+            TracerEvent::Acknowledged(_) => Kind::Acknowledged,
+            TracerEvent::Refused(_) => Kind::Refused,
+            TracerEvent::Unfinished(_) => Kind::Unfinished,
         })
     }
 }

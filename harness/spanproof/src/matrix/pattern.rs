@@ -69,13 +69,19 @@ impl fmt::Display for Pattern {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, values, all, on } = self;
-        let list = |values: &[&Value]| {
-            let words: Vec<_> = values.iter().map(ToString::to_string).collect();
-            words.join("|")
+        // A case without a fault has no value of it, and is not said to unset anything.
+        let word = |value: &&Value| match value {
+            Value::Unset if name == "fault" => "none".to_owned(),
+            value => value.to_string(),
         };
+        let list = |values: &[&Value]| values.iter().map(word).collect::<Vec<_>>().join("|");
         let others: Vec<_> = all.iter().filter(|value| !values.contains(value)).collect();
         if *on {
             write!(f, "{name} is on")
+        } else if name == "fault" && values[..] == [Value::Unset] {
+            f.write_str("there is no fault")
+        } else if name == "fault" && others[..] == [&Value::Unset] && values.len() > 1 {
+            f.write_str("there is a fault")
         } else if others.len() < values.len() && others.len() == 1 {
             write!(f, "{name} is not {}", list(&others))
         } else {
@@ -170,6 +176,20 @@ mod tests {
     )]
     fn a_pattern_has_the_fewest_names(#[case] rule: &str, #[case] expected: &str) {
         assert_eq!(pattern(rule).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_case_without_a_fault_is_described_as_such() {
+        let unset = || Value::Unset;
+        let fault = |name: &str| Value::Set(name.to_owned());
+        let term = |values: Vec<Value>, others: Vec<Value>| {
+            let all = [values.clone(), others].concat();
+            Term { name: "fault".into(), values, all, on: false }.to_string()
+        };
+        assert_eq!(term(vec![unset()], vec![fault("a")]), "there is no fault");
+        assert_eq!(term(vec![fault("a"), fault("b")], vec![unset()]), "there is a fault");
+        assert_eq!(term(vec![fault("a")], vec![unset()]), "fault=a");
+        assert_eq!(term(vec![unset(), fault("a")], vec![fault("b"), fault("c")]), "fault=none|a");
     }
 
     #[test]

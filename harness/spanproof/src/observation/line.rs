@@ -64,12 +64,17 @@ pub(crate) enum TracerEvent {
     Banner(Banner),
     /// A span was begun.
     Attempt(Attempt),
-    /// A span was written.
-    Acknowledged,
-    /// A span could not be written.
-    Refused,
-    /// A span could not be ended.
-    Unfinished,
+    /// So many spans were written.
+    Acknowledged(usize),
+    /// So many spans could not be written.
+    Refused(usize),
+    /// So many spans could not be ended.
+    Unfinished(usize),
+}
+
+/// Returns a number of spans; `None` for none.
+fn some(count: usize) -> Option<usize> {
+    (count > 0).then_some(count)
 }
 
 impl TracerEvent {
@@ -78,9 +83,9 @@ impl TracerEvent {
         let parsers: [fn(&Probes, &str) -> Option<Self>; 5] = [
             |probes, text| probes.banner(text).map(Self::Banner),
             |probes, text| probes.attempt(text).map(Self::Attempt),
-            |probes, text| probes.acknowledged(text).then_some(Self::Acknowledged),
-            |probes, text| probes.refused(text).then_some(Self::Refused),
-            |probes, text| probes.unfinished(text).then_some(Self::Unfinished),
+            |probes, text| some(probes.acknowledged(text)).map(Self::Acknowledged),
+            |probes, text| some(probes.refused(text)).map(Self::Refused),
+            |probes, text| some(probes.unfinished(text)).map(Self::Unfinished),
         ];
         parsers.into_iter().filter_map(move |parse| parse(probes, text))
     }

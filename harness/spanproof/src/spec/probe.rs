@@ -26,7 +26,8 @@ pub(super) struct ProbeFile {
     /// optional.
     #[schemars(with = "Option<String>")]
     attempt: Option<Spanned<String>>,
-    /// A line that reports that a span was written.
+    /// A line that reports that a span was written. The group `(?<count>…)` is optional and is the number of spans
+    /// that the line is about, as it is in the two patterns below.
     #[schemars(with = "Option<String>")]
     acknowledged: Option<Spanned<String>>,
     /// A line that reports that a span could not be written.
@@ -193,18 +194,46 @@ impl Probes {
         Some(Attempt { name, enabled })
     }
 
-    /// Whether the line reports that a span was written.
-    pub(crate) fn acknowledged(&self, line: &str) -> bool {
-        self.acknowledged.as_ref().is_some_and(|pattern| pattern.is_match(line))
+    /// Returns how many spans the line reports as written; 0 for any other line.
+    pub(crate) fn acknowledged(&self, line: &str) -> usize {
+        count(self.acknowledged.as_ref(), line)
     }
 
-    /// Whether the line reports that a span could not be written.
-    pub(crate) fn refused(&self, line: &str) -> bool {
-        self.refused.as_ref().is_some_and(|pattern| pattern.is_match(line))
+    /// Returns how many spans could not be written, as the line reports; 0 for any other line.
+    pub(crate) fn refused(&self, line: &str) -> usize {
+        count(self.refused.as_ref(), line)
     }
 
-    /// Whether the line reports that a span could not be completed.
-    pub(crate) fn unfinished(&self, line: &str) -> bool {
-        self.unfinished.as_ref().is_some_and(|pattern| pattern.is_match(line))
+    /// Returns how many spans could not be completed, as the line reports; 0 for any other line.
+    pub(crate) fn unfinished(&self, line: &str) -> usize {
+        count(self.unfinished.as_ref(), line)
+    }
+}
+
+/// Returns the number of spans that a line is about: that of the group `count`, or one. 0 if the pattern does not
+/// match.
+fn count(pattern: Option<&Regex>, line: &str) -> usize {
+    let Some(found) = pattern.and_then(|pattern| pattern.captures(line)) else { return 0 };
+    let count = found.name("count").and_then(|count| count.as_str().parse().ok());
+    count.unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::example;
+
+    #[test]
+    fn a_line_may_be_about_many_spans() {
+        let pattern = |text: &str| {
+            let (old, new) = ("acknowledged = '", format!("acknowledged = '{text}|"));
+            example(|spec| spec.replacen(old, &new, 1)).probes
+        };
+        let batch = pattern(r"flushed (?<count>\d+) spans");
+        assert_eq!(batch.acknowledged("flushed 512 spans"), 512);
+        assert_eq!(batch.acknowledged("flushed 0 spans"), 0, "it is about no span");
+        assert_eq!(batch.acknowledged("flushed no spans"), 0);
+        assert_eq!(batch.acknowledged("✅ StartSpan RecordSpan success"), 1);
+        assert_eq!(batch.refused("flushed 512 spans"), 0);
+        assert_eq!(pattern("flushed .* spans").acknowledged("flushed 512 spans"), 1);
     }
 }

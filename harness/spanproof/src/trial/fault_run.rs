@@ -85,7 +85,7 @@ impl Trial {
     async fn wait_for_lost_spans(&self) {
         let (probes, service) = (&self.world.spec().probes, &self.service);
         let _timed_out = wait::until("a line about lost spans", self.timeouts.flush, || async {
-            let is_loss = |line: &str| probes.refused(line) || probes.unfinished(line);
+            let is_loss = |line: &str| probes.refused(line) + probes.unfinished(line) > 0;
             let seen = service.output().lines.iter().any(|line| is_loss(&line.text));
             if seen || service.has_exited() {
                 Attempt::Done(())

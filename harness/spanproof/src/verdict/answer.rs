@@ -96,7 +96,7 @@ impl GapEvidence<'_> {
         }
         let is_statement_error =
             |line: &Evidence| KnownError::refuses_whole_statement(&line.to_string());
-        if facts.refused_lines.len() >= self.gap.missing && !facts.refused_lines.is_empty() {
+        if facts.refused_count() >= self.gap.missing && !facts.refused_lines.is_empty() {
             answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
         } else if reported.iter().any(is_statement_error) {
             let control = "the error is about the statement, and not about a row";

@@ -120,7 +120,7 @@ impl System<'_> {
         let note = |setting: &String| Evidence::Note(format!("said to be set: {setting}"));
         evidence.extend(user_setting.iter().map(note));
         let disabled_begins = self.facts.begin_lines.iter().filter(|line| !line.report.enabled);
-        let acknowledged = self.facts.written_lines.len();
+        let acknowledged = self.facts.written_count();
         let mut message = match (raw, &user_setting) {
             (Some("") | None, None) => format!("the service saw {flag} unset or empty"),
             (Some("") | None, Some(setting)) => {

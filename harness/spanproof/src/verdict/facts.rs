@@ -33,12 +33,12 @@ pub(super) struct Facts<'a> {
     pub(super) startup_lines: Vec<Match<'a, Banner>>,
     /// Begin lines: lines that report the start of a span.
     pub(super) begin_lines: Vec<Match<'a, Attempt>>,
-    /// Lines that report that a span was written.
-    pub(super) written_lines: Vec<Match<'a, ()>>,
-    /// Lines that report that a span could not be written.
-    pub(super) refused_lines: Vec<Match<'a, ()>>,
-    /// Lines that report that a span could not be completed.
-    pub(super) unfinished_lines: Vec<Match<'a, ()>>,
+    /// Lines that report that spans were written, with their number.
+    pub(super) written_lines: Vec<Match<'a, usize>>,
+    /// Lines that report that spans could not be written, with their number.
+    pub(super) refused_lines: Vec<Match<'a, usize>>,
+    /// Lines that report that spans could not be completed, with their number.
+    pub(super) unfinished_lines: Vec<Match<'a, usize>>,
     pub(super) jobs: Vec<Job>,
     /// The units that were executed.
     pub(super) units: Vec<Unit>,
@@ -132,9 +132,13 @@ impl<'a> Facts<'a> {
             match event {
                 TracerEvent::Banner(report) => self.startup_lines.push(Match { line, report }),
                 TracerEvent::Attempt(report) => self.begin_lines.push(Match { line, report }),
-                TracerEvent::Acknowledged => self.written_lines.push(Match { line, report: () }),
-                TracerEvent::Refused => self.refused_lines.push(Match { line, report: () }),
-                TracerEvent::Unfinished => self.unfinished_lines.push(Match { line, report: () }),
+                TracerEvent::Acknowledged(report) => {
+                    self.written_lines.push(Match { line, report })
+                }
+                TracerEvent::Refused(report) => self.refused_lines.push(Match { line, report }),
+                TracerEvent::Unfinished(report) => {
+                    self.unfinished_lines.push(Match { line, report });
+                }
             }
         }
     }
@@ -201,8 +205,12 @@ impl<'a> Facts<'a> {
                 None => true,
             }
         });
-        let dropped = before - self.begin_lines.len();
-        self.written_lines.drain(..dropped.min(self.written_lines.len()));
+        let mut left = before - self.begin_lines.len();
+        for line in &mut self.written_lines {
+            let dropped = left.min(line.report);
+            (left, line.report) = (left - dropped, line.report - dropped);
+        }
+        self.written_lines.retain(|line| line.report > 0);
     }
 
     /// The evidence that only a trial (one run of the service by spanproof) has; `None` for an
@@ -303,6 +311,16 @@ impl<'a> Facts<'a> {
     fn is_unit_span(&self, name: &str) -> bool {
         let applying = self.rules_that_apply().into_iter().find(|rule| rule.is_root());
         applying.or_else(|| self.spec.unit_spans().next()).is_some_and(|rule| rule.name == name)
+    }
+
+    /// How many spans the service reports as written.
+    pub(super) fn written_count(&self) -> usize {
+        self.written_lines.iter().fold(0, |sum, line| sum.saturating_add(line.report))
+    }
+
+    /// How many spans could not be written, as the service reports.
+    pub(super) fn refused_count(&self) -> usize {
+        self.refused_lines.iter().fold(0, |sum, line| sum.saturating_add(line.report))
     }
 
     /// How many spans of this name all units together must have.

@@ -21,14 +21,14 @@ pub(super) fn finding(facts: &Facts<'_>) -> Finding {
     };
     let begun = begin_lines.len();
     if !refused_lines.is_empty() {
-        let refused = refused_lines.len();
+        let refused = facts.refused_count();
         let message =
             format!("{at_least}{begun} spans were begun, and {at_least}{refused} writes failed");
         let evidence = Evidence::lines(refused_lines).into_iter().chain(dropped);
         return Finding::new(Code::WriteFailedReported, message, evidence.collect());
     }
     let startup_lines: Vec<_> = facts.startup_lines.iter().map(Evidence::from).collect();
-    let message = match (begun, written_lines.len()) {
+    let message = match (begun, facts.written_count()) {
         (0, _) => "the tracer is on, and no span was begun: no job ran here, or its work runs outside the \
                    tracer; give the database or a dump of it, which tells whether work was done"
             .to_owned(),

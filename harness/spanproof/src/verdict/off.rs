@@ -68,7 +68,7 @@ pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
     checks.expect(acknowledged.is_empty() || !is_first, || {
         let message = format!(
             "tracing is off and nothing is stored, and the service reports {} spans as written",
-            acknowledged.len()
+            facts.written_count()
         );
         let first = facts.begin_lines.iter().take(1).map(Evidence::from);
         let lines = first.chain(Evidence::lines(acknowledged));

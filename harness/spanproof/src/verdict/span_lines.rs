@@ -70,7 +70,7 @@ pub(super) fn answer(
     if facts.total_begun() > 0 && is_countable && begun_not_stored == 0 {
         answers.set(Q::OtherStarts, Fact::Yes(Evidence::lines(&facts.begin_lines)));
     }
-    let acknowledged = facts.written_lines.len();
+    let acknowledged = facts.written_count();
     let claims_all = acknowledged >= facts.total_begun().max(1);
     if claims_all && acknowledged > facts.spans.len() {
         answers.set(Q::Acknowledged, Fact::Yes(Evidence::lines(&facts.written_lines)));

@@ -216,7 +216,7 @@ pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
 /// The service must not report more written spans than are stored. At most the number of
 /// spans that the spec requires is compared: other checks report missing and surplus spans.
 pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
-    let (reported, stored) = (facts.written_lines.len(), facts.spans.len());
+    let (reported, stored) = (facts.written_count(), facts.spans.len());
     let expected = facts.expected_spans.iter();
     let required: usize = expected.map(|expected| facts.required_count(expected)).sum();
     if reported == 0 || facts.unreadable.is_some() {
