@@ -109,13 +109,12 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
                 }
             }
         }
-        let Some(each) = &flag.each else { continue };
+        // Without the variable, or with another text, the service takes its default, which may be any of them.
+        let Some(each) = flag.each.as_ref().filter(|_| flag.is_choice(&value)) else { continue };
         for effect in all(each) {
             let others = flag.choices().filter(|other| **other != value);
             rules.extend(others.map(|other| rule(effect, other, false)));
-            if flag.is_choice(&value) {
-                rules.push(rule(effect, &value, true));
-            }
+            rules.push(rule(effect, &value, true));
         }
     }
     rules

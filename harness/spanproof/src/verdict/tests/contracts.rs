@@ -149,6 +149,22 @@ impl Texts for Vec<spanproof_format::Code> {
     }
 }
 
+/// Without the variable, or with a text that is no number, the service takes its default, which may be one of the
+/// numbers.
+#[rstest]
+#[case::unset(Value::Unset)]
+#[case::empty(Value::Set(String::new()))]
+#[case::word(Value::Set("many".into()))]
+fn a_default_may_leave_what_a_number_leaves(#[case] value: Value) {
+    let flag = "\n[[flag]]\nname = 'LIMIT'\nkind = 'number'\nvalues = [{ unset = true }, '', 'many', '4', '40']\n\
+                each = { log = '^limit={value}$' }\n";
+    let spec = example(|spec| spec + flag);
+    let mut parts = recording_case();
+    parts.case.flags.push(("LIMIT".into(), value));
+    add_line("limit=4")(&mut parts);
+    assert_eq!(judge(&spec, &parts.observation()).codes().map_text(), <[&str; 0]>::default());
+}
+
 /// The line of each number must appear with this number only.
 #[rstest]
 #[case::kept("limit=4", &[])]
