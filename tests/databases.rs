@@ -69,6 +69,26 @@ async fn the_healthy_runner_reports_a_rejection_and_completes_its_job(
     assert!(finding.contains(error), "expected {error}\nfound {finding}");
 }
 
+/// Jobs, units and spans that were there before the service started are not the case's own.
+#[rstest]
+#[case::tracing_on("true", None)]
+#[case::tracing_off("false", None)]
+#[case::job_repeated("true", Some("job-repeated"))]
+#[case::fault("true", Some("table-missing"))]
+#[tokio::test]
+async fn rows_of_earlier_jobs_are_not_judged(#[case] value: &str, #[case] fault: Option<&str>) {
+    let world = open(env!("CARGO_BIN_EXE_runner"), "earlier-jobs").await;
+    let trial = world.trial().flag("ENABLE_DB_TRACING", value).route("queued");
+    let trial = match fault {
+        Some(fault) => trial.fault(fault),
+        None => trial,
+    };
+    let observation = trial.run().await.unwrap();
+    let judgement = judge(world.spec(), &observation);
+    assert_eq!(judgement.codes(), [], "{judgement:#?}");
+    assert_eq!(observation.tables.units.all().len(), 4);
+}
+
 #[tokio::test]
 async fn a_case_whose_server_may_have_lost_rows_is_not_judged() {
     // A server of its own, because other tests use the shared one.

@@ -191,17 +191,21 @@ impl<'a> Reader<'a> {
             return self.read_other_line(number, entry, is_in_window, is_start);
         };
         let is_banner = matches!(kind, Kind::Banner { .. });
+        let is_outside = !is_in_window && !is_banner;
+        if !is_outside {
+            let bytes = self.bytes.entry(kind).or_default();
+            *bytes += text.len();
+            if *bytes > MAX_KIND_BYTES {
+                self.read.dropped_bytes += text.len() as u64;
+                return;
+            }
+        }
         // A banner contains the value of the tracing flag, which is not a secret.
         let text = if is_banner { text } else { crate::mask::text(&text) };
         let process = entry.process.as_ref().map(ToString::to_string);
         let line = LogLine { number, at, text, process };
-        if !is_in_window && !is_banner {
-            return self.add_outside(&line);
-        }
-        let bytes = self.bytes.entry(kind).or_default();
-        *bytes += line.text.len();
-        if *bytes > MAX_KIND_BYTES {
-            self.read.dropped_bytes += line.text.len() as u64;
+        if is_outside {
+            self.add_outside(&line);
         } else if lacks_zone && !is_banner {
             self.without_zone.push(line);
         } else {
@@ -279,6 +283,10 @@ impl<'a> Reader<'a> {
     /// Returns the kind of a line; `None` if the line matches no probe. If it matches several probes,
     /// the first kind in the order of [`Kind`] counts.
     fn kind(&self, text: &str) -> Option<Kind> {
+        // A log may have millions of such lines, and what is in them is not needed.
+        if self.probes.has_begun(text) && self.probes.banner(text).is_none() {
+            return Some(Kind::Attempt);
+        }
         Some(match TracerEvent::parse(self.probes, text).next()? {
             TracerEvent::Banner(banner) => Kind::Banner { enabled: banner.enabled },
             TracerEvent::Attempt(_) => Kind::Attempt,

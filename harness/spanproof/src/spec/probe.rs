@@ -186,6 +186,11 @@ impl Probes {
         })
     }
 
+    /// Whether the line is about the start of a span.
+    pub(crate) fn has_begun(&self, line: &str) -> bool {
+        self.attempt.as_ref().is_some_and(|pattern| pattern.is_match(line))
+    }
+
     /// Parses a line about the start of a span; `None` for any other line.
     pub(crate) fn attempt(&self, line: &str) -> Option<Attempt> {
         let found = self.attempt.as_ref()?.captures(line)?;
@@ -213,7 +218,10 @@ impl Probes {
 /// Returns the number of spans that a line is about: that of the group `count`, or one. 0 if the pattern does not
 /// match.
 fn count(pattern: Option<&Regex>, line: &str) -> usize {
-    let Some(found) = pattern.and_then(|pattern| pattern.captures(line)) else { return 0 };
+    let Some(pattern) = pattern.filter(|pattern| pattern.is_match(line)) else { return 0 };
+    // Groups are slow, and most patterns have none.
+    let has_groups = pattern.captures_len() > 1;
+    let Some(found) = has_groups.then(|| pattern.captures(line)).flatten() else { return 1 };
     let count = found.name("count").and_then(|count| count.as_str().parse().ok());
     count.unwrap_or(1)
 }

@@ -15,6 +15,7 @@ impl Trial {
             return None;
         }
         let session = reader(&mut self.fault, &mut self.reader, &self.database).await.ok()?;
-        count_spans(session, spec).await.map(i64::unsigned_abs)
+        let count = count_spans(session, spec).await?.unsigned_abs();
+        Some(count.saturating_sub(self.earlier_rows.span_count()))
     }
 }

@@ -41,7 +41,9 @@ impl Trial {
             fault.clear().await?;
         }
         let mut connection = connect(self.database.url()).await?;
-        let tables = read_tables(&mut connection, &self.world.spec().tables).await?;
+        let mapping = &self.world.spec().tables;
+        let tables = read_tables(&mut connection, mapping).await?;
+        let tables = self.earlier_rows.own_tables(mapping, tables);
         drop(sqlx::Connection::close(connection).await);
         let first_jobs = tables.jobs.clone();
         let job_run = std::mem::take(&mut self.job_run);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::sync::Mutex;
 
+use super::earlier_rows::EarlierRows;
 use super::recovery::{FirstJob, output_between, rows_of_second_job};
-use super::rows::{read_spans, read_tables, read_units};
+use super::rows::read_tables;
 use super::service::RunningService;
 use crate::identifier;
 use crate::matrix::Case;
@@ -25,11 +26,11 @@ const IDLE_POLLS: usize = 3;
 pub(super) async fn wait_for_spans(
     connection: &mut PgConnection,
     spec: &Spec,
-    (case, first_job): (&Case, Option<&FirstJob>),
+    (case, first_job, earlier): (&Case, Option<&FirstJob>, &EarlierRows),
     service: &RunningService,
     within: Duration,
 ) {
-    let units = units(connection, spec, first_job).await.all().len();
+    let units = own_rows(connection, spec, (first_job, earlier)).await.units.all().len();
     let mut required: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in spec.required_spans(&case.facts()) {
         *required.entry(&rule.name).or_default() += units;
@@ -53,12 +54,19 @@ pub(super) async fn wait_for_spans(
         *idle = if changed { 0 } else { *idle + 1 };
         if *idle == IDLE_POLLS && count.is_some() {
             let begun = begun_spans(spec, service, first_job);
-            if begun > 0 && begun == spans(connection, spec, first_job).await.all().len() {
+            if begun > 0
+                && begun == own_rows(connection, spec, (first_job, earlier)).await.spans.all().len()
+            {
                 return Attempt::Done(());
             }
         }
         if exited
-            || (changed && has_spans(&spans(connection, spec, first_job).await, spec, &required))
+            || (changed
+                && has_spans(
+                    &own_rows(connection, spec, (first_job, earlier)).await.spans,
+                    spec,
+                    &required,
+                ))
         {
             return Attempt::Done(());
         }
@@ -67,27 +75,19 @@ pub(super) async fn wait_for_spans(
     .await;
 }
 
-/// Returns the units, of the second job if there was a first one.
-async fn units(connection: &mut PgConnection, spec: &Spec, first_job: Option<&FirstJob>) -> Rows {
+/// Returns the rows of the case, of the second job if there was a first one; none if the tables can't be read.
+async fn own_rows(
+    connection: &mut PgConnection,
+    spec: &Spec,
+    (first_job, earlier): (Option<&FirstJob>, &EarlierRows),
+) -> TableRows {
+    let tables = match read_tables(connection, &spec.tables).await {
+        Ok(tables) => earlier.own_tables(&spec.tables, tables),
+        Err(error) => return TableRows::unreadable(&error.to_string()),
+    };
     match first_job {
-        None => read_units(connection, &spec.tables).await,
-        Some(first) => second_job(connection, spec, first).await.units,
-    }
-}
-
-/// Returns the spans, of the second job if there was a first one.
-async fn spans(connection: &mut PgConnection, spec: &Spec, first_job: Option<&FirstJob>) -> Rows {
-    match first_job {
-        None => read_spans(connection, &spec.tables).await,
-        Some(first) => second_job(connection, spec, first).await.spans,
-    }
-}
-
-/// Returns the rows of the second job; none if the tables can't be read.
-async fn second_job(connection: &mut PgConnection, spec: &Spec, first: &FirstJob) -> TableRows {
-    match read_tables(connection, &spec.tables).await {
-        Ok(tables) => rows_of_second_job(&spec.tables, &first.tables, tables),
-        Err(error) => TableRows::unreadable(&error.to_string()),
+        Some(first) => rows_of_second_job(&spec.tables, &first.tables, tables),
+        None => tables,
     }
 }
 

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 use tokio::sync::Mutex;
 
 use super::Error;
+use super::earlier_rows::EarlierRows;
 use super::job_end::JobEnd;
 use super::readiness::client;
 use super::service::RunningService;
@@ -86,11 +87,11 @@ pub(super) async fn submit_by_command(
 }
 
 /// Waits until the job has ended, the service has exited, or the time `within` is over. `before` are the
-/// rows of earlier jobs, if there are any.
+/// rows of earlier jobs of this trial, if there are any, and the rows from before the service started.
 pub(super) async fn settle(
     connection: &mut PgConnection,
     tables: &Tables,
-    before: Option<&Rows>,
+    before: (Option<&Rows>, &EarlierRows),
     (end, service): (&JobEnd, &RunningService),
     within: Duration,
 ) -> WaitResult {

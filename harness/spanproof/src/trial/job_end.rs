@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use sqlx::PgConnection;
 use tokio::sync::Mutex;
 
+use super::earlier_rows::EarlierRows;
 use super::readiness::client;
 use super::request::with_literals;
 use super::rows::{expect_true, read_jobs};
@@ -81,7 +82,8 @@ impl JobEnd {
         }
     }
 
-    /// Checks once whether the job has ended. `before` are the rows of earlier jobs, if there are any.
+    /// Checks once whether the job has ended. `before` are the rows of earlier jobs of this trial, if there are any,
+    /// and the rows from before the service started.
     ///
     /// # Errors
     /// If the job has not ended. The error describes the current state.
@@ -89,7 +91,7 @@ impl JobEnd {
         &self,
         connection: &Mutex<&mut PgConnection>,
         tables: &Tables,
-        before: Option<&Rows>,
+        before: (Option<&Rows>, &EarlierRows),
         service: &RunningService,
     ) -> Result<(), String> {
         match self {
@@ -112,14 +114,15 @@ impl JobEnd {
     }
 }
 
-/// Checks that every new or changed job has a final status. `before` are the rows of earlier jobs.
+/// Checks that every new or changed job has a final status. `before` are the rows of earlier jobs and from before
+/// the service started.
 async fn check_status(
     connection: &mut PgConnection,
     tables: &Tables,
-    before: Option<&Rows>,
+    (before, earlier): (Option<&Rows>, &EarlierRows),
 ) -> Result<(), String> {
     let jobs = &tables.jobs;
-    let rows = read_jobs(connection, tables).await;
+    let rows = earlier.own_jobs(read_jobs(connection, tables).await);
     let rows = match before {
         Some(before) => rows.difference(before, Row::eq),
         None => rows,

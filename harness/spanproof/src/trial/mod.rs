@@ -7,6 +7,8 @@ mod address;
 mod before_stop;
 mod blind_spot;
 mod builder;
+mod case_database;
+mod earlier_rows;
 mod error;
 mod fault;
 mod fault_run;

@@ -51,7 +51,9 @@ impl Trial {
     /// Reads the rows, the number of lines and the number of log entries at the end of a job.
     async fn record_job(&mut self) -> Result<JobRecord, Error> {
         let mut connection = connect(self.database.url()).await?;
-        let tables = read_tables(&mut connection, &self.world.spec().tables).await?;
+        let mapping = &self.world.spec().tables;
+        let tables = read_tables(&mut connection, mapping).await?;
+        let tables = self.earlier_rows.own_tables(mapping, tables);
         drop(sqlx::Connection::close(connection).await);
         let lines = LineCounts::count(&self.service.output());
         let log_length = self.log_length().await?;

@@ -86,10 +86,41 @@ pub(super) async fn read_tables(
     tables: &Tables,
 ) -> Result<TableRows, TooMuch> {
     let names = [&tables.jobs.table, &tables.units.table, &tables.spans.table];
+    read_named(connection, tables, names.map(String::as_str)).await
+}
+
+/// Reads those of the three tables that exist. The server logs each query that fails, and its log is evidence about
+/// the service.
+///
+/// # Errors
+/// If there is too much to read.
+pub(super) async fn read_existing_tables(
+    connection: &mut PgConnection,
+    tables: &Tables,
+) -> Result<TableRows, TooMuch> {
+    let mut names =
+        [&tables.jobs.table, &tables.units.table, &tables.spans.table].map(String::as_str);
+    for name in names.iter_mut().filter(|name| !name.is_empty()) {
+        let exists = sqlx::query_scalar("select to_regclass($1) is not null");
+        let exists: Result<bool, _> =
+            exists.bind(identifier::table(name)).fetch_one(&mut *connection).await;
+        if !exists.unwrap_or_default() {
+            *name = "";
+        }
+    }
+    read_named(connection, tables, names).await
+}
+
+/// Reads the tables of jobs, units and spans by these names. A table without a name is empty.
+async fn read_named(
+    connection: &mut PgConnection,
+    tables: &Tables,
+    names: [&str; 3],
+) -> Result<TableRows, TooMuch> {
     let kinds = [Table::Jobs, Table::Units, Table::Spans];
     let mut all = Vec::new();
     for (name, kind) in names.into_iter().zip(kinds) {
-        let rows = match name.as_str() {
+        let rows = match name {
             "" => Rows::Found(Vec::new()),
             name => try_read_rows(connection, name).await?,
         };
@@ -98,18 +129,6 @@ pub(super) async fn read_tables(
     let mut all = all.into_iter();
     let mut next = || all.next().unwrap_or_else(|| Rows::Found(Vec::new()));
     Ok(TableRows { jobs: next(), units: next(), spans: next() })
-}
-
-/// Reads the rows of units.
-pub(super) async fn read_units(connection: &mut PgConnection, tables: &Tables) -> Rows {
-    let rows = read_rows(connection, &tables.units.table).await;
-    rows.with_paths(&Table::Units.paths(tables))
-}
-
-/// Reads the rows of spans.
-pub(super) async fn read_spans(connection: &mut PgConnection, tables: &Tables) -> Rows {
-    let rows = read_rows(connection, &tables.spans.table).await;
-    rows.with_paths(&Table::Spans.paths(tables))
 }
 
 /// Runs a query and checks that the first column of its first row is true.

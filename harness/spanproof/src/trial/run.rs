@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use sqlx::{Connection, PgConnection};
 
+use super::case_database::CaseDatabase;
+use super::earlier_rows::EarlierRows;
 use super::fault::ActiveFault;
 use super::flush::wait_for_spans;
 use super::helper_start::start_helpers;
@@ -23,9 +25,9 @@ use super::resources::Resources;
 use super::rows::read_tables;
 use super::server_evidence::ServerBefore;
 use super::service::{RunningService, ServiceOptions};
-use super::session::{connect, run_sql, seed};
+use super::session::{connect, run_sql};
 use super::stopwatch::Stopwatch;
-use super::{Error, World, job, row_gains, witness};
+use super::{Error, World, job, row_gains};
 use crate::mask::Secrets;
 use crate::matrix::Case;
 use crate::observation::{
@@ -60,6 +62,8 @@ pub struct Trial {
     pub(super) phases: Phases,
     /// What was on the server before the service started.
     server_before: ServerBefore,
+    /// The rows that were in the tables before the service started.
+    pub(super) earlier_rows: EarlierRows,
     /// The rows that the contracts of flags name.
     row_gains: Vec<RowGain>,
     /// The first job of a case with a fault; `None` until the fault is removed.
@@ -92,7 +96,8 @@ impl Trial {
         };
         let timeouts = EffectiveTimeouts::new(&spec.service, overrides.timeouts);
         let mut stopwatch = Stopwatch::start(overrides.progress.clone());
-        let (database, server_before, row_gains) = create_database(&world, &overrides).await?;
+        let CaseDatabase { database, server_before, earlier_rows, row_gains } =
+            CaseDatabase::create(&world, &case, &overrides).await?;
         let fault = match fault {
             Some(fault) => Some(ActiveFault::prepare(&world, fault, &database).await?),
             None => None,
@@ -132,6 +137,7 @@ impl Trial {
             fault,
             phases: Phases::default(),
             server_before,
+            earlier_rows,
             row_gains,
             first_job: None,
             earlier_jobs: Vec::new(),
@@ -208,7 +214,7 @@ impl Trial {
         self.stopwatch.skip();
         let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
         let (spec, within) = (self.world.spec(), self.timeouts.flush);
-        let case = (&self.case, self.first_job.as_ref());
+        let case = (&self.case, self.first_job.as_ref(), &self.earlier_rows);
         wait_for_spans(reader, spec, case, &self.service, within).await;
         self.stopwatch.lap("flush");
         Ok(())
@@ -280,7 +286,7 @@ impl Trial {
         self.stopwatch.skip();
         let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
         let (tables, limit) = (&self.world.spec().tables, self.timeouts.settle);
-        let job = (&self.job_end, &self.service);
+        let (job, before) = ((&self.job_end, &self.service), (before, &self.earlier_rows));
         let settled = job::settle(reader, tables, before, job, limit).await;
         self.stopwatch.lap("settle");
         Ok(settled)
@@ -315,6 +321,7 @@ impl Trial {
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
         let tables = read_tables(&mut connection, &spec.tables).await?;
+        let tables = self.earlier_rows.own_tables(&spec.tables, tables);
         row_gains::after(&mut connection, spec, &mut self.row_gains).await;
         drop(connection.close().await);
         if let Some(fault) = self.fault {
@@ -362,27 +369,6 @@ fn without_header(mut exchanges: Vec<Exchange>, name: Option<&str>) -> Vec<Excha
         }
     }
     exchanges
-}
-
-/// Creates the trial's database: a copy of the migrated template, in which the seeds and the SQL of the
-/// overrides run. Also returns what is there before the service starts.
-async fn create_database(
-    world: &World,
-    overrides: &Overrides,
-) -> Result<(Database, ServerBefore, Vec<RowGain>), Error> {
-    let processes = world.server().own_processes().await?;
-    let database = world.server().migrated_database(world.migrations()).await?;
-    seed(world, &database).await?;
-    let spans = &world.spec().tables.spans;
-    let mut connection = connect(database.url()).await?;
-    if overrides.witness {
-        witness::install(world.server(), &database, &mut connection, spans).await?;
-    }
-    run_sql(&mut connection, "before the service starts", &overrides.sql_before).await?;
-    let before = ServerBefore::read(world, processes, &mut connection, overrides.witness).await?;
-    let row_gains = row_gains::before(&mut connection, world.spec()).await;
-    drop(connection.close().await);
-    Ok((database, before, row_gains))
 }
 
 /// Returns the job of a trial: that of the overrides, or else that of the case.

@@ -35,7 +35,8 @@ pub(super) fn check_ancestors(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Returns what is wrong with the ancestors of a span; `None` if one of them has a name of the rule.
+/// Returns what is wrong with the ancestors of a span; `None` if one of them has a name of the rule, or if it is not
+/// known which spans they are.
 fn defect(facts: &Facts<'_>, rule: &SpanRule, span: &Span) -> Option<String> {
     if span.parent.is_none() {
         return Some("it has no parent".to_owned());
@@ -48,6 +49,14 @@ fn defect(facts: &Facts<'_>, rule: &SpanRule, span: &Span) -> Option<String> {
     };
     let ancestors: Vec<&Span> =
         successors(parent(span), |span| parent(span)).take(MAX_ANCESTORS).collect();
+    // Another check reports shared ids.
+    let has_several_parents = |span: &&Span| {
+        let parents = facts.spans_with_id(span.parent.as_deref());
+        parents.filter(|other| other.trace == span.trace).count() > 1
+    };
+    if has_several_parents(&span) || ancestors.iter().any(has_several_parents) {
+        return None;
+    }
     let named: Vec<_> =
         facts.spec.spans.iter().filter(|other| rule.below.contains(&other.name)).collect();
     let is_wanted = |other: &&&Span| {
@@ -57,6 +66,12 @@ fn defect(facts: &Facts<'_>, rule: &SpanRule, span: &Span) -> Option<String> {
     match ancestors.iter().find(is_wanted) {
         Some(found) if found.trace == span.trace => None,
         Some(_) => Some("that span is in another trace".to_owned()),
+        // A span above may be lost as the spans of units are.
+        None if facts.lacks_spans()
+            && ancestors.last().is_none_or(|last| last.parent.is_some()) =>
+        {
+            None
+        }
         None => Some(match ancestors.last() {
             Some(last) if last.parent.is_some() => {
                 let name = last.name.as_deref().unwrap_or_default();

@@ -2,9 +2,11 @@
 //! units, which are the parts of a job that should leave spans, the spans, and the lines that match a
 //! probe, which is a pattern of the spec for the service's output. Each check gets these facts.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::expected_spans::ExpectedSpans;
+use super::index::Index;
 use super::link;
 use crate::observation::{
     Deployment, Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent,
@@ -46,38 +48,12 @@ pub(super) struct Facts<'a> {
     pub(super) spans: Vec<Span>,
     /// The indexes of units and spans by their ids: a job may have many thousands.
     index: Index,
+    /// Whether a unit lacks spans, once it is known.
+    lacks_spans: OnceCell<bool>,
     /// The name of the span table.
     pub(super) span_table: String,
     /// Why the spans can't be read; `None` if they were read.
     pub(super) unreadable: Option<String>,
-}
-
-/// Indexes of rows by ids.
-#[derive(Debug, Default)]
-struct Index {
-    units: BTreeMap<String, usize>,
-    spans_of_unit: BTreeMap<String, Vec<usize>>,
-    spans_with_id: BTreeMap<String, Vec<usize>>,
-}
-
-impl Index {
-    fn new(units: &[Unit], spans: &[Span]) -> Self {
-        let mut index = Self::default();
-        for (at, unit) in units.iter().enumerate() {
-            if let Some(id) = &unit.id {
-                index.units.entry(id.clone()).or_insert(at);
-            }
-        }
-        for (at, span) in spans.iter().enumerate() {
-            if let Some(unit) = &span.unit {
-                index.spans_of_unit.entry(unit.clone()).or_default().push(at);
-            }
-            if let Some(id) = &span.id {
-                index.spans_with_id.entry(id.clone()).or_default().push(at);
-            }
-        }
-        index
-    }
 }
 
 impl<'a> Facts<'a> {
@@ -112,6 +88,7 @@ impl<'a> Facts<'a> {
             unfinished_lines: Vec::new(),
             jobs: Job::from_rows(&spec.tables, tables.jobs.all()),
             index: Index::new(&units, &spans),
+            lacks_spans: OnceCell::new(),
             units,
             spans,
             span_table: source.source_name().to_owned(),
@@ -347,7 +324,40 @@ impl<'a> Facts<'a> {
             return 0;
         }
         let counts = self.units.iter().map(|unit| self.spans_of_unit(unit, expected.name).len());
-        counts.map(|count| count.saturating_sub(required)).sum()
+        let surplus: usize = counts.map(|count| count.saturating_sub(required)).sum();
+        // Those that belong to a unit that lacks them are reported as such, and none is missing.
+        surplus.saturating_sub(self.misattributed(expected).len())
+    }
+
+    /// Whether a unit lacks spans of a name. What refers to a lost span is then no finding of its own.
+    pub(super) fn lacks_spans(&self) -> bool {
+        let lacks = |expected: &ExpectedSpans<'_>| {
+            self.stored_count(expected) < self.required_count(expected)
+        };
+        *self.lacks_spans.get_or_init(|| self.expected_spans.iter().any(lacks))
+    }
+
+    /// Returns the spans of one name that contain a wrong unit id: it differs from the unit id of the parent, the
+    /// parent's unit has too few spans of this name, and the other unit has too many, or has its own elsewhere.
+    pub(super) fn misattributed(&self, expected: &ExpectedSpans<'_>) -> Vec<&Span> {
+        let min = expected.min_per_unit();
+        let max = expected.max_per_unit.unwrap_or(min);
+        let count = |unit: &Option<String>| {
+            let spans = self.spans_with_unit(unit.as_deref());
+            spans.filter(|span| self.is_named(span, expected.name)).count()
+        };
+        let parent_unit = |span: &Span| {
+            self.spans_with_id(span.parent.as_deref()).next().and_then(|parent| parent.unit.clone())
+        };
+        let below = |unit: &Option<String>| {
+            self.spans_named(expected.name).filter(|span| parent_unit(span) == *unit).count()
+        };
+        let is_wrong = |span: &&Span| {
+            let parent = parent_unit(span);
+            let differs = span.unit.is_some() && parent.is_some() && span.unit != parent;
+            differs && count(&parent) < min && (count(&span.unit) > max || below(&span.unit) >= min)
+        };
+        self.spans_named(expected.name).filter(is_wrong).collect()
     }
 
     /// The spans of this name that contain the unit's id.
@@ -358,20 +368,24 @@ impl<'a> Facts<'a> {
 
     /// All spans with the id of a unit; none without an id.
     pub(super) fn spans_with_unit(&self, id: Option<&str>) -> impl Iterator<Item = &Span> {
-        let found = id.and_then(|id| self.index.spans_of_unit.get(id));
-        found.into_iter().flatten().map(|at| &self.spans[*at])
+        self.index.spans_of_unit(id).map(|at| &self.spans[at])
     }
 
     /// The spans with an id, in any trace; none without an id.
     pub(super) fn spans_with_id(&self, id: Option<&str>) -> impl Iterator<Item = &Span> {
-        let found = id.and_then(|id| self.index.spans_with_id.get(id));
-        found.into_iter().flatten().map(|at| &self.spans[*at])
+        self.index.spans_with_id(id).map(|at| &self.spans[at])
+    }
+
+    /// The span with an id, in any trace; `None` if there is none, or if spans share the id.
+    pub(super) fn only_span_with_id(&self, id: Option<&str>) -> Option<&Span> {
+        let mut found = self.spans_with_id(id);
+        found.next().filter(|_| found.next().is_none())
     }
 
     /// The unit whose id a span has; `None` if there is none.
     pub(super) fn unit_of(&self, span: &Span) -> Option<&Unit> {
-        let at = self.index.units.get(span.unit.as_deref()?)?;
-        Some(&self.units[*at])
+        let at = self.index.unit(span.unit.as_deref()?)?;
+        Some(&self.units[at])
     }
 }
 

@@ -214,8 +214,10 @@ fn local_offset() -> TimeDelta {
 
 /// Returns what is wrong if a span starts before its parent; `None` if it does not.
 fn starts_before_parent(facts: &Facts<'_>, span: &Span) -> Option<String> {
-    let mut parents = facts.spans_with_id(span.parent.as_deref());
-    let parent = parents.find(|other| other.trace == span.trace)?;
+    let parents = facts.spans_with_id(span.parent.as_deref());
+    let mut parents = parents.filter(|other| other.trace == span.trace);
+    // If spans share an id, it is not known which of them is the parent.
+    let parent = parents.next().filter(|_| parents.next().is_none())?;
     let early = parent.start()? - span.start()?;
     // Times in whole seconds may be up to one second too early.
     let both_exact = is_exact(parent.started.as_ref()) && is_exact(span.started.as_ref());

@@ -120,7 +120,13 @@ impl Missing<'_> {
 
     fn finding(&self, answers: &Answers, conclusion: Conclusion) -> Finding {
         let code = code(answers, &conclusion);
-        let conclusion = self.with_contradicting_claims(conclusion);
+        let mut conclusion = self.with_contradicting_claims(conclusion);
+        if is_reported(answers) {
+            let silent = conclusion.alternatives.iter_mut();
+            for one in silent.filter(|one| one.code == Code::WriteFailedSilent) {
+                one.code = Code::WriteFailedReported;
+            }
+        }
         let finding = match code {
             Code::FlagUnset | Code::FlagUnrecognisedValue if answers.is_yes(Q::ClaimedOff) => {
                 // This finding may have the other one of these two codes. If processes disagree, the one that
@@ -129,9 +135,11 @@ impl Missing<'_> {
                 let off = lines.iter().find(|line| !line.report.enabled).unwrap_or(&lines[0]);
                 stage::reported_off(self.facts, off)
             }
-            Code::Undetermined => {
-                Finding::new(code, self.undetermined_text(&conclusion), self.evidence(answers))
-            }
+            Code::Undetermined => Finding::new(
+                code,
+                self.undetermined_text(answers, &conclusion),
+                self.evidence(answers),
+            ),
             Code::PathNotExecuted if answers.is_yes(Q::NoBeginLine) => {
                 let (units, name) = (self.facts.units.len(), self.gap.expected.name);
                 let message = format!(
@@ -162,18 +170,18 @@ impl Missing<'_> {
     }
 
     /// The message if several causes are possible, or none.
-    fn undetermined_text(&self, conclusion: &Conclusion) -> String {
+    fn undetermined_text(&self, answers: &Answers, conclusion: &Conclusion) -> String {
         let possible = Alternative::possible_codes(&conclusion.alternatives);
         let possible: Vec<_> = possible.into_iter().map(Code::text).collect();
         let fits = match possible[..] {
             [] => "the evidence fits no known reason".to_owned(),
             _ => format!("the evidence fits {}", possible.join(", ")),
         };
-        format!("{}, and {fits}; {}", self.count_text(), self.next_step())
+        format!("{}, and {fits}; {}", self.count_text(), self.next_step(answers))
     }
 
     /// What the user can do to get more evidence.
-    fn next_step(&self) -> String {
+    fn next_step(&self, answers: &Answers) -> String {
         let facts = self.facts;
         let dropped_bytes = facts.observation.dropped_bytes();
         if dropped_bytes > 0 {
@@ -194,12 +202,20 @@ impl Missing<'_> {
         if facts.trial().is_some_and(|trial| trial.witness.is_none()) {
             return "run the case with the server as a witness to decide".to_owned();
         }
-        if !facts.spec.probes.has_attempt() {
-            return "give the spec a probe `attempt`, or a route whose units leave spans, to decide"
-                .to_owned();
-        }
-        "run the same work in another way to decide: by another route, or with another value of the flag"
-            .to_owned()
+        let has_other_way = answers.is_yes(Q::OtherRoute) || answers.is_yes(Q::OtherValue);
+        let step = match (facts.spec.probes.has_attempt(), has_other_way) {
+            (false, true) => "give the spec a probe `attempt` to decide",
+            (false, false) => {
+                "give the spec a probe `attempt`, or a route whose units leave spans, to decide"
+            }
+            (true, true) => {
+                "let the service print a line that `attempt` matches at the start of each span to decide"
+            }
+            (true, false) => {
+                "run the same work in another way to decide: by another route, or with another value of the flag"
+            }
+        };
+        step.to_owned()
     }
 
     /// Explains a code in words.

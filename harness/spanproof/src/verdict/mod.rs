@@ -19,6 +19,7 @@ mod flaky;
 mod funnel;
 mod gap;
 mod impossible;
+mod index;
 mod inert_flag;
 mod judge;
 mod judgement;

@@ -22,10 +22,11 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
     };
     if let Some(testimony) = Testimony::from_facts(facts).filter(|_| use_witness) {
         testimony.answer(answers);
-        if testimony.may_hide_valid_rows() && testimony.errors() < gap.missing {
+        let missing = lost_rows(testimony.failures(), facts, gap);
+        if testimony.may_hide_valid_rows() && testimony.errors() < missing {
             // `Poisoned` asks whether valid rows were lost together with an invalid one. A driver may give
             // up a whole batch after the error, and the server never sees the rest.
-            let why = format!("{} errors for {} lost rows", testimony.errors(), gap.missing);
+            let why = format!("{} errors for {missing} lost rows", testimony.errors());
             answers.set(Q::Poisoned, Fact::unknown(why));
         }
         // The witness does not see a failed statement for a wrong table, but the server's log does.
@@ -88,7 +89,8 @@ fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answer
     } else {
         answers.set(Q::Refused, Fact::Yes(evidence(&log.statement_errors)));
         // A valid row is lost with an invalid one only if there are fewer errors than missing spans.
-        if log.is_never_about_one_row() || log.statement_errors.len() >= gap.missing {
+        let missing = lost_rows(log.statement_errors.iter().copied(), facts, gap);
+        if log.is_never_about_one_row() || log.statement_errors.len() >= missing {
             let why = "each lost row has an error of its own";
             answers.set(Q::Poisoned, Fact::no(why));
         }
@@ -96,6 +98,30 @@ fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answer
     if !log.connection_errors.is_empty() && facts.spans.is_empty() {
         answers.set(Q::Denied, Fact::Yes(evidence(&log.connection_errors)));
     }
+}
+
+/// Returns how many rows were lost that these errors may be about: those of the gap, or those of every name if a
+/// statement that failed had several rows.
+fn lost_rows<'a>(
+    errors: impl Iterator<Item = &'a Failure>,
+    facts: &Facts<'_>,
+    gap: &Gap<'_>,
+) -> usize {
+    let is_row = |error: &&Failure| fate_of_error(&error.state) == Fate::RowRefused;
+    let has_several = |error: &Failure| error.statement.as_deref().is_some_and(has_several_rows);
+    if errors.filter(is_row).any(has_several) {
+        return Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
+    }
+    gap.missing
+}
+
+/// Whether a statement inserts more than one row: `values (…), (…)`, a function that returns a set, or `copy`.
+fn has_several_rows(statement: &str) -> bool {
+    let statement = statement.to_lowercase();
+    let sets = ["unnest(", "recordset(", "array_elements(", "copy "];
+    let without_spaces: String = statement.chars().filter(|c| !c.is_whitespace()).collect();
+    let values = without_spaces.split_once("values(").map_or("", |(_, values)| values);
+    values.contains("),(") || sets.iter().any(|word| statement.contains(word))
 }
 
 fn evidence(errors: &[&Failure]) -> Vec<Evidence> {
@@ -185,6 +211,16 @@ mod tests {
 
     use super::*;
     use crate::spec::example;
+
+    #[rstest]
+    #[case("insert into spans (a, b) values ($1, $2)", false)]
+    #[case("INSERT INTO spans (a, b) VALUES ($1, lower($2)),\n  ($3, $4)", true)]
+    #[case("insert into spans select * from unnest($1::text[], $2::text[])", true)]
+    #[case("insert into spans select * from jsonb_to_recordset($1) as r (a text)", true)]
+    #[case("COPY spans FROM STDIN", true)]
+    fn a_statement_may_insert_several_rows(#[case] statement: &str, #[case] several: bool) {
+        assert_eq!(has_several_rows(statement), several);
+    }
 
     #[rstest]
     #[case::insert("42501", "permission denied", Some("INSERT INTO app.spans VALUES (1)"), [1, 0])]

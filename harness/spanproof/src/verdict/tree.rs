@@ -4,31 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
-use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
 use super::propagation::same_id;
 use crate::observation::{Field, Span, Unit};
 
-/// Returns the spans that contain a wrong unit id: it differs from the unit id of the parent, the
-/// parent's unit has too few spans of this name, and the other unit has too many.
+/// Returns the spans that contain a wrong unit id.
 pub(super) fn misattributed<'a>(facts: &'a Facts<'_>) -> Vec<&'a Span> {
-    let count = |unit: &Option<String>, name: &str| {
-        facts.spans_named(name).filter(|span| span.unit == *unit).count()
-    };
-    let is_wrong = |expected: &ExpectedSpans<'_>, span: &&Span| {
-        let Some(parent) = facts.spans_with_id(span.parent.as_deref()).next() else {
-            return false;
-        };
-        let differs = span.unit.is_some() && parent.unit.is_some() && span.unit != parent.unit;
-        differs
-            && expected.max_per_unit.is_some_and(|max| count(&span.unit, expected.name) > max)
-            && count(&parent.unit, expected.name) < expected.min_per_unit()
-    };
-    let mut wrong = Vec::new();
-    for expected in &facts.expected_spans {
-        wrong.extend(facts.spans_named(expected.name).filter(|span| is_wrong(expected, span)));
-    }
-    wrong
+    facts.expected_spans.iter().flat_map(|expected| facts.misattributed(expected)).collect()
 }
 
 /// Returns the reasons why the spans of a unit do not form one tree; empty if they do.
@@ -45,7 +27,8 @@ pub(super) fn defects(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
     let tree = UnitTree { facts, unit, root };
     let mut defects: Vec<_> = names.iter().flat_map(|name| tree.misplaced_spans(name)).collect();
     defects.extend(missing_in_requests(facts, root.trace.as_deref()));
-    if facts.units.first().is_some_and(|first| first.id == unit.id) {
+    // Requests of units that lack spans have no trace to carry.
+    if facts.units.first().is_some_and(|first| first.id == unit.id) && !facts.lacks_spans() {
         defects.extend(missing_in_some_requests(facts));
     }
     defects
@@ -128,7 +111,9 @@ impl UnitTree<'_> {
         span.parent.as_ref()?;
         let mut outside = self.facts.spans.iter().filter(|other| other.unit != self.unit.id);
         let Some(parent) = outside.find(|other| other.id == span.parent) else {
-            return Some("no span outside this unit has that id".to_owned());
+            // The parent may be lost as the spans of units are.
+            let text = "no span outside this unit has that id".to_owned();
+            return (!self.facts.lacks_spans()).then_some(text);
         };
         (parent.trace != span.trace).then(|| "the span with that id is in another trace".to_owned())
     }
@@ -139,7 +124,7 @@ impl UnitTree<'_> {
 pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Option<Evidence> {
     let own = facts.expected_spans.first().filter(|own| own.is_root())?;
     let [root] = facts.spans_of_unit(unit, own.name)[..] else { return None };
-    let parent = facts.spans_with_id(root.parent.as_deref()).next()?;
+    let parent = facts.only_span_with_id(root.parent.as_deref())?;
     facts.unit_of(parent).filter(|other| other.id != unit.id)?;
     let had_ended = parent.end()? < root.start()?;
     let remark = format!(

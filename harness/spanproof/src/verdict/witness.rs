@@ -236,6 +236,11 @@ impl<'a> Testimony<'a> {
             && (self.witness.written_rows > 0 || self.failures.iter().any(is_value))
     }
 
+    /// The errors that may concern spans.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &'a Failure> {
+        self.failures.iter().copied()
+    }
+
     /// The number of errors that may concern spans.
     pub(super) fn errors(&self) -> usize {
         self.failures.len()

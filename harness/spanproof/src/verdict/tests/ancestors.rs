@@ -90,3 +90,22 @@ fn a_context_that_is_lost_above_the_units_is_found(
     let passes = judge_parts(&spec(), &evidence).verdict == Verdict::Pass;
     assert!(passes || message.starts_with('4'), "{:#?}", judge_parts(&spec(), &evidence));
 }
+
+/// The span of the job is lost together with that of a unit, or another span has its id.
+#[test]
+fn an_ancestor_that_is_lost_or_ambiguous_is_no_broken_tree() {
+    let spec = spec_with_request();
+    let has_broken_tree = |evidence: &TrialParts| {
+        judge_parts(&spec, evidence).codes().contains(&spanproof_format::Code::BrokenTree)
+    };
+    let mut evidence = case_with_request();
+    remove(&mut evidence, "run job");
+    assert!(has_broken_tree(&evidence));
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    spans.retain(|span| span["span_id"] != "c4");
+    assert!(!has_broken_tree(&evidence), "a unit lacks a span, too");
+    let mut evidence = case_with_request();
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    spans.insert(0, outer("queue.take", "r1", &Json::Null));
+    assert!(!has_broken_tree(&evidence), "two spans have the id of the job's");
+}

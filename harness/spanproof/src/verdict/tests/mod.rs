@@ -4,6 +4,7 @@
 mod ancestors;
 mod beside_others;
 mod causes;
+mod consequences;
 mod contracts;
 mod counterparts;
 mod damage;

@@ -1,0 +1,119 @@
+//! The rows that are in the tables before the service starts, as seeds and migrations leave them. They are not the
+//! case's own, as those of earlier jobs in production are not.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use crate::observation::{Row, Rows, TableRows, id};
+use crate::spec::Tables;
+
+/// Rows of the three tables, as text.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EarlierRows {
+    jobs: BTreeSet<String>,
+    units: BTreeSet<String>,
+    spans: BTreeSet<String>,
+}
+
+impl EarlierRows {
+    /// Remembers rows. Those of jobs and units are not remembered if the work of the case is one of them, because
+    /// the service finds it when it starts.
+    pub(super) fn new(rows: &TableRows, has_work: bool) -> Self {
+        let texts = |rows: &Rows| rows.all().iter().map(text).collect();
+        let spans = texts(&rows.spans);
+        if has_work {
+            return Self { spans, ..Self::default() };
+        }
+        Self { jobs: texts(&rows.jobs), units: texts(&rows.units), spans }
+    }
+
+    /// Returns the jobs that are new or were changed.
+    pub(super) fn own_jobs(&self, jobs: Rows) -> Rows {
+        own(jobs, &self.jobs)
+    }
+
+    /// Returns the spans that are new or were changed.
+    pub(super) fn own_spans(&self, spans: Rows) -> Rows {
+        own(spans, &self.spans)
+    }
+
+    /// Returns the rows that are new or were changed. If no unit is, because the service does not write units,
+    /// returns those that a new span names.
+    pub(super) fn own_tables(&self, tables: &Tables, all: TableRows) -> TableRows {
+        let (jobs, spans) = (self.own_jobs(all.jobs), self.own_spans(all.spans));
+        if self.units.is_empty() {
+            return TableRows { jobs, units: all.units, spans };
+        }
+        let units = own(all.units.clone(), &self.units);
+        if matches!(&units, Rows::Unreadable(_)) || !units.all().is_empty() {
+            return TableRows { jobs, units, spans };
+        }
+        let named: BTreeSet<String> =
+            spans.all().iter().filter_map(|span| id(span, &tables.spans.unit)).collect();
+        let is_named =
+            |unit: &Row| id(unit, &tables.units.id).is_some_and(|id| named.contains(&id));
+        TableRows { jobs, units: all.units.filter(is_named), spans }
+    }
+
+    /// The number of spans.
+    pub(super) fn span_count(&self) -> u64 {
+        self.spans.len() as u64
+    }
+}
+
+fn own(rows: Rows, earlier: &BTreeSet<String>) -> Rows {
+    if earlier.is_empty() { rows } else { rows.filter(|row| !earlier.contains(&text(row))) }
+}
+
+fn text(row: &Row) -> String {
+    Json::Object(row.clone()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::spec::example;
+
+    fn rows(rows: &[Json]) -> Rows {
+        Rows::Found(rows.iter().map(|row| row.as_object().unwrap().clone()).collect())
+    }
+
+    fn ids(rows: &Rows) -> Vec<String> {
+        rows.all().iter().map(|row| row["id"].to_string()).collect()
+    }
+
+    #[test]
+    fn only_new_and_changed_rows_are_the_cases_own() {
+        let tables = example(|text| text).tables;
+        let job = |id: u64, status: &str| json!({ "id": id, "status": status });
+        let span = |id: u64, unit: u64| json!({ "id": id, "execution_id": unit });
+        let before = TableRows {
+            jobs: rows(&[job(1, "completed"), job(2, "queued")]),
+            units: rows(&[job(1, "completed"), job(2, "completed"), job(3, "queued")]),
+            spans: rows(&[span(1, 1)]),
+        };
+        let after = || TableRows {
+            jobs: rows(&[job(1, "completed"), job(2, "completed"), job(3, "completed")]),
+            units: rows(&[
+                job(1, "completed"),
+                job(2, "completed"),
+                job(3, "completed"),
+                job(4, "completed"),
+            ]),
+            spans: rows(&[span(1, 1), span(2, 2), span(3, 4)]),
+        };
+        let own = EarlierRows::new(&before, false).own_tables(&tables, after());
+        assert_eq!(ids(&own.jobs), ["2", "3"], "one was changed");
+        assert_eq!(ids(&own.units), ["3", "4"], "a span with a wrong id names an old one");
+        assert_eq!(ids(&own.spans), ["2", "3"]);
+        let no_new_units = TableRows { units: before.units.clone(), ..after() };
+        let own = EarlierRows::new(&before, false).own_tables(&tables, no_new_units);
+        assert_eq!(ids(&own.units), ["2"], "the service does not write units");
+        let with_work = EarlierRows::new(&before, true).own_tables(&tables, after());
+        assert_eq!(with_work.jobs.all().len(), 3);
+        assert_eq!((with_work.units.all().len(), with_work.spans.all().len()), (4, 2));
+    }
+}

@@ -1,0 +1,103 @@
+//! A defect has one finding: what only follows from it is no finding of its own.
+
+use super::*;
+use spanproof_format::Code;
+
+fn codes(spec: &Spec, evidence: &TrialParts) -> Vec<Code> {
+    judge_parts(spec, evidence).codes()
+}
+
+fn change(evidence: &mut TrialParts, id: &str, key: &str, value: &Json) {
+    change_rows(&mut evidence.spans, |span| {
+        if span["span_id"] == id {
+            span.insert(key.to_owned(), value.clone());
+        }
+    });
+}
+
+fn remove_spans(evidence: &mut TrialParts, is_lost: impl Fn(&Row) -> bool) {
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    spans.retain(|span| !is_lost(span));
+}
+
+/// The work of the last unit runs outside the tracer, so its request has no trace to carry.
+#[test]
+fn requests_of_units_without_spans_are_no_broken_tree() {
+    let mut evidence = recording_case();
+    evidence.exchanges[3].headers.clear();
+    assert!(codes(&spec(), &evidence).contains(&Code::BrokenTree), "all spans are there");
+    remove_spans(&mut evidence, |span| span["execution_id"] == json!(4));
+    let codes = codes(&spec(), &evidence);
+    assert!(!codes.is_empty() && !codes.contains(&Code::BrokenTree), "{codes:?}");
+}
+
+/// A queue drops the span above the units together with that of a unit.
+#[test]
+fn a_parent_that_is_lost_with_other_spans_is_no_broken_tree() {
+    let mut evidence = recording_case();
+    for id in 1..=4 {
+        change(&mut evidence, &format!("s{id}"), "parent_span_id", &json!("lost"));
+    }
+    assert!(codes(&spec(), &evidence).contains(&Code::BrokenTree), "only the parent is lost");
+    remove_spans(&mut evidence, |span| span["span_id"] == "c4");
+    let codes = codes(&spec(), &evidence);
+    assert!(!codes.is_empty() && !codes.contains(&Code::BrokenTree), "{codes:?}");
+}
+
+/// Each call has the id of the unit that began last, and belongs to another one. A unit may have several calls.
+#[test]
+fn spans_with_the_id_of_another_unit_are_not_missing() {
+    let spec = example(|text| {
+        let parent = "parent = \"execute_question\"";
+        text.replacen(parent, &format!("{parent}\nrepeats = true"), 1)
+    });
+    let mut evidence = recording_case();
+    for (call, unit) in [("c1", 2), ("c2", 3), ("c3", 4)] {
+        change(&mut evidence, call, "execution_id", &json!(unit));
+    }
+    assert_eq!(codes(&spec, &evidence), [Code::Unlinked]);
+    let mut evidence = recording_case();
+    for call in ["c1", "c2", "c3"] {
+        change(&mut evidence, call, "execution_id", &json!(4));
+    }
+    assert_eq!(codes(&spec, &evidence), [Code::Unlinked]);
+}
+
+/// Which of two spans with one id is a parent is not known.
+#[test]
+fn a_shared_id_is_no_impossible_time() {
+    let mut evidence = recording_case();
+    for id in ["s1", "c1", "s2", "c2"] {
+        change(&mut evidence, id, "trace_id", &json!("t"));
+    }
+    evidence.exchanges[0].headers.insert("x-trace-id".into(), "t".into());
+    evidence.exchanges[1].headers.insert("x-trace-id".into(), "t".into());
+    assert_eq!(codes(&spec(), &evidence), []);
+    change(&mut evidence, "c2", "span_id", &json!("s1"));
+    change(&mut evidence, "s1", "started_at", &json!("2026-01-01T00:00:02+00:00"));
+    change(&mut evidence, "s1", "completed_at", &json!("2026-01-01T00:00:03+00:00"));
+    assert_eq!(codes(&spec(), &evidence), [Code::InvalidIds]);
+}
+
+/// The service prints that a batch failed, and the server that one of its rows was refused.
+#[test]
+fn a_loss_that_is_reported_is_not_said_to_be_silent() {
+    let mut evidence = recording_case();
+    remove_spans(&mut evidence, |_| true);
+    let statement = "insert into trace_spans (span_id) values ($1), ($2)".to_owned();
+    evidence.server_errors.push(Failure {
+        state: "22001".into(),
+        message: "value too long for type character varying(4)".into(),
+        statement: Some(statement),
+    });
+    evidence.output.lines.retain(|line| !line.text.contains("RecordSpan"));
+    let failed = "❌ StartSpan RecordSpan failed: value too long for type character varying(4)";
+    evidence.output.lines.push(line(Stream::Stderr, failed));
+    let judgement = judge_parts(&spec(), &evidence);
+    let text = format!("{judgement:?}");
+    assert!(
+        text.contains("BatchPoisoned") && text.contains("WriteFailedReported"),
+        "{judgement:#?}"
+    );
+    assert!(!text.contains("WriteFailedSilent"), "{judgement:#?}");
+}
