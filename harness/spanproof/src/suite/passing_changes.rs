@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use super::result::{CaseResult, JudgedCase, PassingChange, RunResult};
 use crate::matrix::{Case, SPELLINGS_OF_ON, neighbours};
 use crate::observation;
+use crate::spec::{Intent, Spec, Value};
 use crate::trial::World;
 use crate::verdict::{Evidence, Finding, Judged, Verdict, observe};
-use spanproof_format::Code;
+use spanproof_format::{Code, Confidence};
 
 /// Maximum number of extra cases in one run.
 pub(super) const MAX_EXTRA_CASES: usize = 12;
@@ -52,6 +53,46 @@ pub(super) async fn find_passing_changes(
             }
         }
     }
+    find_overruled_flag(world.spec(), result);
+}
+
+/// If the service reads every common spelling of on as off, the spelling is not the reason: something else than the
+/// variable decides, such as a file or a property.
+fn find_overruled_flag(spec: &Spec, result: &mut RunResult) {
+    let Some(flag) = spec.tracing_flag() else { return };
+    let mut tried: Vec<Value> = Vec::new();
+    for one in result.cases.iter().chain(&result.extra_cases) {
+        let value = one.case.flag(&flag.name);
+        if value.intent() != Intent::On || one.case.fault.is_some() {
+            continue;
+        }
+        if one.judgement.spans > 0 || one.judgement.code() != Some(Code::FlagUnrecognisedValue) {
+            return;
+        }
+        if !tried.contains(&value) {
+            tried.push(value);
+        }
+    }
+    let is_tried = |text: &&str| tried.contains(&Value::Set((*text).to_owned()));
+    if !SPELLINGS_OF_ON.iter().all(is_tried) {
+        return;
+    }
+    let tried: Vec<_> = tried.iter().map(ToString::to_string).collect();
+    for one in &mut result.cases {
+        if let Verdict::Fail(findings) = &mut one.judgement.verdict
+            && let Some(finding) = findings.first_mut()
+            && finding.code == Code::FlagUnrecognisedValue
+        {
+            finding.code = Code::FlagIgnored;
+            finding.message = format!(
+                "the service says that tracing is off with each of the values {} of {}: something else decides, such \
+                 as a file or a property",
+                tried.join(", "),
+                flag.name
+            );
+            finding.confidence = Confidence::Likely;
+        }
+    }
 }
 
 /// Returns the result of the case with this id; `None` if the case was not run.
@@ -79,9 +120,12 @@ fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
 }
 
 /// Whether one trial of a case can't show that it does not have a failure with these codes: only a few slow cases are
-/// measured again, and what varies by itself may pass by chance.
+/// measured again, what varies by itself may pass by chance, and recording that stops after some work is seen in cases
+/// with more work.
 pub(crate) fn is_measured_in_few_cases(codes: &[Code]) -> bool {
-    codes.iter().any(|code| matches!(code, Code::SlowedByTracing | Code::Flaky))
+    let is_such =
+        |code: &Code| matches!(code, Code::SlowedByTracing | Code::Flaky | Code::RecordingStopped);
+    codes.iter().any(is_such)
 }
 
 /// Returns whether another spelling of the flag may make the case pass.
@@ -103,4 +147,48 @@ async fn run_extra_case(world: &World, case: &Case, folder: &Path) -> Option<Cas
         observe(world.spec(), world.trial_for(case)).await.ok()?;
     let folder = Ok(observation::write(folder, &observation).ok()?);
     Some(JudgedCase { observation, judgement, folder, database_command: None }.into_result())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::spec::example;
+    use crate::verdict::Judgement;
+
+    /// Returns a case with a value of the tracing flag, which the service reads as off, or not.
+    fn result(spec: &Spec, value: &str, code: Code) -> CaseResult {
+        let mut case = crate::matrix::cases(spec).unwrap().remove(0);
+        case.flags[0].1 = Value::Set(value.to_owned());
+        let verdict = Verdict::Fail(vec![Finding::new(code, "m", Vec::new())]);
+        CaseResult {
+            case,
+            judgement: Judgement { verdict, ..Judgement::broken("") },
+            observation: None,
+            folder: None,
+            database_command: None,
+        }
+    }
+
+    #[rstest]
+    #[case::every_spelling_is_off(&["true", "1", "on", "yes"], Code::FlagUnrecognisedValue, Code::FlagIgnored)]
+    #[case::one_was_not_tried(&["true", "1", "on"], Code::FlagUnrecognisedValue, Code::FlagUnrecognisedValue)]
+    #[case::one_fails_otherwise(&["true", "1", "on", "yes"], Code::NeverSent, Code::FlagUnrecognisedValue)]
+    fn a_flag_is_overruled_if_every_spelling_of_on_is_read_as_off(
+        #[case] values: &[&str],
+        #[case] last: Code,
+        #[case] expected: Code,
+    ) {
+        let spec = example(|text| text);
+        let off = |value: &&str| result(&spec, value, Code::FlagUnrecognisedValue);
+        let mut run = RunResult { cases: vec![off(&values[0])], ..RunResult::default() };
+        run.extra_cases = values[1..].iter().map(off).collect();
+        *run.extra_cases.last_mut().unwrap() = result(&spec, values[values.len() - 1], last);
+        find_overruled_flag(&spec, &mut run);
+        let finding = &run.cases[0].judgement.findings()[0];
+        assert_eq!(finding.code, expected);
+        let is_said = finding.message.contains("true, 1, on, yes of ENABLE_DB_TRACING");
+        assert_eq!(is_said, expected == Code::FlagIgnored, "{}", finding.message);
+    }
 }

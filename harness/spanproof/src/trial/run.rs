@@ -120,10 +120,7 @@ impl Trial {
             ready_timeout: timeouts.ready,
         };
         let service = RunningService::start(&world, &options, &mut stopwatch).await?;
-        let mut variables = service.environment.clone();
-        // The password is masked like the value of a variable. No real variable has this name.
-        variables.insert("{database.password}".to_owned(), service.values.password().to_owned());
-        let secrets = secrets(spec, &case, &variables);
+        let secrets = secrets_of(&world, &case, &service);
         Ok(Self {
             world,
             case,
@@ -369,6 +366,14 @@ fn without_header(mut exchanges: Vec<Exchange>, name: Option<&str>) -> Vec<Excha
         }
     }
     exchanges
+}
+
+/// Returns the secrets of a trial.
+fn secrets_of(world: &World, case: &Case, service: &RunningService) -> Secrets {
+    let mut variables = service.environment.clone();
+    // The password is masked like the value of a variable. No real variable has this name.
+    variables.insert("{database.password}".to_owned(), service.values.password().to_owned());
+    secrets(world.spec(), case, &variables)
 }
 
 /// Returns the job of a trial: that of the overrides, or else that of the case.

@@ -209,6 +209,11 @@ impl GapEvidence<'_> {
         }
         if let Some(lost) = sign::lost_traces(facts, gap, peers) {
             answers.set(Q::LostTraces, lost);
+            // These spans may have begun without a line.
+            if answers.is_yes(Q::NoBeginLine) && !answers.is_yes(Q::BeginPatternWorks) {
+                let why = "no line shows that the service prints when a span begins";
+                answers.set(Q::NoBeginLine, Fact::unknown(why));
+            }
         }
         if let Some(untraced) = sign::untraced_requests(facts, gap) {
             answers.set(Q::Untraced, untraced);

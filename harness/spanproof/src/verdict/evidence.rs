@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::facts::{Facts, Match};
+use super::last_lines::last_lines;
 use crate::observation::{
     Failure, Field, Line, Location, Rows, Span, Submission, TrialRecord, Unit, located,
 };
@@ -219,10 +220,9 @@ impl Evidence {
         limit(matches.iter().map(Self::from))
     }
 
-    /// The last `count` lines that the service printed.
-    pub(super) fn last_lines(facts: &Facts<'_>, count: usize) -> Vec<Self> {
-        let lines = facts.observation.lines();
-        lines[lines.len().saturating_sub(count)..].iter().map(|line| Self::from(*line)).collect()
+    /// The last lines that the service printed, and the error before them.
+    pub(super) fn last_lines(facts: &Facts<'_>) -> Vec<Self> {
+        last_lines(&facts.observation.lines()).into_iter().map(Self::from).collect()
     }
 
     /// The rows of the first jobs, or why they can't be read. Ids are needed if there are several jobs.
@@ -243,7 +243,7 @@ impl Evidence {
     /// Evidence that may explain why a job failed or did not end: the last lines of the service and of
     /// each helper process, errors of the database server, and requests without a configured reply.
     pub(super) fn circumstances(facts: &Facts<'_>) -> Vec<Self> {
-        let mut evidence = Self::last_lines(facts, 3);
+        let mut evidence = Self::last_lines(facts);
         for helper in facts.trial().into_iter().flat_map(|trial| &trial.helpers) {
             let lines = located(helper);
             let last = &lines[lines.len().saturating_sub(2)..];

@@ -110,7 +110,7 @@ impl<'a> Facts<'a> {
                 TracerEvent::Banner(report) => self.startup_lines.push(Match { line, report }),
                 TracerEvent::Attempt(report) => self.begin_lines.push(Match { line, report }),
                 TracerEvent::Acknowledged(report) => {
-                    self.written_lines.push(Match { line, report })
+                    self.written_lines.push(Match { line, report });
                 }
                 TracerEvent::Refused(report) => self.refused_lines.push(Match { line, report }),
                 TracerEvent::Unfinished(report) => {

@@ -7,7 +7,7 @@ use super::judgement::{Judgement, conclude_checks};
 use super::repetition::LaterJob;
 use super::{
     below, contract, deployed, fault, impossible, missing, off, outcome, repetition, slowdown,
-    stage,
+    stage, stored_twice,
 };
 use crate::observation::{Observation, Origin, Source, TrialRecord};
 use crate::spec::{Fault, FaultKind, Spec};
@@ -112,6 +112,7 @@ fn check_recorded(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) 
         impossible::check_values,
         stage::check_linked,
         stage::check_joined,
+        stored_twice::check_stored_twice,
         below::check_ancestors,
     ] {
         check(facts, checks);

@@ -25,6 +25,7 @@ mod judge;
 mod judgement;
 mod known_error;
 mod known_failure;
+mod last_lines;
 mod link;
 mod log_alone;
 mod missing;
@@ -41,6 +42,7 @@ mod slowdown;
 mod span_lines;
 mod stage;
 mod stored;
+mod stored_twice;
 #[cfg(test)]
 mod tests;
 mod time_unit;

@@ -35,7 +35,7 @@ pub(super) fn check_exit(facts: &Facts<'_>, checks: &mut Checks) {
     // Other findings report a service that exited by itself or was killed.
     checks.expect(!stop_requested || *killed || is_clean, || {
         let message = format!("{name} was asked to stop, and ended with {ending}");
-        let evidence = [vec![exit()], Evidence::last_lines(facts, 3)].concat();
+        let evidence = [vec![exit()], Evidence::last_lines(facts)].concat();
         Finding::new(Code::ProcessCrashed, message, evidence)
     });
     checks.expect(strays.is_empty(), || {

@@ -28,6 +28,14 @@ impl TraceContext {
             })
             .or_else(|| value("uber-trace-id").and_then(jaeger))
             .or_else(|| {
+                let span = value("x-datadog-parent-id").unwrap_or_default();
+                let sampled = value("x-datadog-sampling-priority").and_then(datadog_priority);
+                Self::new(value("x-datadog-trace-id")?, span, sampled)
+            })
+            .or_else(|| value("x-amzn-trace-id").and_then(x_ray))
+            .or_else(|| value("x-cloud-trace-context").and_then(google_cloud))
+            .or_else(|| value("sentry-trace").and_then(b3))
+            .or_else(|| {
                 let trace = value(&custom?.to_ascii_lowercase())?.to_owned();
                 Some(Self { trace, span: None, sampled: None })
             });
@@ -80,11 +88,58 @@ fn jaeger(value: &str) -> Option<TraceContext> {
     TraceContext::new(trace, span, sampled)
 }
 
+/// Whether a sampling priority keeps the trace: 1 and 2 do, 0 and -1 do not (Datadog, "Trace Context Propagation" and
+/// "Ingestion Mechanisms").
+fn datadog_priority(value: &str) -> Option<bool> {
+    value.parse::<i32>().ok().map(|priority| priority > 0)
+}
+
+/// Parses `Root=1-TIME-ID;Parent=SPAN;Sampled=1`. `Sampled` may be `?` (AWS X-Ray, "Tracing header").
+fn x_ray(value: &str) -> Option<TraceContext> {
+    let field = |name: &str| {
+        let fields = value.split(';').filter_map(|field| field.trim().split_once('='));
+        fields.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    };
+    let sampled = match field("Sampled") {
+        Some("1") => Some(true),
+        Some("0") => Some(false),
+        _ => None,
+    };
+    TraceContext::new(field("Root")?, field("Parent").unwrap_or_default(), sampled)
+}
+
+/// Parses `TRACE/SPAN;o=1`, whose last part may be missing (Google Cloud Trace, "Trace context").
+fn google_cloud(value: &str) -> Option<TraceContext> {
+    let (ids, options) = value.split_once(';').unwrap_or((value, ""));
+    let (trace, span) = ids.split_once('/').unwrap_or((ids, ""));
+    TraceContext::new(trace, span, options.strip_prefix("o=").map(|flag| flag == "1"))
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::kept("2", Some(true))]
+    #[case::dropped("0", Some(false))]
+    #[case::dropped_by_user("-1", Some(false))]
+    #[case::none("", None)]
+    fn a_priority_says_whether_a_trace_is_kept(
+        #[case] priority: &str,
+        #[case] sampled: Option<bool>,
+    ) {
+        let header = |name: &str, value: &str| (format!("x-datadog-{name}"), value.to_owned());
+        let headers = [
+            header("trace-id", "42"),
+            header("parent-id", "7"),
+            header("sampling-priority", priority),
+        ];
+        let found = TraceContext::read(&headers.into(), None).unwrap();
+        let expected = TraceContext { trace: "42".into(), span: Some("7".into()), sampled };
+        assert_eq!(found, expected);
+    }
 
     #[rstest]
     #[case::w3c("traceparent", "00-4bf92f-00f067-01", Some(("4bf92f", Some(true))))]
@@ -95,6 +150,13 @@ mod tests {
     #[case::b3_deferred("b3", "4bf92f-00f067", Some(("4bf92f", None)))]
     #[case::b3_of_several("x-b3-traceid", "4bf92f", Some(("4bf92f", None)))]
     #[case::jaeger("uber-trace-id", "4bf92f:00f0:0:0", Some(("4bf92f", Some(false))))]
+    #[case::sentry("sentry-trace", "4bf92f-00f067-0", Some(("4bf92f", Some(false))))]
+    #[case::x_ray(
+        "x-amzn-trace-id", "Root=1-5759e988-bd862e3f;Parent=53995c3f;Sampled=0", Some(("1-5759e988-bd862e3f", Some(false)))
+    )]
+    #[case::x_ray_deferred("x-amzn-trace-id", "Root=1-5759-bd86; Sampled=?", Some(("1-5759-bd86", None)))]
+    #[case::google("x-cloud-trace-context", "105445aa/1;o=1", Some(("105445aa", Some(true))))]
+    #[case::google_without_options("x-cloud-trace-context", "105445aa/1", Some(("105445aa", None)))]
     #[case::custom("x-trace-id", "t1", Some(("t1", None)))]
     #[case::unrelated("accept", "t1", None)]
     fn headers_of_the_common_standards_are_read(

@@ -2,7 +2,7 @@
 //! their ids. A unit is one part of a job; a gap is the set of units that lack spans of one name. Each
 //! function returns `None` if there is no such sign.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Evidence, limit};
 use super::fact::Fact;
@@ -102,16 +102,27 @@ pub(super) fn has_stored_span(facts: &Facts<'_>, context: &TraceContext) -> bool
     facts.spans.iter().any(|span| span.trace.as_ref().is_some_and(is_same))
 }
 
-/// Whether as many requests lack a trace context as spans are missing, and the other requests have one.
-/// Applies only if each unit makes one request and must have one span of this name.
+/// Whether as many requests lack a trace context as spans are missing, and the other requests have one. A request that
+/// is sent again counts once. Applies only if each unit makes one request and must have one span of this name.
 pub(super) fn untraced_requests(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact> {
-    let (requests, contexts) = (facts.exchanges().len(), contexts(facts));
-    let sampled = contexts.iter().filter(|context| context.sampled != Some(false)).count();
-    let is_one_per_unit = requests == facts.units.len() && gap.expected.min_per_unit() == 1;
-    let fits_stored = sampled > 0 && sampled == gap.stored && contexts.len() == sampled;
-    (is_one_per_unit && fits_stored && requests - sampled == gap.missing).then(|| {
-        let missing = gap.missing;
-        Fact::yes(format!("upstream: {missing} of {requests} requests carried no trace"))
+    let custom = facts.spec.tables.spans.header.as_deref();
+    // For each request, whether it carries a trace, and whether that is sampled.
+    let mut requests: BTreeMap<_, Vec<Option<bool>>> = BTreeMap::new();
+    for request in facts.exchanges() {
+        let context = TraceContext::read(&request.headers, custom);
+        let key = (&request.method, &request.path, &request.body);
+        let sampled = context.map(|context| context.sampled != Some(false));
+        requests.entry(key).or_default().push(sampled);
+    }
+    let all_are = |wanted: Option<bool>| {
+        requests.values().filter(|sent| sent.iter().all(|one| *one == wanted)).count()
+    };
+    let (sampled, untraced) = (all_are(Some(true)), all_are(None));
+    let is_one_per_unit = requests.len() == facts.units.len() && gap.expected.min_per_unit() == 1;
+    let fits_stored = sampled > 0 && sampled == gap.stored && sampled + untraced == requests.len();
+    (is_one_per_unit && fits_stored && untraced == gap.missing).then(|| {
+        let all = requests.len();
+        Fact::yes(format!("upstream: {untraced} of {all} requests carried no trace"))
     })
 }
 

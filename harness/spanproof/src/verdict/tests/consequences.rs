@@ -101,3 +101,29 @@ fn a_loss_that_is_reported_is_not_said_to_be_silent() {
     );
     assert!(!text.contains("WriteFailedSilent"), "{judgement:#?}");
 }
+
+/// An exporter writes a batch again after an error. A unit may have several calls, so their number says nothing.
+#[test]
+fn a_span_that_is_stored_twice_is_found_where_its_number_does_not_show_it() {
+    let spec = example(|text| {
+        let parent = "parent = \"execute_question\"";
+        let text = text.replacen(parent, &format!("{parent}\nrepeats = true"), 1);
+        text + "\n[[span]]\nname = \"timer\"\nunit = \"none\"\n"
+    });
+    assert_eq!(codes(&spec, &recording_case()), []);
+    let mut timer = span(9, "timer", "x1", &Json::Null);
+    timer["execution_id"] = Json::Null;
+    let call = span(2, "hybrid_router_call", "c2", &json!("s2"));
+    let other_call = span(2, "hybrid_router_call", "c9", &json!("s2"));
+    for (rows, expected) in [
+        (vec![other_call], vec![]),
+        (vec![call], vec![Code::Duplicate]),
+        (vec![timer.clone()], vec![]),
+        (vec![timer.clone(), timer], vec![Code::Duplicate]),
+    ] {
+        let mut evidence = recording_case();
+        let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+        spans.extend(rows.iter().map(|row| row.as_object().unwrap().clone()));
+        assert_eq!(codes(&spec, &evidence), expected, "{rows:?}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The last lines of a service that ended or does not go on, and the error before them.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::observation::Line;
+
+/// Number of last lines.
+const COUNT: usize = 3;
+/// Number of lines among which an error is searched: a stack trace may follow it.
+const TRACE: usize = 60;
+
+/// Matches the line in which a runtime names the error that ends a process: Node and Python (`TypeError: …`), Java
+/// (`Exception in thread "main" …`), Rust, Go, C++ and PHP, and Ruby (`… (RuntimeError)`).
+static ERROR: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"^(?:Uncaught )?(?:[\w.$]*(?:Error|Exception)(?: \[\w+\])?(?::|$)|Exception in thread |thread '.*' (?:\(\d+\) )?panicked at |panic: |fatal error: |terminate called |PHP Fatal error: )|: .* \([\w:]+(?:Error|Exception)\)$",
+    )
+    .ok()
+});
+
+/// Returns the last lines, without empty ones, and before them the last line that names an error.
+pub(super) fn last_lines<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
+    let lines: Vec<_> = lines.iter().copied().filter(|line| !line.text.trim().is_empty()).collect();
+    let (before, last) = lines.split_at(lines.len().saturating_sub(COUNT));
+    let names_error =
+        |line: &&Line<'_>| ERROR.as_ref().is_some_and(|error| error.is_match(line.text));
+    let is_shown = last.iter().any(|line| names_error(&line));
+    let error = before.iter().rev().take(TRACE).find(names_error).filter(|_| !is_shown);
+    error.into_iter().chain(last).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::observation::Location;
+
+    fn shown(text: &str) -> Vec<&str> {
+        let line = |text| Line { location: Location::Stderr(1), at: None, text, process: None };
+        let lines: Vec<_> = text.lines().map(line).collect();
+        last_lines(&lines).into_iter().map(|line| line.text).collect()
+    }
+
+    #[rstest]
+    #[case::node("TypeError: Cannot read properties of undefined (reading 'stack')")]
+    #[case::node_code(
+        "Error [ERR_STREAM_DESTROYED]: Cannot call write after a stream was destroyed"
+    )]
+    #[case::java("Exception in thread \"main\" java.lang.IllegalStateException: closed")]
+    #[case::rust("thread 'main' panicked at src/main.rs:1:2:")]
+    #[case::rust_with_id("thread 'tokio-rt-worker' (812) panicked at src/main.rs:1:2:")]
+    #[case::go("panic: runtime error: index out of range [3] with length 3")]
+    #[case::ruby("worker.rb:4:in `run': undefined method `id' for nil (NoMethodError)")]
+    fn the_error_before_a_stack_trace_is_shown(#[case] error: &str) {
+        let text = format!("started\n{error}\n    at a\n    at b\n    at c\n\nNode.js v20\n");
+        assert_eq!(shown(&text), [error, "    at b", "    at c", "Node.js v20"]);
+    }
+
+    #[test]
+    fn only_the_last_lines_are_shown_without_another_error() {
+        assert_eq!(shown("a\nb\n\nc\nd\n"), ["b", "c", "d"]);
+        let text = "ValueError: old\nworked again\nTraceback\n  line\nValueError: x";
+        assert_eq!(shown(text), ["Traceback", "  line", "ValueError: x"]);
+        assert_eq!(shown(""), <[&str; 0]>::default());
+    }
+}

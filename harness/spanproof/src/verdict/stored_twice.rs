@@ -1,0 +1,42 @@
+//! Checks that no span is stored twice, where the number of spans does not show it: of a name that a unit may have any
+//! number of, or that belongs to no unit.
+
+use std::collections::BTreeMap;
+
+use super::evidence::{Evidence, limit};
+use super::facts::Facts;
+use super::finding::{Checks, Finding};
+use crate::observation::{Field, Span};
+use spanproof_format::Code;
+
+/// Checks that no two rows have the same id, trace, name and unit.
+pub(super) fn check_stored_twice(facts: &Facts<'_>, checks: &mut Checks) {
+    let is_counted = |name: &str| {
+        let mut expected = facts.expected_spans.iter();
+        expected.any(|expected| expected.name == name && expected.max_per_unit.is_some())
+    };
+    let mut rows: BTreeMap<_, Vec<&Span>> = BTreeMap::new();
+    for span in &facts.spans {
+        if let (Some(id), Some(name)) = (&span.id, &span.name)
+            && !is_counted(name)
+        {
+            rows.entry((name, id, &span.trace, &span.unit)).or_default().push(span);
+        }
+    }
+    if rows.is_empty() {
+        return;
+    }
+    let mut twice: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
+    for ((name, ..), spans) in rows.into_iter().filter(|(_, spans)| spans.len() > 1) {
+        twice.entry(name).or_default().extend(spans);
+    }
+    checks.expect_each(twice.is_empty(), || {
+        let names: Vec<_> = twice.keys().map(|name| format!("`{name}`")).collect();
+        let spans: Vec<_> = twice.values().flatten().copied().collect();
+        let message =
+            format!("{} rows of {} have an id that another one has", spans.len(), names.join(", "));
+        let fields = [Field::Trace, Field::Unit];
+        let lines = limit(spans.into_iter().map(|span| Evidence::span(facts, span, &fields)));
+        Finding::new(Code::Duplicate, message, lines)
+    });
+}
