@@ -51,7 +51,7 @@ mod tests {
     )]
     #[case::java("Exception in thread \"main\" java.lang.IllegalStateException: closed")]
     #[case::rust("thread 'main' panicked at src/main.rs:1:2:")]
-    #[case::rust_with_id("thread 'tokio-rt-worker' (812) panicked at src/main.rs:1:2:")]
+    #[case::rust_with_id("thread 'worker-3' (812) panicked at src/main.rs:1:2:")]
     #[case::go("panic: runtime error: index out of range [3] with length 3")]
     #[case::ruby("worker.rb:4:in `run': undefined method `id' for nil (NoMethodError)")]
     fn the_error_before_a_stack_trace_is_shown(#[case] error: &str) {

@@ -10,8 +10,9 @@ use super::fact::{Answers, Question as Q};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::gap::Gap;
+use super::refusal::{is_reported, other_tables, refusal};
 use super::stage;
-use super::witness::{Fate, NOT_COUNTED, Testimony};
+use super::witness::{Fate, Testimony};
 use crate::observation::{BlindSpot, Field};
 use spanproof_format::{Alternative, Code, Stage};
 
@@ -353,45 +354,6 @@ impl Missing<'_> {
     }
 }
 
-/// Returns the database server's first error about the spans, and whether the service reports failures.
-fn refusal(answers: &Answers) -> String {
-    let errors = answers.evidence(Q::Refused).iter().chain(answers.evidence(Q::Denied));
-    let mut errors = errors.filter_map(|evidence| match evidence {
-        Evidence::ServerLog(error) => Some(error),
-        _ => None,
-    });
-    let report = if is_reported(answers) {
-        "the service reports the failures"
-    } else {
-        "the service reports no failure"
-    };
-    match errors.next() {
-        Some(error) => {
-            format!("the server refused them, {} {}; {report}", error.state, error.message)
-        }
-        None => report.to_owned(),
-    }
-}
-
-/// Names the tables that contain the rows.
-fn other_tables(answers: &Answers) -> String {
-    let evidence = answers.evidence(Q::Elsewhere);
-    let tables = evidence.iter().filter_map(|evidence| match evidence {
-        Evidence::Elsewhere { table, .. } => Some(format!("`{table}`")),
-        _ => None,
-    });
-    let tables: Vec<_> = tables.collect();
-    if !tables.is_empty() {
-        return format!("the rows are in another table: {}", tables.join(", "));
-    }
-    // A blind spot of the witness: only the statements are known.
-    let mut places = evidence.iter().filter_map(|evidence| match evidence {
-        Evidence::Note(text) => text.strip_prefix(NOT_COUNTED),
-        _ => None,
-    });
-    format!("the rows went to another table: {}", places.next().unwrap_or_default())
-}
-
 /// The code of a conclusion. The cause `WriteFailedSilent` has another code if the service reports the
 /// failure.
 fn code(answers: &Answers, conclusion: &Conclusion) -> Code {
@@ -400,11 +362,6 @@ fn code(answers: &Answers, conclusion: &Conclusion) -> Code {
         Some(code) => code,
         None => Code::Undetermined,
     }
-}
-
-/// Whether the service or its exporter reports that spans are lost.
-fn is_reported(answers: &Answers) -> bool {
-    answers.is_yes(Q::Reported) || answers.is_yes(Q::ExporterError)
 }
 
 /// Returns ` by route …`; empty if the route is not known.

@@ -34,6 +34,7 @@ mod outcome;
 mod peer;
 mod propagation;
 mod reason;
+mod refusal;
 mod repetition;
 mod same_job;
 mod server_errors;

@@ -83,7 +83,7 @@ fn secrets_and_personal_data_are_masked(
         run(folder.path(), &["replay", "out.jsonl", "--assert-only", "--config", SPEC]);
     assert_eq!(code, 0, "masking changed the verdict: {stdout}{stderr}");
     // The log has a line about a failed write, and none about the start of a span.
-    let reasons = "the evidence fits path-not-executed, write-failed-silent;";
+    let reasons = "the evidence fits path-not-executed, write-failed-reported;";
     assert!(stdout.contains(reasons), "{stdout}");
 }
 

@@ -1,0 +1,49 @@
+//! What the database server, other tables and the service's own reports say about missing spans, in words.
+
+use super::evidence::Evidence;
+use super::fact::{Answers, Question as Q};
+use super::witness::NOT_COUNTED;
+
+/// Returns the database server's first error about the spans, and whether the service reports failures.
+pub(super) fn refusal(answers: &Answers) -> String {
+    let errors = answers.evidence(Q::Refused).iter().chain(answers.evidence(Q::Denied));
+    let mut errors = errors.filter_map(|evidence| match evidence {
+        Evidence::ServerLog(error) => Some(error),
+        _ => None,
+    });
+    let report = if is_reported(answers) {
+        "the service reports the failures"
+    } else {
+        "the service reports no failure"
+    };
+    match errors.next() {
+        Some(error) => {
+            format!("the server refused them, {} {}; {report}", error.state, error.message)
+        }
+        None => report.to_owned(),
+    }
+}
+
+/// Names the tables that contain the rows.
+pub(super) fn other_tables(answers: &Answers) -> String {
+    let evidence = answers.evidence(Q::Elsewhere);
+    let tables = evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Elsewhere { table, .. } => Some(format!("`{table}`")),
+        _ => None,
+    });
+    let tables: Vec<_> = tables.collect();
+    if !tables.is_empty() {
+        return format!("the rows are in another table: {}", tables.join(", "));
+    }
+    // A blind spot of the witness: only the statements are known.
+    let mut places = evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Note(text) => text.strip_prefix(NOT_COUNTED),
+        _ => None,
+    });
+    format!("the rows went to another table: {}", places.next().unwrap_or_default())
+}
+
+/// Whether the service or its exporter reports that spans are lost.
+pub(super) fn is_reported(answers: &Answers) -> bool {
+    answers.is_yes(Q::Reported) || answers.is_yes(Q::ExporterError)
+}
