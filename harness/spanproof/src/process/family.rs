@@ -9,9 +9,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::connection;
-use super::strays::{Stat, Stray, holders, holds_open, line, processes};
+use super::daemons::{Daemons, Identity};
+use super::strays::{Stat, Stray, holders, holds_open, is_elsewhere, line, processes};
 use super::{Child, Error, Launch};
 
 /// Name of the processes of a Postgres server. The server makes requests for the service if a function in the
@@ -38,6 +40,12 @@ struct Members {
     started: Vec<Member>,
     /// Texts that only the processes of the case have in their environment.
     marks: Vec<String>,
+    /// Texts that no other process of the machine ever has in its environment, by which daemons are found.
+    unique_marks: Vec<String>,
+    /// Helpers and their daemons. They are ended, but the service did not leave them.
+    helper_processes: BTreeSet<Identity>,
+    /// Whether the daemons were ended, and no process was started since.
+    daemons_ended: bool,
 }
 
 /// A process that was started for the case. It leads a process group.
@@ -65,6 +73,33 @@ impl Family {
         lock(&self.0.members).marks.extend(marks);
     }
 
+    /// Adds texts that no other process of the machine ever has in its environment.
+    pub(crate) fn add_unique_marks(&self, marks: Vec<String>) {
+        lock(&self.0.members).unique_marks.extend(marks);
+    }
+
+    /// Remembers the processes that are running now as those of helpers.
+    pub(crate) fn note_helper_processes(&self) {
+        let mut members = lock(&self.0.members);
+        let found = members.daemons().map(|daemons| daemons.with_mark());
+        members.helper_processes = found.into_iter().flatten().collect();
+    }
+
+    /// Ends the daemons of the case: with SIGTERM, and with SIGKILL those that still run after `grace`. Returns
+    /// those that the service left, as `pid (name)`.
+    pub(crate) async fn end_daemons(&self, grace: Duration) -> Vec<String> {
+        let daemons = lock(&self.0.members).daemons();
+        let left = match daemons {
+            Some(daemons) => daemons.end(grace).await,
+            None => Vec::new(),
+        };
+        let mut members = lock(&self.0.members);
+        members.daemons_ended = true;
+        let is_of_service =
+            |left: &&(Identity, String)| !members.helper_processes.contains(&left.0);
+        left.iter().filter(is_of_service).map(|(_, text)| text.clone()).collect()
+    }
+
     /// Starts a process that belongs to the case.
     ///
     /// # Errors
@@ -72,6 +107,7 @@ impl Family {
     pub(crate) fn start(&self, launch: &Launch) -> Result<Child, Error> {
         // Held until the process is a member: it may connect at once.
         let mut members = lock(&self.0.members);
+        members.daemons_ended = false;
         let child = launch.start()?;
         let has_mark =
             |value: &String| members.marks.iter().any(|mark| value.contains(mark.as_str()));
@@ -120,6 +156,24 @@ impl Family {
         started.extend(members.started.iter().cloned());
         marks.extend(members.marks.iter().cloned());
         (started, marks)
+    }
+}
+
+impl Members {
+    /// Returns a search for the daemons of the case; `None` if there can be none, or none can be found.
+    fn daemons(&self) -> Option<Daemons> {
+        let first = self.started.iter().map(|member| member.start).min()?;
+        Daemons::new(self.unique_marks.clone(), first)
+    }
+}
+
+impl Drop for Inner {
+    /// Kills the daemons of a case that did not come to its end.
+    fn drop(&mut self) {
+        let members = self.members.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let (false, Some(daemons)) = (members.daemons_ended, members.daemons()) {
+            daemons.kill();
+        }
     }
 }
 
@@ -197,15 +251,6 @@ fn lacks_marks(id: u32, marks: &[String]) -> bool {
     // A program may write a title over its environment.
     let is_environment = text.split('\0').any(|variable| variable.contains('='));
     is_environment && !marks.iter().any(|mark| text.contains(mark.as_str()))
-}
-
-/// Whether a process runs in a container, or that can't be found out.
-fn is_elsewhere(id: u32) -> bool {
-    ["pid", "mnt"].into_iter().any(|kind| {
-        let namespace = |id: &str| std::fs::read_link(format!("/proc/{id}/ns/{kind}")).ok();
-        let other = namespace(&id.to_string());
-        other.is_none() || other != namespace("self")
-    })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,6 +3,7 @@
 
 mod child;
 mod connection;
+mod daemons;
 mod error;
 mod family;
 mod launch;

@@ -1,9 +1,8 @@
 //! Finds strays: processes that the service started and that left its process group.
 //!
 //! A stray is found if it holds the service's output open, or if it is a descendant of the service.
-//! A daemon with its own output whose parent exited before the service was stopped is not found. The
-//! system does not record where it came from, and a variable that marks its environment is not
-//! allowed, because the service gets a clean environment.
+//! A daemon with its own output whose parent exited before the service was stopped is neither: the
+//! system does not record where it came from. `daemons` finds it by its environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +28,13 @@ impl std::fmt::Display for Stray {
 impl Stray {
     /// Kills the process if it is still running.
     pub(super) fn kill(&self) {
+        self.send(Signal::SIGKILL);
+    }
+
+    /// Sends a signal to the process if it is still running.
+    pub(super) fn send(&self, signal: Signal) {
         if let (true, Ok(id)) = (self.is_running(), i32::try_from(self.id)) {
-            let _sent = kill(Pid::from_raw(id), Signal::SIGKILL);
+            let _sent = kill(Pid::from_raw(id), signal);
         }
     }
 
@@ -49,7 +53,7 @@ pub(super) struct Stat {
     ticks: u64,
     /// The start time in clock ticks since boot.
     pub(super) start: u64,
-    has_ended: bool,
+    pub(super) has_ended: bool,
     /// Whether a signal stopped the process, and none continued it.
     is_stopped: bool,
     /// Whether the process runs, waits for a processor or waits for a disk.
@@ -171,6 +175,15 @@ pub(super) fn holds_open(id: u32, pipes: &[String]) -> bool {
         .flatten()
         .filter_map(|file| std::fs::read_link(file.path()).ok())
         .any(|target| target.to_str().is_some_and(|name| pipes.iter().any(|pipe| pipe == name)))
+}
+
+/// Whether a process runs in a container, or that can't be found out.
+pub(super) fn is_elsewhere(id: u32) -> bool {
+    ["pid", "mnt"].into_iter().any(|kind| {
+        let namespace = |id: &str| std::fs::read_link(format!("/proc/{id}/ns/{kind}")).ok();
+        let other = namespace(&id.to_string());
+        other.is_none() || other != namespace("self")
+    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::spec::Process;
 /// The database URL of shared helpers, at which there is no database: each trial has its own.
 const NO_DATABASE: &str = "postgres://127.0.0.1/none";
 
-/// Starts the helpers of a trial in the order of the spec.
+/// Starts the helpers of a trial in the order of the spec. By what they get, daemons of the trial are found.
 pub(super) async fn start_helpers(
     world: &World,
     case: &Case,
@@ -23,8 +23,13 @@ pub(super) async fn start_helpers(
     resources: &Arc<Resources>,
 ) -> Result<Vec<RunningProcess>, Error> {
     let values = Values::new(database, String::new(), 0, case, resources)?;
+    resources.family.add_unique_marks(values.unique_marks());
     let rules = world.spec().processes.iter().filter(|rule| rule.helper && !rule.shared);
-    start(world, rules, &values).await
+    let helpers = start(world, rules, &values).await?;
+    if !helpers.is_empty() {
+        resources.family.note_helper_processes();
+    }
+    Ok(helpers)
 }
 
 /// Starts the helpers that all trials share; `None` if there are none.

@@ -302,8 +302,10 @@ impl Trial {
         let spans_before_stop = self.spans_before_stop().await;
         let spec = self.world.spec();
         self.check_world().await?;
-        let stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
+        let mut stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
         let helpers = stop_helpers(self.helpers).await?;
+        let daemons = self.resources.family.end_daemons(self.timeouts.grace).await;
+        stopped.run.exit.strays.extend(daemons);
         self.stopwatch.lap("stop");
         let stopped_at = Utc::now();
         // Closed before the witness waits for the end of the service's sessions.

@@ -49,6 +49,13 @@ impl Values {
         vec![self.address.database.clone(), upstream, self.port.to_string()]
     }
 
+    /// Returns texts that no other process of the machine ever has in its environment. A port may be in use
+    /// again.
+    pub(super) fn unique_marks(&self) -> Vec<String> {
+        let folder = self.resources.folder().map(|path| path.display().to_string());
+        std::iter::once(self.address.database.clone()).chain(folder).collect()
+    }
+
     /// Returns the password of the database; empty if there is none.
     pub(super) fn password(&self) -> &str {
         &self.address.password

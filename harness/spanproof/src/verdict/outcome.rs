@@ -39,8 +39,9 @@ pub(super) fn check_exit(facts: &Facts<'_>, checks: &mut Checks) {
         Finding::new(Code::ProcessCrashed, message, evidence)
     });
     checks.expect(strays.is_empty(), || {
+        let processes = if strays.len() == 1 { "process" } else { "processes" };
         let message =
-            format!("{} processes outlived the service and held its output open", strays.len());
+            format!("{} {processes} kept running after the service stopped", strays.len());
         let left = limit(strays.iter().cloned().map(Evidence::Process));
         Finding::new(Code::ProcessesLeft, message, left)
     });

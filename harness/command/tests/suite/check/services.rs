@@ -2,6 +2,7 @@
 //! the service's processes behind.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
@@ -12,8 +13,8 @@ use crate::run::Output;
 #[case::exits_at_once("exits-at-once", 3, &["the service ended before it was ready, with exit code 7", "stderr: cannot open the database"])]
 #[case::never_ready("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 line, which does not match; it was idle, so it waits for something", "stdout: warming up"])]
 #[case::ignores_sigterm("ignores-sigterm", 1, &["not-stopped: ", "did not stop on SIGTERM and was killed after 3"])]
-#[case::leaves_grandchild("leaves-grandchild", 1, &["processes-left: ", "1 processes outlived the service and held its output open", "(sleep)"])]
-#[case::leaves_daemon("leaves-daemon", 1, &["processes-left: ", "1 processes outlived the service"])]
+#[case::leaves_grandchild("leaves-grandchild", 1, &["processes-left: ", "1 process kept running after the service stopped", "(sleep)"])]
+#[case::leaves_daemon("leaves-daemon", 1, &["processes-left: ", "1 process kept running after the service stopped"])]
 #[case::refuses_the_job("obedient", 1, &["job-failed-early: ", "POST /jobs: no answer: ", "repeat:   ", " check --case "])]
 fn a_misbehaving_service_is_reported(
     #[case] service: &str,
@@ -84,18 +85,82 @@ fn evidence_folder(project: &Project) -> PathBuf {
 fn processes_that_a_service_started_are_killed(#[case] service: &str, #[case] child: &str) {
     let project = Project::new(service);
     project.run(&["check"]);
-    let runs_in_project = |process: &Path| {
+    let mut left = running_in(&project);
+    left.retain(|line| line.starts_with(child));
+    assert_eq!(left, Vec::<String>::new());
+}
+
+/// Returns a project whose service gets the URL of its database, by which its daemons are found.
+fn project_with_database(service: &str, mode: &str) -> Project {
+    let project = Project::new(service);
+    let variables = format!("DATABASE_URL = \"{{database.url}}\", MODE = \"{mode}\"");
+    project.edit("ready = {", &format!("env = {{ {variables} }}\nready = {{"));
+    project
+}
+
+/// Returns the command lines of the processes that run in the project's folder, without this one.
+fn running_in(project: &Project) -> Vec<String> {
+    let is_in_project = |process: &Path| {
         let folder = std::fs::read_link(process.join("cwd")).ok();
         folder.is_some_and(|folder| folder == project.path())
     };
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let left: Vec<_> = processes
-        .filter(|entry| runs_in_project(&entry.path()))
-        .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
-        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-        .filter(|line| line.starts_with(child))
-        .collect();
-    assert_eq!(left, Vec::<String>::new());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let lines = processes
+        .filter(|process| is_in_project(process))
+        .filter_map(|process| std::fs::read(process.join("cmdline")).ok());
+    lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).collect()
+}
+
+/// The daemons have no living parent, no stream of the service and their own session.
+#[rstest]
+#[case::sleeps("leaves-orphan", "sleeps", "(sleep)")]
+#[case::ignores_sigterm("leaves-orphan", "stubborn", "(sh)")]
+#[case::forks_on("forks-on", "", "(")]
+fn a_daemon_is_found_by_the_database_in_its_environment(
+    #[case] service: &str,
+    #[case] mode: &str,
+    #[case] expected: &str,
+) {
+    let project = project_with_database(service, mode);
+    let start = Instant::now();
+    let Output { code, stdout, stderr } = project.run(&["check", "--no-faults", "--no-probe"]);
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    for text in ["processes-left: ", " kept running after the service stopped", expected] {
+        assert!(stdout.contains(text), "expected {text}\nfound {stdout}{stderr}");
+    }
+    assert!(!stdout.contains("could not be ended"), "{stdout}");
+    assert_eq!(running_in(&project), Vec::<String>::new());
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
+}
+
+/// The daemon of a helper is ended, but the service did not leave it.
+#[test]
+fn the_daemon_of_a_helper_is_no_finding() {
+    let project = Project::new("obedient");
+    let helper = std::fs::canonicalize(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/faulty-services/leaves-orphan.sh"
+    ));
+    let helper = format!(
+        "[[process]]\nname = \"queue\"\nhelper = true\ncommand = [{:?}]\n\
+         env = {{ DATABASE_URL = \"{{database.url}}\", MODE = \"sleeps\" }}\n\
+         ready = {{ line = \"^ready$\" }}\n[[route]]",
+        helper.unwrap()
+    );
+    project.edit("[[route]]", &helper);
+    let Output { stdout, stderr, .. } = project.run(&["check", "--no-faults", "--no-probe"]);
+    assert!(stdout.contains("job-failed-early"), "{stdout}{stderr}");
+    assert!(!stdout.contains("processes-left"), "{stdout}{stderr}");
+    assert_eq!(running_in(&project), Vec::<String>::new());
+}
+
+/// A case that does not come to its end ends its daemons, too.
+#[test]
+fn daemons_of_a_broken_case_are_killed() {
+    let project = project_with_database("leaves-orphan", "hangs");
+    let Output { code, stdout, stderr } = project.run(&["check", "--no-faults", "--no-probe"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    assert_eq!(running_in(&project), Vec::<String>::new());
 }
 
 /// A misspelt pattern would otherwise look like a service that prints no such line.
