@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Executor, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, Executor, PgConnection, PgPool};
 
 use super::connection::connect_options;
 use super::existing::login_error;
+use super::query_limit::limited;
 use super::run::Run;
 use super::server_error::Refusal;
 use super::{Error, password};
@@ -23,6 +24,8 @@ const MAX_CONNECTIONS: u32 = 4;
 /// Longest wait for a connection. If a connection takes longer, the server has died or is
 /// overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit for an unused connection to answer. A busy machine may take long.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for a session to end after its client has closed the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time for a session to end after `pg_terminate_backend`; it normally takes milliseconds.
@@ -141,7 +144,7 @@ impl Admin {
     /// Returns the ids of the server's processes that belong to no database and no role.
     pub(super) async fn own_processes(&self) -> Result<BTreeSet<i32>, Error> {
         let ids: Result<Vec<i32>, _> =
-            sqlx::query_scalar(OWN_PROCESSES).fetch_all(&self.pool).await;
+            limited(sqlx::query_scalar(OWN_PROCESSES).fetch_all(&self.pool)).await;
         Ok(ids.map_err(Error::database("list the processes of the server"))?.into_iter().collect())
     }
 
@@ -149,7 +152,7 @@ impl Admin {
     pub(super) async fn drop_database(&self, name: &str) -> Result<(), Error> {
         // `with (force)` alone sleeps for 100 ms if it finds a session.
         let terminate = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
-        let sessions = sqlx::query(terminate).bind(name).fetch_all(&self.pool).await;
+        let sessions = limited(sqlx::query(terminate).bind(name).fetch_all(&self.pool)).await;
         if sessions.is_ok_and(|sessions| !sessions.is_empty()) {
             let _ended = wait::until_soon("the end of its sessions", TERMINATE_TIMEOUT, || async {
                 match self.count_sessions(name).await {
@@ -165,9 +168,8 @@ impl Admin {
 
     /// Returns whether a database of that name exists.
     pub(super) async fn exists(&self, name: &str) -> Result<bool, Error> {
-        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-            .bind(name)
-            .fetch_one(&self.pool)
+        let sql = "select exists (select from pg_database where datname = $1)";
+        limited(sqlx::query_scalar(sql).bind(name).fetch_one(&self.pool))
             .await
             .map_err(Error::database(format!("look up database `{name}`")))
     }
@@ -191,18 +193,27 @@ impl Admin {
                    coalesce(state, 'unknown'), left(regexp_replace(query, '''[^'']*(''|$)', '''…''', 'g'), 80)) \
                    from pg_stat_activity where datname = $1 order by pid";
         let sessions: Result<Vec<String>, _> =
-            sqlx::query_scalar(sql).bind(name).fetch_all(&self.pool).await;
+            limited(sqlx::query_scalar(sql).bind(name).fetch_all(&self.pool)).await;
         Ok(sessions.map_err(failed())?.iter().map(|line| password::mask(line)).collect())
     }
 
     async fn count_sessions(&self, name: &str) -> Result<i64, sqlx::Error> {
         let sql = "select count(*) from pg_stat_activity where datname = $1";
-        sqlx::query_scalar(sql).bind(name).fetch_one(&self.pool).await
+        limited(sqlx::query_scalar(sql).bind(name).fetch_one(&self.pool)).await
     }
 
     async fn execute(&self, what: String, sql: String) -> Result<(), Error> {
         let statement = sqlx::raw_sql(AssertSqlSafe(sql));
-        self.pool.execute(statement).await.map(drop).map_err(Error::database(what))
+        limited(self.pool.execute(statement)).await.map(drop).map_err(Error::database(what))
+    }
+}
+
+/// Checks a connection before it is used again: after a crash of the server it is dead, and a signal may have
+/// stopped its session. Then the pool opens another one.
+async fn check_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match tokio::time::timeout(PING_TIMEOUT, connection.ping()).await {
+        Ok(answered) => answered.map(|()| true),
+        Err(_) => Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())),
     }
 }
 
@@ -213,6 +224,7 @@ fn pool_options(run: &Run, version: &Arc<AtomicU32>) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .test_before_acquire(false)
+        .before_acquire(|connection, _| Box::pin(check_alive(connection)))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)

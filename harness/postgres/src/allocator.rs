@@ -8,6 +8,7 @@ use super::Error;
 use super::admin::Admin;
 use super::background::Background;
 use super::drop_queue::{DropQueue, DropsPaused};
+use super::query_limit::limited;
 use super::run::Run;
 
 /// Names, creates and drops the databases of one run.
@@ -78,12 +79,11 @@ impl Allocator {
 
     /// Drops every database of this run.
     pub(super) async fn drop_all(&self) -> Result<(), Error> {
-        let names: Vec<String> =
-            sqlx::query_scalar("select datname::text from pg_database where datname like $1")
-                .bind(self.run.pattern())
-                .fetch_all(&self.admin.pool)
-                .await
-                .map_err(Error::database("list the databases of this run"))?;
+        let sql = "select datname::text from pg_database where datname like $1";
+        let query = sqlx::query_scalar(sql).bind(self.run.pattern());
+        let names: Vec<String> = limited(query.fetch_all(&self.admin.pool))
+            .await
+            .map_err(Error::database("list the databases of this run"))?;
         for name in names {
             self.admin.drop_database(&name).await?;
         }

@@ -16,6 +16,7 @@ use super::admin::Admin;
 use super::cache::{Contents, NewEntry};
 use super::copy::Listing;
 use super::local::ServerFolder;
+use super::query_limit::limited;
 use spanproof_lease::{Guard, output};
 
 /// A copy of the data directory of a running server.
@@ -46,12 +47,14 @@ impl Capture {
         admin: &Admin,
         template_and_clone: Option<[String; 2]>,
     ) -> Result<Self, Error> {
+        let sql = "select datname::text, 'base/' || oid, datistemplate from pg_database";
         let databases: Vec<(String, String, bool)> =
-            sqlx::query_as("select datname::text, 'base/' || oid, datistemplate from pg_database")
-                .fetch_all(&admin.pool)
+            limited(sqlx::query_as(sql).fetch_all(&admin.pool))
                 .await
                 .map_err(Error::database("list the folders of the databases"))?;
-        admin.pool.execute("checkpoint").await.map_err(Error::database("make a checkpoint"))?;
+        limited(admin.pool.execute("checkpoint"))
+            .await
+            .map_err(Error::database("make a checkpoint"))?;
         let folder = |name: &str| {
             let found = databases.iter().find(|(other, ..)| other == name);
             found.map(|(_, folder, _)| PathBuf::from(folder))

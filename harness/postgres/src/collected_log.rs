@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use spanproof_lease::wait::{self, Attempt};
 
 use super::log::Log;
+use super::query_limit::limited;
 
 /// The file, relative to the data directory.
 const FILE: &str = "log/server.log";
@@ -22,7 +23,7 @@ const PIECE: usize = 1024 * 1024;
 pub(super) async fn read(pool: &PgPool, log: &mut Log) -> Option<()> {
     let mark = format!("spanproof mark {}", uuid::Uuid::new_v4());
     let sql = format!("do $$ begin raise log '{mark}'; end $$");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.ok()?;
+    limited(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool)).await.ok()?;
     let state = Mutex::new((log, Vec::new()));
     wait::until_soon("the server's log", COLLECTED, || async {
         let (log, added) = &mut *state.lock().await;
@@ -47,7 +48,7 @@ async fn read_added(pool: &PgPool, position: u64) -> Result<Vec<u8>, sqlx::Error
         let start = i64::try_from(position + added.len() as u64).unwrap_or(i64::MAX);
         let sql = format!("select pg_read_binary_file($1, $2, {PIECE})");
         let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql));
-        let piece: Vec<u8> = query.bind(FILE).bind(start).fetch_one(pool).await?;
+        let piece: Vec<u8> = limited(query.bind(FILE).bind(start).fetch_one(pool)).await?;
         added.extend(&piece);
         if piece.len() < PIECE {
             return Ok(added);

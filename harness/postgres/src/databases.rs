@@ -20,6 +20,7 @@ use super::engine::Engine;
 use super::log::Log;
 use super::origin::Origin;
 use super::pool::Pool;
+use super::query_limit::limited;
 use super::run::Run;
 use super::sharing::SharedServer;
 use super::{Error, LogEntry, Migrations, collected_log, existing, local, password, sweep};
@@ -205,10 +206,8 @@ impl Databases {
         let admin = &self.allocator.admin;
         let sql = "select datname::text from pg_database \
                    where datallowconn and not datistemplate and not starts_with(datname, $1) order by 1";
-        let names: Result<Vec<String>, _> = sqlx::query_scalar(sql)
-            .bind(self.allocator.run.prefix().database_names())
-            .fetch_all(&admin.pool)
-            .await;
+        let query = sqlx::query_scalar(sql).bind(self.allocator.run.prefix().database_names());
+        let names: Result<Vec<String>, _> = limited(query.fetch_all(&admin.pool)).await;
         let names = self.explain(names.map_err(Error::database("list the databases"))).await?;
         names.into_iter().map(|name| Ok((name.clone(), self.url(&name)?))).collect()
     }
@@ -242,7 +241,7 @@ impl Databases {
     }
 
     async fn answers(&self) -> bool {
-        sqlx::query("select").execute(&self.allocator.admin.pool).await.is_ok()
+        limited(sqlx::query("select").execute(&self.allocator.admin.pool)).await.is_ok()
     }
 
     /// Stops a server that only this process uses. On any other server, drops the databases of this

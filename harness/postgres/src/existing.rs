@@ -9,6 +9,7 @@ use url::Url;
 use super::Error;
 use super::connection::connect_options;
 use super::password::mask;
+use super::query_limit::limited;
 use super::server_error::Refusal;
 use spanproof_lease::wait::{self, Attempt};
 
@@ -62,8 +63,7 @@ pub(super) async fn check_writable(pool: &PgPool, url: &str) -> Result<(), Error
                       current_user::text,
                       (select rolcreatedb or rolsuper from pg_roles where rolname = current_user)";
     let (standby, read_only, role, creates): (bool, bool, String, Option<bool>) =
-        sqlx::query_as(sql)
-            .fetch_one(pool)
+        limited(sqlx::query_as(sql).fetch_one(pool))
             .await
             .map_err(Error::database("check whether the server can be written to"))?;
     if standby {

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::allocator::Allocator;
+use super::query_limit::limited;
 use super::{Error, Prefix, Server};
 
 /// Returns the folders of the kept servers on this machine that belong to this user and have the
@@ -37,7 +38,7 @@ pub async fn databases(server: &Server) -> Result<Vec<String>, Error> {
         let sql = "select datname::text from pg_database where starts_with(datname, $1) order by 1";
         let Allocator { admin, run, .. } = &*databases.allocator;
         let kept = run.prefix().kept_prefix();
-        let names = sqlx::query_scalar(sql).bind(kept).fetch_all(&admin.pool).await;
+        let names = limited(sqlx::query_scalar(sql).bind(kept).fetch_all(&admin.pool)).await;
         names.map_err(Error::database("list the kept databases"))
     });
     names.await?

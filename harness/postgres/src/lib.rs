@@ -99,6 +99,7 @@ mod pool;
 mod prefix;
 #[cfg(feature = "docker")]
 mod process;
+mod query_limit;
 mod run;
 mod server;
 mod server_error;

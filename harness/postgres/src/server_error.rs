@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io::ErrorKind;
 
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
@@ -91,8 +92,22 @@ fn server_message(error: &sqlx::Error) -> String {
             Some(code) => format!("{} (SQLSTATE {code})", inner.message()),
             None => inner.message().to_owned(),
         },
-        sqlx::Error::Io(inner) => inner.to_string(),
+        sqlx::Error::Io(inner) => connection_message(inner),
         other => other.to_string(),
+    }
+}
+
+/// Returns what happened to a connection, in place of the driver's count of bytes.
+fn connection_message(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe => {
+            "the server closed the connection: it was stopped, or its session was killed".to_owned()
+        }
+        ErrorKind::TimedOut => "the server did not answer in time".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -159,6 +174,23 @@ mod tests {
         let error = ServerError::from(configuration);
         assert!(error.to_string().ends_with(": Connection refused (os error 111)"), "{error}");
         assert!(error.source().is_none());
+    }
+
+    #[test]
+    fn a_closed_connection_is_named_in_plain_words() {
+        let closed = "the server closed the connection: it was stopped, or its session was killed";
+        for (kind, expected) in [
+            (ErrorKind::UnexpectedEof, closed),
+            (ErrorKind::ConnectionReset, closed),
+            (ErrorKind::BrokenPipe, closed),
+            (ErrorKind::TimedOut, "the server did not answer in time"),
+        ] {
+            // The text of the driver.
+            let error = io::Error::new(kind, "expected to read 5 bytes, got 0 bytes at EOF");
+            let error = ServerError::from(sqlx::Error::Io(error));
+            assert_eq!(error.to_string(), expected);
+            assert!(error.source().is_none());
+        }
     }
 
     #[test]

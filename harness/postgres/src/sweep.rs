@@ -7,6 +7,7 @@
 
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
+use super::query_limit::limited;
 use super::run::Run;
 
 /// Selects the databases of dead runs that have no sessions. `$1` is our run, `$2` our prefix.
@@ -35,7 +36,7 @@ order by name";
 pub(super) async fn dead_databases(pool: &PgPool, own: &Run) -> Vec<String> {
     let query = sqlx::query_scalar::<_, String>(DEAD_DATABASES);
     let query = query.bind(own.id()).bind(own.prefix().as_str());
-    query.fetch_all(pool).await.unwrap_or_default()
+    limited(query.fetch_all(pool)).await.unwrap_or_default()
 }
 
 /// Drops the databases that dead runs left. A database with sessions stays until the next sweep. A
@@ -48,7 +49,7 @@ pub(super) async fn sweep(pool: &PgPool, own: &Run) {
         for sql in
             [format!("drop database if exists {name}"), format!("drop role if exists {name}")]
         {
-            let _dropped = pool.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await;
+            let _dropped = limited(pool.execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await;
         }
     }
 }

@@ -14,7 +14,7 @@ use super::setup::Recreation;
 use crate::chain::chain;
 use crate::observation::{Observation, Unit, masked_case, spec_secrets};
 use crate::spec::Spec;
-use crate::trial::{Overrides, World};
+use crate::trial::{Overrides, World, watched};
 use crate::verdict::{Funnel, Judged, Judgement, Verdict, observe};
 
 /// Maximum number of setups with which one incident is replayed.
@@ -88,8 +88,8 @@ async fn run(
     };
     let spec = world.spec();
     let trial = world.trial_for(&setup.case).overrides(overrides);
-    let Judged { observation, judgement } =
-        Box::pin(observe(spec, trial)).await.map_err(|error| chain(&error))?;
+    let judged = Box::pin(watched(world.server(), observe(spec, trial)));
+    let Judged { observation, judgement } = judged.await.map_err(|error| chain(&error))?;
     if let Verdict::Broken(why) = &judgement.verdict {
         return Err(why.clone());
     }

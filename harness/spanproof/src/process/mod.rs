@@ -19,4 +19,4 @@ pub(crate) use family::{Family, POSTGRES};
 pub use launch::quoted;
 pub(crate) use launch::{Launch, Run, run};
 pub use output::{Line, Output, Stream};
-pub(crate) use strays::{Activity, stopped_sibling};
+pub(crate) use strays::{Activity, stopped_descendant, stopped_sibling};

@@ -122,6 +122,14 @@ pub(crate) fn stopped_sibling(siblings: &BTreeSet<u32>, name: &str) -> Option<u3
     stopped.find(|(_, stat)| parents.contains(&stat.parent)).map(|(id, _)| *id)
 }
 
+/// Returns a process that a signal stopped, that descends from this process and has the name `name`; `None` if
+/// there is none.
+pub(crate) fn stopped_descendant(name: &str) -> Option<u32> {
+    let (all, own) = (processes(), std::process::id());
+    let mut stopped = all.iter().filter(|(_, stat)| stat.is_stopped && stat.name == name);
+    stopped.find(|(id, _)| descends(&all, **id, own)).map(|(id, _)| *id)
+}
+
 /// Returns the ids of `leader`, of the processes in its group and of its descendants.
 pub(super) fn family(leader: u32) -> Vec<u32> {
     let all = processes();

@@ -1,28 +1,18 @@
-//! Watches whether a run can go on: whether its Postgres server still answers, whether its sessions run, and
-//! whether the time limit is over. Finds out whether a case failed because something around it broke.
+//! Watches whether a run can go on: whether its Postgres server still answers, and whether the time limit is
+//! over. Finds out whether a case failed because something around it broke.
 
-use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use spanproof_lease::wait::{happens_within, time_over};
+use spanproof_lease::wait::time_over;
 use spanproof_postgres::{Database, Server};
 
-use crate::process::{POSTGRES, stopped_sibling};
-
-/// Time between two logins, or two looks at the sessions.
-const INTERVAL: Duration = Duration::from_secs(1);
-/// Time limit of a login. A busy machine may take long.
-const LIMIT: Duration = Duration::from_secs(4);
-/// Failed logins in a row after which the server counts as dead.
-const FAILURES: u32 = 3;
+use crate::trial::{ServerFailure, server_failure, stopped_session};
 
 /// Why a run can't go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunEnd {
     /// The server does not answer.
-    ServerDead,
-    /// A signal stopped the session of the server with this process id.
-    SessionStopped(u32),
+    Server(ServerFailure),
     /// The time limit of the run is over.
     TimeOver,
 }
@@ -30,14 +20,7 @@ pub(super) enum RunEnd {
 impl std::fmt::Display for RunEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::ServerDead => f.write_str(
-                "the Postgres server does not answer any more: it was killed or stopped",
-            ),
-            Self::SessionStopped(id) => write!(
-                f,
-                "a signal stopped a session of the Postgres server (process {id}), so it does not answer; \
-                 find out what sends SIGSTOP, and run again"
-            ),
+            Self::Server(failure) => failure.fmt(f),
             Self::TimeOver => f.write_str("the time limit of the run is over"),
         }
     }
@@ -46,38 +29,15 @@ impl std::fmt::Display for RunEnd {
 /// Waits until the run can't go on.
 pub(super) async fn run_end(server: &Server, deadline: Option<Instant>) -> RunEnd {
     tokio::select! {
-        () = server_death(server) => RunEnd::ServerDead,
-        id = session_stop(server) => RunEnd::SessionStopped(id),
+        failure = server_failure(server) => RunEnd::Server(failure),
         () = time_over(deadline) => RunEnd::TimeOver,
     }
 }
 
-/// Waits until a session of the server is stopped for longer than a moment.
-async fn session_stop(server: &Server) -> u32 {
-    let processes = own_processes(server).await;
-    let mut last = None;
-    loop {
-        let _waited = happens_within(INTERVAL, std::future::pending()).await;
-        let stopped = stopped_sibling(&processes, POSTGRES);
-        match stopped {
-            Some(id) if stopped == last => return id,
-            _ => last = stopped,
-        }
-    }
-}
-
-/// Returns the ids of the server's own processes; empty if they can't be listed. In a container they have
-/// other ids on this machine, where they have other names, or none.
-async fn own_processes(server: &Server) -> BTreeSet<u32> {
-    let listed = tokio::time::timeout(LIMIT, server.own_processes()).await;
-    let ids = listed.ok().and_then(Result::ok).unwrap_or_default();
-    ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect()
-}
-
 /// Returns what broke around a case that failed; `None` if nothing did, so that the service is why it failed.
 pub(super) async fn broken_world(server: &Server, database: &Database) -> Option<String> {
-    if let Some(id) = stopped_sibling(&own_processes(server).await, POSTGRES) {
-        return Some(RunEnd::SessionStopped(id).to_string());
+    if let Some(id) = stopped_session(server).await {
+        return Some(ServerFailure::SessionStopped(id).to_string());
     }
     let log = server.log(database).await.ok().flatten().unwrap_or_default();
     let refused = log.iter().find(|entry| is_lack_of_space(&entry.message));
@@ -99,15 +59,6 @@ fn is_lack_of_space(message: &str) -> bool {
     ];
     let is_about_file = message.starts_with("could not ") && message.contains(" file ");
     is_about_file && reasons.into_iter().any(|reason| message.contains(reason))
-}
-
-/// Waits until the server does not answer any more.
-async fn server_death(server: &Server) {
-    let mut failures = 0;
-    while failures < FAILURES {
-        let _waited = happens_within(INTERVAL, std::future::pending()).await;
-        failures = if server.answers_within(LIMIT).await { 0 } else { failures + 1 };
-    }
 }
 
 #[cfg(test)]

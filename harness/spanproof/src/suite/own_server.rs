@@ -12,7 +12,7 @@ use super::result::{CaseOutcome, JudgedCase, finished};
 use crate::matrix::Case;
 use crate::observation::Failure;
 use crate::spec::Spec;
-use crate::trial::World;
+use crate::trial::{World, server_failure};
 use crate::verdict::Experiment;
 
 /// Maximum number of cases that get a server of their own.
@@ -35,6 +35,7 @@ pub(super) async fn look_alone(
         let mut cancelled = cancelled.clone();
         let attempt = tokio::select! {
             attempt = looks.look(&case, twin.as_ref()) => attempt,
+            _ = server_failure(alone.server()) => break,
             _ = cancelled.wait_for(|cancelled| *cancelled) => break,
         };
         let Some(Attempt { observation, judgement, .. }) = attempt else { continue };

@@ -80,7 +80,7 @@ impl Pool<'_> {
     fn break_off(&mut self, why: RunEnd, running: impl Iterator<Item = (usize, Progress)>) {
         for (index, progress) in running {
             let cause = match why {
-                RunEnd::ServerDead | RunEnd::SessionStopped(_) => why.to_string(),
+                RunEnd::Server(failure) => failure.to_string(),
                 RunEnd::TimeOver => format!("{why}; the case waited for {}", progress.awaited()),
             };
             self.record.add_broken(&self.cases[index].id, &cause);

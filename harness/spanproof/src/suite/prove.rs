@@ -10,7 +10,7 @@ use crate::chain::chain;
 use crate::matrix::Case;
 use crate::observation::{Observation, spec_secrets};
 use crate::spec::Spec;
-use crate::trial::World;
+use crate::trial::{World, watched};
 use crate::verdict::{Judged, Judgement, Verdict, compare, judge, observe};
 
 /// The result of [`prove`].
@@ -27,8 +27,17 @@ pub enum ProofResult {
 /// that fits the spec. Runs `workers` cases at once. Returns `None` if it was cancelled.
 ///
 /// # Errors
-/// If the service or Postgres of a case without sabotage does not start.
+/// If the service or Postgres of a case without sabotage does not start, or Postgres does not answer any more.
 pub async fn prove(
+    world: &World,
+    cases: &[Case],
+    workers: usize,
+    cancelled: watch::Receiver<bool>,
+) -> Result<Option<ProofResult>, crate::trial::Error> {
+    Box::pin(watched(world.server(), sabotage_all(world, cases, workers, cancelled))).await
+}
+
+async fn sabotage_all(
     world: &World,
     cases: &[Case],
     workers: usize,

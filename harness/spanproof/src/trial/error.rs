@@ -74,6 +74,9 @@ pub enum WorldError {
     /// The trial's database can't be read.
     #[error("the trial's database can't be read")]
     Database(#[source] ServerError),
+    /// The server does not answer any more: it died, or a signal stopped one of its sessions.
+    #[error("{0}")]
+    Server(String),
     /// A session of the server crashed or was killed. Then the server ends all sessions and starts again, and
     /// may have lost what was written last.
     #[error(

@@ -11,6 +11,7 @@ use spanproof_postgres::Server;
 use super::helper_start::start_shared_helpers;
 use super::inputs::Inputs;
 use super::program::Program;
+use super::server_watch::{started, watched};
 use super::world::Inner;
 use super::{Error, World, migrate};
 use crate::matrix::Case;
@@ -110,14 +111,16 @@ impl WorldBuilder {
     /// column does not exist.
     pub async fn check_database(self, mut spec: Spec) -> Result<DatabaseCheck, Error> {
         let Inputs { migrations, options, .. } = self.inputs(&mut spec)?;
-        let server = Server::start(options).await?;
+        let server = started(Server::start(options)).await?;
         let origin = server.origin().to_string();
-        server.prepare(&migrations).await?;
-        let columns = if spec.database.service_migrates {
-            None
-        } else {
-            Some(super::schema::check(&server, &migrations, &spec.tables).await?)
+        let prepare = async {
+            server.prepare(&migrations).await?;
+            if spec.database.service_migrates {
+                return Ok::<_, Error>(None);
+            }
+            super::schema::check(&server, &migrations, &spec.tables).await.map(Some)
         };
+        let columns = watched(&server, prepare).await?;
         server.close().await?;
         Ok(DatabaseCheck { origin, columns })
     }
@@ -147,11 +150,12 @@ impl WorldBuilder {
         let build_time = start.elapsed();
         let start = Instant::now();
         let server = if self.shared {
-            Server::join(options.clone()).await?
+            started(Server::join(options.clone())).await?
         } else {
-            Server::start(options.clone()).await?
+            started(Server::start(options.clone())).await?
         };
-        let mut inner = Inner {
+        let watched_server = server.clone();
+        let inner = Inner {
             spec,
             program,
             server,
@@ -165,19 +169,25 @@ impl WorldBuilder {
             build_time,
             database_time: Duration::ZERO,
         };
-        let without_helpers = World(Arc::new(inner.clone()));
-        inner.shared_helpers = Box::pin(start_shared_helpers(&without_helpers)).await?;
-        if inner.spec.database.service_migrates {
-            let case = Case::default_of(&inner.spec);
-            let without_tables = World(Arc::new(inner.clone()));
-            inner.migrations = migrate::by_service(without_tables, case, inner.migrations);
-        }
-        inner.server.prepare(&inner.migrations).await?;
-        super::schema::check(&inner.server, &inner.migrations, &inner.spec.tables).await?;
+        let mut inner = Box::pin(watched(&watched_server, prepare(inner))).await?;
         inner.owns_server = !self.shared;
         inner.database_time = start.elapsed();
         Ok(World(Arc::new(inner)))
     }
+}
+
+/// Starts the helpers that all trials share, and applies the migrations.
+async fn prepare(mut inner: Inner) -> Result<Inner, Error> {
+    let without_helpers = World(Arc::new(inner.clone()));
+    inner.shared_helpers = Box::pin(start_shared_helpers(&without_helpers)).await?;
+    if inner.spec.database.service_migrates {
+        let case = Case::default_of(&inner.spec);
+        let without_tables = World(Arc::new(inner.clone()));
+        inner.migrations = migrate::by_service(without_tables, case, inner.migrations);
+    }
+    inner.server.prepare(&inner.migrations).await?;
+    super::schema::check(&inner.server, &inner.migrations, &inner.spec.tables).await?;
+    Ok(inner)
 }
 
 impl World {

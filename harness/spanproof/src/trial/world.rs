@@ -15,6 +15,7 @@ use super::job_name::rename;
 use super::program::Program;
 use super::request::Request;
 use super::resources::Resources;
+use super::server_watch::{started, watched};
 use super::shared::SharedHelpers;
 use super::values::Values;
 use crate::document::suggestion;
@@ -71,8 +72,8 @@ impl World {
     /// # Errors
     /// When the server can't be started, or a migration fails.
     pub(crate) async fn with_own_server(&self) -> Result<Self, Error> {
-        let server = Server::start(self.0.options.clone()).await?;
-        server.prepare(&self.0.migrations).await?;
+        let server = started(Server::start(self.0.options.clone())).await?;
+        watched(&server, server.prepare(&self.0.migrations)).await?;
         let inner = Inner { server, owns_server: true, is_alone: true, ..(*self.0).clone() };
         Ok(Self(Arc::new(inner)))
     }

@@ -83,8 +83,8 @@ fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
     assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
 }
 
-/// Returns the id of a session of the server on a database of a case.
-fn session(server: u32) -> Option<u32> {
+/// Returns the id of a session of the server whose title contains `words`.
+fn session(server: u32, words: &str) -> Option<u32> {
     let processes = std::fs::read_dir("/proc").ok()?.flatten();
     let mut ids = processes.filter_map(|process| process.file_name().to_str()?.parse().ok());
     ids.find(|id: &u32| {
@@ -95,7 +95,7 @@ fn session(server: u32) -> Option<u32> {
             .into_owned()
         };
         let is_session =
-            read("cmdline").starts_with("postgres: ") && read("cmdline").contains("_case_");
+            read("cmdline").starts_with("postgres: ") && read("cmdline").contains(words);
         let below_name = read("stat").rsplit_once(") ").map(|(_, rest)| rest.to_owned());
         let parent = below_name.as_deref().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
         is_session && parent == Some(server)
@@ -109,7 +109,7 @@ fn a_session_of_the_server_that_is_stopped_breaks_the_case() {
     let session = wait_until("a session", Duration::from_mins(1), || {
         let _service = descendant(running.id(), "sleep").ok_or("no service")?;
         let server = descendant(running.id(), "postgres").ok_or("no server")?;
-        session(server).ok_or("no session")
+        session(server, "_case_").ok_or("no session")
     });
     kill(Pid::from_raw(i32::try_from(session).unwrap()), Signal::SIGSTOP).unwrap();
     wait_for_exit(running.id());
@@ -118,6 +118,38 @@ fn a_session_of_the_server_that_is_stopped_breaks_the_case() {
     let expected = format!("a signal stopped a session of the Postgres server (process {session})");
     assert!(stdout.contains(&expected) && stdout.contains("BROKEN"), "{stdout}{stderr}");
     assert!(!stdout.contains("FAIL"), "{stdout}{stderr}");
+}
+
+/// Before the cases, the template is migrated, and while a case starts, its seeds run.
+#[rstest]
+#[case::of_the_migrations("migrations/0002_slow.up.sql", "SELECT")]
+#[case::of_an_administrator("migrations/0002_slow.up.sql", " postgres ")]
+#[case::of_a_seed("seed.sql", "SELECT")]
+fn a_session_that_is_stopped_while_the_world_opens_ends_the_run(
+    #[case] file: &str,
+    #[case] words: &str,
+    #[values(&["check"], &["check", "--prove"])] command: &[&str],
+) {
+    let project = Project::new("obedient");
+    project.write(file, "select pg_sleep(600)");
+    if file == "seed.sql" {
+        project.edit("[[route]]", "[database]\nseed = [\"seed.sql\"]\n[[route]]");
+    }
+    let running = project.spanproof(command).spawn();
+    let session = wait_until("a session", Duration::from_mins(1), || {
+        let server = descendant(running.id(), "postgres").ok_or("no server")?;
+        // The session that sleeps shows how far the run is.
+        session(server, "SELECT").ok_or("no migration")?;
+        session(server, words).ok_or("no session")
+    });
+    let start = Instant::now();
+    kill(Pid::from_raw(i32::try_from(session).unwrap()), Signal::SIGSTOP).unwrap();
+    wait_for_exit(running.id());
+    let Output { code, stdout, stderr } = running.output();
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    let expected = format!("a signal stopped a session of the Postgres server (process {session})");
+    assert!(format!("{stdout}{stderr}").contains(&expected), "{stdout}{stderr}");
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 /// The limit of file sizes has the effect of a full disk, and every user can set it.
