@@ -175,5 +175,14 @@ fn with_own_lease<T>(action: impl FnOnce(&Lease) -> io::Result<T>) -> io::Result
         let folder = parent.join(format!("{PREFIX}{}", &unique[..12]));
         *lease = Some(Lease::create(&folder)?);
     }
-    lease.as_ref().map_or_else(|| Err(io::ErrorKind::NotFound.into()), action)
+    let Some(lease) = lease.as_ref() else { return Err(io::ErrorKind::NotFound.into()) };
+    action(lease).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound if !lease.folder.exists() => io::Error::other(format!(
+            "the folder `{}` was removed while this process ran, which needs it to leave nothing behind; find out \
+             what removes files in `{}`, and run again",
+            lease.folder.display(),
+            temporary_folder().display()
+        )),
+        _ => error,
+    })
 }

@@ -66,13 +66,18 @@ pub(super) async fn run_witnessed(
 }
 
 async fn judged(world: &World, trial: TrialBuilder) -> Result<Attempt, String> {
+    let progress = trial.own_progress();
     let (observation, database) =
         trial.run_keeping_database().await.map_err(|error| chain(&error))?;
     let judgement = judge(world.spec(), &observation);
-    if matches!(judgement.verdict, Verdict::Fail(_) | Verdict::Notice(_))
-        && let Some(why) = broken_world(world.server(), &database).await
-    {
-        return Err(why);
+    if matches!(judgement.verdict, Verdict::Fail(_) | Verdict::Notice(_)) {
+        let broken = match progress.folder_problem() {
+            Some(why) => Some(why),
+            None => broken_world(world.server(), &database).await,
+        };
+        if let Some(why) = broken {
+            return Err(why);
+        }
     }
     Ok(Attempt { observation, judgement, database })
 }

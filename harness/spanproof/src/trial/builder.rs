@@ -154,6 +154,11 @@ impl TrialBuilder {
         self
     }
 
+    /// Returns the progress of the trial, which its clones share.
+    pub(crate) fn own_progress(&self) -> Progress {
+        self.overrides.progress.clone()
+    }
+
     /// Replaces timeouts of the spec.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.overrides.timeouts = timeouts;

@@ -1,20 +1,37 @@
-//! What a trial waits for, for whoever has to end it.
+//! What a trial waits for, and what broke around it, for whoever has to end or to judge it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The step of a trial that ended last. Its clones share the step.
+/// The progress of a trial. Its clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Progress(Arc<Mutex<String>>);
+pub(crate) struct Progress(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The step that ended last.
+    step: String,
+    folder_problem: Option<String>,
+}
 
 impl Progress {
     /// Records the end of a step.
     pub(super) fn end_step(&self, step: &str) {
-        step.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        step.clone_into(&mut self.state().step);
+    }
+
+    /// Records that the service could not use the folder of the trial, if it could not.
+    pub(super) fn set_folder_problem(&self, problem: Option<String>) {
+        self.state().folder_problem = problem;
+    }
+
+    /// Returns why the service could not use the folder of the trial; `None` if it could.
+    pub(crate) fn folder_problem(&self) -> Option<String> {
+        self.state().folder_problem.clone()
     }
 
     /// Returns what the trial waits for.
     pub(crate) fn awaited(&self) -> &'static str {
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).as_str() {
+        match self.state().step.as_str() {
             "" => "the database of the case",
             "clone" | "helpers" | "upstream" => "the start of its processes",
             "launch" => "the service to become ready",
@@ -24,5 +41,9 @@ impl Progress {
             "stop" => "the rows of its tables",
             _ => "its evidence",
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

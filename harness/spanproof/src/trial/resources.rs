@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::sys::statvfs::statvfs;
 use spanproof_lease::{Guard, Reservation, Resource};
 
 use super::Error;
 use crate::environment;
 use crate::process::{self, Family};
 use crate::spec::Spec;
+
+/// Free bytes below which a file system is full: a part of a block may be left.
+const MIN_FREE: u64 = 16 * 1024;
 
 /// The ports and the folder of a trial, or of the helpers that all trials share. Dropping it releases
 /// the ports and removes the folder.
@@ -58,6 +62,26 @@ impl Resources {
     pub(super) fn ports(&self) -> Vec<(&str, u16)> {
         let own = self.ports.iter().map(|(name, port)| (name.as_str(), port.port()));
         own.chain(self.shared.iter().flat_map(|shared| shared.ports())).collect()
+    }
+
+    /// Returns why the service can't use the folder of the trial; `None` if it can, or needs none.
+    pub(super) fn folder_problem(&self) -> Option<String> {
+        let folder = self.folder()?;
+        let (path, parent) = (folder.display(), environment::temporary());
+        let parent = parent.display();
+        if !folder.is_dir() {
+            return Some(format!(
+                "the folder `{path}` of the case was removed while the case ran; find out what removes files in \
+                 `{parent}`, and run again"
+            ));
+        }
+        let free = statvfs(folder).map(|stat| stat.blocks_available() * stat.fragment_size());
+        free.is_ok_and(|bytes| bytes < MIN_FREE).then(|| {
+            format!(
+                "the file system of `{parent}` is full, and the case has its folder there; free some space, or set \
+                 `TMPDIR` to another folder"
+            )
+        })
     }
 
     /// Returns the folder of the trial; `None` if the spec needs none.

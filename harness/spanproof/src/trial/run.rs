@@ -301,6 +301,7 @@ impl Trial {
         self.stopwatch.skip();
         let spans_before_stop = self.spans_before_stop().await;
         let spec = self.world.spec();
+        self.overrides.progress.set_folder_problem(self.resources.folder_problem());
         self.check_world().await?;
         let mut stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
         let helpers = stop_helpers(self.helpers).await?;

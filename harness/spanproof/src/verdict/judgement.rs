@@ -5,6 +5,7 @@
 use super::facts::Facts;
 use super::finding::{CheckResults, Checks, Finding};
 use super::flaky;
+use super::full_disk;
 use super::funnel::Funnel;
 use spanproof_format::{Alternative, Code, Confidence};
 
@@ -152,10 +153,12 @@ pub(super) fn conclude_checks(facts: &Facts<'_>, recording: bool, checks: Checks
             make_uncertain(finding, dropped_bytes);
         }
     }
+    let full_disk = full_disk::lines(facts);
+    let may_be_disk = !full_disk.is_empty() && full_disk::explain(&full_disk, &mut findings);
     flaky::compare_trials(facts, &mut findings);
     let code = findings.first().map(|finding| finding.code);
     let has_witness = facts.trial().is_some_and(|trial| trial.witness.is_some());
-    let is_uncertain = |code: Code| dropped_bytes > 0 && rests_on_missing_line(code);
+    let is_uncertain = |code: Code| may_be_disk || dropped_bytes > 0 && rests_on_missing_line(code);
     let code_without_witness =
         code_without_witness.map(|code| if is_uncertain(code) { Code::Undetermined } else { code });
     Judgement {

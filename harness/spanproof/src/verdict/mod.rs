@@ -16,6 +16,7 @@ mod facts;
 mod fault;
 mod finding;
 mod flaky;
+mod full_disk;
 mod funnel;
 mod gap;
 mod impossible;

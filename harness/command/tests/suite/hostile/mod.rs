@@ -4,6 +4,7 @@
 mod limits;
 mod numbers;
 mod secrets;
+mod space;
 mod strangers;
 mod terminal;
 mod world;

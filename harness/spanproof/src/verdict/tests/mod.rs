@@ -8,6 +8,7 @@ mod consequences;
 mod contracts;
 mod counterparts;
 mod damage;
+mod full_disks;
 mod gaps;
 mod impossible_values;
 mod repetitions;
