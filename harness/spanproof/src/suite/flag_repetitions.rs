@@ -2,6 +2,7 @@
 //! the flag or varies by itself.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, watch};
@@ -10,6 +11,7 @@ use tokio::task::JoinSet;
 use super::attempt::run_once;
 use super::options::RunOptions;
 use super::result::{CaseOutcome, finished};
+use crate::chain::chain;
 use crate::effect::flag_effects;
 use crate::matrix::Case;
 use crate::observation::{self, Observation};
@@ -23,6 +25,16 @@ pub(super) const MAX_CASES: usize = 12;
 /// The folder for the evidence, in the folder of the run, with a folder for each number of trial.
 pub(super) const FOLDER: &str = "repetitions";
 
+/// Further trials of cases.
+#[derive(Debug, Default)]
+pub(super) struct Repetitions {
+    pub(super) observations: Vec<Observation>,
+    /// The folders with their evidence.
+    pub(super) folders: Vec<PathBuf>,
+    /// What of their evidence could not be written, each with the reason.
+    pub(super) unwritten: Vec<String>,
+}
+
 /// Runs the cases again whose difference may come from a flag, and returns the evidence. Stores it beside
 /// that of the run.
 pub(super) async fn repeat_for_flags(
@@ -30,7 +42,7 @@ pub(super) async fn repeat_for_flags(
     slots: &[Option<CaseOutcome>],
     options: &RunOptions,
     cancelled: &watch::Receiver<bool>,
-) -> Vec<Observation> {
+) -> Repetitions {
     let observations: Vec<_> = finished(slots).map(|(_, case)| &case.observation).collect();
     let limit = if options.prove_flags { usize::MAX } else { MAX_CASES };
     let workers = Arc::new(Semaphore::new(options.workers));
@@ -44,7 +56,7 @@ pub(super) async fn repeat_for_flags(
             });
         }
     }
-    let mut found = Vec::new();
+    let mut found = Repetitions::default();
     loop {
         let mut cancelled = cancelled.clone();
         let next = tokio::select! {
@@ -54,13 +66,17 @@ pub(super) async fn repeat_for_flags(
         let Some(next) = next else { break };
         let Ok((number, Ok(again))) = next else { continue };
         let folder = options.evidence.join(FOLDER).join(number.to_string());
-        // Without its evidence, a later report could not know the same.
-        if observation::write(&folder, &again.observation).is_ok() {
-            found.push(again.observation);
+        match observation::write(&folder, &again.observation) {
+            Ok(folder) => {
+                found.observations.push(again.observation);
+                found.folders.push(folder);
+            }
+            // Without its evidence, a later report could not know the same.
+            Err(error) => found.unwritten.push(chain(&error)),
         }
     }
     running.shutdown().await;
-    found.sort_by(|one, other| one.case.id.cmp(&other.case.id));
+    found.observations.sort_by(|one, other| one.case.id.cmp(&other.case.id));
     found
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use super::result::{CaseResult, JudgedCase, PassingChange, RunResult};
+use crate::chain::chain;
 use crate::matrix::{Case, SPELLINGS_OF_ON, neighbours};
 use crate::observation;
 use crate::spec::{Intent, Spec, Value};
@@ -42,7 +43,9 @@ pub(super) async fn find_passing_changes(
             if find_case(result, &neighbour.id).is_none() && left > 0 {
                 left -= 1;
                 let extra = Box::pin(run_extra_case(world, &neighbour, &folder.join(FOLDER))).await;
-                result.extra_cases.extend(extra);
+                let folder = extra.as_ref().map(|judged| judged.folder.clone());
+                result.unwritten.extend(folder.and_then(Result::err));
+                result.extra_cases.extend(extra.map(JudgedCase::into_result));
             }
             let found = find_case(result, &neighbour.id).filter(|found| passes_and_records(found));
             if let Some(found) = found {
@@ -140,13 +143,12 @@ fn passes_and_records(result: &CaseResult) -> bool {
     judgement.verdict == Verdict::Pass && judgement.recording && judgement.spans > 0
 }
 
-/// Runs one extra case; `None` if its service or Postgres does not start, or its evidence can't be
-/// written.
-async fn run_extra_case(world: &World, case: &Case, folder: &Path) -> Option<CaseResult> {
+/// Runs one extra case; `None` if its service or Postgres does not start.
+async fn run_extra_case(world: &World, case: &Case, folder: &Path) -> Option<JudgedCase> {
     let Judged { observation, judgement } =
         observe(world.spec(), world.trial_for(case)).await.ok()?;
-    let folder = Ok(observation::write(folder, &observation).ok()?);
-    Some(JudgedCase { observation, judgement, folder, database_command: None }.into_result())
+    let folder = observation::write(folder, &observation).map_err(|error| chain(&error));
+    Some(JudgedCase { observation, judgement, folder, database_command: None })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::baseline::repeat_baselines;
 use super::event::RunEvent;
-use super::flag_repetitions::{FOLDER, TRIALS, repeat_for_flags};
+use super::flag_repetitions::{FOLDER, Repetitions, TRIALS, repeat_for_flags};
 use super::health::run_end;
 use super::options::RunOptions;
 use super::own_server::look_alone;
@@ -44,7 +44,7 @@ pub async fn run(
     let experiments = pool.worthwhile(experiments, &mut on_event);
     pool.run(experiments, &mut on_event).await;
     let cancelled = options.cancelled.clone();
-    let mut repetitions = Vec::new();
+    let mut repetitions = Repetitions::default();
     // What halted the run stays its reason: a time limit that is over ends the trials below at once, too.
     if record.halted().is_none() {
         let further = further_trials(world, &mut slots, &options);
@@ -55,12 +55,14 @@ pub async fn run(
             }
         }
     }
-    let mut unwritten = unwritten(&slots);
+    let mut unwritten: Vec<String> =
+        finished(&slots).filter_map(|(_, judged)| judged.folder.clone().err()).collect();
+    unwritten.append(&mut repetitions.unwritten);
     if let Err(error) = record.write(&options.evidence) {
         unwritten.push(chain(&error));
     }
     let mut result = RunResult::new(world.spec(), options.today, cases, slots, &record);
-    (result.repetitions, result.unwritten) = (repetitions, unwritten);
+    (result.repetitions, result.unwritten) = (repetitions.observations, unwritten);
     if options.probe && result.halted.is_none() {
         let changes =
             find_passing_changes(world, cases, &mut result, &options.evidence, &cancelled);
@@ -71,22 +73,18 @@ pub async fn run(
         result.halted =
             death.map(|why| format!("{why}; spanproof did not search for a change that passes"));
     }
+    let removed = removed(&result, &repetitions.folders);
+    result.unwritten.extend(removed);
     Ok(result)
 }
 
-/// Returns what of the evidence of cases is not in the folder, each with the reason.
-fn unwritten(slots: &[Option<CaseOutcome>]) -> Vec<String> {
-    let mut all = Vec::new();
-    for (_, judged) in finished(slots) {
-        match &judged.folder {
-            Err(why) => all.push(why.clone()),
-            Ok(folder) if !observation::is_stored(folder) => {
-                all.push(format!("`{}` was removed while spanproof ran", folder.display()));
-            }
-            Ok(_) => {}
-        }
-    }
-    all
+/// Returns which evidence was written and is no longer there.
+fn removed(result: &RunResult, repetitions: &[PathBuf]) -> Vec<String> {
+    let cases = result.cases.iter().chain(&result.extra_cases);
+    let folders = cases.filter_map(|case| case.folder.as_ref()).chain(repetitions);
+    let removed = folders.filter(|folder| !observation::is_stored(folder));
+    let text = |folder: &PathBuf| format!("`{}` was removed while spanproof ran", folder.display());
+    removed.map(text).collect()
 }
 
 /// Runs cases again for which one trial does not decide. Returns the trials for the comparison of flags.
@@ -94,7 +92,7 @@ async fn further_trials(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
     options: &RunOptions,
-) -> Vec<Observation> {
+) -> Repetitions {
     let cancelled = &options.cancelled.clone();
     if !options.witness {
         look_again(world, slots, options, cancelled).await;
@@ -105,7 +103,7 @@ async fn further_trials(
     if options.probe {
         return repeat_for_flags(world, slots, options, cancelled).await;
     }
-    Vec::new()
+    Repetitions::default()
 }
 
 /// Judges the stored evidence of a run again, without running anything. For a planned case without

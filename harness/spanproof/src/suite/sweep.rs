@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 
 use super::attempt::run_once;
 use super::options::RunOptions;
+use crate::chain::chain;
 use crate::matrix::spelling_cases;
 use crate::observation::{self, Observation};
 use crate::trial::World;
@@ -96,7 +97,7 @@ impl Trials<'_> {
                 Some(Ok((place, trial, Ok(observation)))) => {
                     let folder = self.folder.join(trial.to_string());
                     if let Err(error) = observation::write(&folder, &observation) {
-                        errors.push(error.to_string());
+                        errors.push(chain(&error));
                     }
                     found.push((place, trial, observation));
                 }

@@ -1,11 +1,13 @@
 //! Runs that are ended by their time limit, and evidence that can't be written.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rstest::rstest;
 
 use crate::check::project::Project;
-use crate::run::Output;
+use crate::repository::root;
+use crate::run::{Output, run};
 
 /// A flag with two values, so that there are two cases.
 const FLAG: &str = "[[flag]]\nname = \"MODE\"\nvalues = [\"a\", \"b\"]\ndefault = \"a\"";
@@ -68,4 +70,40 @@ fn evidence_that_can_not_be_written_loses_no_verdict(
         assert!(stdout.contains(expected), "{expected}: {stdout}{stderr}");
     }
     assert!(!stdout.contains("BROKEN"), "{stdout}");
+}
+
+/// Creates a folder for evidence in which `name` leads nowhere, so that nothing can be written below it.
+fn evidence_without(folder: &Path, name: &str) {
+    let evidence = folder.join("run");
+    std::fs::create_dir(&evidence).unwrap();
+    std::os::unix::fs::symlink("/nowhere/at/all", evidence.join(name)).unwrap();
+}
+
+#[test]
+fn evidence_of_extra_cases_that_can_not_be_written_is_listed() {
+    let project = Project::new("obedient");
+    project.append(FLAG);
+    evidence_without(project.path(), "probes");
+    let arguments = ["check", "--no-faults", "--filter", "MODE=a", "--evidence", "run"];
+    let Output { code, stdout, stderr } = project.run(&arguments);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    for expected in ["but not all evidence could be written", "`run/probes/", "1 failed"] {
+        assert!(stdout.contains(expected), "{expected}: {stdout}{stderr}");
+    }
+}
+
+/// The service has a flag whose effect only repetitions show.
+#[test]
+fn evidence_of_repetitions_that_can_not_be_written_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    evidence_without(folder.path(), "repetitions");
+    let evidence = folder.path().join("run");
+    let spec = root().join("fixtures/newsletter/spanproof.toml");
+    let [spec, evidence] = [&spec, &evidence].map(|path| path.to_str().unwrap());
+    let arguments = ["check", "--no-faults", "--config", spec, "--evidence", evidence];
+    let Output { code, stdout, stderr } = run(root(), &arguments);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    for expected in ["but not all evidence could be written", "/repetitions/1/", " 0 failed"] {
+        assert!(stdout.contains(expected), "{expected}: {stdout}{stderr}");
+    }
 }
