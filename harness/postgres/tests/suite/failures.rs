@@ -3,6 +3,7 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use spanproof_lease::wait::{Attempt, until};
 use spanproof_postgres::{Error, Options, Server, Source, blocking};
 use sqlx::{Connection, PgConnection};
 
@@ -65,6 +66,35 @@ async fn a_dead_server_is_reported_with_its_log() {
     let memory = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
     let creators = memory.lines().skip(1).filter_map(|line| line.split_whitespace().nth(4));
     assert!(!creators.into_iter().any(|creator| creator == id.to_string()), "{memory}");
+}
+
+/// A crash of one session ends all others, also those of the pool.
+#[tokio::test]
+async fn connections_that_a_crash_ended_are_not_used_again() {
+    let server = crate::start(Source::Binaries(None)).await.unwrap();
+    let database = server.empty_database().await.unwrap();
+    for _ in 0..3 {
+        let mut connection = PgConnection::connect(database.url()).await.unwrap();
+        let id: i32 =
+            sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut connection).await.unwrap();
+        kill(Pid::from_raw(id), Signal::SIGKILL).unwrap();
+        // Until the server has started again, it refuses logins.
+        let error = sqlx::query("select pg_sleep(60)").execute(&mut connection).await.unwrap_err();
+        let closed = "the server closed the connection: it was stopped, or its session was killed";
+        assert_eq!(spanproof_postgres::ServerError::from(error).to_string(), closed);
+        let limit = std::time::Duration::from_secs(20);
+        let restarted = until("the restart", limit, || async {
+            match PgConnection::connect(database.url()).await {
+                Ok(_) => Attempt::Done(()),
+                Err(error) => Attempt::NotYet(error.to_string()),
+            }
+        });
+        restarted.await.unwrap();
+        server.own_processes().await.map_err(chain).unwrap();
+        server.empty_database().await.unwrap().close().await.unwrap();
+    }
+    database.close().await.unwrap();
+    server.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -47,6 +47,51 @@ fn a_time_limit_also_ends_the_build() {
     assert!(stderr.contains(expected), "{stderr}");
 }
 
+#[test]
+fn a_time_limit_also_ends_a_proof() {
+    let project = Project::new("never-ready");
+    project.edit("timeout-ms = 1500", "timeout-ms = 600000");
+    let start = Instant::now();
+    let Output { code, stdout, stderr } = project.run(&["check", "--prove", "--timeout", "15s"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    let expected = "the time limit of the run is over; it waited for the sabotages";
+    assert!(stderr.contains(expected), "{stdout}{stderr}");
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
+}
+
+/// The service hangs from its second start on, which is that of the replay.
+#[test]
+fn a_time_limit_also_ends_the_replays_of_adopted_incidents() {
+    let project = Project::new("obedient");
+    let Output { stdout, .. } = project.run(&["check", "--no-faults", "--no-probe"]);
+    let failed = stdout.lines().find(|line| line.contains("  FAIL ")).unwrap();
+    let id = failed.split(' ').next().unwrap();
+    for arguments in [
+        &["capture", "--case", id, "-o", "early.jsonl"][..],
+        &["replay", "early.jsonl", "--adopt=job-failed-early"],
+    ] {
+        let Output { code, stdout, stderr } = project.run(arguments);
+        assert_eq!(code, 0, "{stdout}{stderr}");
+    }
+    let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
+    let command = spec.lines().find(|line| line.starts_with("command")).unwrap();
+    let folder = project.path().display();
+    let script = format!(
+        "cd {folder}; [ -e started ] && exec sleep 600; touch started; echo ready; exec sleep 600"
+    );
+    project.edit(command, &format!("command = [\"/bin/sh\", \"-c\", {script:?}]"));
+    project.edit("timeout-ms = 1500", "timeout-ms = 600000");
+    let start = Instant::now();
+    let arguments = ["check", "--no-faults", "--no-probe", "--timeout", "15s"];
+    let Output { code, stdout, stderr } = project.run(&arguments);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    let limit = "the time limit of the run is over; it waited for the replays of adopted incidents";
+    for expected in [limit, "FAIL job-failed-early", "1 failed"] {
+        assert!(stdout.contains(expected), "{expected}: {stdout}{stderr}");
+    }
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
+}
+
 /// Each service destroys the evidence when it starts: that of earlier cases, or also the place of its own.
 #[rstest]
 #[case::removed("rm -rf run", "run/", "was removed while spanproof ran")]
