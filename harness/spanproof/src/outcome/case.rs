@@ -3,14 +3,14 @@
 use spanproof_format as format;
 use spanproof_format::{Code, OffReason};
 
-use crate::observation::TrialRecord;
+use crate::observation::{TrialRecord, spec_secrets};
 use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;
 use crate::verdict::{Evidence, Judgement, Verdict};
 
 /// Returns the document of one case.
 pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
-    let CaseResult { case, judgement, observation, folder, database_command } = result;
+    let CaseResult { case, judgement, observation, folder, database_command, retries } = result;
     let trial = observation.as_ref().and_then(|observation| observation.trial());
     let mut document = format::CaseResult::new(case.clone().into(), judgement.into());
     document.settings = case.settings(spec);
@@ -21,6 +21,8 @@ pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
         judgement.spans.saturating_sub(usize::try_from(before).unwrap_or(usize::MAX))
     });
     document.warnings = trial.map(warnings).unwrap_or_default();
+    let secrets = spec_secrets(spec);
+    document.warnings.extend(retries.iter().map(|why| secrets.text(why)));
     document.evidence = folder.as_ref().map(|folder| folder.display().to_string());
     document.database_command.clone_from(database_command);
     document.timings = trial.map(|trial| trial.timings.clone()).unwrap_or_default();

@@ -113,6 +113,7 @@ mod tests {
             observation: None,
             folder: None,
             database_command: None,
+            retries: Vec::new(),
         };
         let cases = cases(spec).unwrap().into_iter().zip(verdicts).map(result).collect();
         RunResult { cases, ..RunResult::default() }

@@ -15,6 +15,8 @@ use spanproof_postgres::Database;
 pub(super) struct Attempt {
     pub(super) observation: Observation,
     pub(super) judgement: Judgement,
+    /// Why the trial ran again; empty if it did not.
+    retries: Vec<String>,
     database: Database,
 }
 
@@ -28,7 +30,7 @@ pub(super) async fn run_case(
 ) -> CaseOutcome {
     let case = unmasked_flags(world.spec(), case);
     let trial = world.trial_for(&case).witness_if(options.witness).progress(progress);
-    let Attempt { observation, judgement, database } = judged(world, trial).await?;
+    let Attempt { observation, judgement, retries, database } = judged(world, trial).await?;
     let folder = observation::write(&options.evidence, &observation);
     let folder = folder.map_err(|error| chain(&error));
     let keep = match options.keep_databases {
@@ -38,7 +40,7 @@ pub(super) async fn run_case(
     };
     let database_command =
         if keep { Some(database.keep().await.map_err(|error| chain(&error))?) } else { None };
-    Ok(JudgedCase { observation, judgement, folder, database_command })
+    Ok(JudgedCase { observation, judgement, folder, database_command, retries })
 }
 
 /// Runs one trial of a case and judges it. If the case comes from stored evidence, its secret flags are
@@ -79,5 +81,5 @@ async fn judged(world: &World, trial: TrialBuilder) -> Result<Attempt, String> {
             return Err(why);
         }
     }
-    Ok(Attempt { observation, judgement, database })
+    Ok(Attempt { observation, judgement, retries: progress.retries(), database })
 }

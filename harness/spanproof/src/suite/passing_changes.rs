@@ -145,10 +145,12 @@ fn passes_and_records(result: &CaseResult) -> bool {
 
 /// Runs one extra case; `None` if its service or Postgres does not start.
 async fn run_extra_case(world: &World, case: &Case, folder: &Path) -> Option<JudgedCase> {
-    let Judged { observation, judgement } =
-        observe(world.spec(), world.trial_for(case)).await.ok()?;
+    let trial = world.trial_for(case);
+    let progress = trial.own_progress();
+    let Judged { observation, judgement } = observe(world.spec(), trial).await.ok()?;
     let folder = observation::write(folder, &observation).map_err(|error| chain(&error));
-    Some(JudgedCase { observation, judgement, folder, database_command: None })
+    let retries = progress.retries();
+    Some(JudgedCase { observation, judgement, folder, database_command: None, retries })
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub struct CaseResult {
     pub folder: Option<PathBuf>,
     /// The command that opens the database of the case; `None` if the database was not kept.
     pub database_command: Option<String>,
+    /// Why the case ran again; empty if it did not.
+    pub(crate) retries: Vec<String>,
 }
 
 /// The results of a run.
@@ -71,6 +73,8 @@ pub(super) struct JudgedCase {
     /// The folder with the evidence, or the reason why the evidence could not be written.
     pub(super) folder: Result<PathBuf, String>,
     pub(super) database_command: Option<String>,
+    /// Why the case ran again; empty if it did not.
+    pub(super) retries: Vec<String>,
 }
 
 /// Returns the cases that ran, with their indexes.
@@ -89,7 +93,7 @@ impl JudgedCase {
 
     /// Converts this case into a result, without comparing it with other cases.
     pub(super) fn into_result(self) -> CaseResult {
-        let Self { observation, judgement, folder, database_command } = self;
+        let Self { observation, judgement, folder, database_command, retries } = self;
         CaseResult {
             // In the observation's copy of the case, secrets are masked.
             case: observation.case.clone(),
@@ -97,6 +101,7 @@ impl JudgedCase {
             observation: Some(observation),
             folder: folder.ok(),
             database_command,
+            retries,
         }
     }
 }
@@ -140,6 +145,7 @@ impl RunResult {
                     observation: None,
                     folder: None,
                     database_command: None,
+                    retries: Vec::new(),
                 },
             })
             .collect();

@@ -120,7 +120,13 @@ pub fn rejudge_run(
         let observation = observation::read(&folder)?;
         let judgement = judge(spec, &observation);
         let folder = Ok(folder);
-        Ok(JudgedCase { observation, judgement, folder, database_command: None })
+        Ok(JudgedCase {
+            observation,
+            judgement,
+            folder,
+            database_command: None,
+            retries: Vec::new(),
+        })
     };
     let Some(record) = RunRecord::read(folder)? else {
         let folders = observation::list(folder)?.into_iter();

@@ -203,7 +203,16 @@ impl TrialBuilder {
     pub async fn run_keeping_database(mut self) -> Result<(Observation, Database), Error> {
         for _ in 1..TRIES {
             match self.again().run_once().await {
-                Err(Error::PortTaken { .. }) => self.overrides.is_second_try = true,
+                Err(Error::PortTaken { port, process, .. }) => {
+                    let who = process.map_or("another process".to_owned(), |name| {
+                        format!("the process {name}, which does not belong to it,")
+                    });
+                    self.overrides.progress.add_retry(format!(
+                        "the case ran again with other ports, because {who} listened on port {port}, which was \
+                         given to the service"
+                    ));
+                    self.overrides.is_second_try = true;
+                }
                 result => return result,
             }
         }

@@ -11,12 +11,24 @@ struct State {
     /// The step that ended last.
     step: String,
     folder_problem: Option<String>,
+    /// Why the trial ran again.
+    retries: Vec<String>,
 }
 
 impl Progress {
     /// Records the end of a step.
     pub(super) fn end_step(&self, step: &str) {
         step.clone_into(&mut self.state().step);
+    }
+
+    /// Records why the trial runs again.
+    pub(super) fn add_retry(&self, why: String) {
+        self.state().retries.push(why);
+    }
+
+    /// Returns why the trial ran again; empty if it did not.
+    pub(crate) fn retries(&self) -> Vec<String> {
+        self.state().retries.clone()
     }
 
     /// Records that the service could not use the folder of the trial, if it could not.

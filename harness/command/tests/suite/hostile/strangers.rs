@@ -133,4 +133,10 @@ fn a_port_that_another_process_takes_is_replaced_or_breaks_the_case(
     assert!(stdout.contains(expected), "{stdout}{stderr}");
     assert!(!stdout.contains("process-crashed") && !stdout.contains("404"), "{stdout}{stderr}");
     assert_eq!(code, if count > 1 { 3 } else { 1 }, "{stdout}{stderr}");
+    // A case that could not run names the process itself.
+    let warning = format!(
+        "warning: case 65ea64a4: the case ran again with other ports, because the process {} (",
+        std::process::id()
+    );
+    assert_eq!(stdout.contains(&warning), count == 1, "{stdout}{stderr}");
 }
