@@ -172,6 +172,7 @@ mod tests {
             observation: None,
             folder: None,
             database_command: None,
+            retries: Vec::new(),
         }
     }
 

@@ -34,7 +34,7 @@ use crate::observation::{
     JobRun, Observation, Period, Rows, Submission, TrialRecord, WaitResult, secrets,
 };
 use crate::process::Output;
-use crate::spec::FaultKind;
+use crate::spec::{Fault, FaultKind};
 use crate::upstream::Behaviour;
 use crate::upstream::Exchange;
 use spanproof_format::RowGain;
@@ -98,10 +98,7 @@ impl Trial {
         let mut stopwatch = Stopwatch::start(overrides.progress.clone());
         let CaseDatabase { database, server_before, earlier_rows, row_gains } =
             CaseDatabase::create(&world, &case, &overrides).await?;
-        let fault = match fault {
-            Some(fault) => Some(ActiveFault::prepare(&world, fault, &database).await?),
-            None => None,
-        };
+        let fault = prepared(&world, fault, &database).await?;
         stopwatch.lap("clone");
         let resources = Arc::new(Resources::new(spec, world.shared_resources())?);
         let helpers = start_helpers(&world, &case, database.url(), &resources).await?;
@@ -301,7 +298,6 @@ impl Trial {
         self.stopwatch.skip();
         let spans_before_stop = self.spans_before_stop().await;
         let spec = self.world.spec();
-        self.overrides.progress.set_folder_problem(self.resources.folder_problem());
         self.check_world().await?;
         let mut stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
         let helpers = stop_helpers(self.helpers).await?;
@@ -358,6 +354,18 @@ impl Trial {
             separate(&self.earlier_jobs, &spec.tables, self.case, end, record)
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
+    }
+}
+
+/// Prepares the fault of a case; `None` if it has none.
+async fn prepared(
+    world: &World,
+    fault: Option<&Fault>,
+    database: &Database,
+) -> Result<Option<ActiveFault>, Error> {
+    match fault {
+        Some(fault) => Ok(Some(ActiveFault::prepare(world, fault, database).await?)),
+        None => Ok(None),
     }
 }
 

@@ -14,11 +14,13 @@ use spanproof_lease::wait::{self, Attempt};
 const LIMIT: Duration = Duration::from_secs(5);
 
 impl Trial {
-    /// Checks that the helpers still run, and that no other process took a port.
+    /// Checks that the helpers still run, and that no other process took a port. Records whether the service can
+    /// use its folder, which only counts if it fails.
     ///
     /// # Errors
     /// If a helper has exited, or another process may have taken a port.
     pub(super) async fn check_world(&self) -> Result<(), Error> {
+        self.overrides.progress.set_folder_problem(self.resources.folder_problem());
         let running = self.helpers.iter().try_for_each(RunningProcess::check_running);
         let running = running.and_then(|()| self.world.check_shared_helpers());
         running.map_err(|error| error.masked(self.world.spec()))?;

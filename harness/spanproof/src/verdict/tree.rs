@@ -51,8 +51,13 @@ impl UnitTree<'_> {
         let rules = facts.rules_about(name);
         let parents: BTreeSet<_> = rules.iter().flat_map(|rule| &rule.parents).collect();
         let fields = [Field::Trace, Field::Parent];
+        // A unit may have many thousands of spans, so their parents are searched for once.
+        let possible: Vec<_> =
+            parents.iter().flat_map(|parent| facts.spans_of_unit(unit, parent)).collect();
+        let ids: BTreeSet<_> = possible.iter().filter_map(|span| span.id.as_deref()).collect();
+        let ids = (!possible.is_empty()).then_some(&ids);
         let misplaced = |span: &&Span| {
-            let defect = self.defect(span, &parents)?;
+            let defect = self.defect(span, &parents, ids)?;
             Some(Evidence::span_with_remark(facts, span, &fields, defect))
         };
         let mut defects: Vec<_> = spans.iter().filter_map(misplaced).collect();
@@ -74,9 +79,15 @@ impl UnitTree<'_> {
         defects
     }
 
-    /// Returns what is wrong with the place of a span. `parents` are the names that its parent may have;
-    /// empty for the unit's own span.
-    fn defect(&self, span: &Span, parents: &BTreeSet<&String>) -> Option<String> {
+    /// Returns what is wrong with the place of a span. `parents` are the names that its parent may have, empty
+    /// for the unit's own span; `ids` are the ids of the unit's spans with these names, `None` if there is
+    /// no such span.
+    fn defect(
+        &self,
+        span: &Span,
+        parents: &BTreeSet<&String>,
+        ids: Option<&BTreeSet<&str>>,
+    ) -> Option<String> {
         if span.id.is_none() || span.trace.is_none() {
             return Some("without an id or a trace".to_owned());
         }
@@ -86,13 +97,10 @@ impl UnitTree<'_> {
         if parents.is_empty() {
             return self.wrong_parent_of_root(span);
         }
-        let spans_named = |name: &String| self.facts.spans_of_unit(self.unit, name);
-        let is_parent_missing = parents.iter().all(|parent| spans_named(parent).is_empty());
         // Another check reports a missing parent.
-        if is_parent_missing && span.parent.is_some() {
-            return None;
-        }
-        if parents.iter().any(|parent| self.is_below(span, parent)) {
+        if let Some(parent) = span.parent.as_deref()
+            && ids.is_none_or(|ids| ids.contains(parent))
+        {
             return None;
         }
         let parents: Vec<_> = parents.iter().map(|parent| format!("`{parent}`")).collect();

@@ -152,3 +152,25 @@ fn evidence_of_repetitions_that_can_not_be_written_is_listed() {
         assert!(stdout.contains(expected), "{expected}: {stdout}{stderr}");
     }
 }
+
+/// Regression test: the parent of each span was searched for among all spans of the unit.
+#[test]
+fn a_unit_with_many_spans_is_judged_in_time() {
+    let project = Project::new("obedient");
+    let id = |last: &str| format!("'00000000-0000-0000-0000-00000000000{last}'::uuid");
+    let (trace, root) = (id("1"), id("2"));
+    let rest = "now(), now() + interval '1 ms', 1, 'completed', 1, 1, 'm', 'r'";
+    let sql = format!(
+        "with j as (insert into jobs values ('completed')), e as (insert into executions \
+         values (1, 1, 'r', 'm', 'q', 'completed', '{{}}')) insert into trace_spans \
+         select {trace}, {root}, null::uuid, 'example', 'work', {rest} union all \
+         select {trace}, gen_random_uuid(), {root}, 'example', 'item', {rest} from generate_series(1, 30000)"
+    );
+    project.edit("path = \"/jobs\"", &format!("sql = {sql:?}"));
+    project.append("[[span]]\nname = \"item\"\nparent = \"work\"\nrepeats = true");
+    project.append("[tables.jobs]\nid = \"\"");
+    let start = Instant::now();
+    let Output { stdout, stderr, .. } = project.run(&["check", "--no-faults", "--no-probe"]);
+    assert!(stdout.contains("1 unit, 30001 spans"), "{stdout}{stderr}");
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
+}
