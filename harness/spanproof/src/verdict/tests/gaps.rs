@@ -246,3 +246,44 @@ fn each_request_to_a_place_carries_the_trace(
         assert_eq!(codes(&judgement), ["broken-tree"]);
     }
 }
+
+/// A batch exporter prints one line for many spans.
+#[test]
+fn a_line_with_a_count_is_about_so_many_spans() {
+    let spec = example(|text| {
+        let own = "acknowledged = '^✅ StartSpan RecordSpan success$'";
+        let changed = text.replacen(own, r"acknowledged = '^flushed (?<count>\d+) spans$'", 1);
+        assert_ne!(changed, text);
+        changed
+    });
+    let mut evidence = recording_case();
+    evidence.output.lines.retain(|line| !line.text.contains("RecordSpan"));
+    evidence.output.lines.push(line(Stream::Stdout, "flushed 8 spans"));
+    assert_eq!(judge_parts(&spec, &evidence).verdict, Verdict::Pass);
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    spans.retain(|span| span["execution_id"] != json!(4));
+    let judgement = judge_parts(&spec, &evidence);
+    let findings = judgement.findings().iter();
+    let claims =
+        findings.filter(|finding| finding.code == spanproof_format::Code::BannerContradicts);
+    let messages: Vec<_> = claims.map(|claim| claim.message.clone()).collect();
+    assert_eq!(messages, ["the service reports 8 spans as written, and 6 are stored"]);
+}
+
+#[test]
+fn without_a_promise_every_spelling_that_means_on_must_record() {
+    let spec = spec_without_enables();
+    let mut evidence = case_with_tracing_off();
+    evidence.case.flags[0].1 = Value::Set("TRUE".into());
+    set_startup_line(&mut evidence, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)");
+    let judgement = judge_parts(&spec, &evidence);
+    assert_eq!(codes(&judgement), ["flag-unrecognised-value"]);
+    let evidence = &judgement.findings()[0].evidence;
+    assert_eq!(
+        evidence.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "environment  ENABLE_DB_TRACING=TRUE",
+            "stderr:1  ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)"
+        ]
+    );
+}
