@@ -17,6 +17,7 @@ impl FirstBytes {
     /// The first bytes of the matches of a pattern.
     ///
     /// # Errors
+    /// If the pattern can't be parsed.
     pub(super) fn of(pattern: &str) -> Result<Self, Box<regex_syntax::Error>> {
         Ok(Self::of_hir(&regex_syntax::parse(pattern)?))
     }
@@ -31,19 +32,15 @@ impl FirstBytes {
         match hir.kind() {
             HirKind::Empty | HirKind::Look(_) => Self { empty: true, ..Self::default() },
             HirKind::Literal(literal) => match literal.0.first() {
-                Some(byte) => Self::default().with_range(u32::from(*byte), u32::from(*byte)),
+                Some(byte) => Self::of_ranges([(u32::from(*byte), u32::from(*byte))]),
                 None => Self { empty: true, ..Self::default() },
             },
-            HirKind::Class(Class::Unicode(class)) => {
-                class.ranges().iter().fold(Self::default(), |set, range| {
-                    set.with_range(range.start().into(), range.end().into())
-                })
-            }
-            HirKind::Class(Class::Bytes(class)) => {
-                class.ranges().iter().fold(Self::default(), |set, range| {
-                    set.with_range(range.start().into(), range.end().into())
-                })
-            }
+            HirKind::Class(Class::Unicode(class)) => Self::of_ranges(
+                class.iter().map(|range| (u32::from(range.start()), u32::from(range.end()))),
+            ),
+            HirKind::Class(Class::Bytes(class)) => Self::of_ranges(
+                class.iter().map(|range| (u32::from(range.start()), u32::from(range.end()))),
+            ),
             HirKind::Repetition(repeated) => {
                 let first = Self::of_hir(&repeated.sub);
                 Self { empty: first.empty || repeated.min == 0, ..first }
@@ -73,13 +70,16 @@ impl FirstBytes {
         }
     }
 
-    /// Adds the first bytes of the characters of a range.
-    fn with_range(mut self, start: u32, end: u32) -> Self {
-        for code in start..=end.min(127) {
-            self.ascii |= 1 << code;
+    /// The first bytes of the characters of ranges.
+    fn of_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
+        let mut set = Self::default();
+        for (start, end) in ranges {
+            for code in start..=end.min(127) {
+                set.ascii |= 1 << code;
+            }
+            set.others |= end > 127;
         }
-        self.others |= end > 127;
-        self
+        set
     }
 }
 

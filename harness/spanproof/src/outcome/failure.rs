@@ -98,7 +98,7 @@ mod tests {
     use crate::matrix::{Change, cases};
     use crate::spec::Value;
     use crate::suite::PassingChange;
-    use crate::verdict::{Finding, Judgement};
+    use crate::verdict::Finding;
 
     fn fail(codes: &[Code]) -> Verdict {
         let finding = |code: &Code| Finding::new(*code, "m", Vec::new());
@@ -107,14 +107,7 @@ mod tests {
 
     /// Returns a run of the first cases, with these verdicts.
     fn run(spec: &Spec, verdicts: Vec<Verdict>) -> RunResult {
-        let result = |(case, verdict): (Case, Verdict)| CaseResult {
-            case,
-            judgement: Judgement { verdict, ..Judgement::broken("") },
-            observation: None,
-            folder: None,
-            database_command: None,
-            retries: Vec::new(),
-        };
+        let result = |(case, verdict)| CaseResult::without_evidence(case, verdict);
         let cases = cases(spec).unwrap().into_iter().zip(verdicts).map(result).collect();
         RunResult { cases, ..RunResult::default() }
     }

@@ -159,21 +159,13 @@ mod tests {
 
     use super::*;
     use crate::spec::example;
-    use crate::verdict::Judgement;
 
     /// Returns a case with a value of the tracing flag, which the service reads as off, or not.
     fn result(spec: &Spec, value: &str, code: Code) -> CaseResult {
         let mut case = crate::matrix::cases(spec).unwrap().remove(0);
         case.flags[0].1 = Value::Set(value.to_owned());
         let verdict = Verdict::Fail(vec![Finding::new(code, "m", Vec::new())]);
-        CaseResult {
-            case,
-            judgement: Judgement { verdict, ..Judgement::broken("") },
-            observation: None,
-            folder: None,
-            database_command: None,
-            retries: Vec::new(),
-        }
+        CaseResult::without_evidence(case, verdict)
     }
 
     #[rstest]

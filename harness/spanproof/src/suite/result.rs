@@ -28,6 +28,21 @@ pub struct CaseResult {
     pub(crate) retries: Vec<String>,
 }
 
+#[cfg(test)]
+impl CaseResult {
+    /// Creates a result without evidence.
+    pub(crate) fn without_evidence(case: Case, verdict: crate::verdict::Verdict) -> Self {
+        Self {
+            case,
+            judgement: Judgement { verdict, ..Judgement::broken("") },
+            observation: None,
+            folder: None,
+            database_command: None,
+            retries: Vec::new(),
+        }
+    }
+}
+
 /// The results of a run.
 #[derive(Debug, Clone, Default)]
 pub struct RunResult {

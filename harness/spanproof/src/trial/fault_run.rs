@@ -10,7 +10,7 @@ use super::rows::{read_rows, read_tables};
 use super::run::Trial;
 use super::service::{RunningService, ServiceOptions, StoppedService};
 use super::session::connect;
-use crate::observation::{LineCounts, Rows, Submission, WaitResult};
+use crate::observation::{LineCounts, Rows, Submission, TableRows, WaitResult};
 use crate::spec::FaultKind;
 use spanproof_lease::wait::{self, Attempt};
 
@@ -40,11 +40,7 @@ impl Trial {
         if let Some(fault) = &mut self.fault {
             fault.clear().await?;
         }
-        let mut connection = connect(self.database.url()).await?;
-        let mapping = &self.world.spec().tables;
-        let tables = read_tables(&mut connection, mapping).await?;
-        let tables = self.earlier_rows.own_tables(mapping, tables);
-        drop(sqlx::Connection::close(connection).await);
+        let tables = self.own_tables().await?;
         let first_jobs = tables.jobs.clone();
         let job_run = std::mem::take(&mut self.job_run);
         self.first_job = Some(FirstJob { tables, job_run, lines, stopped });
@@ -58,6 +54,15 @@ impl Trial {
             }
         }
         Ok(())
+    }
+
+    /// Reads the rows of the trial so far, without those from before the service started.
+    pub(super) async fn own_tables(&self) -> Result<TableRows, Error> {
+        let mut connection = connect(self.database.url()).await?;
+        let mapping = &self.world.spec().tables;
+        let tables = read_tables(&mut connection, mapping).await?;
+        drop(sqlx::Connection::close(connection).await);
+        Ok(self.earlier_rows.own_tables(mapping, tables))
     }
 
     /// Returns the number of entries in the server's log; `None` if it can't be read.

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::earlier_rows::EarlierRows;
 use super::recovery::{FirstJob, output_between, rows_of_second_job};
-use super::rows::read_tables;
+use super::rows::{read_spans, read_tables};
 use super::service::RunningService;
 use crate::identifier;
 use crate::matrix::Case;
@@ -30,7 +30,8 @@ pub(super) async fn wait_for_spans(
     service: &RunningService,
     within: Duration,
 ) {
-    let units = own_rows(connection, spec, (first_job, earlier)).await.units.all().len();
+    let before = (first_job, earlier);
+    let units = own_rows(connection, spec, before).await.units.all().len();
     let mut required: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in spec.required_spans(&case.facts()) {
         *required.entry(&rule.name).or_default() += units;
@@ -54,19 +55,12 @@ pub(super) async fn wait_for_spans(
         *idle = if changed { 0 } else { *idle + 1 };
         if *idle == IDLE_POLLS && count.is_some() {
             let begun = begun_spans(spec, service, first_job);
-            if begun > 0
-                && begun == own_rows(connection, spec, (first_job, earlier)).await.spans.all().len()
-            {
+            if begun > 0 && begun == own_spans(connection, spec, before).await.all().len() {
                 return Attempt::Done(());
             }
         }
         if exited
-            || (changed
-                && has_spans(
-                    &own_rows(connection, spec, (first_job, earlier)).await.spans,
-                    spec,
-                    &required,
-                ))
+            || (changed && has_spans(&own_spans(connection, spec, before).await, spec, &required))
         {
             return Attempt::Done(());
         }
@@ -88,6 +82,19 @@ async fn own_rows(
     match first_job {
         Some(first) => rows_of_second_job(&spec.tables, &first.tables, tables),
         None => tables,
+    }
+}
+
+/// Returns the spans of the case, of the second job if there was a first one.
+async fn own_spans(
+    connection: &mut PgConnection,
+    spec: &Spec,
+    (first_job, earlier): (Option<&FirstJob>, &EarlierRows),
+) -> Rows {
+    match first_job {
+        // The other tables are not needed, and this is read again and again.
+        None => earlier.own_spans(read_spans(connection, &spec.tables).await),
+        Some(_) => own_rows(connection, spec, (first_job, earlier)).await.spans,
     }
 }
 

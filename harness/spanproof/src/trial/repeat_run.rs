@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Error;
 use super::repetition::JobRecord;
-use super::rows::read_tables;
 use super::run::Trial;
-use super::session::connect;
 use crate::observation::{LineCounts, Submission};
 
 /// The maximum number of submissions.
@@ -50,11 +48,7 @@ impl Trial {
 
     /// Reads the rows, the number of lines and the number of log entries at the end of a job.
     async fn record_job(&mut self) -> Result<JobRecord, Error> {
-        let mut connection = connect(self.database.url()).await?;
-        let mapping = &self.world.spec().tables;
-        let tables = read_tables(&mut connection, mapping).await?;
-        let tables = self.earlier_rows.own_tables(mapping, tables);
-        drop(sqlx::Connection::close(connection).await);
+        let tables = self.own_tables().await?;
         let lines = LineCounts::count(&self.service.output());
         let log_length = self.log_length().await?;
         Ok(JobRecord { tables, job_run: std::mem::take(&mut self.job_run), lines, log_length })

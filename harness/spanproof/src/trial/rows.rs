@@ -85,8 +85,7 @@ pub(super) async fn read_tables(
     connection: &mut PgConnection,
     tables: &Tables,
 ) -> Result<TableRows, TooMuch> {
-    let names = [&tables.jobs.table, &tables.units.table, &tables.spans.table];
-    read_named(connection, tables, names.map(String::as_str)).await
+    read_named(connection, tables, names(tables)).await
 }
 
 /// Reads those of the three tables that exist. The server logs each query that fails, and its log is evidence about
@@ -98,8 +97,7 @@ pub(super) async fn read_existing_tables(
     connection: &mut PgConnection,
     tables: &Tables,
 ) -> Result<TableRows, TooMuch> {
-    let mut names =
-        [&tables.jobs.table, &tables.units.table, &tables.spans.table].map(String::as_str);
+    let mut names = names(tables);
     for name in names.iter_mut().filter(|name| !name.is_empty()) {
         let exists = sqlx::query_scalar("select to_regclass($1) is not null");
         let exists: Result<bool, _> =
@@ -109,6 +107,11 @@ pub(super) async fn read_existing_tables(
         }
     }
     read_named(connection, tables, names).await
+}
+
+/// The names of the tables of jobs, units and spans.
+fn names(tables: &Tables) -> [&str; 3] {
+    [&tables.jobs.table, &tables.units.table, &tables.spans.table].map(String::as_str)
 }
 
 /// Reads the tables of jobs, units and spans by these names. A table without a name is empty.
@@ -129,6 +132,12 @@ async fn read_named(
     let mut all = all.into_iter();
     let mut next = || all.next().unwrap_or_else(|| Rows::Found(Vec::new()));
     Ok(TableRows { jobs: next(), units: next(), spans: next() })
+}
+
+/// Reads the rows of spans.
+pub(super) async fn read_spans(connection: &mut PgConnection, tables: &Tables) -> Rows {
+    let rows = read_rows(connection, &tables.spans.table).await;
+    rows.with_paths(&Table::Spans.paths(tables))
 }
 
 /// Runs a query and checks that the first column of its first row is true.

@@ -325,6 +325,9 @@ impl<'a> Facts<'a> {
         }
         let counts = self.units.iter().map(|unit| self.spans_of_unit(unit, expected.name).len());
         let surplus: usize = counts.map(|count| count.saturating_sub(required)).sum();
+        if surplus == 0 {
+            return 0;
+        }
         // Those that belong to a unit that lacks them are reported as such, and none is missing.
         surplus.saturating_sub(self.misattributed(expected).len())
     }

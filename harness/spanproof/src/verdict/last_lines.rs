@@ -26,8 +26,8 @@ pub(super) fn last_lines<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
     let (before, last) = lines.split_at(lines.len().saturating_sub(COUNT));
     let names_error =
         |line: &&Line<'_>| ERROR.as_ref().is_some_and(|error| error.is_match(line.text));
-    let is_shown = last.iter().any(|line| names_error(&line));
-    let error = before.iter().rev().take(TRACE).find(names_error).filter(|_| !is_shown);
+    let is_included = last.iter().any(|line| names_error(&line));
+    let error = before.iter().rev().take(TRACE).find(names_error).filter(|_| !is_included);
     error.into_iter().chain(last).copied().collect()
 }
 
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
     use crate::observation::Location;
 
-    fn shown(text: &str) -> Vec<&str> {
+    fn texts(text: &str) -> Vec<&str> {
         let line = |text| Line { location: Location::Stderr(1), at: None, text, process: None };
         let lines: Vec<_> = text.lines().map(line).collect();
         last_lines(&lines).into_iter().map(|line| line.text).collect()
@@ -54,16 +54,16 @@ mod tests {
     #[case::rust_with_id("thread 'worker-3' (812) panicked at src/main.rs:1:2:")]
     #[case::go("panic: runtime error: index out of range [3] with length 3")]
     #[case::ruby("worker.rb:4:in `run': undefined method `id' for nil (NoMethodError)")]
-    fn the_error_before_a_stack_trace_is_shown(#[case] error: &str) {
+    fn the_error_before_a_stack_trace_is_included(#[case] error: &str) {
         let text = format!("started\n{error}\n    at a\n    at b\n    at c\n\nNode.js v20\n");
-        assert_eq!(shown(&text), [error, "    at b", "    at c", "Node.js v20"]);
+        assert_eq!(texts(&text), [error, "    at b", "    at c", "Node.js v20"]);
     }
 
     #[test]
-    fn only_the_last_lines_are_shown_without_another_error() {
-        assert_eq!(shown("a\nb\n\nc\nd\n"), ["b", "c", "d"]);
+    fn only_the_last_lines_are_returned_without_another_error() {
+        assert_eq!(texts("a\nb\n\nc\nd\n"), ["b", "c", "d"]);
         let text = "ValueError: old\nworked again\nTraceback\n  line\nValueError: x";
-        assert_eq!(shown(text), ["Traceback", "  line", "ValueError: x"]);
-        assert_eq!(shown(""), <[&str; 0]>::default());
+        assert_eq!(texts(text), ["Traceback", "  line", "ValueError: x"]);
+        assert_eq!(texts(""), <[&str; 0]>::default());
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn compare_with_passing(facts: &Facts<'_>, peers: &[&Facts<'_>], answ
     };
     let is_whole = |peer: &&&Facts<'_>| {
         let case = &peer.observation.case;
-        case.fault.is_none() && case.records(facts.spec) && Gap::find(peer).is_empty()
+        case.fault.is_none() && case.records(facts.spec) && !peer.lacks_spans()
     };
     if own.is_empty() {
         return;

@@ -127,3 +127,18 @@ fn a_span_that_is_stored_twice_is_found_where_its_number_does_not_show_it() {
         assert_eq!(codes(&spec, &evidence), expected, "{rows:?}");
     }
 }
+
+/// The work of one unit runs outside the tracer, and the request of another unit is sent again.
+#[test]
+fn a_request_that_is_sent_again_counts_once() {
+    let mut evidence = recording_case();
+    for (number, exchange) in evidence.exchanges.iter_mut().enumerate() {
+        exchange.body = format!("{{\"unit\": {number}}}");
+    }
+    evidence.exchanges.push(evidence.exchanges[0].clone());
+    evidence.exchanges[3].headers.clear();
+    remove_spans(&mut evidence, |span| span["execution_id"] == json!(4));
+    let judgement = judge_parts(&spec(), &evidence);
+    let text = judgement.findings()[0].to_string();
+    assert!(text.contains("upstream: 1 of 4 requests carried no trace"), "{text}");
+}
