@@ -8,12 +8,12 @@ use chrono::{DateTime, FixedOffset, Utc};
 use regex::RegexSet;
 
 use super::log_stream::LogStream;
-use super::log_zone::{NamedLines, RowTimes, fitting_offset, widened};
+use super::log_zone::{NamedLines, RowTimes, fitting_offsets, widened};
 use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
 use crate::log::{AROUND, Entry, Format, Needles, ScanError, Time, scan};
-use crate::observation::{self, LogLine, Sink, TracerEvent, process_name};
+use crate::observation::{self, LogLine, Sink, TracerEvent, contradictions};
 use crate::spec::{Probes, Spec};
 use crate::timestamp::shifted;
 
@@ -86,10 +86,7 @@ pub(crate) fn read_log(
         None => Format::Detected,
     };
     let probes = &spec.probes;
-    let names: Vec<_> = match log.zone {
-        None => query.times.names.iter().map(|(name, _)| regex::escape(name)).collect(),
-        Some(_) => Vec::new(),
-    };
+    let names: Vec<_> = query.times.names.iter().map(|(name, _)| regex::escape(name)).collect();
     let names = names.iter().map(String::as_str);
     let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS).chain(names));
     let mut reader = Reader::new(spec, log.zone, query);
@@ -109,19 +106,28 @@ pub(crate) fn read_log(
     read.facts.name = name;
     read.facts.lines = scanned.lines;
     let at = |time: Option<Time>| time.map(|time| utc(time, zone));
-    (read.facts.first, read.facts.last) = (at(scanned.first), at(scanned.last));
+    // Exports of log services often begin with the newest line.
+    let ends = [at(scanned.first), at(scanned.last)];
+    let times = || ends.into_iter().chain(read.lines.iter().map(|line| line.at)).flatten();
+    let (first, last) = (times().min(), times().max());
+    (read.facts.first, read.facts.last) = (first, last);
     read.facts.line_format = scanned.format.join(AROUND);
     Ok(read)
 }
 
-/// Returns the number of startup lines that contradict the last one of the same process.
-fn contradictions(probes: &Probes, lines: &[LogLine]) -> usize {
-    let banners = lines.iter().filter_map(|line| {
-        Some((process_name(line.process.as_deref()), probes.banner(&line.text)?))
-    });
-    let banners: Vec<_> = banners.collect();
-    let last: BTreeMap<_, _> = banners.iter().map(|(process, banner)| (*process, banner)).collect();
-    banners.iter().filter(|(process, banner)| last.get(process) != Some(&banner)).count()
+/// Sorts lines by their times: a log may begin with the newest line, or consist of files in another order. Lines
+/// of equal times keep their order, or are reversed with the whole log. Lines without times are not sorted.
+fn sort_by_time(lines: &mut [LogLine]) {
+    if lines.iter().any(|line| line.at.is_none()) {
+        return;
+    }
+    let pairs = |is_earlier: fn(&LogLine, &LogLine) -> bool| {
+        lines.windows(2).filter(|pair| is_earlier(&pair[0], &pair[1])).count()
+    };
+    if pairs(|one, next| one.at > next.at) > pairs(|one, next| one.at < next.at) {
+        lines.reverse();
+    }
+    lines.sort_by_key(|line| line.at);
 }
 
 /// Returns a time in UTC. `zone` is the zone of times that name none; without it, these are in UTC.
@@ -176,7 +182,7 @@ impl<'a> Reader<'a> {
         let lacks_zone = self.zone.is_none() && entry.at.is_some_and(|time| !time.has_zone);
         // The text inside of all wrappers comes first: the others contain what a collector added.
         let texts = || entry.texts.iter().rev();
-        if let Some(at) = at.filter(|_| lacks_zone) {
+        if let Some(at) = at {
             let whole = entry.texts.first().map_or("", String::as_str);
             self.named.add(&self.query.times, number, whole, at);
         }
@@ -233,13 +239,16 @@ impl<'a> Reader<'a> {
         sink: &mut dyn Sink,
     ) -> (Option<FixedOffset>, observation::Log) {
         let times = std::mem::take(&mut self.query.times);
-        let deduced = self.named.offset(&times).filter(|_| self.zone.is_none());
+        let deduced = self.named.offset(&times).filter(|_| lacks_zone && self.zone.is_none());
         let zone = self.zone.or(deduced.map(|(zone, _)| zone));
         self.read.facts.lacks_zone = lacks_zone && zone.is_none();
         self.read.facts.fitting_zone = match deduced {
             Some((zone, number)) => format!("{zone} (log:{number})"),
-            None if self.read.facts.lacks_zone => fitting_offset(&self.without_zone, &times)
-                .map_or(String::new(), |at| at.to_string()),
+            None if self.read.facts.lacks_zone => {
+                let fitting = fitting_offsets(&self.without_zone, &times);
+                let fitting: Vec<_> = fitting.iter().map(ToString::to_string).collect();
+                fitting.join(" or ")
+            }
             None => String::new(),
         };
         let seconds = deduced.map_or(0, |(zone, _)| zone.local_minus_utc());
@@ -258,7 +267,11 @@ impl<'a> Reader<'a> {
                 line.at = line.at.map(|at| at - offset);
             }
         }
+        if deduced.is_none() && !self.read.facts.lacks_zone {
+            self.read.facts.doubts.extend(self.named.contradiction(&times));
+        }
         self.read.lines.sort_by_key(|line| line.number);
+        sort_by_time(&mut self.read.lines);
         (zone, self.read)
     }
 

@@ -59,13 +59,28 @@ impl NamedLines {
         }
     }
 
+    /// Says which line names a job or unit at another time than that of its row; `None` if there is none.
+    pub(super) fn contradiction(&self, times: &RowTimes) -> Option<String> {
+        self.0.iter().find_map(|(index, number, at)| {
+            let (name, row) = times.names.get(*index)?;
+            let (offset, delay) = offset_and_delay(*at, *row);
+            let is_other_zone = offset != 0 && (-CLOCKS..=MAX_DELAY).contains(&delay);
+            let minutes = offset.abs() / 60;
+            let direction = if offset > 0 { "after" } else { "before" };
+            is_other_zone.then(|| {
+                format!(
+                    "log:{number} names `{name}` {minutes} minutes {direction} the time of its row: the log may be in \
+                     another zone; check `--log-zone`"
+                )
+            })
+        })
+    }
+
     /// Returns the offset at which each line follows the row that it names, and the number of such a line;
     /// `None` if there is none, or if lines contradict each other.
     pub(super) fn offset(&self, times: &RowTimes) -> Option<(FixedOffset, u64)> {
         let fitting = self.0.iter().filter_map(|(index, number, at)| {
-            let seconds = (*at - times.names.get(*index)?.1).num_seconds();
-            let offset = (seconds - MAX_DELAY / 2 + STEP / 2).div_euclid(STEP) * STEP;
-            let delay = seconds - offset;
+            let (offset, delay) = offset_and_delay(*at, times.names.get(*index)?.1);
             let fits = (-CLOCKS..=MAX_DELAY).contains(&delay)
                 && (OFFSETS[0]..=OFFSETS[1]).contains(&offset);
             fits.then_some((offset, *number))
@@ -77,9 +92,16 @@ impl NamedLines {
     }
 }
 
-/// Returns the offset at which most units have a line at their start, if one offset fits better than any other;
-/// `None` if the lines fit no unit, or several offsets fit as well.
-pub(super) fn fitting_offset(lines: &[LogLine], times: &RowTimes) -> Option<FixedOffset> {
+/// Returns the nearest offset at which a line follows a row, and the seconds between them at this offset.
+fn offset_and_delay(line: DateTime<Utc>, row: DateTime<Utc>) -> (i64, i64) {
+    let seconds = (line - row).num_seconds();
+    let offset = (seconds - MAX_DELAY / 2 + STEP / 2).div_euclid(STEP) * STEP;
+    (offset, seconds - offset)
+}
+
+/// Returns the offsets at which most units have a line at their start: several if they fit equally well, none if
+/// the lines fit no unit.
+pub(super) fn fitting_offsets(lines: &[LogLine], times: &RowTimes) -> Vec<FixedOffset> {
     let count = |offset: i64| {
         let has_line = |start: &&DateTime<Utc>| {
             lines.iter().filter_map(|line| line.at).any(|at| {
@@ -90,9 +112,9 @@ pub(super) fn fitting_offset(lines: &[LogLine], times: &RowTimes) -> Option<Fixe
     };
     let offsets = (OFFSETS[0] / STEP..=OFFSETS[1] / STEP).map(|step| step * STEP);
     let counts: Vec<_> = offsets.map(|offset| (count(offset), offset)).collect();
-    let (best, offset) = *counts.iter().max_by_key(|(count, _)| *count)?;
-    let is_unique = counts.iter().filter(|(count, _)| *count == best).count() == 1;
-    fixed(offset).filter(|_| best > 0 && is_unique)
+    let best = counts.iter().map(|(count, _)| *count).max().filter(|best| *best > 0);
+    let fitting = counts.iter().filter(|(count, _)| Some(*count) == best);
+    fitting.filter_map(|(_, offset)| fixed(*offset)).collect()
 }
 
 /// Widens a window by the time that an unknown zone can move a line.
@@ -159,9 +181,12 @@ mod tests {
             |text| LogLine { number: 1, at: Some(at(text)), text: String::new(), process: None };
         let starts = ["12:00:00", "12:30:00"].map(at).to_vec();
         let times = RowTimes { starts, ..RowTimes::default() };
-        let fitting = |lines: &[LogLine]| fitting_offset(lines, &times).map(|at| at.to_string());
-        assert_eq!(fitting(&[line("14:00:00"), line("14:30:01")]).unwrap(), "+02:00");
-        assert_eq!(fitting(&[line("14:00:00")]), None, "it may be of either unit");
-        assert_eq!(fitting(&[line("14:07:00")]), None);
+        let fitting = |lines: &[LogLine]| {
+            let offsets = fitting_offsets(lines, &times);
+            offsets.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(fitting(&[line("14:00:00"), line("14:30:01")]), ["+02:00"]);
+        assert_eq!(fitting(&[line("14:00:00")]), ["+01:30", "+02:00"], "it may be of either unit");
+        assert!(fitting(&[line("14:07:00")]).is_empty());
     }
 }

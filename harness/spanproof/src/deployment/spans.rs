@@ -12,9 +12,9 @@ use crate::observation::{self, ConcurrentSpan, Row, Rows, Unit, text, time};
 use crate::spec::{Spec, UnitLink};
 use crate::timestamp::shifted;
 
-/// Number of seconds before the first unit's start, and after the last unit's end, in which a span
-/// may still belong to the units.
-const MARGIN_SECONDS: i64 = 60;
+/// Number of seconds before the first unit's start in which a span may still belong to the units, because the
+/// clocks of two machines differ.
+const TOLERANCE_SECONDS: i64 = 1;
 
 /// Reads the spans that refer to one of the units or jobs. Sometimes adds the spans that refer to no
 /// unit and started while the units ran, because they may belong to the units: if there are fewer
@@ -127,14 +127,17 @@ pub(super) async fn concurrent_spans(
     Ok(rows.iter().filter_map(read).collect())
 }
 
-/// Returns the window in which the units ran, with a margin on both sides; `None` if no unit has a
-/// time.
+/// Returns the window in which the units ran; `None` if no unit has a time. It ends `flush-ms` after the last
+/// unit, or never if a unit has no end: it may still be running.
 pub(super) fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
     let units = Unit::from_rows(&spec.tables, units);
-    let times = || units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
-    let margin = chrono::Duration::seconds(MARGIN_SECONDS);
-    let (first, last) = (times().min()?, times().max()?);
-    Some(Window { since: Some(shifted(first, -margin)), until: Some(shifted(last, margin)) })
+    let times = units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
+    let since = shifted(times.min()?, -chrono::Duration::seconds(TOLERANCE_SECONDS));
+    let ended: Option<Vec<_>> = units.iter().map(|unit| unit.ended).collect();
+    let flush =
+        chrono::Duration::milliseconds(i64::try_from(spec.service.flush_ms).unwrap_or(5_000));
+    let until = ended.and_then(|ended| ended.into_iter().max()).map(|last| shifted(last, flush));
+    Some(Window { since: Some(since), until })
 }
 
 /// Finds tables in other schemas that have the span table's name and contain spans of `units`.

@@ -5,22 +5,26 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 
-use super::Line;
+use super::{Line, LogLine};
+use crate::spec::Probes;
 
 /// Processes of one service that start within this time run beside each other: a new start takes longer.
 const TOGETHER: Duration = Duration::seconds(10);
 
 /// Returns the indexes of the startup lines that count: the last one of each process that was not replaced by
 /// a newer process. `all` are all lines of the log that a probe matches, and `startup` is a part of them; both are
-/// in the order of the log.
+/// in the order in which they were written.
 pub(crate) fn current_claims(startup: &[Line<'_>], all: &[Line<'_>]) -> Vec<usize> {
     let mut last = BTreeMap::new();
     for (at, line) in startup.iter().enumerate() {
         last.insert(line.process, at);
     }
+    // The order of times, which may be another than that of the line numbers.
     let mut seen = BTreeMap::new();
-    for line in all {
-        seen.insert(line.process, line.location);
+    let mut positions = BTreeMap::new();
+    for (position, line) in all.iter().enumerate() {
+        seen.insert(line.process, position);
+        positions.insert(line.location, position);
     }
     let is_replaced = |at: usize| {
         let old = &startup[at];
@@ -28,13 +32,24 @@ pub(crate) fn current_claims(startup: &[Line<'_>], all: &[Line<'_>]) -> Vec<usiz
             let new = &startup[*newer];
             let is_same_group = process_name(new.process) == process_name(old.process);
             let is_together = old.at.zip(new.at).is_some_and(|(old, new)| new - old < TOGETHER);
-            let is_gone = seen.get(&old.process).is_none_or(|seen| *seen < new.location);
+            let start = positions.get(&new.location).copied().unwrap_or_default();
+            let is_gone = seen.get(&old.process).is_none_or(|seen| *seen < start);
             *newer > at && is_same_group && is_gone && !is_together
         })
     };
     let mut current: Vec<_> = last.values().copied().filter(|at| !is_replaced(*at)).collect();
     current.sort_unstable();
     current
+}
+
+/// Returns the number of startup lines that contradict the last one of the same process.
+pub(crate) fn contradictions(probes: &Probes, lines: &[LogLine]) -> usize {
+    let banners = lines.iter().filter_map(|line| {
+        Some((process_name(line.process.as_deref()), probes.banner(&line.text)?))
+    });
+    let banners: Vec<_> = banners.collect();
+    let last: BTreeMap<_, _> = banners.iter().map(|(process, banner)| (*process, banner)).collect();
+    banners.iter().filter(|(process, banner)| last.get(process) != Some(&banner)).count()
 }
 
 /// Returns the name of a process without what is new at each start: `web-1 runner` of `web-1 runner[812]`.

@@ -91,9 +91,12 @@ pub(crate) struct LogFacts {
     /// Whether the times do not contain their zone, `--log-zone` was not used, and no line shows the zone. They
     /// are read as UTC.
     pub(crate) lacks_zone: bool,
-    /// The zone that lines of the log show together with the rows, such as `+02:00 (log:12)`, or that would fit
-    /// if `lacks_zone`, such as `+02:00`; empty for none.
+    /// The zone that lines of the log show together with the rows, such as `+02:00 (log:12)`. If `lacks_zone`, the
+    /// zone that would fit, such as `+02:00`, or those that fit equally well, as `+00:00 or +01:00`. Empty for none.
     pub(crate) fitting_zone: String,
+    /// Why a line that is not in the log proves nothing, such as another job whose spans are stored and have no
+    /// line either. Each is a sentence without its period.
+    pub(crate) doubts: Vec<String>,
     /// Lines about spans that were written at another time than that of the jobs, as `log:12  text`.
     pub(crate) outside: Vec<String>,
     /// The number of lines about spans of another time.

@@ -25,7 +25,7 @@ mod variance;
 mod visit;
 mod witness;
 
-pub(crate) use claim::{current_claims, process_name};
+pub(crate) use claim::{contradictions, current_claims, process_name};
 pub(crate) use column_role::{ColumnRole, NameMasker, is_compared};
 pub use deployment::Deployment;
 pub(crate) use deployment::{ConcurrentSpan, Log, LogFacts, LogLine};

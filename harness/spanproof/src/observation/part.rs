@@ -1,13 +1,13 @@
 //! Selects the evidence of some jobs from an observation of several jobs. A unit is one part of a job; a
 //! probe is a pattern of the spec for lines of output.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use super::{
     ConcurrentSpan, Deployment, Job, Log, LogLine, Observation, Origin, Owner, Row, Rows, Span,
-    TableRows, Unit, id, text,
+    TableRows, Unit, contradictions, id, text,
 };
 use crate::matrix::Case;
 use crate::spec::Spec;
@@ -22,8 +22,8 @@ impl Observation {
     }
 
     /// Returns the evidence of some jobs: these jobs, their units of work and spans, and the lines
-    /// of the period in which the jobs ran. A span that names neither a unit nor a job is included
-    /// if it started in this period.
+    /// of the periods in which the jobs ran. A span that names neither a unit nor a job is included
+    /// if it started in one of these periods.
     #[must_use]
     pub(crate) fn for_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Self {
         let all = &self.tables;
@@ -34,12 +34,12 @@ impl Observation {
         let unit_rows = all.units.clone().filter(is_of_jobs);
         let units = Unit::from_rows(&spec.tables, unit_rows.all());
         let unit_ids: BTreeSet<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
-        let window = window(spec, &selected, &units);
+        let periods = Periods::new(spec, all, &ids);
         let mut other_spans = Vec::new();
         let span_rows = all.spans.clone().filter(|row| {
             let span = Span::from_row(&spec.tables.spans, row);
             let named = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
-            let belongs = named.unwrap_or_else(|| includes(window, span.start()));
+            let belongs = named.unwrap_or_else(|| periods.include_span(span.start()));
             if !belongs {
                 other_spans.push(span);
             }
@@ -52,12 +52,25 @@ impl Observation {
         let tables = TableRows { jobs, units: unit_rows, spans: span_rows };
         let origin = match &self.origin {
             Origin::Deployment(deployment) => {
-                let deployment = deployment_within(spec, deployment, window, &other_spans);
+                let deployment = deployment_within(spec, deployment, &periods, &other_spans);
                 Origin::Deployment(Box::new(deployment))
             }
             trial @ Origin::Trial(_) => trial.clone(),
         };
         Self { case, tables, origin }
+    }
+}
+
+impl Observation {
+    /// Returns the observation with a reason why a line that is not in the log proves nothing.
+    pub(crate) fn with_doubt(&self, doubt: Option<String>) -> Self {
+        let mut doubted = self.clone();
+        if let Origin::Deployment(deployment) = &mut doubted.origin
+            && let Some(log) = &mut deployment.log
+        {
+            log.facts.doubts.extend(doubt);
+        }
+        doubted
     }
 }
 
@@ -86,46 +99,119 @@ impl Rows {
     }
 }
 
-/// Returns a deployment with only the log lines of a window of time, and only those concurrent spans
-/// that started in the window. Concurrent spans are spans of other jobs; `other_spans` are added to them.
+/// Returns a deployment with only the log lines of the periods, and only those concurrent spans
+/// that started in one of them. Concurrent spans are spans of other jobs; `other_spans` are added to them.
 fn deployment_within(
     spec: &Spec,
     deployment: &Deployment,
-    window: Window,
+    periods: &Periods,
     other_spans: &[Span],
 ) -> Deployment {
     let mut part = deployment.clone();
-    if let Some(Log { lines, .. }) = &mut part.log {
+    if let Some(Log { lines, facts, .. }) = &mut part.log {
+        facts.doubts.extend(periods.unassigned_lines(spec, lines));
         lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
-            // A startup line from before the window is kept, because it reports whether tracing was on.
-            Some(_) => line.at.is_none_or(|at| window.is_none_or(|(_, end)| at <= end)),
-            None => includes(window, line.at),
+            // A startup line from before the periods is kept, because it reports whether tracing was on.
+            Some(_) => periods.do_not_end_before(line.at),
+            None => periods.include(line.at),
         });
+        facts.contradictions = contradictions(&spec.probes, lines);
     }
     part.concurrent_spans.extend(other_spans.iter().filter_map(ConcurrentSpan::from_span));
-    part.concurrent_spans.retain(|span| includes(window, Some(span.started)));
+    part.concurrent_spans.retain(|span| periods.include(Some(span.started)));
     part
 }
 
-/// The start and end of the period in which jobs ran; `None` if their rows have no times.
-type Window = Option<(DateTime<Utc>, DateTime<Utc>)>;
+/// The periods in which some jobs ran, and those of the other jobs.
+struct Periods {
+    own: Vec<Period>,
+    others: Vec<Period>,
+}
 
-/// Whether a time is in a window; `true` if the time or the window is unknown.
-fn includes(window: Window, at: Option<DateTime<Utc>>) -> bool {
-    match (window, at) {
-        (Some((start, end)), Some(at)) => at >= start && at <= end,
-        _ => true,
+/// The period in which one job ran, from its submission to the end of its last unit. It is extended by the
+/// spec's `flush-ms`, the time in which the service may still write spans.
+struct Period {
+    /// `None` if the rows have no time.
+    start: Option<DateTime<Utc>>,
+    /// `None` if a unit has no end: it may still be running.
+    end: Option<DateTime<Utc>>,
+    has_units: bool,
+}
+
+impl Periods {
+    /// The periods of all jobs in the rows; `ids` are those of the jobs that are selected.
+    fn new(spec: &Spec, rows: &TableRows, ids: &BTreeSet<String>) -> Self {
+        let units = Unit::from_rows(&spec.tables, rows.units.all());
+        let mut units_by_job: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();
+        for unit in &units {
+            units_by_job.entry(unit.job.as_deref().unwrap_or_default()).or_default().push(unit);
+        }
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for job in Job::from_rows(&spec.tables, rows.jobs.all()) {
+            let id = job.id.clone().unwrap_or_default();
+            let units = units_by_job.get(id.as_str()).map_or(&[][..], Vec::as_slice);
+            let part = if ids.contains(&id) { &mut own } else { &mut others };
+            part.push(Period::new(spec, &job, units));
+        }
+        Self { own, others }
+    }
+
+    /// Whether one of the jobs ran at a time; `true` if the time is not known.
+    fn include(&self, at: Option<DateTime<Utc>>) -> bool {
+        self.own.iter().any(|period| period.includes(at))
+    }
+
+    /// Whether a span that names neither a unit nor a job may belong to one of the jobs. A job without units
+    /// has no spans. A job that is still running does not have those of a job that ran and ended meanwhile.
+    fn include_span(&self, at: Option<DateTime<Utc>>) -> bool {
+        let is_of_ended =
+            || self.others.iter().any(|other| other.end.is_some() && other.includes(at));
+        let includes = |own: &Period| {
+            own.has_units && own.includes(at) && (own.end.is_some() || !is_of_ended())
+        };
+        self.own.iter().any(includes)
+    }
+
+    /// Says which lines about the start of spans were written while no job ran; `None` if there are none. They may
+    /// be of other jobs, or by another clock.
+    fn unassigned_lines(&self, spec: &Spec, lines: &[LogLine]) -> Option<String> {
+        let all = || self.own.iter().chain(&self.others);
+        let is_of_none = |line: &&LogLine| {
+            spec.probes.has_begun(&line.text) && !all().any(|period| period.includes(line.at))
+        };
+        let mut unassigned = lines.iter().filter(is_of_none);
+        let first = unassigned.next()?;
+        let count = 1 + unassigned.count();
+        let lines = if count == 1 { "1 line".to_owned() } else { format!("{count} lines") };
+        Some(format!(
+            "{lines} about the start of spans, the first at log:{}, were written while none of these jobs ran: they \
+             may be of other jobs, or by a clock that differs",
+            first.number
+        ))
+    }
+
+    /// Whether one of the jobs may have run at a time or after it.
+    fn do_not_end_before(&self, at: Option<DateTime<Utc>>) -> bool {
+        let Some(at) = at else { return true };
+        self.own.iter().any(|period| period.end.is_none_or(|end| at <= end))
     }
 }
 
-/// Returns the period from the submission to the end of the last unit. It is extended by the spec's
-/// `flush-ms`, the time in which the service may still write spans.
-fn window(spec: &Spec, jobs: &[Job], units: &[Unit]) -> Window {
-    let flush = i64::try_from(spec.service.flush_ms).unwrap_or(5_000);
-    let created = jobs.iter().filter_map(|job| job.created);
-    let started = units.iter().filter_map(|unit| unit.started);
-    let ended = units.iter().filter_map(|unit| unit.ended);
-    // One second of tolerance, because the clocks of two machines differ.
-    let start = shifted(created.chain(started).min()?, chrono::Duration::seconds(-1));
-    Some((start, shifted(ended.max()?, chrono::Duration::milliseconds(flush))))
+impl Period {
+    fn new(spec: &Spec, job: &Job, units: &[&Unit]) -> Self {
+        let flush = i64::try_from(spec.service.flush_ms).unwrap_or(5_000);
+        let started = units.iter().filter_map(|unit| unit.started);
+        // One second of tolerance, because the clocks of two machines differ.
+        let start = job.created.into_iter().chain(started).min();
+        let start = start.map(|start| shifted(start, chrono::Duration::seconds(-1)));
+        let ended: Option<Vec<_>> = units.iter().map(|unit| unit.ended).collect();
+        let end = ended.and_then(|ended| ended.into_iter().max());
+        let end = end.map(|end| shifted(end, chrono::Duration::milliseconds(flush)));
+        Self { start, end, has_units: !units.is_empty() }
+    }
+
+    fn includes(&self, at: Option<DateTime<Utc>>) -> bool {
+        let Some(at) = at else { return true };
+        self.start.is_none_or(|start| at >= start) && self.end.is_none_or(|end| at <= end)
+    }
 }

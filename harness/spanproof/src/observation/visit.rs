@@ -300,11 +300,12 @@ impl Deployment {
                 unclear,
                 lacks_zone: _,
                 fitting_zone: _,
+                doubts,
                 outside,
                 outside_lines: _,
             } = facts;
             visitor.text(Part::Output, name);
-            for line in crashes.iter_mut().chain(unclear).chain(outside) {
+            for line in crashes.iter_mut().chain(unclear).chain(doubts).chain(outside) {
                 visitor.line(line);
             }
             for LogLine { number: _, at: _, text, process } in lines {

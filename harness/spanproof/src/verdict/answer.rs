@@ -40,6 +40,7 @@ pub(super) fn answers(
     evidence.answer_from_peers(peers, &mut answers);
     server_errors::answer(facts, gap, use_witness, &mut answers);
     server_errors::compare_with_passing(facts, peers, &mut answers);
+    evidence.answer_from_reported_losses(&mut answers);
     answer_unsent(&mut answers);
     answers
 }
@@ -114,6 +115,23 @@ impl GapEvidence<'_> {
             answers.set(Q::ExporterError, Fact::Yes(exporter));
         } else if facts.process_run().is_some() && facts.observation.dropped_bytes() == 0 {
             answers.set(Q::ExporterError, Fact::no("the output has no error of a known exporter"));
+        }
+    }
+
+    /// If the service reports a failed write for each missing span, all of them began, and none was dropped by a
+    /// sampler.
+    fn answer_from_reported_losses(&self, answers: &mut Answers) {
+        let facts = self.facts;
+        let missing: usize = Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
+        let has_begun = answers.is_yes(Q::Begun) || facts.total_begun() == 0;
+        if !has_begun || facts.refused_lines.is_empty() || facts.refused_count() < missing {
+            return;
+        }
+        let why = "each missing span has a failed write of its own";
+        for question in [Q::NoBeginLine, Q::SampledOut] {
+            if !answers.is_yes(question) || question == Q::NoBeginLine {
+                answers.set(question, Fact::no(why));
+            }
         }
     }
 

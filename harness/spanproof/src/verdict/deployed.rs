@@ -6,6 +6,7 @@ use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, conclude_checks};
+use super::unclear_log::{of_another_time, unclear, unclear_lines};
 use super::{log_alone, missing, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Intent, Value};
@@ -121,10 +122,19 @@ impl System<'_> {
         evidence.extend(user_setting.iter().map(note));
         let disabled_begins = self.facts.begin_lines.iter().filter(|line| !line.report.enabled);
         let acknowledged = self.facts.written_count();
+        // A value that means off is not misread: the process has another value than it should have.
+        let is_other_value =
+            raw.is_some_and(|raw| Value::Set(raw.to_owned()).intent() == Intent::Off);
         let mut message = match (raw, &user_setting) {
             (Some("") | None, None) => format!("the service saw {flag} unset or empty"),
             (Some("") | None, Some(setting)) => {
                 format!("{setting} is said to be set, and the service saw it unset or empty")
+            }
+            (Some(raw), Some(setting)) if is_other_value => {
+                format!(
+                    "{setting} is said to be set, and the service saw {flag}={}",
+                    Value::Set(raw.into())
+                )
             }
             (Some(raw), _) => {
                 format!(
@@ -140,8 +150,8 @@ impl System<'_> {
             evidence.extend(Evidence::lines(&self.facts.written_lines));
         }
         evidence.extend(limit(disabled_begins.map(Evidence::from)));
-        let is_unset = raw.is_none_or(str::is_empty);
-        let code = if is_unset { Code::FlagUnset } else { Code::FlagUnrecognisedValue };
+        let is_lost = raw.is_none() || is_other_value;
+        let code = if is_lost { Code::FlagUnset } else { Code::FlagUnrecognisedValue };
         Finding::new(code, message, evidence)
     }
 
@@ -151,7 +161,9 @@ impl System<'_> {
         let facts = self.facts;
         let Some(log) = self.log() else { return };
         let has_begun = facts.begin_lines.iter().any(|line| line.report.enabled);
-        if !facts.spec.probes.has_tracer() || has_begun || !facts.spans.is_empty() {
+        // A tracer that failed to write is on, too.
+        let has_worked = has_begun || !facts.refused_lines.is_empty() || !facts.spans.is_empty();
+        if !facts.spec.probes.has_tracer() || has_worked {
             return;
         }
         let searched =
@@ -169,7 +181,7 @@ impl System<'_> {
                 let evidence = [vec![searched], disabled_begins].concat();
                 return Finding::new(Code::Undetermined, message, evidence);
             }
-            let why = unclear_lines(log).or_else(|| self.log_is_of_another_time(log));
+            let why = unclear_lines(log).or_else(|| of_another_time(facts, log));
             if let Some(why) = why {
                 let unclear = log.unclear.iter().cloned().map(Evidence::Note);
                 return Finding::new(Code::Undetermined, why, unclear.chain([searched]).collect());
@@ -271,11 +283,7 @@ impl System<'_> {
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         };
-        let is_unclear = !log.unclear.is_empty() || facts.begin_lines.is_empty();
-        if facts.refused_lines.is_empty()
-            && is_unclear
-            && let Some(why) = unclear_lines(log).or_else(|| self.log_is_of_another_time(log))
-        {
+        if let Some(why) = unclear(facts, log) {
             return checks.expect(false, || {
                 let message =
                     format!("{units} units were executed, and {}; {why}", missing.join(", "));
@@ -285,25 +293,6 @@ impl System<'_> {
             });
         }
         missing::check_spans(facts, &[], checks);
-    }
-
-    /// Returns the times of the log and of the units as text if they do not overlap; `None` if they
-    /// do, or if one of them is not known.
-    fn log_is_of_another_time(&self, log: &LogFacts) -> Option<String> {
-        let begun = self.facts.units.iter().filter_map(|unit| unit.started).min()?;
-        let ended = self.facts.units.iter().filter_map(|unit| unit.ended).max()?;
-        let text = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
-        let (first, last) = (log.first?, log.last?);
-        if last >= begun && first <= ended {
-            return None;
-        }
-        Some(format!(
-            "the log is of another time: it is from {} to {}, and they ran from {} to {}",
-            text(first),
-            text(last),
-            text(begun),
-            text(ended)
-        ))
     }
 
     /// The rows of units, and the number of spans.
@@ -348,29 +337,6 @@ fn contradiction(on: &Match<'_, Banner>, off: &Match<'_, Banner>) -> Finding {
         name(off)
     );
     Finding::new(Code::Undetermined, message, vec![on.into(), off.into()])
-}
-
-/// Says why lines of the log may not have been found: they are in an unknown format or zone. `None` if they are
-/// not.
-fn unclear_lines(log: &LogFacts) -> Option<String> {
-    if log.unclear.is_empty() && log.lacks_zone {
-        let advice = match log.fitting_zone.as_str() {
-            "" => "use `--log-zone`, such as `--log-zone +02:00`".to_owned(),
-            zone => {
-                format!(
-                    "use `--log-zone`; with `--log-zone {zone}` most units have a line at their start"
-                )
-            }
-        };
-        return Some(format!(
-            "the times of the log name no zone, and no line fits if they are in UTC; {advice}"
-        ));
-    }
-    (!log.unclear.is_empty()).then(|| {
-        "lines of the log have the text of a probe behind something that no known format puts there; remove it, \
-         or let the probe match it"
-            .to_owned()
-    })
 }
 
 /// The log lines that report that a process crashed.

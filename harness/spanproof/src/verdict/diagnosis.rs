@@ -1,14 +1,15 @@
 //! Diagnoses an existing system from its database and log: one verdict for each group of jobs that
-//! fail for the same reason, or one verdict for all jobs if the log has no timestamps.
+//! fail for the same reasons, or one verdict for all jobs if the log has no timestamps.
 
 use std::collections::BTreeMap;
 
+use super::finding::Finding;
 use super::judge::judge;
 use super::judgement::Judgement;
 use super::reason::weigh;
 use crate::observation::{Job, Observation, Row, Unit};
 use crate::spec::Spec;
-use spanproof_format::{Code, Diagnosis, JobDiagnosis, JobSummary};
+use spanproof_format::{Code, Confidence, Diagnosis, JobDiagnosis, JobSummary};
 
 /// The jobs of a system, and the verdicts on them.
 struct DiagnosedJobs {
@@ -26,7 +27,7 @@ struct JudgedJob<'a> {
     judgement: Judgement,
 }
 
-/// Judges every job of an existing system. Jobs with the same code get one verdict. All jobs get one
+/// Judges every job of an existing system. Jobs with the same reasons get one verdict. All jobs get one
 /// verdict if timestamps are lacking, which show to which job a log line belongs.
 pub fn diagnose(spec: &Spec, observation: &Observation) -> Diagnosis {
     let DiagnosedJobs { jobs, diagnoses } = diagnose_jobs(spec, observation);
@@ -38,7 +39,7 @@ pub fn diagnose(spec: &Spec, observation: &Observation) -> Diagnosis {
 }
 
 fn diagnose_jobs(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
-    if observation.tables.jobs.all().len() > 1 && observation.has_timestamps(spec) {
+    if !observation.tables.jobs.all().is_empty() && observation.has_timestamps(spec) {
         diagnose_each(spec, observation)
     } else {
         diagnose_together(spec, observation)
@@ -79,49 +80,70 @@ fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
 }
 
 fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
+    let rows = observation.tables.jobs.all();
+    let silent =
+        rows.iter().find_map(|row| silent_job(spec, row, &observation.for_jobs(spec, &[row])));
+    let observation = &observation.with_doubt(silent);
     let judged = observation.tables.jobs.all().iter().map(|row| {
         let of_job = observation.for_jobs(spec, &[row]);
         JudgedJob { row, judgement: judge(spec, &of_job), observation: of_job }
     });
     let judged: Vec<JudgedJob<'_>> = judged.collect();
-    let mut groups: BTreeMap<Option<Code>, Vec<&JudgedJob<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<Causes, Vec<&JudgedJob<'_>>> = BTreeMap::new();
     for job in &judged {
-        groups.entry(job.judgement.code()).or_default().push(job);
+        groups.entry(causes(&job.judgement)).or_default().push(job);
     }
-    let mut codes: BTreeMap<String, Option<Code>> = BTreeMap::new();
-    let mut diagnoses = Vec::new();
-    for jobs in groups.values() {
-        let (diagnosis, code) = diagnose_group(spec, observation, jobs);
-        codes.extend(diagnosis.jobs.iter().map(|id| (id.clone(), code)));
-        diagnoses.push(diagnosis);
-    }
-    // The verdict on the group counts for each of its jobs, so the table never contradicts it.
-    let summarize = |job: &JudgedJob<'_>| {
-        let id = Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
-        let own = job.judgement.code();
-        summary(spec, job.row, &job.observation, codes.get(&id).copied().unwrap_or(own))
-    };
+    let diagnoses =
+        groups.values().flat_map(|group| diagnose_group(spec, observation, group)).collect();
+    let summarize =
+        |job: &JudgedJob<'_>| summary(spec, job.row, &job.observation, job.judgement.code());
     DiagnosedJobs { jobs: judged.iter().map(summarize).collect(), diagnoses }
 }
 
-/// The diagnosis of jobs with the same code, and its code. Several jobs are judged again, together.
+/// Says that a job has spans and no line about their start, so that a missing line proves nothing; `None` if
+/// that is not so.
+fn silent_job(spec: &Spec, row: &Row, of_job: &Observation) -> Option<String> {
+    let log = &of_job.deployment()?.log.as_ref()?.facts;
+    let units = Unit::from_rows(&spec.tables, of_job.tables.units.all());
+    let times = || units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
+    let is_covered = log.first? <= times().min()? && log.last? >= times().max()?;
+    let is_silent = !of_job.lines().iter().any(|line| spec.probes.has_begun(line.text));
+    let has_spans = !of_job.tables.spans.all().is_empty();
+    let id = Job::from_row(&spec.tables, row).id.unwrap_or_default();
+    (spec.probes.has_attempt() && is_covered && is_silent && has_spans).then(|| {
+        format!("job {id} has spans, and the log has no line about their start either: such lines may be switched off")
+    })
+}
+
+/// What is known about the reasons why a job failed: each finding's code, confidence and possible codes.
+type Causes = Vec<(Code, Confidence, Vec<Code>)>;
+
+fn causes(judgement: &Judgement) -> Causes {
+    judgement.findings().iter().map(Finding::causes).collect()
+}
+
+/// The diagnosis of jobs with the same causes: one for all, for which they are judged again, together. Each has
+/// its own if that would say something else than each job says by itself.
 fn diagnose_group(
     spec: &Spec,
     all_jobs: &Observation,
     group: &[&JudgedJob<'_>],
-) -> (JobDiagnosis, Option<Code>) {
-    let id = |job: &&JudgedJob<'_>| Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
-    let ids = group.iter().map(id).collect();
-    if let [JudgedJob { observation, judgement, .. }] = group {
-        let reasons = weigh(spec, observation, judgement);
-        return (JobDiagnosis::new(ids, judgement.into(), reasons), judgement.code());
+) -> Vec<JobDiagnosis> {
+    let id = |job: &JudgedJob<'_>| Job::from_row(&spec.tables, job.row).id.unwrap_or_default();
+    let diagnosis = |ids: Vec<String>, observation: &Observation, judgement: &Judgement| {
+        JobDiagnosis::new(ids, judgement.into(), weigh(spec, observation, judgement))
+    };
+    if group.len() > 1 {
+        let rows: Vec<_> = group.iter().map(|job| job.row).collect();
+        let together = all_jobs.for_jobs(spec, &rows);
+        let judgement = judge(spec, &together);
+        if causes(&judgement) == causes(&group[0].judgement) {
+            let ids = group.iter().map(|job| id(job)).collect();
+            return vec![diagnosis(ids, &together, &judgement)];
+        }
     }
-    let rows: Vec<_> = group.iter().map(|job| job.row).collect();
-    let has_all = rows.len() == all_jobs.tables.jobs.all().len();
-    let observation = if has_all { all_jobs.clone() } else { all_jobs.for_jobs(spec, &rows) };
-    let judgement = judge(spec, &observation);
-    let reasons = weigh(spec, &observation, &judgement);
-    (JobDiagnosis::new(ids, (&judgement).into(), reasons), judgement.code())
+    let each = group.iter().map(|job| diagnosis(vec![id(job)], &job.observation, &job.judgement));
+    each.collect()
 }
 
 /// Summarizes one job. `of_job` contains the rows and lines of this job only.

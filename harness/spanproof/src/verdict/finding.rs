@@ -95,6 +95,11 @@ impl Finding {
         let (confidence, alternatives) = (Confidence::default(), Vec::new());
         Self { code, message: message.into(), evidence, confidence, alternatives }
     }
+
+    /// The code, its confidence, and the other codes that are possible.
+    pub(super) fn causes(&self) -> (Code, Confidence, Vec<Code>) {
+        (self.code, self.confidence, Alternative::possible_codes(&self.alternatives))
+    }
 }
 
 impl std::fmt::Display for Finding {

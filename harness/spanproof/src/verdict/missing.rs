@@ -34,7 +34,7 @@ pub(super) fn check_spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut 
             }
             finding
         });
-        match findings.iter_mut().find(|other| has_same_causes(other, &finding)) {
+        match findings.iter_mut().find(|other| other.causes() == finding.causes()) {
             // If tracing is off, all spans are missing: no need to list their names.
             Some(other) if other.code.stage() <= Stage::Enabled => {}
             // The same if units lost all their spans.
@@ -56,15 +56,6 @@ pub(super) fn missing_counts(facts: &Facts<'_>) -> Vec<String> {
         format!("{} of {} `{}` spans are there", gap.stored, gap.required(), gap.expected.name)
     };
     Gap::in_spec_order(facts).iter().map(text).collect()
-}
-
-/// Whether two findings have the same code, confidence and possible causes.
-fn has_same_causes(one: &Finding, other: &Finding) -> bool {
-    let causes = |finding: &Finding| {
-        let possible = Alternative::possible_codes(&finding.alternatives);
-        (finding.code, finding.confidence, possible)
-    };
-    causes(one) == causes(other)
 }
 
 /// One gap, and the evidence of its case.

@@ -49,6 +49,7 @@ mod stored_twice;
 mod tests;
 mod time_unit;
 mod tree;
+mod unclear_log;
 mod witness;
 
 pub(crate) use contract::{ContractCheck, contract_checks};

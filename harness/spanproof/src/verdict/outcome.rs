@@ -70,7 +70,7 @@ pub(super) struct Outcome {
 }
 
 /// The outcome of one unit, without the content of its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct UnitOutcome {
     status: Option<String>,
     has_value: bool,
@@ -94,6 +94,16 @@ impl Outcome {
     /// values. The content of the values may differ.
     pub(super) fn ends_like(&self, other: &Self) -> bool {
         self.jobs == other.jobs && self.units == other.units
+    }
+
+    /// Whether as many units end in each way, and some of them are others.
+    pub(super) fn is_permutation_of(&self, other: &Self) -> bool {
+        let sorted = |outcome: &Self| {
+            let mut units: Vec<_> = outcome.units.values().cloned().collect();
+            units.sort();
+            units
+        };
+        self.jobs == other.jobs && self.units != other.units && sorted(self) == sorted(other)
     }
 
     /// The units whose values differ.

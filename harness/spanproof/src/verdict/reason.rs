@@ -119,10 +119,13 @@ impl Reasons<'_> {
     /// Whether the log is complete and of the right time and process.
     fn add_log_quality(&mut self, log: &LogFacts) {
         if log.contradictions > 0 {
+            let lines = match log.contradictions {
+                1 => "1 earlier tracer line of the log says".to_owned(),
+                count => format!("{count} earlier tracer lines of the log say"),
+            };
             self.against(format!(
-                "{} earlier tracer lines in the log say otherwise than the last one of the same process: starts with \
-                 other values; only the last one was taken",
-                log.contradictions
+                "{lines} otherwise than the last one of the same process: starts with other values; only the last \
+                 one was taken"
             ));
         }
         if log.first.is_none() && !self.facts.units.is_empty() {

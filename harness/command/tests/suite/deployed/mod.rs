@@ -3,6 +3,7 @@
 mod archives;
 mod dumps;
 mod jobless;
+mod jobs;
 mod live;
 mod locks;
 mod logs;

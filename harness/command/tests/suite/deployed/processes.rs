@@ -84,13 +84,18 @@ fn the_claim_of_another_machine_does_not_say_that_tracing_is_on() {
     assert!(json.to_string().contains("the tracer was off at each span"), "{json:#}");
 }
 
+/// A process that starts after the job says nothing about it.
 #[test]
-fn a_process_that_replaces_another_one_counts() {
+fn the_last_process_that_starts_before_the_job_counts() {
     let on = ON.trim_end();
-    let (_, json) = diagnose(&log(PIDS, &[("1", 0, OFF), ("2", 30, on)]));
+    let log = log(PIDS, &[("1", 0, OFF), ("2", 30, on)]);
+    let (_, json) = diagnose(&log);
+    assert_eq!(codes(&json), ["flag-unset"], "{json:#}");
+    let end = PIDS("2", 10, "idle");
+    let (_, json) = diagnose(&(log.replace("T12:00:", "T11:59:") + &end));
     assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
     assert!(
-        json.to_string().contains("1 earlier tracer lines in the log say otherwise"),
+        json.to_string().contains("1 earlier tracer line of the log says otherwise"),
         "{json:#}"
     );
 }

@@ -52,7 +52,9 @@ impl Dump {
         // A dump may have many millions of spans, and a job thousands of units.
         let unit_ids: BTreeSet<String> = ids(units.all(), &tables.units.id).into_iter().collect();
         let window = running_window(spec, units.all()).unwrap_or_default();
-        let is_near = |row: &Row| is_in_window(row, &tables.spans.started, window);
+        // Jobs without units have no spans but those that name them.
+        let has_units = !units.all().is_empty();
+        let is_near = |row: &Row| has_units && is_in_window(row, &tables.spans.started, window);
         // A span that names neither a unit nor a job may belong to these units. The judgement of the rows
         // decides.
         let is_wanted = |row: &Row| {

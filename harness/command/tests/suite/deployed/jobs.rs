@@ -1,0 +1,179 @@
+//! Tests of `diagnose` with several jobs: each is judged by its own rows and lines, whatever becomes of the others.
+
+use serde_json::Value as Json;
+
+use super::dumps::{BEGUN, table};
+use super::scene::{ON, Scene, codes, diagnose, first_message};
+
+const WRITTEN: &str = "✅ StartSpan RecordSpan success\n";
+const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied\n";
+
+/// A dump with jobs a minute apart, of one unit each, and the rows of spans that are stored: those of the jobs in
+/// `stored`. A job in `unlinked` has spans that name neither a unit nor a job.
+fn dump(jobs: u32, stored: &[u32], unlinked: &[u32]) -> String {
+    let scene = Scene { units: 1, traced_units: 1, job_status: "completed", change: ("", "") };
+    let one = scene.dump();
+    let parts: Vec<&str> = one.split_inclusive("FROM stdin;\n").collect();
+    let [head, job, unit, span] = parts[..] else { panic!("{one}") };
+    let rows = |text: &str| {
+        text.split_once("\\.\n").map(|(rows, rest)| (rows.to_owned(), rest.to_owned()))
+    };
+    let ((job, to_units), (unit, to_spans), (span, end)) =
+        (rows(job).unwrap(), rows(unit).unwrap(), rows(span).unwrap());
+    let minute = |text: &str, job: u32| text.replace(" 12:00:", &format!(" 12:{job:02}:"));
+    let mut texts = [String::new(), String::new(), String::new()];
+    for number in 1..=jobs {
+        texts[0] +=
+            &minute(&job.replace("469\tbias-1", &format!("{number}\tbias-{number}")), number);
+        texts[1] += &minute(&unit.replace("1\t469", &format!("{number}\t{number}")), number);
+        let own = span.replace("\t469\t1\t", &format!("\t{number}\t{number}\t"));
+        let own = own
+            .replace("\ts1\t", &format!("\ts{number}\t"))
+            .replace("\tc1\t", &format!("\tc{number}\t"));
+        let own = own.replace("t1\t", &format!("t{number}\t"));
+        if stored.contains(&number) {
+            texts[2] += &minute(&own, number);
+        }
+        if unlinked.contains(&number) {
+            let ids = format!("\t{number}\t{number}\tm\tr1");
+            texts[2] += &minute(&own.replace(&ids, "\t\\N\t\\N\tm\tr1"), number);
+        }
+    }
+    let [jobs, units, spans] = texts;
+    format!("{head}{jobs}\\.\n{to_units}{units}\\.\n{to_spans}{spans}\\.\n{end}")
+}
+
+/// Lines with the time of a job.
+fn at(job: u32, lines: &str) -> String {
+    lines.lines().map(|line| format!("2025-10-22T12:{job:02}:00.025Z {line}\n")).collect()
+}
+
+fn started() -> String {
+    format!("2025-10-22T12:00:00Z {ON}")
+}
+
+/// Regression test: jobs with the same code were judged again together, in the time from the first to the last one,
+/// and so a healthy job had the spans and the lines of the jobs between.
+#[test]
+fn jobs_are_not_judged_by_what_happens_between_them() {
+    let log = started() + &at(1, BEGUN) + &at(2, BEGUN) + &at(3, BEGUN);
+    let (_, json) = diagnose(&dump(3, &[1, 3], &[2]), Some(&log), &[]);
+    assert_eq!(table(&json), [Json::Null, "unlinked".into(), Json::Null], "{json:#}");
+    let (_, json) = diagnose(&dump(3, &[1, 3], &[2]), Some(&log), &["--job", "1"]);
+    assert_eq!(table(&json), [Json::Null], "{json:#}");
+}
+
+/// Regression test: the jobs of which nothing shows the reason had the error lines of another job.
+#[test]
+fn jobs_with_other_causes_have_findings_of_their_own() {
+    let lost = at(1, &format!("{BEGUN}{WRITTEN}{WRITTEN}"));
+    let refused = at(2, &format!("{BEGUN}{REFUSED}{REFUSED}"));
+    let log = started() + &lost + &refused + &at(3, "accepted 3");
+    let (_, json) = diagnose(&dump(3, &[], &[]), Some(&log), &[]);
+    let expected = ["undetermined", "write-failed-reported", "path-not-executed"];
+    assert_eq!(table(&json), expected, "{json:#}");
+    for diagnosis in json["diagnoses"].as_array().unwrap() {
+        let quotes_error = diagnosis["judgement"].to_string().contains("permission denied");
+        assert_eq!(quotes_error, diagnosis["jobs"][0] == "2", "{diagnosis:#}");
+    }
+}
+
+/// Regression test: a job without units had the spans of other jobs in its row of the table.
+#[test]
+fn a_job_without_units_has_no_spans() {
+    let dump = dump(2, &[], &[1]).replace(
+        "2\t2\tr1\tm\tq\tfailed\t2025-10-22 12:02:00.02+00\t2025-10-22 12:02:00.04+00\n",
+        "",
+    );
+    let (_, json) = diagnose(&dump, Some(&started()), &[]);
+    assert_eq!(table(&json), ["unlinked", "job-failed-early"], "{json:#}");
+    assert_eq!(
+        (&json["jobs"][0]["spans"], &json["jobs"][1]["spans"]),
+        (&2.into(), &0.into()),
+        "{json:#}"
+    );
+    let (_, json) = diagnose(&dump, Some(&started()), &["--job", "2"]);
+    assert_eq!(json["jobs"][0]["spans"], 0, "{json:#}");
+}
+
+/// Regression test: a log without lines about the start of spans was taken for a service that begins none, although
+/// another job has spans and no line either.
+#[test]
+fn a_log_that_never_names_a_start_proves_nothing() {
+    let log = started() + &at(1, "accepted 1") + &at(2, REFUSED) + &at(3, "accepted 3");
+    let log = log.replace(REFUSED, "accepted 2");
+    let (_, json) = diagnose(&dump(2, &[1], &[]), Some(&log), &[]);
+    assert_eq!(table(&json), [Json::Null, "undetermined".into()], "{json:#}");
+    assert!(
+        json.to_string().contains("job 1 has spans, and the log has no line about their start"),
+        "{json:#}"
+    );
+}
+
+/// Regression test: the last lines of the file counted as the newest ones.
+#[test]
+fn the_order_of_the_lines_is_that_of_their_times() {
+    let off = "2025-10-22T12:00:30Z ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)\n";
+    let on = format!("2025-10-22T12:01:30Z {ON}");
+    let written = at(2, &format!("{BEGUN}{WRITTEN}{WRITTEN}"));
+    let refused = at(3, &format!("{BEGUN}{REFUSED}{REFUSED}"));
+    let parts = [off.to_owned(), at(1, "accepted 1"), on, written, refused];
+    let expected = ["flag-unrecognised-value".into(), Json::Null, "write-failed-reported".into()];
+    let newest_first: Vec<&str> = parts.iter().flat_map(|part| part.lines()).rev().collect();
+    let rotated = [&parts[2..], &parts[..2]].concat().concat();
+    for log in [parts.concat(), newest_first.join("\n") + "\n", rotated] {
+        let (_, json) = diagnose(&dump(3, &[2], &[]), Some(&log), &[]);
+        assert_eq!(table(&json), expected, "{log}{json:#}");
+        assert_eq!(json["sources"]["log"]["first"], "2025-10-22T12:00:30Z", "{log}");
+    }
+}
+
+/// Regression test: the startup line after the job counted, if the job was diagnosed alone.
+#[test]
+fn the_startup_line_before_the_job_counts() {
+    let off = "2025-10-22T12:00:30Z ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=off)\n";
+    let log = format!("{off}2025-10-22T12:01:30Z {ON}{}", at(2, BEGUN));
+    let (code, json) = diagnose(&dump(2, &[2], &[]), Some(&log), &["--job", "1"]);
+    assert_eq!((code, table(&json)), (0, vec![Json::Null]), "tracing is off on purpose: {json:#}");
+    let given = ["--job", "1", "--flag", "ENABLE_DB_TRACING=true"];
+    let (_, json) = diagnose(&dump(2, &[2], &[]), Some(&log), &given);
+    assert_eq!(codes(&json), ["flag-unset"], "{json:#}");
+    assert!(first_message(&json).contains("the service saw ENABLE_DB_TRACING=off"), "{json:#}");
+}
+
+/// Regression test: each of these was `path-not-executed`, or the error lines of another job.
+#[test]
+fn a_zone_that_does_not_fit_each_job_leaves_the_reason_open() {
+    let name = |text: String| text.replace("bias-", "bias-detection-");
+    let local = |job: u32, hour: &str, lines: &str| {
+        at(job, lines).replace("2025-10-22T12:", &format!("2025-10-22 {hour}:")).replace("Z ", " ")
+    };
+    // The clocks went forward between the two jobs.
+    let log = local(0, "13", ON)
+        + &local(1, "13", &format!("accepted bias-detection-1\n{BEGUN}{WRITTEN}{WRITTEN}"))
+        + &local(2, "14", &format!("accepted bias-detection-2\n{BEGUN}{REFUSED}{REFUSED}"));
+    let zone = ["--log-zone", "+01:00"];
+    let (_, json) = diagnose(&name(dump(2, &[1], &[])), Some(&log), &zone);
+    assert_eq!(table(&json), [Json::Null, "undetermined".into()], "{json:#}");
+    assert!(json.to_string().contains("60 minutes after the time of its row"), "{json:#}");
+    // Jobs an hour apart, in a zone an hour from UTC.
+    let hourly = dump(3, &[1], &[]).replace(" 12:02:", " 13:01:").replace(" 12:03:", " 14:01:");
+    let log = local(0, "12", ON)
+        + &local(1, "13", &format!("{BEGUN}{WRITTEN}{WRITTEN}"))
+        + &local(1, "14", &format!("{BEGUN}{REFUSED}{REFUSED}"));
+    let (_, json) = diagnose(&hourly, Some(&log), &[]);
+    assert_eq!(
+        table(&json),
+        [Json::Null, "undetermined".into(), "undetermined".into()],
+        "{json:#}"
+    );
+    assert!(json.to_string().contains("+00:00 or +01:00"), "{json:#}");
+}
+
+/// Regression test: failed writes were no sign of a tracer, and of spans that began.
+#[test]
+fn failed_writes_show_that_the_spans_began() {
+    let refused = REFUSED.repeat(2);
+    let (_, json) = diagnose(&dump(1, &[], &[]), Some(&at(1, &refused)), &[]);
+    assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+}

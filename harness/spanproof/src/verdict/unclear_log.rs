@@ -1,0 +1,72 @@
+//! Why the log of an existing system may not show what became of spans: its lines are in an unknown format or zone,
+//! of another time, or not complete.
+
+use super::facts::Facts;
+use crate::observation::LogFacts;
+use crate::timestamp::shifted;
+
+/// Says why the log does not show what became of the spans; `None` if it does.
+pub(super) fn unclear(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
+    if has_unsettled_zone(log) {
+        return unclear_lines(log);
+    }
+    if !facts.refused_lines.is_empty() {
+        return None;
+    }
+    if !facts.begin_lines.is_empty() {
+        return unclear_lines(log).filter(|_| !log.unclear.is_empty());
+    }
+    unclear_lines(log)
+        .or_else(|| of_another_time(facts, log))
+        .or_else(|| log.doubts.first().cloned())
+}
+
+/// Returns the times of the log and of the units as text if they do not overlap; `None` if they
+/// do, or if one of them is not known.
+pub(super) fn of_another_time(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
+    let begun = facts.units.iter().filter_map(|unit| unit.started).min()?;
+    let ended = facts.units.iter().filter_map(|unit| unit.ended).max()?;
+    let text = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d %H:%M:%SZ").to_string();
+    let (first, last) = (log.first?, log.last?);
+    // The times of the log may be in whole seconds.
+    let second = chrono::Duration::seconds(1);
+    if shifted(last, second) >= begun && first <= shifted(ended, second) {
+        return None;
+    }
+    Some(format!(
+        "the log is of another time: it is from {} to {}, and they ran from {} to {}",
+        text(first),
+        text(last),
+        text(begun),
+        text(ended)
+    ))
+}
+
+/// Whether the times of the log name no zone, and the lines fit the units in another zone than UTC, or equally
+/// well in several zones.
+fn has_unsettled_zone(log: &LogFacts) -> bool {
+    log.lacks_zone && !["", "+00:00"].contains(&log.fitting_zone.as_str())
+}
+
+/// Says why lines of the log may not have been found: they are in an unknown format or zone. `None` if they are
+/// not.
+pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
+    if log.unclear.is_empty() && log.lacks_zone {
+        let advice = match log.fitting_zone.as_str() {
+            "" => "use `--log-zone`, such as `--log-zone +02:00`".to_owned(),
+            zone => {
+                format!(
+                    "use `--log-zone`; with `--log-zone {zone}` most units have a line at their start"
+                )
+            }
+        };
+        return Some(format!(
+            "the times of the log name no zone, and no line shows that they are in UTC; {advice}"
+        ));
+    }
+    (!log.unclear.is_empty()).then(|| {
+        "lines of the log have the text of a probe behind something that no known format puts there; remove it, \
+         or let the probe match it"
+            .to_owned()
+    })
+}
