@@ -252,10 +252,12 @@ pub struct LogFacts {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_zone: bool,
     /// The zone of the times that lines of the log show together with the rows, with such a line, as in
-    /// `+02:00 (log:12)`. If `lacks_zone`, the zone that would fit, or those that fit equally well, as
-    /// `+00:00 or +01:00`. Empty for none.
+    /// `+02:00 (log:12)`. If `lacks_zone`, those that would fit, as `+00:00 or +01:00`. Empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fitting_zone: String,
+    /// Whether the log has lines about the start of spans, at any time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_begin_lines: bool,
     /// Why a line that is not in the log proves nothing, each as a sentence without its period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,

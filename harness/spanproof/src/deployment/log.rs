@@ -196,6 +196,7 @@ impl<'a> Reader<'a> {
         let Some((kind, text)) = matching else {
             return self.read_other_line(number, entry, is_in_window, is_start);
         };
+        self.read.facts.has_begin_lines |= kind == Kind::Attempt;
         let is_banner = matches!(kind, Kind::Banner { .. });
         let is_outside = !is_in_window && !is_banner;
         if !is_outside {

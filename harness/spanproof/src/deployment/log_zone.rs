@@ -65,6 +65,12 @@ impl NamedLines {
             let (name, row) = times.names.get(*index)?;
             let (offset, delay) = offset_and_delay(*at, *row);
             let is_other_zone = offset != 0 && (-CLOCKS..=MAX_DELAY).contains(&delay);
+            let early = (*row - *at).num_seconds();
+            if !is_other_zone && (CLOCKS + 1..=STEP).contains(&early) {
+                return Some(format!(
+                    "log:{number} names `{name}` {early} seconds before its row was written: the clocks differ"
+                ));
+            }
             let minutes = offset.abs() / 60;
             let direction = if offset > 0 { "after" } else { "before" };
             is_other_zone.then(|| {

@@ -94,6 +94,8 @@ pub(crate) struct LogFacts {
     /// The zone that lines of the log show together with the rows, such as `+02:00 (log:12)`. If `lacks_zone`, the
     /// zone that would fit, such as `+02:00`, or those that fit equally well, as `+00:00 or +01:00`. Empty for none.
     pub(crate) fitting_zone: String,
+    /// Whether the log has lines about the start of spans, at any time.
+    pub(crate) has_begin_lines: bool,
     /// Why a line that is not in the log proves nothing, such as another job whose spans are stored and have no
     /// line either. Each is a sentence without its period.
     pub(crate) doubts: Vec<String>,

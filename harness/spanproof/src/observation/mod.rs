@@ -36,7 +36,7 @@ pub(crate) use model::located;
 pub use model::{Observation, Origin};
 pub(crate) use redaction::Redactor;
 pub(crate) use source::{Sink, Source};
-pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode, Time};
+pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode, Time, is_zero_id};
 pub(crate) use startup::{snapshot_name, startup_snapshot};
 pub(crate) use store::{Error, is_stored};
 pub use store::{EvidenceError, list, read, write};

@@ -62,6 +62,21 @@ impl Observation {
 }
 
 impl Observation {
+    /// Returns for each of these jobs the indexes of those that ran at the same time, with its own: a line of the
+    /// log may be of each of them.
+    pub(crate) fn simultaneous_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Vec<Vec<usize>> {
+        let period = |row: &&Row| {
+            let ids = Job::from_row(&spec.tables, row).id.into_iter().collect();
+            Periods::new(spec, &self.tables, &ids).own.pop()
+        };
+        let periods: Vec<Option<Period>> = jobs.iter().map(period).collect();
+        let overlap = |one: &Option<Period>, two: &Option<Period>| {
+            one.as_ref().zip(two.as_ref()).is_some_and(|(one, two)| one.overlaps(two))
+        };
+        let of_one = |one| (0..periods.len()).filter(|two| overlap(one, &periods[*two])).collect();
+        periods.iter().map(of_one).collect()
+    }
+
     /// Returns the observation with a reason why a line that is not in the log proves nothing.
     pub(crate) fn with_doubt(&self, doubt: Option<String>) -> Self {
         let mut doubted = self.clone();
@@ -113,7 +128,7 @@ fn deployment_within(
         lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
             // A startup line from before the periods is kept, because it reports whether tracing was on.
             Some(_) => periods.do_not_end_before(line.at),
-            None => periods.include(line.at),
+            None => periods.include(line.at) || periods.include_late(spec, line),
         });
         facts.contradictions = contradictions(&spec.probes, lines);
     }
@@ -121,6 +136,9 @@ fn deployment_within(
     part.concurrent_spans.retain(|span| periods.include(Some(span.started)));
     part
 }
+
+/// How long after its period a line about a write may still be of a job: a background task may try again.
+const LATE: chrono::Duration = chrono::Duration::seconds(60);
 
 /// The periods in which some jobs ran, and those of the other jobs.
 struct Periods {
@@ -159,6 +177,17 @@ impl Periods {
     /// Whether one of the jobs ran at a time; `true` if the time is not known.
     fn include(&self, at: Option<DateTime<Utc>>) -> bool {
         self.own.iter().any(|period| period.includes(at))
+    }
+
+    /// Whether a line is about spans that one of the jobs wrote late: it was the last one that ended before.
+    fn include_late(&self, spec: &Spec, line: &LogLine) -> bool {
+        let Some(at) = line.at.filter(|_| !spec.probes.has_begun(&line.text)) else { return false };
+        let latest = |periods: &[Period]| {
+            let ended = periods.iter().filter_map(|period| period.end);
+            ended.filter(|end| (at - LATE..at).contains(end)).max()
+        };
+        let is_of_none = !self.others.iter().any(|other| other.includes(Some(at)));
+        is_of_none && latest(&self.own).is_some_and(|own| latest(&self.others) <= Some(own))
     }
 
     /// Whether a span that names neither a unit nor a job may belong to one of the jobs. A job without units
@@ -208,6 +237,12 @@ impl Period {
         let end = ended.and_then(|ended| ended.into_iter().max());
         let end = end.map(|end| shifted(end, chrono::Duration::milliseconds(flush)));
         Self { start, end, has_units: !units.is_empty() }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let starts_in_time =
+            |one: &Self, two: &Self| one.start.zip(two.end).is_none_or(|(start, end)| start <= end);
+        starts_in_time(self, other) && starts_in_time(other, self)
     }
 
     fn includes(&self, at: Option<DateTime<Utc>>) -> bool {

@@ -172,7 +172,7 @@ impl Span {
         Self {
             trace: value(&mapping.trace).map(without_bytea_prefix),
             id: value(&mapping.id).map(without_bytea_prefix),
-            parent: value(&mapping.parent).map(without_bytea_prefix),
+            parent: value(&mapping.parent).map(without_bytea_prefix).filter(|id| names_span(id)),
             service: value(&mapping.service),
             name: value(&mapping.name),
             started: at(&mapping.started),
@@ -349,6 +349,18 @@ impl Field {
         };
         column.clone()
     }
+}
+
+/// Whether an id of a parent names a span: exporters write an empty text or zeros for no parent.
+fn names_span(id: &str) -> bool {
+    !id.trim().is_empty() && !is_zero_id(id)
+}
+
+/// Whether all digits of an id are 0, as those of an invalid id are (OpenTelemetry specification, "`SpanContext`"). A
+/// short id may be a number that counts from 0.
+pub(crate) fn is_zero_id(id: &str) -> bool {
+    let digits = id.chars().filter(|c| *c != '-');
+    digits.clone().count() >= 8 && digits.clone().all(|c| c == '0')
 }
 
 /// Returns an id without the `\x` that Postgres puts before the digits of a `bytea`: headers and other columns

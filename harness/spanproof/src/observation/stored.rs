@@ -318,7 +318,7 @@ impl From<LogFacts> for format::LogFacts {
         (stored.line_format, stored.unclear) = (facts.line_format, facts.unclear);
         (stored.lacks_zone, stored.fitting_zone) = (facts.lacks_zone, facts.fitting_zone);
         (stored.outside, stored.outside_lines) = (facts.outside, facts.outside_lines);
-        stored.doubts = facts.doubts;
+        (stored.doubts, stored.has_begin_lines) = (facts.doubts, facts.has_begin_lines);
         stored
     }
 }
@@ -337,6 +337,7 @@ impl From<format::LogFacts> for LogFacts {
             unclear: stored.unclear,
             lacks_zone: stored.lacks_zone,
             fitting_zone: stored.fitting_zone,
+            has_begin_lines: stored.has_begin_lines,
             doubts: stored.doubts,
             outside: stored.outside,
             outside_lines: stored.outside_lines,

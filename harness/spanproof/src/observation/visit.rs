@@ -300,6 +300,7 @@ impl Deployment {
                 unclear,
                 lacks_zone: _,
                 fitting_zone: _,
+                has_begin_lines: _,
                 doubts,
                 outside,
                 outside_lines: _,

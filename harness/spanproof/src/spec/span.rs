@@ -55,6 +55,11 @@ pub(crate) enum UnitLink {
 }
 
 impl SpanRule {
+    /// The conditions that decide whether the rule holds in a case.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        std::iter::once(&self.when).chain(&self.unless)
+    }
+
     /// Whether the rule is about the span of the unit itself.
     pub(crate) fn is_root(&self) -> bool {
         self.parents.is_empty() && self.unit != UnitLink::None

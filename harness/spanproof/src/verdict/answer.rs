@@ -63,7 +63,10 @@ impl GapEvidence<'_> {
                     Fact::Yes(vec![line.into()])
                 }
                 // Another process of the service, which may be the one that does the work.
-                Some(off) => Fact::unknown(format!("another line says off: {}", off.line)),
+                Some(off) => {
+                    answers.set(Q::OffElsewhere, Fact::Yes(vec![off.into()]));
+                    Fact::unknown(format!("another line says off: {}", off.line))
+                }
             };
             answers.set(Q::ClaimedOff, claimed_off);
             answers.set(Q::NoTracerLine, Fact::no("the startup line of the tracer is there"));
@@ -123,7 +126,10 @@ impl GapEvidence<'_> {
     fn answer_from_reported_losses(&self, answers: &mut Answers) {
         let facts = self.facts;
         let missing: usize = Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
-        let has_begun = answers.is_yes(Q::Begun) || facts.total_begun() == 0;
+        let log = facts.observation.deployment().and_then(|deployment| deployment.log.as_ref());
+        let has_begin_lines =
+            facts.total_begun() > 0 || log.is_some_and(|log| log.facts.has_begin_lines);
+        let has_begun = answers.is_yes(Q::Begun) || !has_begin_lines;
         if !has_begun || facts.refused_lines.is_empty() || facts.refused_count() < missing {
             return;
         }
@@ -224,6 +230,9 @@ impl GapEvidence<'_> {
         }
         if let Some(named) = sign::named_as_parents(facts, gap) {
             answers.set(Q::Named, named);
+        }
+        if let Some(begun) = sign::begun_below(facts, gap, peers) {
+            answers.set(Q::ChildrenBegun, begun);
         }
         if let Some(lost) = sign::lost_traces(facts, gap, peers) {
             answers.set(Q::LostTraces, lost);

@@ -69,6 +69,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::ClaimedOff],
         excluded_by: TRACER_WORKED,
         unlikely_if: &[&[Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::OtherRoute]],
+        supported_by: &[Q::OffElsewhere],
         decisive: &[&[Q::ClaimedOff], &[Q::OtherValue]],
         ..DEFAULT
     },
@@ -148,8 +149,9 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Killed,
             Q::LostTraces,
         ],
-        // A queue that reports dropped spans got some.
-        unlikely_if: &[&[Q::Unsent]],
+        // A queue that reports dropped spans got some. An id of a span that is not stored may be made without a
+        // span, but rarely is.
+        unlikely_if: &[&[Q::Unsent, Q::Named, Q::ChildrenBegun]],
         decisive: &[&[Q::NoBeginLine, Q::BeginPatternWorks]],
         ..DEFAULT
     },
@@ -190,7 +192,14 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Untraced,
         ],
         unlikely_if: &[&[Q::OtherRoute]],
-        supported_by: &[Q::Begun, Q::Propagated, Q::OtherUnits, Q::OtherSpans, Q::Named],
+        supported_by: &[
+            Q::Begun,
+            Q::Propagated,
+            Q::OtherUnits,
+            Q::OtherSpans,
+            Q::Named,
+            Q::ChildrenBegun,
+        ],
         decisive: &[&[Q::Unsent]],
         ..DEFAULT
     },

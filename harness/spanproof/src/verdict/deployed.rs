@@ -5,11 +5,12 @@
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
+use super::gap::Gap;
 use super::judgement::{Judgement, conclude_checks};
 use super::unclear_log::{of_another_time, unclear, unclear_lines};
-use super::{log_alone, missing, off, stage};
+use super::{impossible, log_alone, missing, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
-use crate::spec::{Banner, Intent, Value};
+use crate::spec::{Banner, Condition, Intent, SpanRule, Value};
 use spanproof_format::Code;
 
 /// A check of an existing system.
@@ -31,6 +32,7 @@ pub(super) fn judge(facts: &Facts<'_>, deployment: &Deployment) -> Judgement {
             System::check_finished,
             System::check_linked,
             System::check_joined,
+            System::check_values,
         ],
     };
     for stage in stages {
@@ -150,6 +152,12 @@ impl System<'_> {
             evidence.extend(Evidence::lines(&self.facts.written_lines));
         }
         evidence.extend(limit(disabled_begins.map(Evidence::from)));
+        if raw.is_some_and(is_masked) {
+            let message = format!(
+                "the service says that tracing is off, and the log masks the value of {flag}"
+            );
+            return Finding::new(Code::Undetermined, message, evidence);
+        }
         let is_lost = raw.is_none() || is_other_value;
         let code = if is_lost { Code::FlagUnset } else { Code::FlagUnrecognisedValue };
         Finding::new(code, message, evidence)
@@ -269,6 +277,16 @@ impl System<'_> {
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         }
+        if let Some(flag) = self.unknown_flag() {
+            return checks.expect(false, || {
+                let message = format!(
+                    "{units} units were executed, and {}: the spec requires them depending on {flag}, whose value is not \
+                     known; give it with `--flag {flag}=…`",
+                    missing.join(", ")
+                );
+                Finding::new(Code::Undetermined, message, self.rows())
+            });
+        }
         // Rows in another table show where the spans are, so the log is not needed.
         if !self.deployment.other_tables.is_empty() {
             return missing::check_spans(facts, &[], checks);
@@ -293,6 +311,28 @@ impl System<'_> {
             });
         }
         missing::check_spans(facts, &[], checks);
+    }
+
+    /// A flag, besides the tracing flag, that decides whether the missing spans are required, and whose value the
+    /// user did not give; `None` if some of them are required with any value, or the log shows that they began.
+    fn unknown_flag(&self) -> Option<&str> {
+        let facts = self.facts;
+        let tracing = facts.spec.tracing_flag().map(|flag| flag.name.as_str());
+        let is_given =
+            |name: &str| facts.observation.case.flags.iter().any(|(flag, _)| flag == name);
+        let is_unknown = |name: &&str| {
+            facts.spec.flags.iter().any(|flag| flag.name == *name)
+                && Some(*name) != tracing
+                && !is_given(name)
+        };
+        let unknown_flag = |gap: &Gap<'_>| {
+            let rules = facts.spec.spans.iter().filter(|rule| rule.name == gap.expected.name);
+            let has_begun = facts.begin_line_count(gap.expected.name) > 0;
+            let mut names = rules.flat_map(SpanRule::conditions).flat_map(Condition::terms);
+            names.find(|(name, _)| is_unknown(name)).filter(|_| !has_begun).map(|(name, _)| name)
+        };
+        let flags: Option<Vec<&str>> = Gap::in_spec_order(facts).iter().map(unknown_flag).collect();
+        flags?.first().copied().filter(|_| facts.refused_lines.is_empty())
     }
 
     /// The rows of units, and the number of spans.
@@ -322,9 +362,22 @@ impl System<'_> {
         stage::check_linked(self.facts, checks);
     }
 
+    fn check_values(&self, checks: &mut Checks) {
+        impossible::check_values(self.facts, checks);
+    }
+
     fn check_joined(&self, checks: &mut Checks) {
         stage::check_joined(self.facts, checks);
     }
+}
+
+/// Whether a log collector replaced a value, as by `***`.
+fn is_masked(value: &str) -> bool {
+    let hides = |mark: char| value.chars().filter(|c| *c == mark).count() >= 3;
+    ['*', '•', 'x', 'X'].iter().any(|mark| hides(*mark) && value.chars().all(|c| c == *mark))
+        || ["[REDACTED]", "[MASKED]", "[FILTERED]", "<redacted>", "REDACTED"]
+            .iter()
+            .any(|word| value.eq_ignore_ascii_case(word))
 }
 
 /// The finding for a log of several processes that contradict each other, if no line shows which one did the work.

@@ -88,7 +88,8 @@ fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
         let of_job = observation.for_jobs(spec, &[row]);
         JudgedJob { row, judgement: judge(spec, &of_job), observation: of_job }
     });
-    let judged: Vec<JudgedJob<'_>> = judged.collect();
+    let mut judged: Vec<JudgedJob<'_>> = judged.collect();
+    judge_simultaneous(spec, observation, &mut judged);
     let mut groups: BTreeMap<Causes, Vec<&JudgedJob<'_>>> = BTreeMap::new();
     for job in &judged {
         groups.entry(causes(&job.judgement)).or_default().push(job);
@@ -98,6 +99,26 @@ fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     let summarize =
         |job: &JudgedJob<'_>| summary(spec, job.row, &job.observation, job.judgement.code());
     DiagnosedJobs { jobs: judged.iter().map(summarize).collect(), diagnoses }
+}
+
+/// Judges jobs together that ran at the same time and lack spans, because each line of the log may be of either.
+/// If that gives another answer than the jobs by themselves, it is the answer for each of them.
+fn judge_simultaneous(spec: &Spec, all_jobs: &Observation, judged: &mut [JudgedJob<'_>]) {
+    let lacks_spans =
+        |job: &&mut JudgedJob<'_>| job.judgement.funnel.stored < job.judgement.funnel.executed;
+    let mut lacking: Vec<_> = judged.iter_mut().filter(lacks_spans).collect();
+    let rows: Vec<_> = lacking.iter().map(|job| job.row).collect();
+    let mut together: BTreeMap<Vec<usize>, Judgement> = BTreeMap::new();
+    let simultaneous = all_jobs.simultaneous_jobs(spec, &rows);
+    for (job, at) in lacking.iter_mut().zip(simultaneous).filter(|(_, at)| at.len() > 1) {
+        let judgement = together.entry(at).or_insert_with_key(|at| {
+            let rows: Vec<_> = at.iter().map(|at| rows[*at]).collect();
+            judge(spec, &all_jobs.for_jobs(spec, &rows))
+        });
+        if causes(judgement) != causes(&job.judgement) {
+            job.judgement = judgement.clone();
+        }
+    }
 }
 
 /// Says that a job has spans and no line about their start, so that a missing line proves nothing; `None` if

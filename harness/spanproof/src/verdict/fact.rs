@@ -91,6 +91,10 @@ pub(super) enum Question {
     LostTraces,
     /// Do stored spans name the missing ones as their parents?
     Named,
+    /// Did spans below the missing ones begin, which are not stored either?
+    ChildrenBegun,
+    /// Does another process of the service print that tracing is off?
+    OffElsewhere,
     /// Did the requests of these units carry no trace header, while those of other units did?
     Untraced,
     /// Is the tracing library switched off by a variable of its own?
@@ -142,6 +146,8 @@ impl Question {
         Self::Propagated,
         Self::LostTraces,
         Self::Named,
+        Self::ChildrenBegun,
+        Self::OffElsewhere,
         Self::Untraced,
         Self::LibraryOff,
         Self::Reached,
@@ -180,6 +186,8 @@ impl Question {
                 "only with tracing on the upstream receives traces, and they are not stored"
             }
             Self::Named => "stored spans name these spans as their parents",
+            Self::ChildrenBegun => "spans below these began, and are not stored either",
+            Self::OffElsewhere => "another process of the service says that tracing is off",
             Self::Untraced => "the requests of these units carried no trace",
             Self::LibraryOff => "the tracing library is switched off",
             Self::Reached => "inserts reached the server",

@@ -3,14 +3,14 @@
 //! probe, which is a pattern of the spec for the service's output. Each check gets these facts.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::expected_spans::ExpectedSpans;
 use super::index::Index;
 use super::link;
 use crate::observation::{
-    Deployment, Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent,
-    TrialRecord, Unit, current_claims, process_name, unmasked_flags,
+    Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent, TrialRecord, Unit,
+    current_claims, process_name, unmasked_flags,
 };
 use crate::spec::{Attempt, Banner, SpanRule, Spec};
 use crate::upstream::Exchange;
@@ -161,33 +161,6 @@ impl<'a> Facts<'a> {
             self.startup_lines.iter().map(|line| name(line.line.process)).collect();
         let mut lines = self.begin_lines.iter().filter(|line| line.report.enabled == enabled);
         self.trial().is_none() && lines.any(|line| !claims.contains(name(line.line.process)))
-    }
-
-    /// Removes the lines about spans of other jobs that ran at the same time. Lines do not name their
-    /// job, so one line is removed for each such span.
-    fn drop_lines_of_other_jobs(&mut self, deployment: &'a Deployment) {
-        let mut lines_to_drop: BTreeMap<&str, usize> = BTreeMap::new();
-        for span in &deployment.concurrent_spans {
-            *lines_to_drop.entry(&span.name).or_default() += 1;
-        }
-        let before = self.begin_lines.len();
-        self.begin_lines.retain(|attempt| {
-            let name = attempt.report.name.as_deref().unwrap_or_default();
-            let count = lines_to_drop.get_mut(name);
-            match count.filter(|count| **count > 0 && attempt.report.enabled) {
-                Some(count) => {
-                    *count -= 1;
-                    false
-                }
-                None => true,
-            }
-        });
-        let mut left = before - self.begin_lines.len();
-        for line in &mut self.written_lines {
-            let dropped = left.min(line.report);
-            (left, line.report) = (left - dropped, line.report - dropped);
-        }
-        self.written_lines.retain(|line| line.report > 0);
     }
 
     /// The evidence that only a trial (one run of the service by spanproof) has; `None` for an

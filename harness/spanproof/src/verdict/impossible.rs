@@ -1,6 +1,7 @@
 //! Checks for values of spans that cannot be right: ids that consist of zeros or are used twice, and
 //! times that contradict each other or the time of the job. A unit is one part of a job. The period
-//! is the time from the submission of the job to the stop of the service.
+//! is the time from the submission of the job to the stop of the service; of an existing system, to the end of the
+//! job's last unit.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +12,16 @@ use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::time_unit::TimeUnits;
-use crate::observation::{Field, Period, Span, Time};
+use crate::observation::{Field, Period, Span, Time, is_zero_id};
 use crate::timestamp::shifted;
 use spanproof_format::Code;
 
 /// How far the clocks of the service, of spanproof and of the database server may differ, if the server
 /// may run on another machine.
-const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
+pub(super) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
+/// How long after the last unit of a job its spans may start or end in an existing system, besides the time in
+/// which they may be written late: the work may have parts that are no units.
+const AFTERWARDS: TimeDelta = TimeDelta::minutes(1);
 /// How far times may differ that were taken on one machine.
 const SAME_CLOCK_TOLERANCE: TimeDelta = TimeDelta::milliseconds(50);
 /// How much earlier than its parent a span may start: times may be rounded to milliseconds.
@@ -35,7 +39,7 @@ pub(super) fn check_values(facts: &Facts<'_>, checks: &mut Checks) {
 fn check_ids(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
     let all = spans.len();
     let has_zero_id =
-        |span: &&&Span| [&span.trace, &span.id].into_iter().flatten().any(|id| is_zero(id));
+        |span: &&&Span| [&span.trace, &span.id].into_iter().flatten().any(|id| is_zero_id(id));
     let zero: Vec<_> = spans.iter().filter(has_zero_id).collect();
     checks.expect_each(zero.is_empty(), || {
         let message = format!("{} of {all} spans have an id that is all zeros", zero.len());
@@ -57,12 +61,6 @@ fn check_ids(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
         let message = format!("{} of {all} spans share their id with another one", shared.len());
         Finding::new(Code::InvalidIds, message, spans_with_ids(facts, shared.into_iter()))
     });
-}
-
-/// Whether all digits of an id are 0. A short id may be a number that counts from 0.
-fn is_zero(id: &str) -> bool {
-    let digits = id.chars().filter(|c| *c != '-');
-    digits.clone().count() >= 8 && digits.clone().all(|c| c == '0')
 }
 
 fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) -> Vec<Evidence> {
@@ -120,8 +118,10 @@ fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
 }
 
 /// The limits for the times of spans.
-struct Limits<'a> {
-    period: &'a Period,
+struct Limits {
+    period: Period,
+    /// What ends the period.
+    end: &'static str,
     /// How far clocks may differ.
     tolerance: TimeDelta,
     /// The offset from UTC that the times may have, as the times in the rows of units have it.
@@ -130,11 +130,11 @@ struct Limits<'a> {
     job_end: Option<DateTime<Utc>>,
 }
 
-impl<'a> Limits<'a> {
+impl Limits {
     /// Returns `None` if the time of the submission is not known.
-    fn new(facts: &Facts<'a>) -> Option<Self> {
-        let trial = facts.trial()?;
-        let period = trial.period.as_ref()?;
+    fn new(facts: &Facts<'_>) -> Option<Self> {
+        let Some(trial) = facts.trial() else { return Self::of_existing_system(facts) };
+        let period = trial.period?;
         // The log can be read if the server was started on this machine.
         let tolerance = if trial.server_log_read { SAME_CLOCK_TOLERANCE } else { CLOCK_TOLERANCE };
         let (spec, case) = (facts.spec, &facts.observation.case);
@@ -147,16 +147,36 @@ impl<'a> Limits<'a> {
             .and_then(|ms| {
                 Some(shifted(period.submitted, TimeDelta::try_milliseconds(ms.try_into().ok()?)?))
             });
-        Some(Self { period, tolerance, offset: utc_offset_of_units(facts), job_end })
+        let end = "the service stopped";
+        Some(Self { period, end, tolerance, offset: utc_offset_of_units(facts), job_end })
+    }
+
+    /// Returns `None` if the time at which a job was created, or a unit ended, is not known.
+    fn of_existing_system(facts: &Facts<'_>) -> Option<Self> {
+        let submitted = facts.jobs.iter().map(|job| job.created).collect::<Option<Vec<_>>>()?;
+        let submitted = submitted.into_iter().min()?;
+        let ended = facts.units.iter().map(|unit| unit.ended).collect::<Option<Vec<_>>>()?;
+        let flush = i64::try_from(facts.spec.service.flush_ms).unwrap_or(5_000);
+        let late = TimeDelta::try_milliseconds(flush).unwrap_or(AFTERWARDS) + AFTERWARDS;
+        let period = Period { submitted, stopped: shifted(ended.into_iter().max()?, late) };
+        let started = facts.units.iter().filter_map(|unit| unit.started).min();
+        let offset = started.and_then(|started| zone_offset(started - submitted));
+        Some(Self {
+            period,
+            end: "the last unit of its job ended, and the time in which spans may be late",
+            tolerance: CLOCK_TOLERANCE,
+            offset: offset.unwrap_or_default(),
+            job_end: None,
+        })
     }
 
     /// Returns what is wrong if a span starts or ends outside the period, or starts after its work has
     /// ended; `None` if it does not.
     fn exceeded(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
-        self.outside_period(span).or_else(|| self.starts_after_job(facts, span))
+        self.outside_period(facts, span).or_else(|| self.starts_after_job(facts, span))
     }
 
-    fn outside_period(&self, span: &Span) -> Option<String> {
+    fn outside_period(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
         let (submitted, stopped) = (self.period.submitted, self.period.stopped);
         // Times in whole seconds may be up to one second too early.
         let is_outside = |at: &DateTime<Utc>, time: Option<&Time>| {
@@ -173,8 +193,9 @@ impl<'a> Limits<'a> {
         let (at, word) = start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))?;
         if let Some(offset) = zone_offset(at - submitted) {
             let lacks_zone = span.started.as_ref().is_some_and(|time| !time.has_zone());
-            // A service may write local times into a column without a time zone.
-            if lacks_zone && offset == local_offset() {
+            // A service may write local times into a column without a time zone. Where an existing system
+            // runs is not known.
+            if lacks_zone && (offset == local_offset() || facts.trial().is_none()) {
                 return None;
             }
             let minutes = offset.num_minutes();
@@ -187,7 +208,7 @@ impl<'a> Limits<'a> {
             format!("its {word} is {ms} ms before the job was submitted")
         } else {
             let ms = (at - stopped).num_milliseconds();
-            format!("its {word} is {ms} ms after the service stopped")
+            format!("its {word} is {ms} ms after {}", self.end)
         })
     }
 
@@ -239,7 +260,7 @@ mod tests {
     #[case::number("0", false)]
     #[case::id("00f067aa0ba902b7", false)]
     fn an_id_of_zeros_identifies_nothing(#[case] id: &str, #[case] zero: bool) {
-        assert_eq!(is_zero(id), zero);
+        assert_eq!(is_zero_id(id), zero);
     }
 
     #[rstest]

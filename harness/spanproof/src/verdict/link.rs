@@ -1,7 +1,7 @@
 //! Links spans to their units. A unit is one part of a job. A framework's spans do not contain a unit's
 //! id; a rule of the spec with `unit = "parent"` gives them the unit of their nearest ancestor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::observation::Span;
 use crate::spec::{SpanRule, Spec, UnitLink};
@@ -44,6 +44,8 @@ fn name(span: &Span) -> &str {
 /// Finds the parent of a span.
 struct Parents<'a> {
     in_trace: BTreeMap<Key<'a>, &'a Span>,
+    /// The ids that several spans of one trace share: which of them is meant is not known.
+    shared: BTreeSet<Key<'a>>,
     /// The spans by span id alone, for a child whose trace id differs from its parent's. Another check
     /// reports such a difference.
     in_any_trace: BTreeMap<&'a str, &'a Span>,
@@ -52,12 +54,21 @@ struct Parents<'a> {
 impl<'a> Parents<'a> {
     fn new(spans: &'a [Span]) -> Self {
         let with_id = || spans.iter().filter_map(|span| Some((span.id.as_deref()?, span)));
-        let in_trace = with_id().map(|(id, span)| ((span.trace.as_deref(), id), span));
-        Self { in_trace: in_trace.collect(), in_any_trace: with_id().collect() }
+        let (mut in_trace, mut shared) = (BTreeMap::new(), BTreeSet::new());
+        for (id, span) in with_id() {
+            let key = (span.trace.as_deref(), id);
+            if in_trace.insert(key, span).is_some() {
+                shared.insert(key);
+            }
+        }
+        Self { in_trace, shared, in_any_trace: with_id().collect() }
     }
 
     fn parent(&self, span: &Span) -> Option<&'a Span> {
         let id = span.parent.as_deref()?;
+        if self.shared.contains(&(span.trace.as_deref(), id)) {
+            return None;
+        }
         let found = self.in_trace.get(&(span.trace.as_deref(), id));
         found.or_else(|| self.in_any_trace.get(id)).copied()
     }
@@ -70,12 +81,21 @@ impl<'a> Parents<'a> {
             if ancestor.unit.is_some() {
                 return UnitOfParent { unit: ancestor.unit.clone(), outside_units: false };
             }
+            // It should name a unit and does not, so what is above it does not matter.
+            if spec.spans.iter().any(|rule| should_name_unit(rule, ancestor)) {
+                break;
+            }
             if spec.spans.iter().any(|rule| belongs_to_no_unit(rule, ancestor)) {
                 return UnitOfParent { unit: None, outside_units: true };
             }
         }
         UnitOfParent { unit: span.unit.clone(), outside_units: false }
     }
+}
+
+/// Whether a rule is about spans of this name that contain the id of their unit.
+fn should_name_unit(rule: &SpanRule, span: &Span) -> bool {
+    rule.matches(name(span)) && rule.unit == UnitLink::Column
 }
 
 /// Whether the rule matches the span and says that such spans belong to no unit.

@@ -5,6 +5,7 @@
 mod answer;
 mod below;
 mod cause;
+mod concurrent;
 mod contract;
 mod deployed;
 mod diagnosis;

@@ -11,7 +11,7 @@ use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
 use super::gap::Gap;
 use super::known_error::names;
-use super::witness::{Fate, Testimony, fate_of_error};
+use super::witness::{Fate, Testimony, fate_of_error, has_several_rows};
 use crate::identifier;
 use crate::observation::{Failure, TrialRecord};
 
@@ -20,8 +20,46 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
     let Some(trial) = facts.trial() else {
         return answer_from_deployment(facts, answers);
     };
+    answer_from_server(facts, trial, gap, use_witness, answers);
+    answer_from_seen_rows(facts, trial, answers);
+}
+
+/// If as many rows as are missing were seen before the service was asked to stop, they were removed later.
+fn answer_from_seen_rows(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answers) {
+    let Some(before) = trial.spans_before_stop else { return };
+    let stored = u64::try_from(facts.spans.len()).unwrap_or(u64::MAX);
+    let missing: usize = Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
+    let gone = before.saturating_sub(stored);
+    if gone == 0 || gone < u64::try_from(missing).unwrap_or(u64::MAX) {
+        return;
+    }
+    let seen = format!("{before} rows were seen while the service ran, and {stored} are left");
+    for question in [Q::Undone, Q::Discarded, Q::NoBeginLine] {
+        answers.set(question, Fact::no(&seen));
+    }
+    for question in [Q::Reached, Q::Removed] {
+        answers.set(question, Fact::yes(seen.clone()));
+    }
+}
+
+/// Answers from the witness, or from the server's log.
+fn answer_from_server(
+    facts: &Facts<'_>,
+    trial: &TrialRecord,
+    gap: &Gap<'_>,
+    use_witness: bool,
+    answers: &mut Answers,
+) {
     if let Some(testimony) = Testimony::from_facts(facts).filter(|_| use_witness) {
         testimony.answer(answers);
+        if testimony.is_about_other_spans(gap.missing) {
+            let why = "the server saw fewer rows than spans are missing";
+            for question in [Q::Reached, Q::Removed, Q::Undone, Q::Discarded] {
+                if answers.is_yes(question) {
+                    answers.set(question, Fact::unknown(why));
+                }
+            }
+        }
         let missing = lost_rows(testimony.failures(), facts, gap);
         if testimony.may_hide_valid_rows() && testimony.errors() < missing {
             // `Poisoned` asks whether valid rows were lost together with an invalid one. A driver may give
@@ -113,15 +151,6 @@ fn lost_rows<'a>(
         return Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
     }
     gap.missing
-}
-
-/// Whether a statement inserts more than one row: `values (…), (…)`, a function that returns a set, or `copy`.
-fn has_several_rows(statement: &str) -> bool {
-    let statement = statement.to_lowercase();
-    let sets = ["unnest(", "recordset(", "array_elements(", "copy "];
-    let without_spaces: String = statement.chars().filter(|c| !c.is_whitespace()).collect();
-    let values = without_spaces.split_once("values(").map_or("", |(_, values)| values);
-    values.contains("),(") || sets.iter().any(|word| statement.contains(word))
 }
 
 fn evidence(errors: &[&Failure]) -> Vec<Evidence> {

@@ -61,6 +61,29 @@ pub(super) fn begun_by_requests(
     })
 }
 
+/// Whether spans below the missing ones began: they are missing in the same units, and requests contain their ids.
+pub(super) fn begun_below(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Option<Fact> {
+    let gaps = Gap::in_spec_order(facts);
+    let mut above: BTreeSet<&str> = BTreeSet::from([gap.expected.name]);
+    // Each round adds the names of the next level; a tree of spans has few levels.
+    for _ in 0..facts.expected_spans.len() {
+        let is_below = |one: &&super::expected_spans::ExpectedSpans<'_>| {
+            one.parents.iter().any(|names| names.iter().any(|name| above.contains(name.as_str())))
+        };
+        let below: Vec<&str> =
+            facts.expected_spans.iter().filter(is_below).map(|one| one.name).collect();
+        above.extend(below);
+    }
+    let own: BTreeSet<&str> = gap.unit_ids().collect();
+    let is_below = |other: &&Gap<'_>| {
+        let name = other.expected.name;
+        name != gap.expected.name
+            && above.contains(name)
+            && other.unit_ids().all(|id| own.contains(id))
+    };
+    gaps.iter().filter(is_below).find_map(|other| begun_by_requests(facts, other, peers))
+}
+
 /// Whether spans of the missing name make the requests to the upstream, and no other spans do. The requests and
 /// stored spans of this case and its peers show it. If they don't, the only name that is no parent of another one.
 fn is_requesting(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> bool {

@@ -10,6 +10,9 @@ pub(super) fn unclear(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
     if has_unsettled_zone(log) {
         return unclear_lines(log);
     }
+    if let Some(why) = lines_of_others(facts, log) {
+        return Some(why);
+    }
     if !facts.refused_lines.is_empty() {
         return None;
     }
@@ -40,6 +43,23 @@ pub(super) fn of_another_time(facts: &Facts<'_>, log: &LogFacts) -> Option<Strin
         text(begun),
         text(ended)
     ))
+}
+
+/// Says that a log without times has more lines about the start of spans than these jobs can have; `None` if it
+/// has not.
+fn lines_of_others(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
+    let expected = facts.expected_spans.iter();
+    let counts = expected.map(|one| (one, facts.begin_line_count(one.name)));
+    let (expected, begun) = counts
+        .filter(|(one, _)| one.max_per_unit.is_some())
+        .find(|(one, begun)| *begun > facts.required_count(one))?;
+    log.first.is_none().then(|| {
+        format!(
+            "the log has no times, and {begun} lines about the start of `{}` for {} units: it is of other jobs, too",
+            expected.name,
+            facts.units.len()
+        )
+    })
 }
 
 /// Whether the times of the log name no zone, and the lines fit the units in another zone than UTC, or equally

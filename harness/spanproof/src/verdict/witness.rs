@@ -228,12 +228,24 @@ impl<'a> Testimony<'a> {
     }
 
     /// Whether a row was refused for its values, and others may have been lost with it: some rows were
-    /// written, or a value of one row could not be converted (class 22). A trigger or a constraint that
-    /// refuses the first row, and lets none in, refuses all rows alike.
+    /// written, a value of one row could not be converted (class 22), or the statement has rows behind the refused
+    /// one, which the server never looks at. A trigger or a constraint that refuses each statement of one row, and
+    /// lets none in, refuses all rows alike.
     pub(super) fn may_hide_valid_rows(&self) -> bool {
         let is_value = |failure: &&Failure| failure.state.starts_with("22");
+        let has_more_rows =
+            |failure: &&Failure| failure.statement.as_deref().is_some_and(has_several_rows);
+        let mut failures = self.failures.iter();
         self.fate() == Fate::RowRefused
-            && (self.witness.written_rows > 0 || self.failures.iter().any(is_value))
+            && (self.witness.written_rows > 0
+                || failures.any(|failure| is_value(failure) || has_more_rows(failure)))
+    }
+
+    /// Whether the server saw fewer rows than spans of the gap are missing, and refused none: the counts are about
+    /// other spans, at least in part.
+    pub(super) fn is_about_other_spans(&self, missing: usize) -> bool {
+        let tried = self.witness.attempted_rows;
+        (1..missing).contains(&tried) && self.failures.is_empty()
     }
 
     /// The errors that may concern spans.
@@ -300,6 +312,15 @@ fn may_be_at_commit(failure: &Failure) -> bool {
 fn ends_transaction(statement: &str) -> bool {
     let first = statement.split(|c: char| !c.is_alphabetic()).find(|word| !word.is_empty());
     first.is_some_and(|word| ["commit", "end"].iter().any(|end| word.eq_ignore_ascii_case(end)))
+}
+
+/// Whether a statement inserts more than one row: `values (…), (…)`, a function that returns a set, or `copy`.
+pub(super) fn has_several_rows(statement: &str) -> bool {
+    let statement = statement.to_lowercase();
+    let sets = ["unnest(", "recordset(", "array_elements(", "copy "];
+    let without_spaces: String = statement.chars().filter(|c| !c.is_whitespace()).collect();
+    let values = without_spaces.split_once("values(").map_or("", |(_, values)| values);
+    values.contains("),(") || sets.iter().any(|word| statement.contains(word))
 }
 
 /// Returns what an error means for the rows, by the class of its SQLSTATE (`PostgreSQL` manual,

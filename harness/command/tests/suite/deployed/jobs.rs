@@ -1,5 +1,6 @@
 //! Tests of `diagnose` with several jobs: each is judged by its own rows and lines, whatever becomes of the others.
 
+use rstest::rstest;
 use serde_json::Value as Json;
 
 use super::dumps::{BEGUN, table};
@@ -176,4 +177,115 @@ fn failed_writes_show_that_the_spans_began() {
     let refused = REFUSED.repeat(2);
     let (_, json) = diagnose(&dump(1, &[], &[]), Some(&at(1, &refused)), &[]);
     assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+}
+
+/// Regression test: with `--job`, the spans of another job took the place of this job's lines, whatever their times.
+#[test]
+fn one_job_keeps_its_lines_beside_another_with_spans() {
+    let lines = |job| at(job, &format!("{BEGUN}{WRITTEN}{WRITTEN}"));
+    let log = started() + &lines(1) + &lines(2);
+    for more in [&[][..], &["--job", "2"]] {
+        let (_, json) = diagnose(&dump(2, &[1], &[]), Some(&log), more);
+        let last = json["diagnoses"].as_array().unwrap().last().unwrap();
+        assert_eq!(table(&json).last().unwrap(), "undetermined", "{json:#}");
+        assert!(last.to_string().contains("removed-later"), "{last:#}");
+    }
+}
+
+/// Regression test: lines without times that fit another job counted for the selected one.
+#[test]
+fn lines_without_times_may_be_of_jobs_that_are_not_selected() {
+    let log = format!("{ON}{BEGUN}{WRITTEN}{WRITTEN}{BEGUN}{REFUSED}{REFUSED}");
+    let (_, json) = diagnose(&dump(3, &[1], &[]), Some(&log), &["--job", "3"]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(first_message(&json).contains("it is of other jobs, too"), "{json:#}");
+}
+
+/// Regression test: each of two jobs that ran at the same time got the error lines of both.
+#[test]
+fn lines_of_jobs_that_run_at_the_same_time_count_once() {
+    let dump = dump(2, &[], &[]).replace(" 12:02:", " 12:01:");
+    let lines = format!("{BEGUN}{REFUSED}{REFUSED}");
+    let (_, json) = diagnose(&dump, Some(&(started() + &at(1, &lines))), &[]);
+    assert_eq!(table(&json), ["undetermined", "undetermined"], "{json:#}");
+    let (_, json) = diagnose(&dump, Some(&(started() + &at(1, &lines.repeat(2)))), &[]);
+    assert_eq!(table(&json), ["write-failed-reported", "write-failed-reported"], "{json:#}");
+}
+
+/// Regression test: an error that a background task prints after the job was of no job.
+#[test]
+fn errors_shortly_after_a_job_are_of_this_job() {
+    let late = |job, text: &str| at(job, text).replace(":00.025Z", ":20.000Z");
+    let log = started() + &at(1, BEGUN) + &late(1, &REFUSED.repeat(2)) + &at(2, "accepted 2");
+    let (_, json) = diagnose(&dump(2, &[], &[]), Some(&log), &[]);
+    assert_eq!(table(&json), ["write-failed-reported", "path-not-executed"], "{json:#}");
+}
+
+/// Regression test: a clock of the log that is behind hid the lines of the job.
+#[test]
+fn a_line_that_names_a_job_before_its_row_shows_that_the_clocks_differ() {
+    let early = |job: u32, text: &str| {
+        at(job, text).replace(&format!("12:{job:02}:00"), &format!("12:{:02}:55", job - 1))
+    };
+    let log = started()
+        + &early(1, &format!("accepted bias-detection-1\n{BEGUN}{REFUSED}{REFUSED}"))
+        + &at(2, "idle");
+    let dump = dump(1, &[], &[]).replace("bias-1", "bias-detection-1");
+    let (_, json) = diagnose(&dump, Some(&log), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(json.to_string().contains("seconds before its row was written"), "{json:#}");
+}
+
+/// Regression test: values that `check` reports as impossible passed.
+#[rstest]
+#[case::hour_later(
+    " 12:02:00.02+00\t2025-10-22 12:02:00.03+00\t10",
+    " 13:02:00.02+00\t2025-10-22 13:02:00.03+00\t10",
+    "impossible-times"
+)]
+#[case::before_the_job(
+    " 12:02:00.02+00\t2025-10-22 12:02:00.03+00\t10",
+    " 11:31:10.02+00\t2025-10-22 11:31:10.03+00\t10",
+    "impossible-times"
+)]
+#[case::zeros("t2\t", "00000000000000000000000000000000\t", "invalid-ids")]
+fn values_that_cannot_be_right_do_not_pass(
+    #[case] old: &str,
+    #[case] new: &str,
+    #[case] code: &str,
+) {
+    let whole = dump(2, &[1, 2], &[]);
+    let (head, spans) = whole.split_once("COPY public.trace_spans ").unwrap();
+    assert!(spans.contains(old), "{spans}");
+    let dump = format!("{head}COPY public.trace_spans {}", spans.replace(old, new));
+    let (exit_code, json) = diagnose(&dump, None, &[]);
+    assert_eq!((exit_code, table(&json)), (1, vec![Json::Null, code.into()]), "{json:#}");
+}
+
+/// Regression test: a masked value was "a value that means on".
+#[test]
+fn a_masked_value_is_not_known() {
+    let log = "2025-10-22T12:00:30Z ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=***)\n".to_owned()
+        + &at(1, "accepted 1");
+    let (_, json) = diagnose(&dump(1, &[], &[]), Some(&log), &["--flag", "ENABLE_DB_TRACING=true"]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(first_message(&json).contains("the log masks the value"), "{json:#}");
+}
+
+/// Regression test: spans that only one value of another flag requires were missing, whatever that flag is.
+#[test]
+fn a_flag_that_decides_about_spans_must_be_known() {
+    let outer = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
+    let whole = dump(1, &[1], &[]);
+    let inner: Vec<&str> =
+        whole.lines().filter(|line| line.contains("hybrid_router_call")).collect();
+    let dump = whole.replace(&format!("{}\n", inner[0]), "");
+    let log = started() + &at(1, &format!("{outer}{WRITTEN}"));
+    let (_, json) = diagnose(&dump, Some(&log), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(first_message(&json).contains("HYBRID_ROUTER_DISABLE"), "{json:#}");
+    let (exit_code, _) = diagnose(&dump, Some(&log), &["--flag", "HYBRID_ROUTER_DISABLE=true"]);
+    assert_eq!(exit_code, 0);
+    let (_, json) = diagnose(&dump, Some(&log), &["--flag", "HYBRID_ROUTER_DISABLE=false"]);
+    assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
 }

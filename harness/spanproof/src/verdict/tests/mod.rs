@@ -11,6 +11,7 @@ mod damage;
 mod full_disks;
 mod gaps;
 mod impossible_values;
+mod other_spans;
 mod repetitions;
 
 use rstest::rstest;

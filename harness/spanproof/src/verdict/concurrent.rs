@@ -1,0 +1,46 @@
+//! Lines of an existing system's log that are about spans of other jobs, which ran at the same time.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::facts::Facts;
+use super::impossible::CLOCK_TOLERANCE;
+use crate::observation::Deployment;
+use crate::timestamp::shifted;
+
+impl Facts<'_> {
+    /// Removes the lines about spans of other jobs that ran at the same time. Lines do not name their
+    /// job, so one line is removed for each such span that started when the line was written.
+    pub(super) fn drop_lines_of_other_jobs(&mut self, deployment: &Deployment) {
+        let mut starts: BTreeMap<&str, BTreeMap<DateTime<Utc>, usize>> = BTreeMap::new();
+        for span in &deployment.concurrent_spans {
+            *starts.entry(&span.name).or_default().entry(span.started).or_default() += 1;
+        }
+        let before = self.begin_lines.len();
+        self.begin_lines.retain(|attempt| {
+            let name = attempt.report.name.as_deref().unwrap_or_default();
+            let Some(starts) = starts.get_mut(name).filter(|_| attempt.report.enabled) else {
+                return true;
+            };
+            let near =
+                attempt.line.at.map_or(DateTime::<Utc>::MIN_UTC..=DateTime::<Utc>::MAX_UTC, |at| {
+                    shifted(at, -CLOCK_TOLERANCE)..=shifted(at, CLOCK_TOLERANCE)
+                });
+            let Some(start) = starts.range(near).next().map(|(start, _)| *start) else {
+                return true;
+            };
+            let left = starts.remove(&start).unwrap_or_default().saturating_sub(1);
+            if left > 0 {
+                starts.insert(start, left);
+            }
+            false
+        });
+        let mut left = before - self.begin_lines.len();
+        for line in &mut self.written_lines {
+            let dropped = left.min(line.report);
+            (left, line.report) = (left - dropped, line.report - dropped);
+        }
+        self.written_lines.retain(|line| line.report > 0);
+    }
+}

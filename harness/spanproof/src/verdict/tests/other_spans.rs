@@ -1,0 +1,225 @@
+//! What is known of some spans, units or rows is not taken for what became of the missing ones.
+
+use spanproof_format::{Code, Confidence};
+
+use super::*;
+
+fn first(spec: &Spec, observation: &Observation) -> (Code, Confidence, Vec<Code>) {
+    let judgement = judge(spec, observation);
+    judgement.findings()[0].causes()
+}
+
+/// A service that prints no line about the start of a span.
+fn silent() -> Spec {
+    example(|text| {
+        let lines = text.lines().filter(|line| !line.starts_with("attempt = "));
+        lines.collect::<Vec<_>>().join("\n")
+    })
+}
+
+fn with_witness(parts: &TrialParts, witness: Witness) -> Observation {
+    let mut observation = parts.observation();
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.server_errors.clone_from(&witness.failures);
+    trial.witness = Some(witness);
+    observation
+}
+
+/// A silent case without any span.
+fn lost() -> TrialParts {
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "StartSpan");
+    clear_rows(&mut evidence.spans);
+    evidence.exchanges.clear();
+    evidence
+}
+
+fn refusal(statement: &str) -> Failure {
+    Failure {
+        state: "23514".into(),
+        message: "new row violates check constraint".into(),
+        statement: Some(statement.into()),
+    }
+}
+
+/// The server stops at the first invalid row, so the triggers never see the rows behind it.
+#[rstest]
+#[case::one_row("INSERT INTO trace_spans VALUES ($1)", (Code::WriteFailedSilent, Confidence::Certain))]
+#[case::several("INSERT INTO trace_spans VALUES ($1), ($2), ($3)", (Code::Undetermined, Confidence::Undetermined))]
+fn rows_behind_a_refused_one_may_be_valid(
+    #[case] statement: &str,
+    #[case] expected: (Code, Confidence),
+) {
+    let counts = Witness { statements: 1, attempted_rows: 1, ..Witness::default() };
+    let witness = Witness { failures: vec![refusal(statement)], ..counts };
+    let (code, confidence, possible) = first(&silent(), &with_witness(&lost(), witness));
+    assert_eq!((code, confidence), expected);
+    assert_eq!(possible.contains(&Code::BatchPoisoned), code == Code::Undetermined, "{possible:?}");
+}
+
+/// One row was written and removed: it can't be all eight missing spans.
+#[rstest]
+#[case::one(1, Code::Undetermined)]
+#[case::all(8, Code::RemovedLater)]
+fn a_removed_row_does_not_stand_for_more_spans(#[case] rows: usize, #[case] expected: Code) {
+    let witness = Witness {
+        statements: rows,
+        attempted_rows: rows,
+        written_rows: rows,
+        removed_rows: rows,
+        ..Witness::default()
+    };
+    let (code, _, possible) = first(&silent(), &with_witness(&lost(), witness));
+    assert_eq!(code, expected);
+    assert_eq!(possible.contains(&Code::PathNotExecuted), rows == 1, "{possible:?}");
+}
+
+#[test]
+fn rows_that_were_seen_and_are_gone_were_removed() {
+    for (seen, expected) in [(8, Code::RemovedLater), (1, Code::Undetermined)] {
+        let mut observation = lost().observation();
+        let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+        trial.spans_before_stop = Some(seen);
+        assert_eq!(first(&silent(), &observation).0, expected, "{seen}");
+    }
+}
+
+/// The worker has no flag, and says so; the main process has it.
+#[test]
+fn a_process_that_says_off_keeps_the_flag_among_the_reasons() {
+    let mut evidence = lost();
+    let mut off = line(Stream::Stderr, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)");
+    off.process = Some("worker".into());
+    evidence.output.lines.push(off);
+    let mut other_route = recording_case();
+    other_route.case.route = "cross-region".into();
+    let judgements = judge_all_parts(&silent(), &[evidence, other_route]);
+    let (_, confidence, possible) = judgements[0].findings()[0].causes();
+    assert_eq!(confidence, Confidence::Undetermined, "{judgements:#?}");
+    assert!(possible.contains(&Code::FlagUnset), "{possible:?}");
+}
+
+/// Both spans of each unit are lost, and the requests carry the ids of the inner ones.
+#[test]
+fn spans_below_that_began_are_a_sign_of_those_above() {
+    let mut evidence = lost();
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    evidence.spans =
+        rows(vec![json!({"trace_id": trace, "span_id": "00f067aa0ba902b7", "operation": "tick",
+        "service": "runner", "started_at": "2026-01-01T00:00:00+00:00", "status": "completed",
+        "completed_at": "2026-01-01T00:00:01+00:00", "duration_ms": 1000})]);
+    evidence.exchanges = (1..=4)
+        .map(|id| {
+            let mut exchange = exchange(Answer::Status(200), trace);
+            let context = format!("00-{trace}-b7ad6b716920333{id}-01");
+            exchange.headers.insert("traceparent".into(), context);
+            exchange
+        })
+        .collect();
+    let mut other_route = recording_case();
+    other_route.case.route = "cross-region".into();
+    let judgements = judge_all_parts(&silent(), &[evidence, other_route]);
+    for finding in judgements[0].findings() {
+        let (code, _, possible) = finding.causes();
+        let codes = [vec![code], possible].concat();
+        assert!(codes.contains(&Code::NeverSent), "{finding}");
+        assert!(!codes.contains(&Code::PathNotExecuted), "{finding}");
+    }
+}
+
+/// Spans of frameworks get their unit from their parent, which should have one and has none, or shares its id.
+#[rstest]
+#[case::parent_without_unit(Code::Unlinked, |span: &mut Row| {
+    if span["operation"] == "execute_question" { span.insert("execution_id".into(), Json::Null); }
+})]
+#[case::shared_id(Code::InvalidIds, |span: &mut Row| {
+    span.insert("trace_id".into(), json!("t1"));
+    let is_inner = span["operation"] == "hybrid_router_call";
+    span.insert("span_id".into(), json!("same"));
+    span.insert("parent_span_id".into(), if is_inner { json!("same") } else { json!("top") });
+})]
+fn spans_below_one_without_a_unit_are_not_missing(
+    #[case] expected: Code,
+    #[case] change: fn(&mut Row),
+) {
+    let spec = example(|text| {
+        let parent = "parent = \"execute_question\"";
+        let linked = text.replacen(parent, &format!("{parent}\nunit = \"parent\""), 1);
+        format!("{linked}\n[[span]]\nname = \"request\"\nunit = \"none\"\n")
+    });
+    let mut evidence = recording_case();
+    let top = json!({"trace_id": "t1", "span_id": "top", "operation": "request", "service": "runner",
+        "started_at": "2026-01-01T00:00:00+00:00", "completed_at": "2026-01-01T00:00:01+00:00",
+        "duration_ms": 1000, "status": "completed"});
+    change_rows(&mut evidence.spans, |span| {
+        if span["operation"] == "hybrid_router_call" {
+            for column in ["execution_id", "model_id", "region"] {
+                span.insert(column.into(), Json::Null);
+            }
+        } else {
+            span.insert("parent_span_id".into(), json!("top"));
+        }
+    });
+    change_rows(&mut evidence.spans, change);
+    if let Rows::Found(rows) = &mut evidence.spans {
+        rows.push(top.as_object().unwrap().clone());
+    }
+    let judgement = judge_parts(&spec, &evidence);
+    let codes = judgement.codes();
+    assert_eq!(codes[0], expected, "{judgement:#?}");
+    let missing = [Code::Undetermined, Code::PathNotExecuted, Code::NeverSent];
+    assert!(!codes.iter().any(|code| missing.contains(code)), "{judgement:#?}");
+}
+
+/// Exporters write zeros or an empty text for a span without a parent.
+#[rstest]
+#[case::zeros("0000000000000000")]
+#[case::empty("")]
+fn a_parent_of_zeros_is_no_parent(#[case] parent: &str) {
+    let mut evidence = recording_case();
+    change_rows(&mut evidence.spans, |span| {
+        if span["parent_span_id"].is_null() {
+            span.insert("parent_span_id".into(), json!(parent));
+        }
+    });
+    assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
+}
+
+/// The upstream refuses the first request, and which unit makes it depends on the processor.
+#[rstest]
+#[case::first_request_refused([503, 200], None, None)]
+#[case::varies([200, 200], Some(""), None)]
+#[case::constant([200, 200], None, Some(Confidence::Likely))]
+fn units_that_change_places_are_no_changed_outcome(
+    #[case] answers: [u16; 2],
+    #[case] variation: Option<&str>,
+    #[case] expected: Option<Confidence>,
+) {
+    let refuse = |evidence: &mut TrialParts, refused: u64| {
+        let [first, others] = answers;
+        evidence.exchanges = [first, others, others, others]
+            .map(|code| exchange(Answer::Status(code), "t1"))
+            .to_vec();
+        change_rows(&mut evidence.units, |unit| {
+            if unit["id"] == refused {
+                unit.insert("status".into(), json!("failed"));
+                unit.insert("output".into(), json!({"error": "busy"}));
+            }
+        });
+    };
+    let (mut off, mut on) = (case_with_tracing_off(), recording_case());
+    refuse(&mut off, 1);
+    refuse(&mut on, 3);
+    change_rows(&mut on.spans, |span| {
+        if span["execution_id"] == 3 {
+            span.insert("status".into(), json!("failed"));
+        }
+    });
+    on.variations = variation.map(|unit| [unit.to_owned()].into());
+    off.variations = Some(std::collections::BTreeSet::new());
+    let judgements = judge_all_parts(&spec(), &[off, on]);
+    let changed = judgements[1].findings().iter();
+    let changed = changed.filter(|one| one.code == Code::OutcomeChangedByTracing);
+    let found: Vec<_> = changed.map(|one| one.confidence).collect();
+    assert_eq!(found, Vec::from_iter(expected), "{judgements:#?}");
+}
