@@ -12,8 +12,11 @@ use super::log_zone::{NamedLines, RowTimes, fitting_offsets, widened};
 use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
+use crate::identifier;
 use crate::log::{AROUND, Entry, Format, Needles, ScanError, Time, scan};
-use crate::observation::{self, LogLine, Sink, TracerEvent, contradictions};
+use crate::observation::{
+    self, KnownError, LogLine, Sink, TracerEvent, contradictions, known_texts,
+};
 use crate::spec::{Probes, Spec};
 use crate::timestamp::shifted;
 
@@ -64,6 +67,8 @@ enum Kind {
     Refused,
     /// A span could not be ended.
     Unfinished,
+    /// A library, a driver or the system reports an error that is known without a probe.
+    Known,
 }
 
 /// Reads a log. Keeps all lines that report whether tracing is on. Keeps a line about a span if its
@@ -87,8 +92,10 @@ pub(crate) fn read_log(
     };
     let probes = &spec.probes;
     let names: Vec<_> = query.times.names.iter().map(|(name, _)| regex::escape(name)).collect();
-    let names = names.iter().map(String::as_str);
-    let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS).chain(names));
+    let table = identifier::parts(&spec.tables.spans.table).1.to_owned();
+    let known: Vec<_> = known_texts(&table).map(regex::escape).collect();
+    let texts = names.iter().chain(&known).map(String::as_str);
+    let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS).chain(texts));
     let mut reader = Reader::new(spec, log.zone, query);
     let scanned = scan(log.bytes, &needles, &format, |number, entry| {
         reader.read_line(number, &entry, sink);
@@ -151,6 +158,8 @@ struct Reader<'a> {
     probes: &'a Probes,
     /// The probes without their anchors; `None` if one is not valid without them.
     without_anchors: Option<RegexSet>,
+    /// The name of the span table, without its schema.
+    table: String,
     query: LogQuery,
     zone: Option<FixedOffset>,
     /// Bytes of the lines of each kind so far.
@@ -167,6 +176,7 @@ impl<'a> Reader<'a> {
         Self {
             probes: &spec.probes,
             without_anchors: without_anchors(&spec.probes.patterns()),
+            table: identifier::parts(&spec.tables.spans.table).1.to_owned(),
             query,
             zone,
             bytes: BTreeMap::new(),
@@ -179,7 +189,6 @@ impl<'a> Reader<'a> {
     /// Handles the line with this line number.
     fn read_line(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
         let at = entry.at.map(|time| utc(time, self.zone));
-        let lacks_zone = self.zone.is_none() && entry.at.is_some_and(|time| !time.has_zone);
         // The text inside of all wrappers comes first: the others contain what a collector added.
         let texts = || entry.texts.iter().rev();
         if let Some(at) = at {
@@ -190,12 +199,41 @@ impl<'a> Reader<'a> {
         if is_start {
             self.read.facts.last_start = Some(number);
         }
-        let window = if lacks_zone { widened(self.query.window) } else { self.query.window };
-        let is_in_window = at.is_none_or(|at| window.contains(at));
+        let is_in_window = self.is_in_window(entry, at);
         let matching = texts().find_map(|text| Some((self.kind(text)?, text.clone())));
         let Some((kind, text)) = matching else {
-            return self.read_other_line(number, entry, is_in_window, is_start);
+            self.read_other_line(number, entry, is_in_window, is_start);
+            if is_in_window && KnownError::is_in(entry.text(), &self.table) {
+                self.keep(number, entry, at, (Kind::Known, entry.text().to_owned()), sink);
+            }
+            return;
         };
+        self.keep(number, entry, at, (kind, text), sink);
+    }
+
+    /// Whether the time of a line names no zone, and the user gave none.
+    fn lacks_zone(&self, entry: &Entry) -> bool {
+        self.zone.is_none() && entry.at.is_some_and(|time| !time.has_zone)
+    }
+
+    /// Whether a line may be of the time of the query.
+    fn is_in_window(&self, entry: &Entry, at: Option<DateTime<Utc>>) -> bool {
+        let window =
+            if self.lacks_zone(entry) { widened(self.query.window) } else { self.query.window };
+        at.is_none_or(|at| window.contains(at))
+    }
+
+    /// Keeps a line of a kind, unless there are too many, or it is about spans of another time.
+    fn keep(
+        &mut self,
+        number: u64,
+        entry: &Entry,
+        at: Option<DateTime<Utc>>,
+        (kind, text): (Kind, String),
+        sink: &mut dyn Sink,
+    ) {
+        let lacks_zone = self.lacks_zone(entry);
+        let is_in_window = self.is_in_window(entry, at);
         self.read.facts.has_begin_lines |= kind == Kind::Attempt;
         let is_banner = matches!(kind, Kind::Banner { .. });
         let is_outside = !is_in_window && !is_banner;

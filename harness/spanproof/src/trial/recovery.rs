@@ -1,6 +1,8 @@
 //! Separates the evidence of the two jobs of a case with a fault, a disturbance that spanproof
 //! causes on purpose. The second job runs after the fault was removed.
 
+use std::collections::BTreeSet;
+
 use super::service::StoppedService;
 use crate::matrix::Case;
 use crate::observation::{
@@ -34,7 +36,13 @@ impl FirstJob {
         (tables, server_errors): (TableRows, Option<Vec<Failure>>),
         record: TrialRecord,
     ) -> Observation {
+        let all_spans = tables.spans.clone();
         let second_tables = rows_of_second_job(mapping, &self.tables, tables);
+        let mut tables = self.tables;
+        if self.stopped.is_none() {
+            tables.spans =
+                spans_of_first_job(mapping, tables.spans, all_spans, &second_tables.spans);
+        }
         let TrialRecord { service, run, job_run, exchanges, mut strangers, .. } = record;
         let output = output_between(&run.output, run.startup, self.lines, None);
         let run_of_second = ProcessRun { output, ..run.clone() };
@@ -63,7 +71,21 @@ impl FirstJob {
             spans_before_stop: None,
             ..record
         };
-        Observation { case, tables: self.tables, origin: Origin::Trial(Box::new(record)) }
+        Observation { case, tables, origin: Origin::Trial(Box::new(record)) }
+    }
+}
+
+/// Returns the spans of the first job, as they are at the end: what a service keeps until the fault is over, or until
+/// it is asked to stop, is not lost. `at_fault` are those that were stored before the fault was removed.
+fn spans_of_first_job(mapping: &spec::Tables, at_fault: Rows, all: Rows, second: &Rows) -> Rows {
+    let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
+    match all.difference(second, same_id) {
+        Rows::Found(mut rows) => {
+            let removed = at_fault.difference(&Rows::Found(rows.clone()), same_id);
+            rows.extend(removed.all().iter().cloned());
+            Rows::Found(rows)
+        }
+        Rows::Unreadable(_) => at_fault,
     }
 }
 
@@ -80,19 +102,30 @@ pub(super) fn rows_of_second_job(
         unit.is_some()
             && rows.all().iter().any(|row| observation::id(row, &mapping.units.id) == unit)
     };
-    // A span without a unit id belongs to the job of its parent.
-    let has_old_parent = |span: &Row| {
+    // Spans of the first job may be written after the fault was removed.
+    let names_first = |span: &Row| belongs_to(&first.units, span) && !belongs_to(&units, span);
+    let id = |span: &Row| observation::text(span, &mapping.spans.id);
+    let mut of_first: BTreeSet<String> = first.spans.all().iter().filter_map(id).collect();
+    // A span without a unit id belongs to the job of its parent, which may be late itself.
+    let has_old_parent = |span: &Row, of_first: &BTreeSet<String>| {
         let parent = observation::text(span, &mapping.spans.parent);
         let names_unit = observation::id(span, &mapping.spans.unit).is_some();
-        let is_parent = |row: &Row| observation::text(row, &mapping.spans.id) == parent;
-        !names_unit && parent.is_some() && first.spans.all().iter().any(is_parent)
+        !names_unit && parent.is_some_and(|parent| of_first.contains(&parent))
     };
-    // Spans of the first job may be written after the fault was removed.
-    let is_late = |span: &Row| {
-        let is_of_first = belongs_to(&first.units, span) && !belongs_to(&units, span);
-        is_of_first || has_old_parent(span)
-    };
-    let spans = all.spans.difference(&first.spans, same_id).filter(|span| !is_late(span));
+    let mut spans = all.spans.difference(&first.spans, same_id);
+    loop {
+        let known = of_first.len();
+        spans = spans.filter(|span| {
+            let is_late = names_first(span) || has_old_parent(span, &of_first);
+            if is_late {
+                of_first.extend(id(span));
+            }
+            !is_late
+        });
+        if of_first.len() == known {
+            break;
+        }
+    }
     TableRows { jobs: all.jobs.difference(&first.jobs, Row::eq), units, spans }
 }
 

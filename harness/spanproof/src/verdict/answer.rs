@@ -5,12 +5,11 @@ use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question};
 use super::facts::Facts;
 use super::gap::Gap;
-use super::known_error::KnownError;
 use super::propagation::TraceContext;
 use super::server_errors::{self, ServerErrors};
 use super::{sign, span_lines};
 use crate::identifier;
-use crate::observation::{Line, TrialRecord};
+use crate::observation::{KnownError, Line, TrialRecord};
 use crate::process::Ending;
 use Question as Q;
 

@@ -5,16 +5,13 @@ use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::Finding;
 use super::flaky::is_about_missing_spans;
+use crate::observation::FULL_DISK;
 use spanproof_format::{Code, Confidence};
-
-/// What programs print if a file can't be written for lack of space: the texts of `strerror` and the names of
-/// the errors.
-const TEXTS: [&str; 4] = ["No space left on device", "ENOSPC", "Disk quota exceeded", "EDQUOT"];
 
 /// Returns the lines in which the service says that a file system is full.
 pub(super) fn lines(facts: &Facts<'_>) -> Vec<Evidence> {
     let lines = facts.observation.lines().into_iter();
-    let lines = lines.filter(|line| TEXTS.iter().any(|text| line.text.contains(text)));
+    let lines = lines.filter(|line| FULL_DISK.iter().any(|text| line.text.contains(text)));
     limit(lines.map(Evidence::from))
 }
 

@@ -25,7 +25,6 @@ mod index;
 mod inert_flag;
 mod judge;
 mod judgement;
-mod known_error;
 mod known_failure;
 mod last_lines;
 mod link;

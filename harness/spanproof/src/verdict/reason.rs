@@ -5,7 +5,8 @@ use super::deployed::user_flag_value;
 use super::facts::Facts;
 use super::judgement::Judgement;
 use super::missing::missing_counts;
-use crate::observation::{LogFacts, Observation};
+use crate::identifier;
+use crate::observation::{KnownError, LogFacts, Observation};
 use crate::spec::Spec;
 use spanproof_format::{Code, Reason, Stage};
 
@@ -111,7 +112,11 @@ impl Reasons<'_> {
                 units.len()
             ));
         }
-        if refused_lines.is_empty() && !begin_lines.is_empty() && self.is_past(Stage::Attempted) {
+        let (_, table) = identifier::parts(&spec.tables.spans.table);
+        let lines = self.facts.observation.lines();
+        let has_error = !refused_lines.is_empty()
+            || lines.iter().any(|line| KnownError::is_in(line.text, &table));
+        if !has_error && !begin_lines.is_empty() && self.is_past(Stage::Attempted) {
             self.against("the log has no line about a write that failed");
         }
     }

@@ -10,10 +10,9 @@ use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
 use super::gap::Gap;
-use super::known_error::names;
 use super::witness::{Fate, Testimony, fate_of_error, has_several_rows};
 use crate::identifier;
-use crate::observation::{Failure, TrialRecord};
+use crate::observation::{Failure, TrialRecord, names};
 
 /// Answers the [questions](Q) about the database server for one gap. `use_witness` is `false` to ignore the witness.
 pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answers: &mut Answers) {

@@ -289,3 +289,21 @@ fn a_flag_that_decides_about_spans_must_be_known() {
     let (_, json) = diagnose(&dump, Some(&log), &["--flag", "HYBRID_ROUTER_DISABLE=false"]);
     assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
 }
+
+/// Regression test: a log kept only lines that a probe matches, so errors of drivers, exporters and the system were not
+/// in it.
+#[rstest]
+#[case::driver("pq: permission denied for table trace_spans", "write-failed-reported")]
+#[case::other_table("pq: permission denied for table orders", "undetermined")]
+#[case::exporter(
+    "Failed to export traces to localhost:4317, error code: StatusCode.UNAVAILABLE",
+    "undetermined"
+)]
+#[case::disk("write /var/lib/runner/queue: no space: ENOSPC", "undetermined")]
+fn errors_that_no_probe_names_are_read(#[case] line: &str, #[case] code: &str) {
+    let log = started() + &at(1, &format!("{BEGUN}{line}"));
+    let (_, json) = diagnose(&dump(1, &[], &[]), Some(&log), &[]);
+    assert_eq!(codes(&json)[0], code, "{json:#}");
+    let is_shown = json["diagnoses"][0]["judgement"].to_string().contains(line);
+    assert_eq!(is_shown, !line.contains("orders"), "{json:#}");
+}

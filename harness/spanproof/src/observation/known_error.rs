@@ -3,7 +3,7 @@
 
 /// The kind of error that a line reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KnownError {
+pub(crate) enum KnownError {
     /// An exporter could not send spans to a collector.
     Exporter,
     /// A queue before the exporter dropped spans.
@@ -52,10 +52,27 @@ const WRITE_ERRORS: &[&str] = &[
     "deadlock detected",
 ];
 
+/// What programs print if a file can't be written for lack of space: the texts of `strerror` and the names of
+/// the errors.
+pub(crate) const FULL_DISK: [&str; 4] =
+    ["No space left on device", "ENOSPC", "Disk quota exceeded", "EDQUOT"];
+
+/// Returns texts of which each line that [`KnownError::parse`] recognises, or that says that a file system is full,
+/// contains one. `table` is the name of the span table without its schema.
+pub(crate) fn known_texts(table: &str) -> impl Iterator<Item = &str> {
+    let libraries = EXPORTERS.iter().chain(QUEUES).map(|(text, _)| *text);
+    libraries.chain(FULL_DISK).chain([table]).filter(|text| !text.is_empty())
+}
+
 impl KnownError {
+    /// Whether a line reports a known error, or that a file system is full.
+    pub(crate) fn is_in(line: &str, table: &str) -> bool {
+        FULL_DISK.iter().any(|text| line.contains(text)) || Self::parse(line, table).is_some()
+    }
+
     /// Recognises a line; `None` if it reports no known error. `table` is the name of the span table
     /// without its schema: an error of a driver must contain this name.
-    pub(super) fn parse(line: &str, table: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str, table: &str) -> Option<Self> {
         if EXPORTERS.iter().any(|(text, _)| line.contains(text)) {
             return Some(Self::Exporter);
         }
@@ -67,7 +84,7 @@ impl KnownError {
     }
 
     /// Whether the error in a line concerns the whole statement, and not single rows of it.
-    pub(super) fn refuses_whole_statement(line: &str) -> bool {
+    pub(crate) fn refuses_whole_statement(line: &str) -> bool {
         STATEMENT_ERRORS.iter().any(|text| line.contains(text))
     }
 }
@@ -77,7 +94,7 @@ const STATEMENT_ERRORS: &[&str] =
     &["permission denied for", "does not exist", "read-only transaction"];
 
 /// Whether a text contains a name as a separate word.
-pub(super) fn names(text: &str, name: &str) -> bool {
+pub(crate) fn names(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     !name.is_empty()
         && text.match_indices(name).any(|(start, _)| {
