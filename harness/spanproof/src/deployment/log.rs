@@ -92,7 +92,7 @@ pub(crate) fn read_log(
     };
     let probes = &spec.probes;
     let names: Vec<_> = query.times.names.iter().map(|(name, _)| regex::escape(name)).collect();
-    let table = identifier::parts(&spec.tables.spans.table).1.to_owned();
+    let table = identifier::parts(&spec.tables.spans.table).1;
     let known: Vec<_> = known_texts(&table).map(regex::escape).collect();
     let texts = names.iter().chain(&known).map(String::as_str);
     let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS).chain(texts));
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         Self {
             probes: &spec.probes,
             without_anchors: without_anchors(&spec.probes.patterns()),
-            table: identifier::parts(&spec.tables.spans.table).1.to_owned(),
+            table: identifier::parts(&spec.tables.spans.table).1,
             query,
             zone,
             bytes: BTreeMap::new(),
@@ -204,11 +204,11 @@ impl<'a> Reader<'a> {
         let Some((kind, text)) = matching else {
             self.read_other_line(number, entry, is_in_window, is_start);
             if is_in_window && KnownError::is_in(entry.text(), &self.table) {
-                self.keep(number, entry, at, (Kind::Known, entry.text().to_owned()), sink);
+                self.keep(number, entry, (Kind::Known, entry.text().to_owned()), sink);
             }
             return;
         };
-        self.keep(number, entry, at, (kind, text), sink);
+        self.keep(number, entry, (kind, text), sink);
     }
 
     /// Whether the time of a line names no zone, and the user gave none.
@@ -228,10 +228,10 @@ impl<'a> Reader<'a> {
         &mut self,
         number: u64,
         entry: &Entry,
-        at: Option<DateTime<Utc>>,
         (kind, text): (Kind, String),
         sink: &mut dyn Sink,
     ) {
+        let at = entry.at.map(|time| utc(time, self.zone));
         let lacks_zone = self.lacks_zone(entry);
         let is_in_window = self.is_in_window(entry, at);
         self.read.facts.has_begin_lines |= kind == Kind::Attempt;

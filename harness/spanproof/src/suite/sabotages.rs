@@ -96,7 +96,7 @@ fn write_sabotages(spec: &Spec) -> Vec<Sabotage> {
     let spans = identifier::table(&spec.tables.spans.table);
     let before = |sql: String| Overrides { sql_before: sql, ..Overrides::default() };
     let discarded = [&[Code::SilentlyDiscarded, Code::Undetermined], WRITE_FAILED].concat();
-    let removed = [&[Code::RolledBack, Code::Undetermined], WRITE_FAILED].concat();
+    let removed = [Code::RemovedLater, Code::Undetermined];
     vec![
         sabotage(
             "write-discarded",
