@@ -128,7 +128,8 @@ fn deployment_within(
         lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
             // A startup line from before the periods is kept, because it reports whether tracing was on.
             Some(_) => periods.do_not_end_before(line.at),
-            None => periods.include(line.at) || periods.include_late(spec, line),
+            None if spec.probes.has_begun(&line.text) => periods.include_begun(line.at),
+            None => periods.include(line.at) || periods.include_late(line.at),
         });
         facts.contradictions = contradictions(&spec.probes, lines);
     }
@@ -153,6 +154,8 @@ struct Period {
     start: Option<DateTime<Utc>>,
     /// `None` if a unit has no end: it may still be running.
     end: Option<DateTime<Utc>>,
+    /// From the start of the first unit to the end of the last one; `None` if one of them is not known.
+    work: Option<(DateTime<Utc>, DateTime<Utc>)>,
     has_units: bool,
 }
 
@@ -179,9 +182,15 @@ impl Periods {
         self.own.iter().any(|period| period.includes(at))
     }
 
+    /// Whether a line about the start of a span may be of one of the jobs: it is of the job whose work was done then.
+    fn include_begun(&self, at: Option<DateTime<Utc>>) -> bool {
+        let is_work = |periods: &[Period]| periods.iter().any(|period| period.works(at));
+        self.include(at) && (is_work(&self.own) || !is_work(&self.others))
+    }
+
     /// Whether a line is about spans that one of the jobs wrote late: it was the last one that ended before.
-    fn include_late(&self, spec: &Spec, line: &LogLine) -> bool {
-        let Some(at) = line.at.filter(|_| !spec.probes.has_begun(&line.text)) else { return false };
+    fn include_late(&self, at: Option<DateTime<Utc>>) -> bool {
+        let Some(at) = at else { return false };
         let latest = |periods: &[Period]| {
             let ended = periods.iter().filter_map(|period| period.end);
             ended.filter(|end| (at - LATE..at).contains(end)).max()
@@ -235,14 +244,19 @@ impl Period {
         let start = start.map(|start| shifted(start, chrono::Duration::seconds(-1)));
         let ended: Option<Vec<_>> = units.iter().map(|unit| unit.ended).collect();
         let end = ended.and_then(|ended| ended.into_iter().max());
+        let work = units.iter().filter_map(|unit| unit.started).min().zip(end);
         let end = end.map(|end| shifted(end, chrono::Duration::milliseconds(flush)));
-        Self { start, end, has_units: !units.is_empty() }
+        Self { start, end, work, has_units: !units.is_empty() }
     }
 
+    /// Whether the work of two jobs was done at the same time, as far as that is known.
     fn overlaps(&self, other: &Self) -> bool {
-        let starts_in_time =
-            |one: &Self, two: &Self| one.start.zip(two.end).is_none_or(|(start, end)| start <= end);
-        starts_in_time(self, other) && starts_in_time(other, self)
+        self.work.zip(other.work).is_none_or(|(one, two)| one.0 <= two.1 && two.0 <= one.1)
+    }
+
+    /// Whether the work was done at this time.
+    fn works(&self, at: Option<DateTime<Utc>>) -> bool {
+        at.zip(self.work).is_some_and(|(at, (start, end))| at >= start && at <= end)
     }
 
     fn includes(&self, at: Option<DateTime<Utc>>) -> bool {

@@ -210,6 +210,12 @@ fn lines_of_jobs_that_run_at_the_same_time_count_once() {
     assert_eq!(table(&json), ["undetermined", "undetermined"], "{json:#}");
     let (_, json) = diagnose(&dump, Some(&(started() + &at(1, &lines.repeat(2)))), &[]);
     assert_eq!(table(&json), ["write-failed-reported", "write-failed-reported"], "{json:#}");
+    // The second job begins while spans of the first one may still be written.
+    let soon = |text: &str| text.replace("12:02:00", "12:01:03");
+    let dump = soon(&self::dump(2, &[], &[]));
+    let log = soon(&(started() + &at(1, &lines) + &at(2, "accepted 2") + &at(3, "idle")));
+    let (_, json) = diagnose(&dump, Some(&log), &[]);
+    assert_eq!(table(&json), ["write-failed-reported", "path-not-executed"], "{json:#}");
 }
 
 /// Regression test: an error that a background task prints after the job was of no job.
