@@ -2,11 +2,13 @@
 //! the log as a whole.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{FixedOffset, Utc};
 use regex::RegexSet;
 
+use super::log_date::Calendar;
+use super::log_order::sort_by_time;
+use super::log_pattern::{CRASH, CRASH_PATTERNS, without_anchors};
 use super::log_stream::LogStream;
 use super::log_zone::{NamedLines, RowTimes, fitting_offsets, widened};
 use super::session::Error;
@@ -18,7 +20,6 @@ use crate::observation::{
     self, KnownError, LogLine, Sink, TracerEvent, contradictions, known_texts,
 };
 use crate::spec::{Probes, Spec};
-use crate::timestamp::shifted;
 
 /// Maximum number of bytes that are kept from all lines of one kind. Further lines of this kind are
 /// dropped, and their bytes are counted.
@@ -29,21 +30,6 @@ const MAX_CRASH_LINES: usize = 4;
 const MAX_OUTSIDE_LINES: usize = 4;
 /// Maximum number of lines that contain the text of a probe and do not match it.
 const MAX_UNCLEAR_LINES: usize = 4;
-
-/// Patterns of lines that runtimes and platforms print when a process crashes.
-const CRASH_PATTERNS: [&str; 8] = [
-    r"panicked at ",
-    r"^panic: ",
-    r"^fatal error: ",
-    r"Traceback \(most recent call last\)",
-    r"Main child exited (?:with code: [1-9]|with signal)",
-    r"exited with code [1-9]",
-    r"(?:segmentation fault|core dumped)",
-    r"Out of memory: Killed process",
-];
-
-/// Matches the [`CRASH_PATTERNS`].
-static CRASH: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
 
 /// What is asked of a log.
 #[derive(Debug, Clone, Default)]
@@ -108,11 +94,15 @@ pub(crate) fn read_log(
         }
     })?;
     let lacks_zone = scanned.first.is_some_and(|first| !first.has_zone);
-    let (zone, mut read) = reader.finish(lacks_zone, sink);
+    [scanned.first, scanned.last]
+        .into_iter()
+        .flatten()
+        .for_each(|time| reader.calendar.learn(time));
+    let (zone, calendar, mut read) = reader.finish(lacks_zone, sink);
     read.facts.contradictions = contradictions(probes, &read.lines);
     read.facts.name = name;
     read.facts.lines = scanned.lines;
-    let at = |time: Option<Time>| time.map(|time| utc(time, zone));
+    let at = |time: Option<Time>| time.and_then(|time| calendar.utc(time, zone));
     // Exports of log services often begin with the newest line.
     let ends = [at(scanned.first), at(scanned.last)];
     let times = || ends.into_iter().chain(read.lines.iter().map(|line| line.at)).flatten();
@@ -120,37 +110,6 @@ pub(crate) fn read_log(
     (read.facts.first, read.facts.last) = (first, last);
     read.facts.line_format = scanned.format.join(AROUND);
     Ok(read)
-}
-
-/// Sorts lines by their times: a log may begin with the newest line, or consist of files in another order. Lines
-/// of equal times keep their order, or are reversed with the whole log. Lines without times are not sorted.
-fn sort_by_time(lines: &mut [LogLine]) {
-    if lines.iter().any(|line| line.at.is_none()) {
-        return;
-    }
-    let pairs = |is_earlier: fn(&LogLine, &LogLine) -> bool| {
-        lines.windows(2).filter(|pair| is_earlier(&pair[0], &pair[1])).count()
-    };
-    if pairs(|one, next| one.at > next.at) > pairs(|one, next| one.at < next.at) {
-        lines.reverse();
-    }
-    lines.sort_by_key(|line| line.at);
-}
-
-/// Returns a time in UTC. `zone` is the zone of times that name none; without it, these are in UTC.
-fn utc(time: Time, zone: Option<FixedOffset>) -> DateTime<Utc> {
-    let seconds = zone.filter(|_| !time.has_zone).map_or(0, |zone| zone.local_minus_utc());
-    shifted(time.at, chrono::Duration::seconds(-i64::from(seconds)))
-}
-
-/// Returns the patterns without `^` at their start and `$` at their end.
-fn without_anchors(patterns: &[&str]) -> Option<RegexSet> {
-    let patterns = patterns.iter().map(|pattern| {
-        let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
-        let is_anchor = pattern.ends_with('$') && !pattern.ends_with("\\$");
-        if is_anchor { &pattern[..pattern.len() - 1] } else { pattern }
-    });
-    RegexSet::new(patterns).ok()
 }
 
 /// Collects matching lines of a log.
@@ -162,10 +121,13 @@ struct Reader<'a> {
     table: String,
     query: LogQuery,
     zone: Option<FixedOffset>,
+    calendar: Calendar,
     /// Bytes of the lines of each kind so far.
     bytes: BTreeMap<Kind, usize>,
     /// Lines about spans whose time names no zone, as if in UTC: the whole log decides about the zone.
     without_zone: Vec<LogLine>,
+    /// Lines with times whose date is not known before the whole log was read.
+    without_date: Vec<(LogLine, Time)>,
     /// Lines that name a job or a unit, and whose time names no zone.
     named: NamedLines,
     read: observation::Log,
@@ -177,10 +139,12 @@ impl<'a> Reader<'a> {
             probes: &spec.probes,
             without_anchors: without_anchors(&spec.probes.patterns()),
             table: identifier::parts(&spec.tables.spans.table).1,
-            query,
             zone,
+            calendar: Calendar::new(&query.times, Utc::now()),
+            query,
             bytes: BTreeMap::new(),
             without_zone: Vec::new(),
+            without_date: Vec::new(),
             named: NamedLines::default(),
             read: observation::Log::default(),
         }
@@ -188,12 +152,15 @@ impl<'a> Reader<'a> {
 
     /// Handles the line with this line number.
     fn read_line(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
-        let at = entry.at.map(|time| utc(time, self.zone));
+        if let Some(time) = entry.at {
+            self.calendar.learn(time);
+        }
+        let at = entry.at.and_then(|time| self.calendar.utc(time, self.zone));
         // The text inside of all wrappers comes first: the others contain what a collector added.
         let texts = || entry.texts.iter().rev();
-        if let Some(at) = at {
+        if let Some(time) = entry.at {
             let whole = entry.texts.first().map_or("", String::as_str);
-            self.named.add(&self.query.times, number, whole, at);
+            self.named.add(&self.query.times, number, whole, time);
         }
         let is_start = texts().any(|text| self.probes.started(text));
         if is_start {
@@ -220,7 +187,10 @@ impl<'a> Reader<'a> {
     fn is_in_window(&self, entry: &Entry, at: Option<DateTime<Utc>>) -> bool {
         let window =
             if self.lacks_zone(entry) { widened(self.query.window) } else { self.query.window };
-        at.is_none_or(|at| window.contains(at))
+        match entry.at.filter(|time| Calendar::is_open(*time)) {
+            Some(time) => self.calendar.readings(time).any(|at| window.contains(at)),
+            None => at.is_none_or(|at| window.contains(at)),
+        }
     }
 
     /// Keeps a line of a kind, unless there are too many, or it is about spans of another time.
@@ -231,7 +201,8 @@ impl<'a> Reader<'a> {
         (kind, text): (Kind, String),
         sink: &mut dyn Sink,
     ) {
-        let at = entry.at.map(|time| utc(time, self.zone));
+        let open = entry.at.filter(|time| Calendar::is_open(*time));
+        let at = entry.at.and_then(|time| self.calendar.utc(time, self.zone));
         let lacks_zone = self.lacks_zone(entry);
         let is_in_window = self.is_in_window(entry, at);
         self.read.facts.has_begin_lines |= kind == Kind::Attempt;
@@ -251,6 +222,8 @@ impl<'a> Reader<'a> {
         let line = LogLine { number, at, text, process };
         if is_outside {
             self.add_outside(&line);
+        } else if let Some(time) = entry.at.filter(|_| at.is_none() || open.is_some()) {
+            self.without_date.push((line, time));
         } else if lacks_zone && !is_banner {
             self.without_zone.push(line);
         } else {
@@ -270,16 +243,46 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Decides about the zone of times that name none, and adds the lines with such a time. Returns the zone;
-    /// `None` for UTC.
+    /// Decides about the order of dates, and adds the lines that waited for it.
+    fn finish_dates(&mut self, times: &RowTimes, sink: &mut dyn Sink) {
+        self.calendar.decide(&self.named, times);
+        for (mut line, time) in std::mem::take(&mut self.without_date) {
+            line.at = self.calendar.utc(time, self.zone);
+            let is_banner = self.probes.banner(&line.text).is_some();
+            if let Some(why) = self.calendar.doubt(time).filter(|_| !is_banner) {
+                // Whether it is of the time of the jobs is not known.
+                self.read.facts.unclear.truncate(MAX_UNCLEAR_LINES - 1);
+                self.read.facts.unclear.push(format!("log:{}  {why}: {}", line.number, line.text));
+                continue;
+            }
+            if self.zone.is_none() && !time.has_zone && line.at.is_some() && !is_banner {
+                self.without_zone.push(line);
+            } else if is_banner || line.at.is_none_or(|at| self.query.window.contains(at)) {
+                sink.line(&line);
+                self.read.lines.push(line);
+            } else {
+                self.add_outside(&line);
+            }
+        }
+    }
+
+    /// Decides about the zone of times that name none, and adds the lines with such a time. Returns the zone, which
+    /// is `None` for UTC, and what is known about dates.
     fn finish(
         mut self,
         lacks_zone: bool,
         sink: &mut dyn Sink,
-    ) -> (Option<FixedOffset>, observation::Log) {
+    ) -> (Option<FixedOffset>, Calendar, observation::Log) {
         let times = std::mem::take(&mut self.query.times);
-        let deduced = self.named.offset(&times).filter(|_| lacks_zone && self.zone.is_none());
+        self.finish_dates(&times, sink);
+        let deduced = self.named.offset(&times, |time| self.calendar.at(time));
+        let deduced = deduced.filter(|_| lacks_zone && self.zone.is_none());
         let zone = self.zone.or(deduced.map(|(zone, _)| zone));
+        let is_known = self.read.facts.unclear.is_empty();
+        self.read
+            .facts
+            .unclear
+            .extend(self.calendar.open_order().filter(|_| is_known).map(str::to_owned));
         self.read.facts.lacks_zone = lacks_zone && zone.is_none();
         self.read.facts.fitting_zone = match deduced {
             Some((zone, number)) => format!("{zone} (log:{number})"),
@@ -307,11 +310,13 @@ impl<'a> Reader<'a> {
             }
         }
         if deduced.is_none() && !self.read.facts.lacks_zone {
-            self.read.facts.doubts.extend(self.named.contradiction(&times));
+            self.read.facts.doubts.extend(
+                self.named.contradiction(&times, |time| self.calendar.utc(time, self.zone)),
+            );
         }
         self.read.lines.sort_by_key(|line| line.number);
         sort_by_time(&mut self.read.lines);
-        (zone, self.read)
+        (zone, self.calendar, self.read)
     }
 
     /// Handles a line that matches no probe.

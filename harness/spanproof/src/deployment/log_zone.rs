@@ -4,12 +4,13 @@
 use chrono::{DateTime, Duration, FixedOffset, Utc};
 
 use super::window::Window;
+use crate::log::Time;
 use crate::observation::LogLine;
 
 /// Offsets from UTC are multiples of this many seconds.
 const STEP: i64 = 15 * 60;
 /// The smallest and the largest offset from UTC, in seconds.
-const OFFSETS: [i64; 2] = [-12 * 3600, 14 * 3600];
+pub(super) const OFFSETS: [i64; 2] = [-12 * 3600, 14 * 3600];
 /// The first line that names a job is written at most this many seconds after the row, and never before it.
 const MAX_DELAY: i64 = 120;
 /// Seconds by which the clocks of the log and of the rows may differ.
@@ -45,13 +46,13 @@ impl RowTimes {
     }
 }
 
-/// The first line that contains each name of [`RowTimes`], with its time as if in UTC.
+/// The first line that contains each name of [`RowTimes`], with its time.
 #[derive(Debug, Default)]
-pub(super) struct NamedLines(Vec<(usize, u64, DateTime<Utc>)>);
+pub(super) struct NamedLines(Vec<(usize, u64, Time)>);
 
 impl NamedLines {
     /// Takes a line that may contain a name.
-    pub(super) fn add(&mut self, times: &RowTimes, number: u64, text: &str, at: DateTime<Utc>) {
+    pub(super) fn add(&mut self, times: &RowTimes, number: u64, text: &str, at: Time) {
         for (index, (name, _)) in times.names.iter().enumerate() {
             if text.contains(name.as_str()) && self.0.iter().all(|(known, ..)| *known != index) {
                 self.0.push((index, number, at));
@@ -60,12 +61,17 @@ impl NamedLines {
     }
 
     /// Says which line names a job or unit at another time than that of its row; `None` if there is none.
-    pub(super) fn contradiction(&self, times: &RowTimes) -> Option<String> {
-        self.0.iter().find_map(|(index, number, at)| {
-            let (name, row) = times.names.get(*index)?;
-            let (offset, delay) = offset_and_delay(*at, *row);
+    /// `at` returns the time of a line.
+    pub(super) fn contradiction(
+        &self,
+        times: &RowTimes,
+        at: impl Fn(Time) -> Option<DateTime<Utc>>,
+    ) -> Option<String> {
+        self.0.iter().find_map(|(index, number, time)| {
+            let (at, (name, row)) = (at(*time)?, times.names.get(*index)?);
+            let (offset, delay) = offset_and_delay(at, *row);
             let is_other_zone = offset != 0 && (-CLOCKS..=MAX_DELAY).contains(&delay);
-            let early = (*row - *at).num_seconds();
+            let early = (*row - at).num_seconds();
             if !is_other_zone && (CLOCKS + 1..=STEP).contains(&early) {
                 return Some(format!(
                     "log:{number} names `{name}` {early} seconds before its row was written: the clocks differ"
@@ -83,10 +89,14 @@ impl NamedLines {
     }
 
     /// Returns the offset at which each line follows the row that it names, and the number of such a line;
-    /// `None` if there is none, or if lines contradict each other.
-    pub(super) fn offset(&self, times: &RowTimes) -> Option<(FixedOffset, u64)> {
-        let fitting = self.0.iter().filter_map(|(index, number, at)| {
-            let (offset, delay) = offset_and_delay(*at, times.names.get(*index)?.1);
+    /// `None` if there is none, or if lines contradict each other. `at` returns the time of a line as if in UTC.
+    pub(super) fn offset(
+        &self,
+        times: &RowTimes,
+        at: impl Fn(Time) -> Option<DateTime<Utc>>,
+    ) -> Option<(FixedOffset, u64)> {
+        let fitting = self.0.iter().filter_map(|(index, number, time)| {
+            let (offset, delay) = offset_and_delay(at(*time)?, times.names.get(*index)?.1);
             let fits = (-CLOCKS..=MAX_DELAY).contains(&delay)
                 && (OFFSETS[0]..=OFFSETS[1]).contains(&offset);
             fits.then_some((offset, *number))
@@ -140,6 +150,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::log::Date;
 
     fn at(text: &str) -> DateTime<Utc> {
         format!("2025-10-22T{text}Z").parse().unwrap()
@@ -162,10 +173,11 @@ mod tests {
         for (index, line) in lines.iter().enumerate() {
             let name = format!("bias-detection-{index}");
             times.add([name.clone(), "1".to_owned()].into_iter(), at("12:00:00"));
-            named.add(&times, 7, &format!("started {name}"), at(line));
-            named.add(&times, 8, &format!("ended {name}"), at("20:00:00"));
+            let time = |text| Time { at: at(text), has_zone: false, date: Date::Whole };
+            named.add(&times, 7, &format!("started {name}"), time(line));
+            named.add(&times, 8, &format!("ended {name}"), time("20:00:00"));
         }
-        let found = named.offset(&times);
+        let found = named.offset(&times, |time| Some(time.at));
         assert_eq!(found.map(|(offset, _)| offset.local_minus_utc()), expected);
         assert_eq!(times.names.len(), lines.len(), "a short id identifies nothing");
     }

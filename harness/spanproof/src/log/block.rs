@@ -14,7 +14,25 @@ pub(super) enum Block {
     JournalExport,
     /// YAML documents, as `gcloud logging read` prints them.
     Yaml,
+    /// `java.util.logging.SimpleFormatter`: a line with the time and the method, and one with the level and the text.
+    JavaSimple,
+    /// `java.util.logging.XMLFormatter` and Log4j's XML layouts.
+    Xml,
 }
+
+/// Lines at the start of a log in which the first entry begins, if others may be before it.
+const PREAMBLE: usize = 32;
+/// Matches `Oct 22, 2025 12:00:01 PM runner.Worker run`.
+static JAVA_SIMPLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^(?P<time>(?:[A-Z][a-z]{2} \d{1,2}, \d{4},?|\d{1,2} [A-Z][a-z]{2,3} \d{4},) \d{1,2}:\d\d:\d\d(?:\s[APap][Mm])?) [\w.$]+(?: [\w$<>]+)?\s*$").ok()
+});
+/// Matches the level before a text.
+static JAVA_LEVEL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ").ok());
+/// Matches the elements and attributes of an entry in XML that are its text and its time.
+static XML: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
+    regex::Regex::new(r#"(?s)<(?:log4j:)?(?P<key>[Mm]essage|millis|nanos|date)>(?P<value>.*?)</|\s(?P<name>timestamp|timeMillis|epochSecond|nanoOfSecond)="(?P<number>\d+)""#).ok()
+});
 
 /// Matches `Wed 2025-10-22 12:00:01.020000 UTC [s=…`.
 static VERBOSE: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -28,9 +46,17 @@ impl Block {
         // `-- Journal begins at …`
         let is_entry = |line: &&[u8]| !line.trim_ascii().is_empty() && !line.starts_with(b"-- ");
         let first = lines.find(is_entry)?;
-        [Self::JournalVerbose, Self::JournalExport, Self::Yaml]
-            .into_iter()
-            .find(|block| block.starts(first))
+        let block = [Self::JournalVerbose, Self::JournalExport, Self::Yaml];
+        if let Some(block) = block.into_iter().find(|block| block.starts(first)) {
+            return Some(block);
+        }
+        let lines: Vec<_> = std::iter::once(first).chain(lines).take(PREAMBLE).collect();
+        let is_java = lines.windows(2).any(|pair| {
+            let is_level = || JAVA_LEVEL.as_ref().is_some_and(|level| level.is_match(pair[1]));
+            Self::JavaSimple.starts(pair[0]) && is_level()
+        });
+        let is_xml = || lines.iter().any(|line| Self::Xml.starts(line));
+        is_java.then_some(Self::JavaSimple).or_else(|| is_xml().then_some(Self::Xml))
     }
 
     /// Whether a line is the first one of an entry.
@@ -39,6 +65,13 @@ impl Block {
             Self::JournalVerbose => VERBOSE.as_ref().is_some_and(|header| header.is_match(line)),
             Self::JournalExport => line.starts_with(b"__CURSOR="),
             Self::Yaml => line.trim_ascii_end() == b"---",
+            Self::JavaSimple => JAVA_SIMPLE.as_ref().is_some_and(|header| header.is_match(line)),
+            Self::Xml => {
+                let line = line.trim_ascii();
+                line == b"<record>"
+                    || line.starts_with(b"<log4j:event ")
+                    || line.starts_with(b"<Event ")
+            }
         }
     }
 
@@ -52,12 +85,67 @@ impl Block {
                 Some(Json::Object(entry)) => Some(entry),
                 _ => None,
             },
+            Self::JavaSimple => return java_simple(&text).map_or(lines, String::into_bytes),
+            Self::Xml => xml(&text),
         };
         let Some(entry) = entry.filter(|entry| !entry.is_empty()) else { return lines };
         let mut joined = vec![b'\n'; text.matches('\n').count().saturating_sub(1)];
         joined.extend(serde_json::to_vec(&entry).unwrap_or_default());
         joined.push(b'\n');
         joined
+    }
+}
+
+/// Puts the time of an entry of `SimpleFormatter` before its level; other lines stay as they are.
+fn java_simple(text: &str) -> Option<String> {
+    let (header, rest) = text.split_once('\n')?;
+    let found = JAVA_SIMPLE.as_ref()?.captures(header.as_bytes())?;
+    let is_level = JAVA_LEVEL.as_ref()?.is_match(rest.as_bytes());
+    let time = std::str::from_utf8(found.name("time")?.as_bytes()).ok()?;
+    is_level.then(|| format!("\n{time} {rest}"))
+}
+
+/// Parses an entry in XML.
+fn xml(text: &str) -> Option<Map<String, Json>> {
+    let mut entry = Map::new();
+    let (mut seconds, mut nanos) = (None, 0);
+    for found in XML.as_ref()?.captures_iter(text) {
+        let part = |name: &str| found.name(name).map(|part| part.as_str());
+        let (key, value) = (part("key").or(part("name"))?, part("value").or(part("number"))?);
+        match key {
+            "message" | "Message" => {
+                entry.entry("message").or_insert_with(|| Json::String(plain_text(value)));
+            }
+            "date" => {
+                entry.entry("date").or_insert_with(|| value.into());
+            }
+            "epochSecond" => seconds = value.parse::<i64>().ok(),
+            "nanoOfSecond" => nanos = value.parse().ok()?,
+            "nanos" => {}
+            // Counted since 1970, so its zone is known.
+            _ => {
+                entry.insert("time".to_owned(), value.into());
+            }
+        }
+    }
+    if let Some(seconds) = seconds {
+        entry.insert("time".to_owned(), format!("{seconds}.{nanos:09}").into());
+    }
+    entry.contains_key("message").then_some(entry)
+}
+
+/// Returns the text of an element of XML.
+fn plain_text(value: &str) -> String {
+    let data = value.strip_prefix("<![CDATA[").and_then(|data| data.strip_suffix("]]>"));
+    match data {
+        Some(data) => data.to_owned(),
+        None => value
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&apos;", "'")
+            .replace("&#39;", "'")
+            .replace("&amp;", "&"),
     }
 }
 

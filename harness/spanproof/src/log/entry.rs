@@ -1,15 +1,18 @@
 //! One log line, without what log collectors added to it.
 
+use super::behind::without_ends;
 use super::escape::without_escapes;
 use super::format::Format;
 use super::logger::{LOGGER, without_word};
 use super::message::Message;
 use super::process::Process;
-use super::time::{Time, split_time, time_text};
-use super::wrapper::{Prefix, Wrapper};
+use super::stamp::{bare_stamp, stamp};
+use super::time::{Date, Time, split_time, time_text};
+use super::wrapper::{EPOCH, Prefix, Wrapper};
 
 /// Maximum number of things to remove from a line, such as a prefix, a JSON object or a word of a logger.
 const MAX_STEPS: usize = 16;
+const RECORD_SEPARATOR: char = '\u{1e}';
 
 /// A line, and what is in it: a collector may have put a line of another tool into its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,16 +31,21 @@ pub(crate) struct Entry {
 /// Parses a line: removes what log collectors and loggers added, and keeps the time that they or the service
 /// wrote. `format` says which of it a line may have.
 pub(crate) fn parse_line(line: &str, format: &Format) -> Entry {
-    let whole = without_escapes(line.trim_end_matches(['\r', '\n'])).into_owned();
+    // A record separator precedes each object of a JSON text sequence (RFC 7464).
+    let line = line.trim_start_matches(RECORD_SEPARATOR).trim_end_matches(['\r', '\n']);
+    let whole = without_escapes(line).into_owned();
     let mut entry = Entry { texts: vec![whole], ..Entry::default() };
     let mut is_after_time = false;
     for _ in 0..MAX_STEPS {
         let time = entry.without_time();
-        let is_time = time.is_some();
-        let Some(text) = time.or_else(|| entry.unwrapped(format, is_after_time)) else { break };
+        let unwrapped = || entry.unwrapped(format, is_after_time);
+        let Some((text, is_time)) = time.or_else(unwrapped) else { break };
         is_after_time = is_time;
         entry.texts.push(without_escapes(text.trim_end_matches(['\r', '\n'])).into_owned());
     }
+    let outer = entry.wrappers.last().copied();
+    let ends = without_ends(entry.text(), outer, entry.at.is_some());
+    entry.texts.extend(ends);
     entry
 }
 
@@ -48,16 +56,15 @@ impl Entry {
     }
 
     /// Returns the last text without the time at its start; `None` if it does not start with one.
-    fn without_time(&mut self) -> Option<String> {
+    fn without_time(&mut self) -> Option<(String, bool)> {
         let (at, rest) = split_time(self.text())?;
-        // Only the innermost time is from the service. Other times are from collectors.
-        self.at = Some(at);
-        Some(rest)
+        self.add_time(Some(at));
+        Some((rest, true))
     }
 
-    /// Returns the last text without one more wrapper; `None` if it has none. `is_after_time` says whether a time
-    /// was removed last.
-    fn unwrapped(&mut self, format: &Format, is_after_time: bool) -> Option<String> {
+    /// Returns the last text without one more wrapper, and whether that was a time; `None` if it has none.
+    /// `is_after_time` says whether a time was removed last.
+    fn unwrapped(&mut self, format: &Format, is_after_time: bool) -> Option<(String, bool)> {
         let text = self.text();
         let allows = |name: &str| format.allows(self.wrappers.len(), name);
         if text.starts_with('{')
@@ -65,25 +72,33 @@ impl Entry {
             && allows(logger)
         {
             self.add(logger, at, process);
-            return Some(text);
+            return Some((text, false));
         }
         if let Some(Message { logger, text, at, process }) = Message::from_pairs(text)
             && allows(logger)
         {
             self.add(logger, at, process);
-            return Some(text);
+            return Some((text, false));
         }
         if let Some(Message { logger, text, at, process }) = Message::from_csv(text)
             && allows(logger)
         {
             self.add(logger, at, process);
-            return Some(text);
+            return Some((text, false));
         }
         let outer = self.wrappers.last().copied();
-        if let Some(Prefix { name, time, process, rest }) = Wrapper::find(text, outer, allows) {
-            let (at, rest) = (time.and_then(time_text), rest.to_owned());
+        let is_outermost = outer.is_none() && self.at.is_none();
+        let prefix = Wrapper::find(text, outer, is_outermost, allows);
+        if let Some(Prefix { name, time, process, rest }) = prefix {
+            let time = time.map(|time| time.replace("][", " "));
+            let at = time.and_then(|time| time_text(&time).or_else(|| bare_stamp(&time)));
+            let rest = rest.to_owned();
             self.add(name, at, process);
-            return Some(rest);
+            return Some((rest, name == EPOCH));
+        }
+        if let Some((at, rest)) = stamp(text) {
+            self.add_time(Some(at));
+            return Some((rest, true));
         }
         let place = self.wrappers.iter().position(|name| *name == LOGGER);
         let is_allowed = format.allows(place.unwrap_or(self.wrappers.len()), LOGGER);
@@ -92,16 +107,24 @@ impl Entry {
             if place.is_none() {
                 self.add(LOGGER, None, None);
             }
-            return Some(rest);
+            return Some((rest, false));
         }
         let trimmed = text.trim_start();
-        (trimmed.len() < text.len()).then(|| trimmed.to_owned())
+        (trimmed.len() < text.len()).then(|| (trimmed.to_owned(), false))
+    }
+
+    /// Adds a time inside of the others. Only the innermost time is from the service, and it counts unless one
+    /// around it, which a collector wrote, says more: the date, or the zone.
+    fn add_time(&mut self, at: Option<Time>) {
+        let known = |time: Time| (time.date == Date::Whole, time.has_zone);
+        let says_less = |inner: Time| self.at.is_some_and(|outer| known(outer) > known(inner));
+        self.at = at.filter(|inner| !says_less(*inner)).or(self.at);
     }
 
     /// Adds a wrapper inside of the others.
     fn add(&mut self, name: &'static str, at: Option<Time>, process: Option<Process>) {
         self.wrappers.push(name);
-        self.at = at.or(self.at);
+        self.add_time(at);
         self.process = match (self.process.take(), process) {
             (Some(outer), Some(inner)) => Some(outer.around(inner)),
             (outer, inner) => outer.or(inner),
@@ -114,6 +137,11 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true )";
+
+    /// Returns the time of an entry; `None` if it does not say the whole date.
+    fn whole_time(entry: &Entry) -> Option<String> {
+        entry.at.filter(|time| time.date == Date::Whole).map(|time| time.at.to_rfc3339())
+    }
 
     #[test]
     fn the_text_is_the_same_from_every_collector() {
@@ -152,7 +180,7 @@ mod tests {
         ] {
             let found = parse_line(&line, &Format::Detected);
             assert_eq!(found.text(), TEXT, "{line}");
-            let at = found.at.map(|time| time.at.to_rfc3339());
+            let at = whole_time(&found);
             let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
             assert_eq!(at, expected, "{line}");
         }
@@ -208,7 +236,7 @@ mod tests {
             ),
             ("2025/10/22 12:00:01 ", "", AT),
             ("2025/10/22 12:00:01 main.go:42: ", "Go's log", AT),
-            ("2025-10-22 12:00:01 [info     ] ", "log level", AT),
+            ("2025-10-22 12:00:01 [info     ] ", "structlog", AT),
             ("INFO:     ", "log level", None),
             ("[2025-10-22 12:00:01.000000] INFO: runner: ", "log level, tracing-subscriber", AT),
             ("<13>Oct 22 12:00:01 runner[812]: ", "syslog", None),
@@ -217,7 +245,7 @@ mod tests {
             let found = parse_line(&format!("{line}{TEXT}"), &Format::Detected);
             assert_eq!((found.text(), found.wrappers.join(", ").as_str()), (TEXT, names), "{line}");
             let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
-            assert_eq!(found.at.map(|time| time.at.to_rfc3339()), expected, "{line}");
+            assert_eq!(whole_time(&found), expected, "{line}");
         }
     }
 
@@ -225,7 +253,7 @@ mod tests {
     fn assert_texts(lines: &[(String, &str, Option<&str>)]) {
         for (line, names, time) in lines {
             let found = parse_line(line, &Format::Detected);
-            let at = found.at.map(|time| time.at.to_rfc3339());
+            let at = whole_time(&found);
             let expected = time.map(|time| format!("2025-10-22T{time}+00:00"));
             let found = (found.text(), found.wrappers.join(", "), at);
             assert_eq!(found, (TEXT, (*names).to_owned(), expected), "{line}");
@@ -245,7 +273,7 @@ mod tests {
             (format!("@4000000068f8c74b00000000 {TEXT}"), "", AT),
             (format!("2025-10-22_12:00:01.00000 {TEXT}"), "", AT),
             (format!("Oct 22 12:00:01 {TEXT}"), "ts", None),
-            (format!("[I 251022 12:00:01 web:7] {TEXT}"), "Tornado", None),
+            (format!("[I 251022 12:00:01 web:7] {TEXT}"), "Tornado", AT),
             (format!("2025-10-22T12:00:01.000Z\tINFO\tspans/span.go:12\t{TEXT}"), "zap", AT),
             (
                 format!(
@@ -282,11 +310,7 @@ mod tests {
                 "log level, JBoss",
                 AT,
             ),
-            (
-                format!("22-Oct-2025 12:00:01.000 INFO [main] c.e.Spans.start {TEXT}"),
-                "Tomcat",
-                None,
-            ),
+            (format!("22-Oct-2025 12:00:01.000 INFO [main] c.e.Spans.start {TEXT}"), "Tomcat", AT),
             (format!("[2025-10-22 12:00:01.000] [runner] [info] {TEXT}"), "spdlog", AT),
             (format!("[2025-10-22 12:00:01.000] [info] {TEXT}"), "log level", AT),
             (format!("2025-10-22T12:00:01.000Z info: {TEXT}"), "log level", AT),

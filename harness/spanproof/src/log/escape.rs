@@ -14,12 +14,25 @@ static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
+/// Colours as text, as programs show or store them that don't interpret them: `ESC[32m` (`less`), `^[[32m` (`cat -v`),
+/// `#033[32m` (rsyslog), `\033[32m`, `\x1b[32m`, `\u001b[32m`, `\e[32m`, `␛[32m`.
+static VISIBLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?:ESC|\^\[|#033|\\0?33|\\x1[bB]|\\u001[bB]|\\e|␛|<1[bB]>)\[[0-9;]*[mK]").ok()
+});
+
 /// Returns a text without escape sequences, and without zero bytes: a file that was cut off while a
 /// process wrote to it begins with these.
 pub(super) fn without_escapes(text: &str) -> Cow<'_, str> {
     let plain = match ESCAPE.as_ref() {
         Some(escape) if text.contains('\u{1b}') => escape.replace_all(text, ""),
         _ => Cow::Borrowed(text),
+    };
+    let plain = match VISIBLE.as_ref() {
+        // In JSON, a backslash may belong to the one before it; what JSON contains is looked at later.
+        Some(visible) if plain.contains('[') && !plain.contains("{\"") => {
+            Cow::Owned(visible.replace_all(&plain, "").into_owned())
+        }
+        _ => plain,
     };
     if plain.contains('\0') { Cow::Owned(plain.replace('\0', "")) } else { plain }
 }
@@ -37,6 +50,11 @@ mod tests {
             ("\u{1b}_bk;t=1761134401000\u{7}tracer", "tracer"),
             ("\0\0tracer", "tracer"),
             ("tracer [31m", "tracer [31m"),
+            ("ESC[32mtracerESC[0m", "tracer"),
+            ("^[[1;32mtracer^[[K", "tracer"),
+            ("#033[32mtracer#033[0m", "tracer"),
+            (r"\033[32mtracer\u001b[0m", "tracer"),
+            ("ESC [32m", "ESC [32m"),
         ] {
             assert_eq!(without_escapes(text), expected);
         }

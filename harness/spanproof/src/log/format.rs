@@ -1,7 +1,7 @@
 //! The format of a log: which tools put something around the text of its lines.
 
 use super::logger::LOGGER;
-use super::message::LOGGERS;
+use super::message::{LITERAL, LOGGERS};
 use super::wrapper::wrapper_names;
 
 /// Between the names of a format, from the outside to the inside.
@@ -30,8 +30,10 @@ impl Format {
         if text.trim().eq_ignore_ascii_case(PLAIN) {
             return Ok(Self::Given(Vec::new()));
         }
-        let mut known: Vec<&str> =
-            wrapper_names().chain(LOGGERS).chain(["logfmt", "CSV", LOGGER]).collect();
+        let mut known: Vec<&str> = wrapper_names()
+            .chain(LOGGERS)
+            .chain(["logfmt", "CSV", "TSV", LITERAL, LOGGER])
+            .collect();
         known.dedup();
         let name = |name: &str| {
             let found = known.iter().find(|one| one.eq_ignore_ascii_case(name.trim()));

@@ -329,14 +329,15 @@ impl<R> Joined<R> {
 
 /// Returns by how much a line of JSON changes the number of open brackets.
 fn depth(line: &[u8]) -> i64 {
-    let (mut depth, mut in_text, mut is_escaped) = (0, false, false);
+    let (mut depth, mut quote, mut is_escaped) = (0, None, false);
     for byte in line {
         match byte {
             _ if is_escaped => is_escaped = false,
-            b'\\' if in_text => is_escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => depth += 1,
-            b'}' | b']' if !in_text => depth -= 1,
+            b'\\' if quote.is_some() => is_escaped = true,
+            b'"' | b'\'' | b'`' if quote.is_none() => quote = Some(byte),
+            _ if quote == Some(byte) => quote = None,
+            b'{' | b'[' if quote.is_none() => depth += 1,
+            b'}' | b']' if quote.is_none() => depth -= 1,
             _ => {}
         }
     }

@@ -7,22 +7,30 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::first_byte::FirstBytes;
-use super::wrapper::LOG_LEVEL;
+use super::wrapper::{LOG_LEVEL, STRUCTLOG};
 
 /// The name of a logger that no entry of the table of wrappers describes.
 pub(super) const LOGGER: &str = "a logger";
 /// The names of wrappers after which metadata may go on.
-const BEFORE: [&str; 5] =
-    [LOG_LEVEL, LOGGER, "a time of day", "a source position", "tracing-subscriber"];
+const BEFORE: [&str; 8] = [
+    LOG_LEVEL,
+    STRUCTLOG,
+    LOGGER,
+    "a time of day",
+    "a time since the start",
+    "a source position",
+    "tracing-subscriber",
+    "Go's log",
+];
 
 /// Words of metadata, each with the space that follows it.
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 11] = [
     // `[main]`, `(worker-1):`, `{worker.py:12}`, `<worker.go:12>`.
     r"^(?:\[[^\[\]]{1,100}\]|\([^()]{1,100}\)|\{[^{}]{1,100}\}|<[^<>]{1,100}>):?\s+",
     // `-`, `--`, `|`, `>`.
     r"^(?:-{1,3}|[|>:›])\s+",
-    // `pid=812`.
-    r"^\w{1,20}=[^\s=]{1,100}\s+",
+    // `pid=812`, `env=prod,team=a`.
+    r"^[\w.-]{1,60}=[^\s=,]{1,100}(?:,[\w.-]{1,60}=[^\s=,]{1,100})*\s+",
     // `812`, `ThreadId(02)`.
     r"^(?:\d{1,10}|ThreadId\(\d+\))\s+",
     // `INFO>`, `INF`, `[inf]`; `info:` is in the table.
@@ -33,8 +41,12 @@ const WORDS: [&str; 9] = [
     r"^/?[\w$@-]+(?:(?:::|[./:])[\w$@-]+)+(?:\[\d+\])?:?\s+",
     // `name -`, `name --`, `name >`, `name |`.
     r"^[\w.$@-]+\s+(?:-{1,2}|[>|›])\s+",
-    // `I [812:main]`.
-    r"^[TDIWEF] \[[^\[\]]{1,100}\]\s+",
+    // `I [812:main]`, `I worker.py:12]`.
+    r"^[TDIWEF] (?:\[[^\[\]]{1,100}\]|[\w./-]+:\d+\])\s+",
+    // `I     `: a level of one letter in a column.
+    r"^[TDIWEF]\s{2,}",
+    // `INFO|runner.worker|`.
+    r"^(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\|(?:[\w.:$-]*\|)?",
 ];
 /// A name, or spans with their fields (`run{job=7}:`), that are only such after a level: after a time alone, it may
 /// be the start of the text.

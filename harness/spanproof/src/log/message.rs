@@ -1,7 +1,10 @@
 //! The text of a message in JSON or in `key=value` pairs, with the keys that loggers and collectors use.
 
+use chrono::DateTime;
+use memchr::memmem;
 use serde_json::{Map, Value as Json};
 
+use super::literal::object_literal;
 use super::process::Process;
 use super::time::{Time, time_text};
 
@@ -9,8 +12,8 @@ use super::time::{Time, time_text};
 /// logback, python-json-logger, tracing-subscriber (`message`); docker (`log`); journald (`MESSAGE`);
 /// Google Cloud (`textPayload`); structlog (`event`); loguru (`text`); Serilog (`@m`, `@mt`); Vector and Loki
 /// (`line`); Datadog (`content`); OpenTelemetry (`body`, `stringValue`); Azure Container Apps (`Log`); .NET
-/// (`Message`); Splunk (`_raw`).
-const TEXT_KEYS: [&str; 18] = [
+/// (`Message`); Splunk (`_raw`); Azure Monitor (`LogEntry`, `LogMessage`).
+const TEXT_KEYS: [&str; 20] = [
     "message",
     "msg",
     "log",
@@ -28,10 +31,13 @@ const TEXT_KEYS: [&str; 18] = [
     "Log",
     "Message",
     "_raw",
+    "LogEntry",
+    "LogMessage",
     "stringValue",
 ];
-/// Keys of the time: those of the same tools.
-const TIME_KEYS: [&str; 19] = [
+/// Keys of the time: those of the same tools, Log4j (`instant`), Vercel (`timestampInMs`), syslog-ng (`ISODATE`), Azure
+/// (`TimeGenerated`, also with ` [UTC]`), logfmter (`when`).
+const TIME_KEYS: [&str; 32] = [
     "time",
     "timestamp",
     "ts",
@@ -51,7 +57,24 @@ const TIME_KEYS: [&str; 19] = [
     "_time",
     "timeUnixNano",
     "observedTimeUnixNano",
+    "instant",
+    "timestampInMs",
+    "eventTimestamp",
+    "epochMillis",
+    "ISODATE",
+    "isodate",
+    "TimeGenerated",
+    "TimeGenerated [UTC]",
+    "timestamp [UTC]",
+    "when",
+    "at",
+    "t",
+    "DATE",
 ];
+/// What a key says about the zone of its time.
+const UTC_KEY: &str = " [UTC]";
+/// Keys of the text in pairs.
+const PAIR_TEXT_KEYS: [&str; 3] = ["msg", "message", "event"];
 /// Keys of an object that contains the text.
 const NESTED_KEYS: [&str; 10] = [
     "fields",
@@ -66,6 +89,8 @@ const NESTED_KEYS: [&str; 10] = [
     "body",
 ];
 
+/// The name of an object as a language prints it.
+pub(super) const LITERAL: &str = "a printed object";
 /// The names of JSON formats. The last one stands for an unknown logger.
 pub(super) const LOGGERS: [&str; 15] = [
     "flyctl JSON",
@@ -119,7 +144,11 @@ pub(super) struct Message {
 impl Message {
     /// Reads a JSON object; `None` if the text is none, or has no text.
     pub(super) fn read(json: &str) -> Option<Self> {
-        let Ok(Json::Object(fields)) = serde_json::from_str::<Json>(json) else { return None };
+        let fields = match serde_json::from_str::<Json>(json) {
+            Ok(Json::Object(fields)) => fields,
+            Ok(_) => return None,
+            Err(_) => return Self::from_literal(json),
+        };
         let has_all = |keys: &&[&str]| keys.iter().all(|key| fields.contains_key(*key));
         let mut loggers = LOGGERS.iter().zip(LOGGER_KEYS);
         let logger = loggers.find(|(_, keys)| has_all(keys)).map_or("JSON", |(name, _)| *name);
@@ -127,8 +156,18 @@ impl Message {
         Some(Self { logger, process, ..Self::from_object(&fields)? })
     }
 
+    /// Reads an object as Python (`{'msg': 'text'}`) or Node.js (`{ msg: 'text' }`) prints it.
+    fn from_literal(text: &str) -> Option<Self> {
+        let fields = object_literal(text)?;
+        let process = Process::from_fields(&fields);
+        Some(Self { logger: LITERAL, process, ..Self::from_object(&fields)? })
+    }
+
     fn from_object(fields: &Map<String, Json>) -> Option<Self> {
-        let at = TIME_KEYS.iter().find_map(|key| time(fields.get(*key)?));
+        let at = TIME_KEYS.iter().find_map(|key| {
+            let time = time(fields.get(*key)?)?;
+            Some(Time { has_zone: time.has_zone || key.ends_with(UTC_KEY), ..time })
+        });
         let own = TEXT_KEYS.iter().find_map(|key| message(fields.get(*key)?));
         if let Some(text) = own {
             return Some(Self { logger: "JSON", text, at, process: None });
@@ -138,15 +177,17 @@ impl Message {
         Some(Self { at: inner.at.or(at), ..inner })
     }
 
-    /// Reads a line of a CSV file that has a time in a column: the longest other column is the text. `None` for
-    /// another line.
+    /// Reads a line of a file with columns, one of which has a time: the longest other column is the text. `None`
+    /// for another line.
     pub(super) fn from_csv(line: &str) -> Option<Self> {
         // A quick check, because most lines are none. A time has at least 10 digits.
         let digits = line.bytes().filter(u8::is_ascii_digit).take(10).count();
-        if digits < 10 || !line.contains(',') || line.starts_with('[') {
+        let tabs = line.bytes().filter(|byte| *byte == b'\t').count();
+        let (logger, separator) = if tabs > 2 { ("TSV", '\t') } else { ("CSV", ',') };
+        if digits < 10 || !line.contains(separator) || line.starts_with('[') {
             return None;
         }
-        let mut columns = csv_columns(line);
+        let mut columns = csv_columns(line, separator);
         // In a text, a number between commas may be anything.
         let is_time = |(index, column): &(usize, &String)| {
             *index == 0 || column.starts_with(|c: char| c.is_ascii_digit()) && column.contains(':')
@@ -155,25 +196,35 @@ impl Message {
         let mut times = times.filter_map(|(index, column)| Some((index, time_text(column)?)));
         let (index, at) = times.next()?;
         columns.remove(index);
+        columns.retain(|column| time_text(column).is_none());
         let text = columns.into_iter().max_by_key(String::len)?;
-        Some(Self { logger: "CSV", text, at: Some(at), process: None })
+        Some(Self { logger, text, at: Some(at), process: None })
     }
 
     /// Reads `time=… level=info msg="text"`, as logrus and slog write it; `None` if the text has no such pairs.
     pub(super) fn from_pairs(line: &str) -> Option<Self> {
-        // A quick check, because most lines have no pairs.
+        // A quick check, because most lines have no pairs. A text may begin with one, so there must be a key of a text.
         let first = line.split_once('=')?.0;
-        if !["time", "ts", "timestamp", "level", "lvl", "t", "event"].contains(&first) {
+        let is_key =
+            |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-@".contains(&b));
+        let has_key = |key: &&str| {
+            let place = memmem::find(line.as_bytes(), format!("{key}=").as_bytes());
+            place.is_some_and(|at| at == 0 || line.as_bytes()[at - 1] == b' ')
+        };
+        if !is_key(first) || !PAIR_TEXT_KEYS.iter().any(has_key) {
             return None;
         }
         let (mut rest, mut text, mut at) = (line, None, None);
         let mut others = Map::new();
         while let Some((key, after)) = rest.trim_start().split_once('=') {
             let (value, after) = pair_value(after)?;
-            if ["msg", "message", "event"].contains(&key) {
+            if !is_key(key) {
+                return None;
+            }
+            if PAIR_TEXT_KEYS.contains(&key) {
                 text = Some(value);
-            } else if ["time", "ts", "timestamp", "t"].contains(&key) {
-                at = time_text(&value);
+            } else if let Some(time) = time_text(&value).filter(|_| TIME_KEYS.contains(&key)) {
+                at = Some(time);
             } else {
                 others.insert(key.to_owned(), Json::String(value));
             }
@@ -185,14 +236,14 @@ impl Message {
 }
 
 /// Splits a line of a CSV file into its columns, without their quotes.
-fn csv_columns(line: &str) -> Vec<String> {
+fn csv_columns(line: &str, separator: char) -> Vec<String> {
     let mut columns = vec![String::new()];
     let (mut is_quoted, mut chars) = (false, line.chars().peekable());
     while let (Some(c), Some(column)) = (chars.next(), columns.last_mut()) {
         match c {
             '"' if is_quoted && chars.next_if_eq(&'"').is_some() => column.push('"'),
             '"' => is_quoted = !is_quoted,
-            ',' if !is_quoted => columns.push(String::new()),
+            c if c == separator && !is_quoted => columns.push(String::new()),
             c => column.push(c),
         }
     }
@@ -229,9 +280,16 @@ fn message(value: &Json) -> Option<String> {
     }
 }
 
-/// Parses a time in JSON: a text, or a number of seconds, milli-, micro- or nanoseconds since 1970.
+/// Parses a time in JSON: a text, a number of seconds, milli-, micro- or nanoseconds since 1970, or Log4j's seconds and
+/// nanoseconds.
 fn time(value: &Json) -> Option<Time> {
     match value {
+        Json::Object(parts) => {
+            let number = |key: &str| parts.get(key).map_or(Some(0), Json::as_i64);
+            let seconds = parts.get("epochSecond")?.as_i64()?;
+            let nanos = u32::try_from(number("nanoOfSecond")?).ok()?;
+            Some(Time::whole(DateTime::from_timestamp(seconds, nanos)?, true))
+        }
         Json::String(text) => time_text(text),
         Json::Number(number) => time_text(&number.to_string()),
         _ => None,

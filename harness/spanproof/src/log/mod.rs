@@ -1,19 +1,24 @@
 //! Reads a service's log file as a stream, in constant memory. Understands the formats of common log
 //! collectors. Does not read the spec: the caller passes the patterns to search for.
 
+mod behind;
 mod block;
 mod entry;
 mod escape;
 mod first_byte;
 mod format;
 mod join;
+mod literal;
 mod logger;
 mod message;
 mod needle;
 mod piece;
 mod process;
 mod record;
+#[cfg(test)]
+mod samples;
 mod scan;
+mod stamp;
 mod time;
 mod wrapper;
 
@@ -21,4 +26,4 @@ pub(crate) use entry::{Entry, parse_line};
 pub(crate) use format::{AROUND, Format};
 pub(crate) use needle::Needles;
 pub(crate) use scan::{Error as ScanError, scan};
-pub(crate) use time::Time;
+pub(crate) use time::{Date, DateOrder, Time};

@@ -22,6 +22,9 @@ static POD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"^(?P<name>[a-z0-9.-]+?)-(?P<instance>(?:[a-z0-9]{6,10}-)?[bcdfghjklmnpqrstvwxz2456789]{5})$").ok()
 });
 
+/// Levels in small letters, which are no names of services.
+const LEVELS: [&str; 7] = ["trace", "debug", "info", "notice", "warn", "warning", "error"];
+
 /// Paths of keys in JSON and logfmt that name a pod.
 const PODS: [&str; 7] = [
     "kubernetes.pod_name",
@@ -81,8 +84,9 @@ impl Process {
     }
 
     fn new(name: &str, instance: &str) -> Option<Self> {
-        // A level before a bar looks like the name of a service.
-        let is_level = name.chars().all(|c| c.is_ascii_uppercase());
+        // A level before a bar or a time looks like the name of a service.
+        let is_level = name.chars().all(|c| c.is_ascii_uppercase())
+            || LEVELS.iter().any(|level| name.eq_ignore_ascii_case(level));
         let is_nil = |text: &str| text.is_empty() || text == "-";
         let instance = if is_nil(instance) { "" } else { instance };
         let (name, instance) = (name.trim().to_owned(), instance.to_owned());

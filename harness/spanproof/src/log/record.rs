@@ -49,20 +49,30 @@ fn open_telemetry(resources: &Json) -> Vec<Object> {
     let mut all = Vec::new();
     for resource in resources.as_array().into_iter().flatten() {
         let attributes = resource.get("resource").unwrap_or(&Json::Null);
-        let attribute = |one: &Json| {
-            let (key, value) = (one.get("key")?.as_str()?, one.get("value")?.as_object()?);
-            Some((key.to_owned(), value.values().next()?.clone()))
-        };
-        let attributes: Object = list(attributes, "attributes").filter_map(attribute).collect();
+        let attributes: Object = list(attributes, "attributes").filter_map(pair).collect();
         for scope in list(resource, "scopeLogs") {
             for record in list(scope, "logRecords").filter_map(Json::as_object) {
                 let mut entry = attributes.clone();
                 entry.extend(record.clone());
+                if let Some(body) = record.get("body").and_then(pairs) {
+                    entry.insert("body".to_owned(), Json::Object(body));
+                }
                 all.push(entry);
             }
         }
     }
     all
+}
+
+/// Returns an attribute of OpenTelemetry: its key and its value.
+fn pair(one: &Json) -> Option<(String, Json)> {
+    let (key, value) = (one.get("key")?.as_str()?, one.get("value")?.as_object()?);
+    Some((key.to_owned(), value.values().next()?.clone()))
+}
+
+/// Returns the pairs of a body of OpenTelemetry that is a map; `None` for another body.
+fn pairs(body: &Json) -> Option<Object> {
+    body.get("kvlistValue").map(|map| list(map, "values").filter_map(pair).collect())
 }
 
 /// Returns the lines of Loki's streams, each with the labels of its stream:

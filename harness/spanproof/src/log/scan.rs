@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use super::join::joined;
+use super::message::Message;
 use super::{Entry, Format, Needles, Time, parse_line};
 
 /// Number of bytes to read at once. A line with more bytes is split.
@@ -59,14 +60,16 @@ pub(crate) fn scan(
 ) -> Result<Scan, Error> {
     let mut log = joined(log)?;
     let mut scan = Scan::default();
-    let mut tail = Vec::new();
+    let (mut tail, mut is_in_utc) = (Vec::new(), false);
     let mut buffer = Vec::with_capacity(CHUNK);
     loop {
         let room = (CHUNK - buffer.len()) as u64;
         let read = log.by_ref().take(room).read_to_end(&mut buffer)?;
         if scan.bytes == 0 {
             check_text(&buffer)?;
-            scan.first = lines(&buffer).take(MAX_LINES).find_map(|line| timestamp(line, given));
+            is_in_utc = has_utc_header(&buffer);
+            let time = |line| parse(&String::from_utf8_lossy(line), given, is_in_utc).at;
+            scan.first = lines(&buffer).take(MAX_LINES).find_map(time);
             scan.format = format(lines(&buffer).take(MAX_LINES), given);
         }
         scan.bytes += read as u64;
@@ -75,7 +78,7 @@ pub(crate) fn scan(
         let whole = memrchr(b'\n', &buffer).map_or(0, |at| at + 1);
         let whole = if at_end || whole == 0 { buffer.len() } else { whole };
         scan.lines += scan_lines(&buffer[..whole], scan.lines, needles, |number, line| {
-            on_line(number, parse_line(line, given));
+            on_line(number, parse(line, given, is_in_utc));
         });
         if whole > 0 {
             tail = buffer[whole.saturating_sub(TAIL)..whole].to_vec();
@@ -85,7 +88,8 @@ pub(crate) fn scan(
             break;
         }
     }
-    scan.last = lines(&tail).rev().take(MAX_LINES).find_map(|line| timestamp(line, given));
+    let time = |line| parse(&String::from_utf8_lossy(line), given, is_in_utc).at;
+    scan.last = lines(&tail).rev().take(MAX_LINES).find_map(time);
     Ok(scan)
 }
 
@@ -118,6 +122,14 @@ fn scan_lines(
 
 /// Checks that a log is text, by its first bytes.
 fn check_text(start: &[u8]) -> Result<(), Error> {
+    // Each entry begins with its length and the name of the stream.
+    let stream = start.get(4..12).filter(|_| start.starts_with(b"\0"));
+    if stream.is_some_and(|name| [b"\n\x06stdout", b"\n\x06stderr"].iter().any(|one| name == *one))
+    {
+        return Err(Error::Encoded(
+            "a file of Docker's `local` driver; let docker print it: `docker logs --timestamps CONTAINER`",
+        ));
+    }
     if start.starts_with(b"PGDMP") {
         return Err(Error::NotText("a database dump, not a log"));
     }
@@ -158,9 +170,20 @@ fn lines(text: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n')
 }
 
-/// Returns the time of a line; `None` if the line has no time with a date.
-fn timestamp(line: &[u8], given: &Format) -> Option<Time> {
-    parse_line(&String::from_utf8_lossy(line), given).at
+/// Whether a log is a CSV file whose header says that times are in UTC: `"TimeGenerated [UTC]","LogEntry"`.
+fn has_utc_header(start: &[u8]) -> bool {
+    let header = lines(start).next().unwrap_or_default();
+    memchr(b',', header).is_some() && memmem::find(header, b" [UTC]").is_some()
+}
+
+/// Parses a line. `is_in_utc` says that times in columns of a CSV file are in UTC.
+fn parse(line: &str, given: &Format, is_in_utc: bool) -> Entry {
+    let mut entry = parse_line(line, given);
+    let column = || Message::from_csv(entry.texts.first()?)?.at;
+    if is_in_utc && entry.at.is_some() && entry.at == column() {
+        entry.at = entry.at.map(|at| Time { has_zone: true, ..at });
+    }
+    entry
 }
 
 #[cfg(test)]
@@ -186,6 +209,31 @@ mod tests {
             all.push((number, entry.text().to_owned()));
         });
         (scan.unwrap(), all)
+    }
+
+    /// The header of a CSV file may say the zone of its times.
+    #[test]
+    fn a_header_says_the_zone_of_times_in_columns() {
+        for (header, has_zone) in [("TimeGenerated [UTC]", true), ("TimeGenerated", false)] {
+            let log = format!(
+                "\u{feff}\"{header}\",\"LogEntry\"\n\"10/22/2025, 9:03:00.317 AM\",\"a tracer on b\"\n"
+            );
+            let mut found = Vec::new();
+            let needles = Needles::new(["tracer (on|off)"]);
+            let on_line = |_, entry: Entry| {
+                found.push((entry.text().to_owned(), entry.at.is_some_and(|at| at.has_zone)));
+            };
+            let scan = scan(log.as_bytes(), &needles, &Format::Detected, on_line).unwrap();
+            assert_eq!(found, [("a tracer on b".to_owned(), has_zone)]);
+            assert_eq!(scan.last.map(|last| last.has_zone), Some(has_zone));
+        }
+    }
+
+    #[test]
+    fn a_file_of_dockers_local_driver_is_named() {
+        let log = b"\0\0\0\x31\n\x06stdout\x10\xd0\xf4\x18\x1a\x05ready\0\0\0\x31";
+        let error = check_text(log).unwrap_err().to_string();
+        assert!(error.contains("docker logs --timestamps"), "{error}");
     }
 
     #[test]

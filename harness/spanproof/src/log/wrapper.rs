@@ -33,7 +33,8 @@ pub(super) struct Prefix<'a> {
 }
 
 /// Name and pattern of each prefix. An earlier entry is tried first. The groups `process` and `instance`, or
-/// `pod`, name the process that wrote the line.
+/// `pod`, name the process that wrote the line. The group `time` is its time, and the group `rest` the start of the
+/// text, if the pattern looks at the text.
 const PREFIXES: &[(&str, &str)] = &[
     // `2025-10-22T12:00:01Z app[148e2] iad [info] text`; the space before the text may be missing.
     ("flyctl", r"^[a-z][\w-]*\[(?P<process>[0-9a-f]+)\]\s+[a-z]{3}\s+\[\w+\]\s?"),
@@ -50,9 +51,12 @@ const PREFIXES: &[(&str, &str)] = &[
         "journald",
         r"^[A-Z][a-z]{2} (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z+-][\w:+-]*) (?P<process>[\w.-]+ [^\s:\[]+)(?:\[(?P<instance>\d+)\])?: ?",
     ),
-    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `1761134401.870000 host …`
-    // (`-o short-unix`).
-    ("journald", r"^\[\s*\d+\.\d{6}\] (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?"),
+    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `[ 1001.870000 <    0.000500 >] …`
+    // (`-o short-delta`), `1761134401.870000 host …` (`-o short-unix`).
+    (
+        "journald",
+        r"^\[\s*\d+\.\d{6}(?:\s+| <\s*\d+\.\d{6} >)?\] (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?",
+    ),
     (
         "journald",
         r"^(?P<time>\d{10}\.\d{6}) (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?",
@@ -61,20 +65,46 @@ const PREFIXES: &[(&str, &str)] = &[
     // a priority such as `<14>` before it.
     (
         "syslog",
-        r"^(?:<\d{1,3}>)?(?:[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?\s+)?(?P<process>[\w.-]+\s+[\w./@-]+)\[(?P<instance>\d+)\]:\s?",
+        r"^(?:<\d{1,3}>)?(?:(?P<time>[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?)\s+)?(?P<process>[\w.-]+\s+[\w./@-]+)\[(?P<instance>\d+)\]:\s?",
     ),
     // `<13>Oct 22 12:00:01 runner[812]: text` (`logger -s`, without a host).
     (
         "syslog",
-        r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s+(?P<process>[\w./@-]+)\[(?P<instance>\d+)\]:\s?",
+        r"^(?:<\d{1,3}>)?(?P<time>[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?P<process>[\w./@-]+)\[(?P<instance>\d+)\]:\s?",
     ),
     // `Oct 22 12:00:01 host app/worker.1: text` (syslog without a process id, Papertrail).
     (
         "syslog",
-        r"^(?:<\d{1,3}>)?[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d\s+(?P<process>[\w.-]+\s+[\w./@-]+):\s",
+        r"^(?:<\d{1,3}>)?(?P<time>[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?P<process>[\w.-]+\s+[\w./@-]+):\s",
     ),
     // `Oct 22 12:00:01 text` (`ts` of moreutils), `Oct 22 12:00:01.020 INFO text` (slog-term).
-    ("ts", r"^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? "),
+    ("ts", r"^(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?) "),
+    // `1761134401.020 text`, `1761134401020 | text`, `1761134401|INFO|text`: since 1970.
+    (EPOCH, r"^(?P<time>\d{10}(?:[.,]\d{1,9})?|\d{13}|\d{16}|\d{19})(?:\s+|\s*\|\s*)"),
+    // `12:text`, `runner.log:text`, `runner.log-12-text` (`grep -n`, `-H`, `-C`) before a time or JSON.
+    (
+        GREP,
+        r#"^(?:(?:\d{1,9}|[\w./@+~-]*[a-z_][\w./@+~-]*)[:-]){1,2}(?P<rest>\[?\d{4}[-/]\d\d[-/]\d\d[T _]\d\d:|\{"|\[?(?:[A-Z][a-z]{2},? )?(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) )"#,
+    ),
+    // `> text`, `> > text` (a quotation in Markdown or a mail) before a time or JSON.
+    (
+        QUOTE,
+        r#"^(?:> ?)+(?P<rest>[\[<]?\d|\{"|\[?(?:[A-Z][a-z]{2},? )?(?:\d{1,2} )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) )"#,
+    ),
+    // `data: {"MESSAGE": …}` (`journalctl -o json-sse`).
+    ("server-sent events", r"^data: ?(?P<rest>\{)"),
+    // `runner 2025-10-22T12:00:01.123456789+00:00 text` (`podman logs -n -t`).
+    (
+        "podman",
+        r"^(?P<process>[a-z0-9][\w.-]*) (?P<rest>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) )",
+    ),
+    // `env=prod,team=a text` (`docker logs --details`), also after a time.
+    (DETAILS, r"^[\w.%+/-]+=[^\s=,]*(?:,[\w.%+/-]+=[^\s=,]*)+ "),
+    // `    2586 ms INFO text` (`relativeCreated` of Python's logging, `%r` of log4j).
+    (
+        "a time since the start",
+        r"^\s*\d{1,12} (?:ms )?(?P<rest>\[?(?:\w+\] )?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)\b)",
+    ),
     // `runner-1  | text`, `runner.1.x7k@node-2    | text` (swarm), `0|runner  | text` (pm2).
     ("docker compose", r"^\s*(?P<process>[\w.-]+)\s+[|│] ?"),
     ("docker swarm", r"^(?P<process>[\w.-]+\.\d+)\.(?P<instance>\w+@[\w.-]+)\s+\| ?"),
@@ -94,7 +124,15 @@ const PREFIXES: &[(&str, &str)] = &[
         r"^(?i:DEBUG|INFO|WARN|ERROR|DPANIC|PANIC|FATAL)\t(?:(?:[\w./-]+\t)?[\w./@-]+\.[a-z]+:\d+\t)?",
     ),
     // `test\tRun tests\t2025-10-22T12:00:01.1234567Z text` (`gh run view --log`).
-    ("GitHub Actions", r"^[^\t]+\t[^\t]+\t\u{feff}?"),
+    (
+        "GitHub Actions",
+        r"^[^\t]+\t[^\t]+\t\u{feff}?(?P<rest>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z )",
+    ),
+    // `2025-10-22T12:00:01.123Z\t5d1f0c2e-…\tINFO\ttext`; Python's has the level before the time.
+    (
+        "AWS Lambda",
+        r"^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|undefined)\t(?:(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\t)?",
+    ),
     // `2025-10-22T12:00:01Z {app="runner", job="x"} text` (`logcli`).
     ("Loki", r#"^\{\w+="(?:[^"\\]|\\.)*"(?:, ?\w+="(?:[^"\\]|\\.)*")*\}\s+"#),
     // `2025-10-22T12:00:01.123000+00:00 app/runner/5d1f text` (`aws logs tail`).
@@ -139,16 +177,16 @@ const PREFIXES: &[(&str, &str)] = &[
     ("a source position", r"^\[[\w./-]+:\d+\] "),
     ("Go's log", r"^[\w./-]+\.go:\d+: "),
     // `I1022 12:00:01.123456   812 main.go:42] text` (glog, klog, absl).
-    ("glog", r"^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6}\s+\d+ [\w./-]+:\d+\] "),
+    ("glog", r"^[IWEF](?P<time>\d{4} \d\d:\d\d:\d\d\.\d{6})\s+\d+ [\w./-]+:\d+\] "),
     // `[10/22/25 12:00:01] INFO     text          file.py:12`; a time that is the same as before is left out.
     (
         "rich",
-        r"^(?:\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\]|\s{19}) (?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+",
+        r"^(?:\[(?P<time>\d\d/\d\d/\d\d \d\d:\d\d:\d\d)\]|\s{19}) (?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\s+",
     ),
     // `2025-10-22T12:00:01+0000 [-] text`, `[name#info] text`.
     ("Twisted", r"^\[(?:-|[\w.,-]+#\w+)\] "),
     // `[I 251022 12:00:01 web:2271] text` (Tornado, logzero).
-    ("Tornado", r"^\[[DIWEC] \d{6} \d\d:\d\d:\d\d [\w.-]+:\d+\] "),
+    ("Tornado", r"^\[[DIWEC] (?P<time>\d{6} \d\d:\d\d:\d\d) [\w.-]+:\d+\] "),
     // `INFO[0000] text` (logrus on a terminal).
     ("logrus", r"^(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] "),
     // `[12:00:01 INF] text`.
@@ -156,7 +194,7 @@ const PREFIXES: &[(&str, &str)] = &[
     // `[Nest] 812  - 10/22/2025, 12:00:01 PM     LOG [Context] text`.
     (
         "NestJS",
-        r"^\[Nest\] \d+\s+- [\d/,.: ]+(?:[AP]M)?\s+(?:LOG|ERROR|WARN|DEBUG|VERBOSE|FATAL) (?:\[[^\]]*\] )?",
+        r"^\[Nest\] \d+\s+- (?P<time>[\d/,.: ]*\d(?:\s[AP]M)?)\s+(?:LOG|ERROR|WARN|DEBUG|VERBOSE|FATAL) (?:\[[^\]]*\] )?",
     ),
     // `[2025-10-22 12:00:01] production.INFO: text [] []` (Laravel, Symfony).
     ("Monolog", r"^[\w-]+\.(?:DEBUG|INFO|NOTICE|WARNING|ERROR|CRITICAL|ALERT|EMERGENCY): "),
@@ -166,7 +204,10 @@ const PREFIXES: &[(&str, &str)] = &[
         r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.,]\d+)\|(?i:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\|[^|]*\|",
     ),
     // `22-Oct-2025 12:00:01.123 INFO [main] a.b.Class.method text`.
-    ("Tomcat", r"^\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d+ [A-Z]+ \[[^\]]*\] [\w.$<>]+ "),
+    (
+        "Tomcat",
+        r"^(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d+) [A-Z]+ \[[^\]]*\] [\w.$<>]+ ",
+    ),
     // `2025-10-22 12:00:01,123 INFO  [a.b.Class] (main) text` (WildFly, Quarkus).
     ("JBoss", r"^\[[\w.$]+\] \([^()]*\) "),
     // `[2025-10-22 12:00:01.123] [name] [info] text`.
@@ -190,11 +231,11 @@ const PREFIXES: &[(&str, &str)] = &[
     // `12:00PM INF worker.go:12 > text`.
     ("zerolog", r"^\d{1,2}:\d\d[AP]M (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) (?:[\w./-]+:\d+ > )?"),
     // `[2025-10-22][12:00:01][runner::worker][INFO] text`.
-    ("fern", r"^\[\d{4}-\d\d-\d\d\]\[\d\d:\d\d:\d\d\]\[[^\]]*\]\[[A-Z]+\] "),
+    ("fern", r"^\[(?P<time>\d{4}-\d\d-\d\d\]\[\d\d:\d\d:\d\d)\]\[[^\]]*\]\[[A-Z]+\] "),
     // `[22-Oct-2025 12:00:01 UTC] text`, and that of PHP-FPM around it.
     (
         "PHP",
-        r#"^\[\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: [\w/]+)?\] (?:WARNING: \[pool [^\]]*\] child \d+ said into std(?:err|out): "(?:NOTICE: PHP message: )?)?"#,
+        r#"^\[(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: [\w/+:-]+)?)\] (?:WARNING: \[pool [^\]]*\] child \d+ said into std(?:err|out): "(?:NOTICE: PHP message: )?)?"#,
     ),
     // `[0] runner: [[1761134401.020000000, {}], {"log"=>"text"}]`.
     (
@@ -203,9 +244,11 @@ const PREFIXES: &[(&str, &str)] = &[
     ),
     // `Body: Str(text)` (the debug exporter of OpenTelemetry's collector).
     ("OpenTelemetry collector", r"^Body: Str\("),
+    // `2025-10-22 12:00:01 [info     ] text            job=7`: levels have the width of the longest one.
+    (STRUCTLOG, r"^\[(?:trace|debug|info|warn|warning|error|critical|exception|notset)\s+\] "),
     // `12:00:01.123 [info] text` (Elixir, WildFly), `[12:00:01.123] INFO (812): text` (pino-pretty).
     ("a time of day", r"^(?:\d\d:\d\d:\d\d(?:[.,]\d+)?|\[\d\d:\d\d:\d\d(?:[.,]\d+)?\]) "),
-    // `INFO text`, `[INFO] text`, `INFO: text` (java.util.logging, uvicorn), `[info     ] text` (structlog).
+    // `INFO text`, `[INFO] text`, `INFO: text` (java.util.logging, uvicorn), `[info] text`.
     (
         LOG_LEVEL,
         r"^(?:\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL|SEVERE|CONFIG|FINE)\]?:?\s+|\[?(?:trace|debug|info|warn|warning|error)\]?:\s+|\[(?:trace|debug|info|warn|warning|error|critical)\s*\]\s+)",
@@ -215,6 +258,14 @@ const PREFIXES: &[(&str, &str)] = &[
 ];
 
 pub(super) const LOG_LEVEL: &str = "log level";
+pub(super) const STRUCTLOG: &str = "structlog";
+/// The name of a number of seconds, milli-, micro- or nanoseconds before a text.
+pub(super) const EPOCH: &str = "epoch";
+const GREP: &str = "grep";
+const QUOTE: &str = "a quotation";
+const DETAILS: &str = "docker's details";
+/// Prefixes that are only recognised around all others.
+const OUTERMOST: [&str; 3] = [EPOCH, GREP, QUOTE];
 /// Prefixes that are only recognised after a log level: many texts begin like them.
 const AFTER_LOG_LEVEL: [&str; 4] = ["Django", "JBoss", "pino-pretty", "tracing-subscriber"];
 /// The prefix that is only recognised in JSON of an unknown logger.
@@ -247,15 +298,18 @@ pub(super) fn wrapper_names() -> impl Iterator<Item = &'static str> {
 
 impl Wrapper {
     /// Finds the wrapper of a text, among those that `allows` accepts. `outer` is the name of the wrapper that
-    /// was removed before.
+    /// was removed before, and `is_outermost` says whether nothing was.
     pub(super) fn find<'a>(
         text: &'a str,
         outer: Option<&str>,
+        is_outermost: bool,
         allows: impl Fn(&str) -> bool,
     ) -> Option<Prefix<'a>> {
         let is_possible = |wrapper: &&Self| match wrapper.name {
             LOG_LEVEL => outer != Some(LOG_LEVEL),
             IN_JSON => outer == Some("JSON"),
+            DETAILS => outer.is_none(),
+            name if OUTERMOST.contains(&name) => is_outermost,
             name if AFTER_LOG_LEVEL.contains(&name) => outer == Some(LOG_LEVEL),
             _ => true,
         };
@@ -264,7 +318,8 @@ impl Wrapper {
         allowed.filter(is_possible).find_map(|wrapper| {
             let found = wrapper.pattern.captures(text)?;
             let time = found.name("time").map(|time| time.as_str());
-            let rest = text.get(found.get(0)?.end()..)?;
+            let end = found.get(0)?.end();
+            let rest = text.get(found.name("rest").map_or(end, |rest| rest.start())..)?;
             let suffix = wrapper.suffix.as_ref().and_then(|suffix| suffix.find(rest));
             let rest = &rest[..suffix.map_or(rest.len(), |suffix| suffix.start())];
             Some(Prefix { name: wrapper.name, time, process: Process::from_captures(&found), rest })

@@ -1,0 +1,18 @@
+//! The order of the lines of a log, which is not always that of the file.
+
+use crate::observation::LogLine;
+
+/// Sorts lines by their times: a log may begin with the newest line, or consist of files in another order. Lines
+/// of equal times keep their order, or are reversed with the whole log. Lines without times are not sorted.
+pub(super) fn sort_by_time(lines: &mut [LogLine]) {
+    if lines.iter().any(|line| line.at.is_none()) {
+        return;
+    }
+    let pairs = |is_earlier: fn(&LogLine, &LogLine) -> bool| {
+        lines.windows(2).filter(|pair| is_earlier(&pair[0], &pair[1])).count()
+    };
+    if pairs(|one, next| one.at > next.at) > pairs(|one, next| one.at < next.at) {
+        lines.reverse();
+    }
+    lines.sort_by_key(|line| line.at);
+}

@@ -1,0 +1,31 @@
+//! Patterns of lines that are not those of the spec: of crashes, and of probes that are too strict.
+
+use std::sync::LazyLock;
+
+use regex::RegexSet;
+
+/// Patterns of lines that runtimes and platforms print when a process crashes.
+pub(super) const CRASH_PATTERNS: [&str; 8] = [
+    r"panicked at ",
+    r"^panic: ",
+    r"^fatal error: ",
+    r"Traceback \(most recent call last\)",
+    r"Main child exited (?:with code: [1-9]|with signal)",
+    r"exited with code [1-9]",
+    r"(?:segmentation fault|core dumped)",
+    r"Out of memory: Killed process",
+];
+
+/// Matches the [`CRASH_PATTERNS`].
+pub(super) static CRASH: LazyLock<Option<RegexSet>> =
+    LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
+
+/// Returns the patterns without `^` at their start and `$` at their end.
+pub(super) fn without_anchors(patterns: &[&str]) -> Option<RegexSet> {
+    let patterns = patterns.iter().map(|pattern| {
+        let pattern = pattern.strip_prefix('^').unwrap_or(pattern);
+        let is_anchor = pattern.ends_with('$') && !pattern.ends_with("\\$");
+        if is_anchor { &pattern[..pattern.len() - 1] } else { pattern }
+    });
+    RegexSet::new(patterns).ok()
+}
