@@ -139,6 +139,12 @@ impl Reasons<'_> {
                  (`docker logs --timestamps`, `journalctl -o short-iso`)",
             );
         }
+        if let Some(line) = log.unclear.first() {
+            self.against(format!(
+                "a line has the text of a probe with something before or behind it, so that a probe with `^` or `$` \
+                 does not match it; remove that, or let the probe match it: {line}"
+            ));
+        }
         if !log.lacks_zone && !log.fitting_zone.is_empty() {
             self.supports(format!(
                 "the times of the log name no zone; they are in {}, because this line follows the row that it names",

@@ -85,8 +85,8 @@ pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
         ));
     }
     (!log.unclear.is_empty()).then(|| {
-        "lines of the log have the text of a probe behind something that no known format puts there; remove it, \
-         or let the probe match it"
+        "lines of the log have the text of a probe behind something that no known format puts there, or before \
+         something that a probe with `$` does not match; remove it, or let the probe match it"
             .to_owned()
     })
 }

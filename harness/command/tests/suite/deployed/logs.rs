@@ -126,6 +126,51 @@ fn a_line_that_names_the_job_shows_the_zone() {
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
 }
 
+/// The rows give the year of `Oct 22`, which syslog and journald print, and the order of `10/11/2025`.
+#[rstest]
+#[case::syslog("Oct 11 14:00:00 web-1 runner[812]: ")]
+#[case::month_first("10/11/2025 02:00:00 PM INFO: ")]
+#[case::day_first("11.10.2025 14:00:00 [MainThread] INFO ")]
+#[case::spark("25/10/11 14:00:00 INFO ")]
+#[case::mail("Sat, 11 Oct 2025 12:00:00 GMT ")]
+fn the_rows_complete_a_date(#[case] stamp: &str) {
+    let dump = Scene::default().dump().replace("bias-1", "bias-detection-1");
+    let dump = dump.replace("2025-10-22", "2025-10-11");
+    let lines = |text: &str| format!("{stamp}{text}\n").repeat(4);
+    let named = "accepted bias-detection-1";
+    let log = format!("{stamp}{ON}{stamp}{named}\n{}{}", lines(BEGUN), lines(REFUSED));
+    let (_, json) = diagnose(&dump, Some(&log), &[]);
+    assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
+    assert_eq!(json["sources"]["log"]["first"], "2025-10-11T12:00:00Z", "{json:#}");
+}
+
+/// Between two dates that are as good, spanproof does not choose.
+#[test]
+fn a_date_that_nothing_decides_is_undetermined() {
+    let stamp = "10/11/2025 12:00:00 INFO: ";
+    let log = format!("{stamp}{ON}{}", format!("{stamp}{BEGUN}\n{stamp}{REFUSED}\n").repeat(4));
+    for (date, code) in [("2025-10-11", "write-failed-reported"), ("2026-05-05", "undetermined")] {
+        let dump = Scene::default().dump().replace("2025-10-22", date);
+        let (_, json) = diagnose(&dump, Some(&log), &[]);
+        assert_eq!(codes(&json)[0], code, "{json:#}");
+        let is_named = json.to_string().contains("its date may begin with the day or the month");
+        assert_eq!(is_named, code == "undetermined", "{json:#}");
+    }
+}
+
+/// Regression test: a line that a probe with `$` does not match was not mentioned beside a reason that other lines gave.
+#[test]
+fn a_text_with_something_behind_it_is_mentioned() {
+    let line = |text: &str| format!("2025-10-22T12:00:00.030Z {text} ~~7\n");
+    let log = format!("2025-10-22T11:00:00Z {ON}{}", line(BEGUN) + &line(REFUSED).repeat(4));
+    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    let text = json.to_string();
+    assert!(
+        text.contains("something before or behind it, so that a probe with `^` or `$`"),
+        "{json:#}"
+    );
+}
+
 /// Ids of units are as good, if they are long: a short number may be anything.
 #[test]
 fn a_line_that_names_a_unit_shows_the_zone() {
@@ -184,6 +229,11 @@ fn lines_in_an_unknown_format_are_undetermined() {
 #[case::indented(|text: &str| format!("{{\n  \"message\": \"{text}\",\n  \"timestamp\": \"2025-10-22T12:00:00.030Z\"\n}}\n"))]
 #[case::structlog(|text: &str| format!("{{\"event\": \"{text}\", \"timestamp\": \"2025-10-22T12:00:00.030Z\"}}\n"))]
 #[case::pieces(|text: &str| { let (a, b) = text.split_at(text.find("Span").unwrap_or(0)); format!("2025-10-22T12:00:00.030Z stderr P {a}\n2025-10-22T12:00:00.030Z stderr F {b}\n") })]
+#[case::structlog_console(|text: &str| format!("2025-10-22T12:00:00.030Z [info     ] {text:<30} attempt=1 job_ref='x y'\n"))]
+#[case::python_dict(|text: &str| format!("{{'time': '2025-10-22T12:00:00.030Z', 'level': 'INFO', 'message': '{text}'}}\n"))]
+#[case::java(|text: &str| format!("Oct 22, 2025 12:00:00 PM runner.Worker run\nINFO: {text}\n"))]
+#[case::podman(|text: &str| format!("runner 2025-10-22T12:00:00.030000000+00:00 {text}\n"))]
+#[case::grep(|text: &str| format!("12:2025-10-22T12:00:00.030Z {text}\n"))]
 #[case::tracing(|text: &str| format!("2025-10-22T12:00:00.030000Z  WARN runner::spans: {text}\n"))]
 fn the_lines_of_every_collector_are_evidence(#[case] wrap: fn(&str) -> String) {
     let lines = [BEGUN, BEGUN, BEGUN, BEGUN, REFUSED, REFUSED, REFUSED, REFUSED];
