@@ -12,12 +12,11 @@ use super::wrapper::{LOG_LEVEL, STRUCTLOG};
 /// The name of a logger that no entry of the table of wrappers describes.
 pub(super) const LOGGER: &str = "a logger";
 /// The names of wrappers after which metadata may go on.
-const BEFORE: [&str; 8] = [
+const BEFORE: [&str; 7] = [
     LOG_LEVEL,
     STRUCTLOG,
     LOGGER,
     "a time of day",
-    "a time since the start",
     "a source position",
     "tracing-subscriber",
     "Go's log",
@@ -41,8 +40,8 @@ const WORDS: [&str; 11] = [
     r"^/?[\w$@-]+(?:(?:::|[./:])[\w$@-]+)+(?:\[\d+\])?:?\s+",
     // `name -`, `name --`, `name >`, `name |`.
     r"^[\w.$@-]+\s+(?:-{1,2}|[>|›])\s+",
-    // `I [812:main]`, `I worker.py:12]`.
-    r"^[TDIWEF] (?:\[[^\[\]]{1,100}\]|[\w./-]+:\d+\])\s+",
+    // `I [812:main]`.
+    r"^[TDIWEF] \[[^\[\]]{1,100}\]\s+",
     // `I     `: a level of one letter in a column.
     r"^[TDIWEF]\s{2,}",
     // `INFO|runner.worker|`.
@@ -51,6 +50,8 @@ const WORDS: [&str; 11] = [
 /// A name, or spans with their fields (`run{job=7}:`), that are only such after a level: after a time alone, it may
 /// be the start of the text.
 const NAME: &str = r"^(?:[\w.-]+(?:\{[^{}]*\})?:)+\s+";
+/// `I worker.py:12]`, only after a time with a date.
+const SHORT: &str = r"^[TDIWEF] [\w./-]+:\d+\]\s+";
 /// The name of a host before a level.
 const HOST: &str = r"^[\w.-]+ (?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL) ";
 
@@ -59,6 +60,7 @@ static PATTERNS: LazyLock<Vec<(FirstBytes, Regex)>> = LazyLock::new(|| {
     WORDS.iter().filter_map(pattern).collect()
 });
 static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAME).ok());
+static SHORT_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHORT).ok());
 static HOST_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HOST).ok());
 
 /// Returns a text without the word of metadata at its start; `None` if it has none. `outer` is the name of the
@@ -77,7 +79,8 @@ pub(super) fn without_word<'a>(
     let word = possible.map(|(_, pattern)| pattern).find_map(end);
     let name = || NAME_PATTERN.as_ref().filter(|_| is_after_level).and_then(end);
     let host = || HOST_PATTERN.as_ref().and_then(end).and_then(|_| Some(text.find(' ')? + 1));
-    text.get(word.or_else(name).or_else(host)?..)
+    let short = || SHORT_PATTERN.as_ref().filter(|_| is_after_time).and_then(end);
+    text.get(word.or_else(name).or_else(host).or_else(short)?..)
 }
 
 #[cfg(test)]
@@ -209,7 +212,7 @@ mod tests {
     #[test]
     fn every_pattern_is_valid() {
         assert_eq!(PATTERNS.len(), WORDS.len());
-        assert!(NAME_PATTERN.is_some() && HOST_PATTERN.is_some());
+        assert!(NAME_PATTERN.is_some() && HOST_PATTERN.is_some() && SHORT_PATTERN.is_some());
     }
 
     #[test]

@@ -51,12 +51,9 @@ const PREFIXES: &[(&str, &str)] = &[
         "journald",
         r"^[A-Z][a-z]{2} (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z+-][\w:+-]*) (?P<process>[\w.-]+ [^\s:\[]+)(?:\[(?P<instance>\d+)\])?: ?",
     ),
-    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `[ 1001.870000 <    0.000500 >] …`
-    // (`-o short-delta`), `1761134401.870000 host …` (`-o short-unix`).
-    (
-        "journald",
-        r"^\[\s*\d+\.\d{6}(?:\s+| <\s*\d+\.\d{6} >)?\] (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?",
-    ),
+    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `1761134401.870000 host …`
+    // (`-o short-unix`).
+    ("journald", r"^\[\s*\d+\.\d{6}\] (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?"),
     (
         "journald",
         r"^(?P<time>\d{10}\.\d{6}) (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?",
@@ -100,11 +97,6 @@ const PREFIXES: &[(&str, &str)] = &[
     ),
     // `env=prod,team=a text` (`docker logs --details`), also after a time.
     (DETAILS, r"^[\w.%+/-]+=[^\s=,]*(?:,[\w.%+/-]+=[^\s=,]*)+ "),
-    // `    2586 ms INFO text` (`relativeCreated` of Python's logging, `%r` of log4j).
-    (
-        "a time since the start",
-        r"^\s*\d{1,12} (?:ms )?(?P<rest>\[?(?:\w+\] )?(?:TRACE|DEBUG|INFO|WARN|WARNING|ERROR|FATAL|CRITICAL)\b)",
-    ),
     // `runner-1  | text`, `runner.1.x7k@node-2    | text` (swarm), `0|runner  | text` (pm2).
     ("docker compose", r"^\s*(?P<process>[\w.-]+)\s+[|│] ?"),
     ("docker swarm", r"^(?P<process>[\w.-]+\.\d+)\.(?P<instance>\w+@[\w.-]+)\s+\| ?"),
