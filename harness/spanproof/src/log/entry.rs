@@ -1,13 +1,14 @@
 //! One log line, without what log collectors added to it.
 
 use super::behind::without_ends;
+use super::date::{Date, Time};
 use super::escape::without_escapes;
 use super::format::Format;
 use super::logger::{LOGGER, without_word};
 use super::message::Message;
 use super::process::Process;
 use super::stamp::{bare_stamp, stamp};
-use super::time::{Date, Time, split_time, time_text};
+use super::time::{split_time, time_text};
 use super::wrapper::{EPOCH, Prefix, Wrapper};
 
 /// Maximum number of things to remove from a line, such as a prefix, a JSON object or a word of a logger.

@@ -4,9 +4,10 @@ use chrono::DateTime;
 use memchr::memmem;
 use serde_json::{Map, Value as Json};
 
+use super::date::Time;
 use super::literal::object_literal;
 use super::process::Process;
-use super::time::{Time, time_text};
+use super::time::time_text;
 
 /// Keys of the text, in the order in which they are tried: pino, bunyan, zap, slog (`msg`); winston, zerolog,
 /// logback, python-json-logger, tracing-subscriber (`message`); docker (`log`); journald (`MESSAGE`);

@@ -3,6 +3,7 @@
 
 mod behind;
 mod block;
+mod date;
 mod entry;
 mod escape;
 mod first_byte;
@@ -22,8 +23,8 @@ mod stamp;
 mod time;
 mod wrapper;
 
+pub(crate) use date::{Date, DateOrder, Time};
 pub(crate) use entry::{Entry, parse_line};
 pub(crate) use format::{AROUND, Format};
 pub(crate) use needle::Needles;
 pub(crate) use scan::{Error as ScanError, scan};
-pub(crate) use time::{Date, DateOrder, Time};

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use chrono::NaiveTime;
 use regex::{Captures, Regex};
 
+use super::date::{Date, NO_DATE, Time, full_year};
 use super::first_byte::FirstBytes;
-use super::time::{Date, NO_DATE, Time, full_year};
 use crate::timestamp::Fields;
 
 /// Notations of times. `WEEKDAY`, `MONTH`, `CLOCK` and `ZONE` stand for their patterns. An earlier entry is tried

@@ -1,0 +1,92 @@
+//! A time of a line, and what the line says about its date.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::timestamp::shifted;
+
+/// A time of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Time {
+    /// The point in time; as if in UTC if the line does not name the zone, and as if on [`NO_DATE`] if the line
+    /// does not say the whole date.
+    pub at: DateTime<Utc>,
+    /// Whether the line names the zone.
+    pub has_zone: bool,
+    /// What the line says about the date.
+    pub date: Date,
+}
+
+/// What a line says about the date of its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Date {
+    /// The whole date.
+    Whole,
+    /// Month and day: `Oct 22`.
+    MonthDay(u32, u32),
+    /// Three numbers in an order that the line does not show: `10/11/2025`.
+    Numbers([u32; 3]),
+}
+
+/// The order of the numbers in a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DateOrder {
+    /// `10/22/2025`.
+    MonthDayYear,
+    /// `22/10/2025`.
+    DayMonthYear,
+    /// `25/10/22`.
+    YearMonthDay,
+}
+
+impl DateOrder {
+    pub(crate) const ALL: [Self; 3] = [Self::MonthDayYear, Self::DayMonthYear, Self::YearMonthDay];
+}
+
+/// The date of [`Time::at`] if the line does not say the whole date.
+pub(super) const NO_DATE: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
+
+impl Time {
+    /// A time with its whole date.
+    pub(super) fn whole(at: DateTime<Utc>, has_zone: bool) -> Self {
+        Self { at, has_zone, date: Date::Whole }
+    }
+
+    /// Returns the point in time in this year; `None` if the year has no such day. Only for [`Date::MonthDay`].
+    pub(crate) fn in_year(self, year: i32) -> Option<DateTime<Utc>> {
+        match self.date {
+            Date::MonthDay(month, day) => self.on(NaiveDate::from_ymd_opt(year, month, day)?),
+            _ => Some(self.at),
+        }
+    }
+
+    /// Returns the point in time if the numbers of the date have this order; `None` if there is no such date.
+    /// Only for [`Date::Numbers`].
+    pub(crate) fn in_order(self, order: DateOrder) -> Option<DateTime<Utc>> {
+        let Date::Numbers([first, second, third]) = self.date else { return Some(self.at) };
+        let (year, month, day) = match order {
+            DateOrder::MonthDayYear => (third, first, second),
+            DateOrder::DayMonthYear => (third, second, first),
+            DateOrder::YearMonthDay => (first, second, third),
+        };
+        // A year of four digits is always the last number.
+        if order == DateOrder::YearMonthDay && third > 99 {
+            return None;
+        }
+        self.on(NaiveDate::from_ymd_opt(full_year(year)?, month, day)?)
+    }
+
+    /// Returns the point in time on another date than [`NO_DATE`].
+    fn on(self, date: NaiveDate) -> Option<DateTime<Utc>> {
+        Some(shifted(self.at, date.signed_duration_since(NO_DATE?)))
+    }
+}
+
+/// Returns the year that two or four digits mean.
+pub(super) fn full_year(year: u32) -> Option<i32> {
+    let year = i32::try_from(year).ok()?;
+    Some(match year {
+        0..=68 => year + 2000,
+        69..=99 => year + 1900,
+        _ => year,
+    })
+}
