@@ -483,7 +483,7 @@ async fn observe(world: &World, mode: &Mode, value: &str, route: &str) -> Observ
 
 /// Compares a judgement with what the mode expects. The error shows both.
 fn compare(mode: &Mode, judgement: &Judgement) -> Result<(), String> {
-    let Funnel { expected, executed, attempted, stored, finished, linked, joined } =
+    let Funnel { expected, executed, attempted, stored, finished, linked, joined, .. } =
         judgement.funnel;
     let units = [expected, executed, attempted, stored, finished, linked, joined];
     let same_units = mode.units.iter().zip(units).all(|(want, found)| [ANY, found].contains(want));

@@ -46,6 +46,9 @@ pub struct JobSummary {
     pub units: BTreeMap<String, usize>,
     /// The number of spans.
     pub spans: usize,
+    /// Whether spans could not be read: then `spans` is 0 because the number is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spans_unknown: bool,
     /// The first code of the job's verdict; `None` if the job passes.
     pub code: Option<Code>,
 }
@@ -94,6 +97,7 @@ impl JobSummary {
             status: status.into(),
             units: BTreeMap::new(),
             spans: 0,
+            spans_unknown: false,
             code: None,
         }
     }

@@ -49,6 +49,9 @@ pub struct Funnel {
     pub linked: usize,
     /// Units whose spans form one tree.
     pub joined: usize,
+    /// Whether spans could not be read: then `stored` and the numbers after it are 0 because they are not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spans_unknown: bool,
 }
 
 /// The verdict on a case, with the counts that were compared.

@@ -74,7 +74,7 @@ fn jobs(unit_table: &str, jobs: &[JobSummary]) -> String {
                 job.route.clone().unwrap_or_else(|| "-".into()),
                 job.status.clone(),
                 if units.is_empty() { "0".into() } else { units },
-                job.spans.to_string(),
+                if job.spans_unknown { "?".into() } else { job.spans.to_string() },
                 job.code.map_or("pass".into(), |code| code.to_string()),
             ]
         })

@@ -133,8 +133,9 @@ fn row(cells: [&String; 5], has_faults: bool, fault: Option<&str>) -> Vec<String
 /// Returns the counts of a funnel, in the order of [`FUNNEL_STAGES`].
 pub(super) fn funnel_counts(funnel: Funnel) -> String {
     let Funnel { executed, attempted, stored, finished, linked, joined, .. } = funnel;
-    let counts = [executed, attempted, stored, finished, linked, joined];
-    counts.map(|count| count.to_string()).join("→")
+    let of_spans = [stored, finished, linked, joined]
+        .map(|count| if funnel.spans_unknown { "?".to_owned() } else { count.to_string() });
+    [&[executed, attempted].map(|count| count.to_string())[..], &of_spans].concat().join("→")
 }
 
 fn verdict(case: &CaseResult) -> String {

@@ -181,7 +181,7 @@ fn verdict_text(judgement: &Judgement) -> String {
 
 /// Returns the number of units at each stage of the funnel, such as `8→8→4→4→4→4`.
 fn funnel_text(funnel: Funnel) -> String {
-    let Funnel { executed, attempted, stored, finished, linked, joined, expected: _ } = funnel;
+    let Funnel { executed, attempted, stored, finished, linked, joined, .. } = funnel;
     [executed, attempted, stored, finished, linked, joined].map(|count| count.to_string()).join("→")
 }
 

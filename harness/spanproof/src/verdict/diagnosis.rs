@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::judge::judge;
 use super::judgement::Judgement;
 use super::reason::weigh;
-use crate::observation::{Job, Observation, Row, Unit};
+use crate::observation::{Job, Observation, Row, Rows, Unit};
 use crate::spec::Spec;
 use spanproof_format::{Code, Confidence, Diagnosis, JobDiagnosis, JobSummary};
 
@@ -179,5 +179,6 @@ fn summary(spec: &Spec, row: &Row, of_job: &Observation, code: Option<Code>) -> 
     (summary.name, summary.route) = (job.name, job.route);
     (summary.units, summary.code) = (units_by_status, code);
     summary.spans = tables.spans.all().len();
+    summary.spans_unknown = matches!(tables.spans, Rows::Unreadable(_));
     summary
 }

@@ -24,6 +24,8 @@ pub struct Funnel {
     pub linked: usize,
     /// Units whose spans form one tree.
     pub joined: usize,
+    /// Whether the spans of an existing system could not be read: then `stored` and the numbers after it are not known.
+    pub spans_unknown: bool,
 }
 
 impl Funnel {
@@ -62,8 +64,15 @@ impl Funnel {
             finished,
             linked,
             joined,
+            spans_unknown: has_unknown_spans(facts),
         }
     }
+}
+
+/// Whether nobody knows which spans are stored: those of an existing system can't be read. A trial knows why.
+pub(super) fn has_unknown_spans(facts: &Facts<'_>) -> bool {
+    let is_deployment = facts.observation.deployment().is_some();
+    is_deployment && facts.unreadable.is_some() && !facts.units.is_empty()
 }
 
 /// Whether the unit has each required span, and each of these spans agrees with the unit's row.

@@ -9,6 +9,7 @@ use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Question as Q};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
+use super::funnel::has_unknown_spans;
 use super::gap::Gap;
 use super::refusal::{is_reported, other_tables, refusal};
 use super::stage;
@@ -69,6 +70,13 @@ impl Missing<'_> {
     fn count_text(&self) -> String {
         let Self { facts, gap } = self;
         let (name, stored, required) = (gap.expected.name, gap.stored, gap.required());
+        if has_unknown_spans(facts) {
+            let begun = match facts.begin_line_count(name) {
+                0 => format!("{} units were executed", facts.units.len()),
+                begun => format!("{begun} `{name}` spans were begun"),
+            };
+            return format!("{begun}, and the table of spans can't be read");
+        }
         if facts.spec.probes.has_attempt() && facts.begin_line_count(name) > 0 {
             let begun = facts.begin_line_count(name);
             return format!("{begun} `{name}` spans were begun and {stored} stored");

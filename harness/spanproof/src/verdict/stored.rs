@@ -64,11 +64,21 @@ impl From<format::Verdict> for Verdict {
 
 impl From<Funnel> for format::Funnel {
     fn from(funnel: Funnel) -> Self {
-        let Funnel { expected, executed, attempted, stored, finished, linked, joined } = funnel;
+        let Funnel {
+            expected,
+            executed,
+            attempted,
+            stored,
+            finished,
+            linked,
+            joined,
+            spans_unknown,
+        } = funnel;
         let mut converted = Self::default();
         (converted.expected, converted.executed) = (expected, executed);
         (converted.attempted, converted.stored) = (attempted, stored);
         (converted.finished, converted.linked, converted.joined) = (finished, linked, joined);
+        converted.spans_unknown = spans_unknown;
         converted
     }
 }
@@ -76,9 +86,17 @@ impl From<Funnel> for format::Funnel {
 impl From<format::Funnel> for Funnel {
     fn from(funnel: format::Funnel) -> Self {
         let format::Funnel {
-            expected, executed, attempted, stored, finished, linked, joined, ..
+            expected,
+            executed,
+            attempted,
+            stored,
+            finished,
+            linked,
+            joined,
+            spans_unknown,
+            ..
         } = funnel;
-        Self { expected, executed, attempted, stored, finished, linked, joined }
+        Self { expected, executed, attempted, stored, finished, linked, joined, spans_unknown }
     }
 }
 
