@@ -16,7 +16,8 @@ pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
         return Some(date(text)?.and_time(NaiveTime::MIN).and_utc());
     };
     let (rest, zone) = match rest.find(['Z', '+', '-']) {
-        Some(at) => (&rest[..at], Some(&rest[at..])),
+        // Database clients write a space before the zone.
+        Some(at) => (rest[..at].trim_end(), Some(&rest[at..])),
         None => (rest, None),
     };
     let (clock, fraction) = match rest.split_once('.') {

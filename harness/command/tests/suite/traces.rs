@@ -161,6 +161,12 @@ async fn the_otlp_export_has_services_and_parents() {
 #[case::no_uuid(ROWS, &["--trace", "x"], 2, "`x` is not a trace id: `trace_spans.trace_id` has the type uuid")]
 #[case::no_number(ROWS, &["--execution", "x"], 2, "`x` is not an execution id: `trace_spans.execution_id` has the type bigint")]
 #[case::no_span("select 1", &[], 4, "`trace_spans` has no span; `trace_spans` is empty; `spanproof diagnose` explains")]
+#[case::row_security(
+    "do $$ begin create role hidden_tracer; exception when duplicate_object or unique_violation then null; end $$;
+     grant select on all tables in schema public to hidden_tracer; alter table trace_spans enable row level security;
+     do $$ begin execute format('alter database %I set role = hidden_tracer', current_database()); end $$",
+    &[], 4, "`trace_spans` has no span; row security may hide rows of `trace_spans`"
+)]
 #[case::no_time(ROWS, &["--until", "2020-01-01"], 4, "`trace_spans` has no span in this period; the newest span belongs to trace 0af")]
 #[case::empty_window(ROWS, &["--since", "1h", "--until", "2h"], 2, "`--since` must be before `--until`")]
 #[case::no_table("drop table trace_spans cascade", &[], 4, "`trace_spans` (`table` under `[tables.spans]`): relation \"trace_spans\" does not exist")]

@@ -18,6 +18,8 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// SQL types by column name.
     columns: BTreeMap<String, String>,
+    /// Whether row security hides rows of the table from the session's role.
+    pub(crate) has_row_security: bool,
 }
 
 impl Table {
@@ -26,7 +28,8 @@ impl Table {
         let name_in_sql = identifier::table(name);
         let sql =
             "select jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, null),
-                          'readable', has_column_privilege(a.attrelid, a.attnum, 'select'))
+                          'readable', has_column_privilege(a.attrelid, a.attnum, 'select'),
+                          'filtered', row_security_active(a.attrelid))
                    from pg_attribute a
                    where a.attrelid = to_regclass(($1::text[])[1]) and a.attnum > 0
                      and not a.attisdropped";
@@ -37,7 +40,7 @@ impl Table {
             Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
         };
         if rows.is_empty() {
-            return Ok(Reply::Refused(format!("relation \"{name}\" does not exist")));
+            return Ok(Reply::Refused(not_found(session, name).await?));
         }
         if rows.iter().all(|row| row["readable"] == false) {
             return Ok(Reply::Refused(format!("permission denied for table {name}")));
@@ -49,7 +52,22 @@ impl Table {
             name => name,
         };
         let columns = rows.iter().map(|row| (text(&row["name"]), sql_type(row))).collect();
-        Ok(Reply::Accepted(Self { name: name_in_sql, columns }))
+        let has_row_security = rows.iter().any(|row| row["filtered"] == true);
+        Ok(Reply::Accepted(Self { name: name_in_sql, columns, has_row_security }))
+    }
+
+    /// Returns SQL for the row `r` of the table as JSON. Values of `character(n)` have no spaces at their end, because
+    /// these have no meaning.
+    pub(crate) fn row_as_json(&self) -> String {
+        let padded = self.columns.iter().filter(|(_, sql_type)| *sql_type == "bpchar");
+        let value = |(column, _): (&String, _)| {
+            format!("{}, r.{}::text", identifier::literal(column), identifier::name(column))
+        };
+        let values: Vec<_> = padded.take(50).map(value).collect();
+        match values.as_slice() {
+            [] => "to_jsonb(r)".to_owned(),
+            values => format!("to_jsonb(r) || jsonb_build_object({})", values.join(", ")),
+        }
     }
 
     /// Whether the table has this column, or the JSON column from which this path starts.
@@ -90,8 +108,12 @@ impl Table {
     /// Returns SQL for the id that several columns form: their values joined by `/`. `None` if a
     /// column does not exist. The SQL value is null if one of the values is null.
     pub(crate) fn joined(&self, columns: &[String]) -> Option<String> {
-        let text =
-            |column: &String| Some(format!("(to_jsonb({}) #>> '{{}}')", self.value(column)?));
+        let text = |column: &String| {
+            Some(match self.column(column)? {
+                (value, "bpchar") => format!("{value}::text"),
+                (value, _) => format!("(to_jsonb({value}) #>> '{{}}')"),
+            })
+        };
         let texts: Option<Vec<_>> = columns.iter().map(text).collect();
         Some(format!("({})", texts?.join(" || '/' || ")))
     }
@@ -164,6 +186,26 @@ impl Table {
     }
 }
 
+/// Returns the message about a table that does not exist. It names the schemas that have such a table, and the search
+/// path on which they are not.
+async fn not_found(session: &mut Session, name: &str) -> Result<String, Error> {
+    let missing = format!("relation \"{name}\" does not exist");
+    let (None, plain) = identifier::parts(name) else { return Ok(missing) };
+    let sql = "select jsonb_build_object('path', current_setting('search_path'),
+                 'schemas', (select string_agg(format('`%s`', n.nspname), ', ' order by n.nspname)
+                   from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                   where c.relname = ($1::text[])[1] and c.relkind in ('r', 'p', 'v', 'm', 'f')))";
+    let found =
+        session.rows("the schemas of a table", sql, &[std::slice::from_ref(&plain)]).await?;
+    let found = found.accepted_or_default();
+    let text = |key: &str| found.first().and_then(|row| row.get(key)?.as_str());
+    let (Some(schemas), Some(path)) = (text("schemas"), text("path")) else { return Ok(missing) };
+    Ok(format!(
+        "{missing} on the search path `{path}`; it exists in {schemas}: name the schema in the spec, as in \
+         `schema.{plain}`, or set the search path of the role"
+    ))
+}
+
 /// Returns the condition that a number since 1970 is not before `bound` (`is_start`), or is before it. The unit
 /// of the number may be any. Postgres can use an index on the number.
 fn number_condition(value: &str, is_start: bool, bound: DateTime<Utc>) -> String {
@@ -183,7 +225,7 @@ impl Table {
     /// Creates a table `t` from columns and their types.
     pub(super) fn with_columns<const N: usize>(columns: [(&str, &str); N]) -> Self {
         let columns = columns.map(|(name, sql)| (name.to_owned(), sql.to_owned())).into();
-        Self { name: "\"t\"".into(), columns }
+        Self { name: "\"t\"".into(), columns, has_row_security: false }
     }
 }
 

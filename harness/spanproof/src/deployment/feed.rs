@@ -170,7 +170,7 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
         let own: Vec<Row> = units.iter().filter(is_own).cloned().collect();
         let Some(window) = running_window(lookup.spec, &own) else { continue };
         let others = spans_without_unit(lookup, window).await?.accepted_or_default();
-        if !others.is_empty() {
+        if !others.is_empty() || lookup.may_hide(&tables.spans.table) {
             job.spans = None;
         }
     }

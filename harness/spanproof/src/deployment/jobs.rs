@@ -3,6 +3,7 @@
 use super::catalog::Table;
 use super::lookup::{Conditions, Lookup};
 use super::reply::Reply;
+use super::required_columns::row_security;
 use super::selection::JobSelection;
 use super::session::Error;
 use crate::observation::{self, Row, Rows, text};
@@ -55,7 +56,8 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
             continue;
         }
         let clause = conditions.clause();
-        let sql = format!("select to_jsonb(r) from {} r {clause} limit 10", table.name);
+        let row = table.row_as_json();
+        let sql = format!("select {row} from {} r {clause} limit 10", table.name);
         let what = format!("{} by {column}", columns.table);
         let jobs = observation::Table::Jobs;
         let rows = lookup.look_up(jobs, &what, &sql, &conditions.parameters()).await?;
@@ -78,14 +80,17 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
 async fn no_job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Error, Error> {
     let columns = &lookup.spec.tables.jobs;
     let sql = format!(
-        "select to_jsonb(r) from {} r order by {} limit {EXAMPLES}",
+        "select {} from {} r order by {} limit {EXAMPLES}",
+        table.row_as_json(),
         table.name,
         table.descending(&columns.id).unwrap_or_default()
     );
     let newest = lookup.look_up(observation::Table::Jobs, "the newest jobs", &sql, &[]).await?;
     let newest = newest.accepted_or_default();
     let newest: Vec<_> = newest.iter().map(|row| describe(columns, row)).collect();
-    let hint = if newest.is_empty() {
+    let hint = if table.has_row_security {
+        row_security(&columns.table)
+    } else if newest.is_empty() {
         format!("`{}` is empty", columns.table)
     } else {
         format!("the newest jobs are {}", newest.join(", "))
@@ -148,7 +153,8 @@ async fn newest(
     limit: usize,
 ) -> Result<Reply<Vec<Row>>, Error> {
     let sql = format!(
-        "select to_jsonb(r) from {} r {} order by {order} limit {limit}",
+        "select {} from {} r {} order by {order} limit {limit}",
+        table.row_as_json(),
         table.name,
         conditions.clause()
     );

@@ -130,6 +130,8 @@ struct Reader<'a> {
     without_date: Vec<(LogLine, Time)>,
     /// Lines that name a job or a unit, and whose time names no zone.
     named: NamedLines,
+    /// The time of the newest line that reports a start.
+    last_start: Option<DateTime<Utc>>,
     read: observation::Log,
 }
 
@@ -146,6 +148,7 @@ impl<'a> Reader<'a> {
             without_zone: Vec::new(),
             without_date: Vec::new(),
             named: NamedLines::default(),
+            last_start: None,
             read: observation::Log::default(),
         }
     }
@@ -163,8 +166,8 @@ impl<'a> Reader<'a> {
             self.named.add(&self.query.times, number, whole, time);
         }
         let is_start = texts().any(|text| self.probes.started(text));
-        if is_start {
-            self.read.facts.last_start = Some(number);
+        if is_start && (at.is_none() || at >= self.last_start) {
+            (self.read.facts.last_start, self.last_start) = (Some(number), at);
         }
         let is_in_window = self.is_in_window(entry, at);
         let matching = texts().find_map(|text| Some((self.kind(text)?, text.clone())));

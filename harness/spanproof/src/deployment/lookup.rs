@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::catalog::Table;
 use super::reply::Reply;
+use super::required_columns::{missing_column, row_security};
 use super::session::{Error, Session};
 use super::window::Window;
 use crate::observation::{self, Row, Rows, text};
@@ -23,6 +24,8 @@ pub(super) struct Lookup<'a> {
     pub(super) spec: &'a Spec,
     /// What could not be read, each with its reason.
     pub(super) unread: Vec<String>,
+    /// The tables of which row security may hide rows.
+    filtered: BTreeSet<String>,
 }
 
 /// The columns of an id, and the ids to search for.
@@ -44,7 +47,7 @@ impl<'a> Key<'a> {
 impl<'a> Lookup<'a> {
     /// Creates a lookup in a session.
     pub(super) fn new(session: &'a mut Session, spec: &'a Spec) -> Self {
-        Self { session, spec, unread: Vec::new() }
+        Self { session, spec, unread: Vec::new(), filtered: BTreeSet::new() }
     }
 
     /// Returns the rows of a query on the table `rows_of`. Adds the values of the spec's paths into
@@ -66,6 +69,17 @@ impl<'a> Lookup<'a> {
         Ok(found)
     }
 
+    /// Whether row security may hide rows of a table that was read.
+    pub(super) fn may_hide(&self, table: &str) -> bool {
+        self.filtered.contains(table)
+    }
+
+    /// Returns rows that a verdict may rest on: none if they are not enough, and row security may hide more.
+    pub(super) fn without_hidden(&self, rows: Rows, table: &str, is_enough: bool) -> Rows {
+        let is_hidden = !is_enough && matches!(rows, Rows::Found(_)) && self.may_hide(table);
+        if is_hidden { Rows::Unreadable(row_security(table)) } else { rows }
+    }
+
     /// Returns the rows of a table that match any of the keys, without duplicates. Skips a key whose
     /// column does not exist or has no index, and adds a text about it to `unread`.
     pub(super) async fn rows_by(
@@ -78,6 +92,12 @@ impl<'a> Lookup<'a> {
             Reply::Accepted(table) => table,
             Reply::Refused(reason) => return Ok(Reply::Refused(reason)),
         };
+        if let Some(reason) = missing_column(self.spec, rows_of, |name| table.has_column(name)) {
+            return Ok(Reply::Refused(reason));
+        }
+        if table.has_row_security {
+            self.filtered.insert(name.to_owned());
+        }
         let mut rows: Vec<Row> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut any_key_read = false;
@@ -91,7 +111,8 @@ impl<'a> Lookup<'a> {
                 continue;
             }
             let sql = format!(
-                "select to_jsonb(r) from {} r {} limit {}",
+                "select {} from {} r {} limit {}",
+                table.row_as_json(),
                 table.name,
                 conditions.clause(),
                 ROW_LIMIT + 1

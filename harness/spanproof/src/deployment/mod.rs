@@ -17,6 +17,7 @@ mod log_zone;
 mod lookup;
 mod records;
 mod reply;
+mod required_columns;
 mod selection;
 mod session;
 mod spans;

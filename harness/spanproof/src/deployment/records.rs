@@ -4,7 +4,7 @@ use super::jobs::jobs;
 use super::lookup::{Key, Lookup, complete, texts};
 use super::selection::JobSelection;
 use super::session::{Error, Session};
-use super::spans::{concurrent_spans, spans, spans_in_other_schemas};
+use super::spans::{concurrent_spans, has_enough, spans, spans_in_other_schemas};
 use crate::observation::{ConcurrentSpan, Rows, Sink, Table, TableRows};
 use crate::spec::Spec;
 
@@ -48,12 +48,14 @@ impl Records {
         let name = &tables.units.table;
         let units = lookup.rows_by(Table::Units, name, &[by_job]).await?.into_rows();
         let units = complete(units, name);
+        let is_enough = units.all().len() >= jobs.all().len();
+        let units = lookup.without_hidden(units, name, is_enough);
         sink.rows(Table::Units, &units);
         let spans = spans(&mut lookup, &ids, &units).await?;
+        let has_enough_spans = has_enough(spec, &units, &spans);
+        let spans = lookup.without_hidden(spans, &tables.spans.table, has_enough_spans);
         sink.rows(Table::Spans, &spans);
-        // If there are at least as many spans as units, probably no span is missing, and the other
-        // queries are not needed.
-        let has_enough_spans = spans.all().len() >= units.all().len();
+        // If probably no span is missing, the other queries are not needed.
         let other_tables = match &spans {
             Rows::Found(_) if has_enough_spans => Vec::new(),
             _ => spans_in_other_schemas(&mut lookup, &units).await?,

@@ -1,6 +1,8 @@
 //! Reads the spans of units of work, and the spans of other jobs that started while these units
 //! ran.
 
+use std::collections::BTreeMap;
+
 use crate::identifier::{self, TableName};
 
 use super::catalog::Table;
@@ -17,8 +19,8 @@ use crate::timestamp::shifted;
 const TOLERANCE_SECONDS: i64 = 1;
 
 /// Reads the spans that refer to one of the units or jobs. Sometimes adds the spans that refer to no
-/// unit and started while the units ran, because they may belong to the units: if there are fewer
-/// spans than units, or if the spec has spans that are linked to their unit only by their parent.
+/// unit and started while the units ran, because they may belong to the units: if there are a unit
+/// lacks spans, or if the spec has spans that are linked to their unit only by their parent.
 pub(super) async fn spans(
     lookup: &mut Lookup<'_>,
     jobs: &[String],
@@ -33,7 +35,7 @@ pub(super) async fn spans(
     let found = lookup.rows_by(observation::Table::Spans, &table.table, &keys).await?.into_rows();
     let found = complete(found, &table.table);
     // Spans that are linked by their parent refer to no unit, so the first query can't find them.
-    let has_enough = found.all().len() >= units.all().len() && !lookup.spec.has_parent_links();
+    let has_enough = has_enough(lookup.spec, units, &found) && !lookup.spec.has_parent_links();
     if units.all().is_empty() || has_enough || matches!(found, Rows::Unreadable(_)) {
         return Ok(found);
     }
@@ -51,6 +53,22 @@ pub(super) async fn spans(
             Ok(found)
         }
     }
+}
+
+/// Whether each unit has a span, and as many as the spec has rules that always apply: then probably no span is
+/// missing.
+pub(super) fn has_enough(spec: &Spec, units: &Rows, spans: &Rows) -> bool {
+    let tables = &spec.tables;
+    let rules = spec.spans.iter().filter(|rule| rule.is_always_in_column()).count().max(1);
+    if tables.spans.unit.columns().is_empty() {
+        return spans.all().len() >= units.all().len() * rules;
+    }
+    let mut counts = BTreeMap::new();
+    for unit in ids(spans.all(), &tables.spans.unit) {
+        *counts.entry(unit).or_insert(0_usize) += 1;
+    }
+    let count = |unit: &String| counts.get(unit).copied().unwrap_or_default();
+    ids(units.all(), &tables.units.id).iter().all(|unit| count(unit) >= rules)
 }
 
 /// Reads the spans that refer to no unit and started in the window.
@@ -79,7 +97,8 @@ pub(super) async fn spans_without_unit(
         conditions.add(format!("({})", nulls.join(" or ")));
     }
     let sql = format!(
-        "select to_jsonb(r) from {} r {} limit {ROW_LIMIT}",
+        "select {} from {} r {} limit {ROW_LIMIT}",
+        table.row_as_json(),
         table.name,
         conditions.clause()
     );

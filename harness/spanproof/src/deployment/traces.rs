@@ -7,6 +7,7 @@ use super::catalog::Table;
 use super::diagnostic::{FunctionResult, explain_executions};
 use super::jobs::job;
 use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, ids as unit_ids, texts};
+use super::required_columns::row_security;
 use super::session::{Error, Session};
 use super::window::Window;
 use crate::mask::Secrets;
@@ -220,7 +221,8 @@ async fn all_spans(
     let (clause, parameters) = (conditions.clause(), conditions.parameters());
     // `offset 0` keeps `order by` from changing which index Postgres chooses.
     let sql = format!(
-        "select to_jsonb(r) from (select * from {} {clause} offset 0) r order by {} limit {ROW_LIMIT}",
+        "select {} from (select * from {} {clause} offset 0) r order by {} limit {ROW_LIMIT}",
+        table.row_as_json(),
         table.name,
         table.value(&columns.started).unwrap_or_default()
     );
@@ -260,6 +262,7 @@ async fn no_span(
     };
     let newest = newest_traces(lookup, table, Window::default(), 1).await?;
     let hint = match newest.first() {
+        _ if table.has_row_security => row_security(name),
         Some(trace) => format!("the newest span belongs to trace {trace}"),
         None => format!("`{name}` is empty"),
     };

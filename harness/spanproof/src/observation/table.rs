@@ -114,6 +114,11 @@ pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
     match row.get(column)? {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
+        // `numeric` has a scale: 501.0 is 501.
+        Value::Number(number) if number.is_f64() => Some(match number.as_f64() {
+            Some(value) if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
+            _ => number.to_string(),
+        }),
         other => Some(other.to_string()),
     }
 }

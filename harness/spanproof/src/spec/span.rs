@@ -65,6 +65,12 @@ impl SpanRule {
         self.parents.is_empty() && self.unit != UnitLink::None
     }
 
+    /// Whether every unit has the span, and the span names the unit.
+    pub(crate) fn is_always_in_column(&self) -> bool {
+        let is_always = self.when == Condition::default() && self.unless.is_none();
+        is_always && !self.optional && self.unit == UnitLink::Column
+    }
+
     /// Whether its condition holds in a case with these values.
     pub(crate) fn applies(&self, facts: &Facts<'_>) -> bool {
         self.when.holds(facts) && self.unless.as_ref().is_none_or(|unless| !unless.holds(facts))

@@ -127,6 +127,49 @@ async fn the_recreated_incident_has_the_known_facts() {
     &["--job", "000000469"],
     "000000469  bias-detection-1761131160  -      failed  4 failed    0      path-not-executed"
 )]
+#[case::padded_ids(
+    "alter table executions alter id drop default, alter id type char(12); alter table trace_spans alter execution_id type text; \
+     insert into trace_spans (trace_id, span_id, service, operation, started_at, completed_at, duration_ms, status, execution_id) \
+     select gen_random_uuid(), gen_random_uuid(), 'runner', 'execute_question', started_at at time zone 'UTC', \
+     completed_at at time zone 'UTC', 1, 'failed', rtrim(id::text) from executions",
+    &["--job", "469"],
+    "469  bias-detection-1761131160  -      failed  4 failed    4  "
+)]
+#[case::numbers_with_a_scale(
+    "alter table executions drop constraint if exists executions_job_id_fkey, alter job_id type numeric(12,1)",
+    &["--job", "469"],
+    "469  bias-detection-1761131160  -      failed  4 failed    0      path-not-executed"
+)]
+#[case::no_name_column(
+    "alter table trace_spans rename operation to name",
+    &[],
+    "their spans can't be read: `trace_spans` has no column `operation`; correct `name` under `[tables.spans]`"
+)]
+#[case::no_id_of_units(
+    "alter table executions rename id to number",
+    &[],
+    "`executions` has no column `id`; correct `id` under `[tables.units]`"
+)]
+#[case::no_search_path(
+    "do $$ begin execute format('alter database %I set search_path = ''''', current_database()); end $$",
+    &[],
+    "relation \"jobs\" does not exist on the search path `\"\"`; it exists in `public`"
+)]
+#[case::row_security(
+    "do $$ begin create role hidden_reader; exception when duplicate_object or unique_violation then null; end $$; \
+     grant select on all tables in schema public to hidden_reader; alter table trace_spans enable row level security; \
+     do $$ begin execute format('alter database %I set role = hidden_reader', current_database()); end $$",
+    &[],
+    "row security may hide rows of `trace_spans` from the role that reads them"
+)]
+#[case::one_job_without_ids(
+    "insert into trace_spans (trace_id, span_id, service, operation, started_at, completed_at, duration_ms, status, execution_id) \
+     select gen_random_uuid(), gen_random_uuid(), 'runner', o, started_at at time zone 'UTC', \
+     completed_at at time zone 'UTC', 1, 'failed', case when job_id <> 469 then id end from executions, \
+     unnest(array['execute_question', 'hybrid_router_call']) o",
+    &[],
+    "469  bias-detection-1761131160  -      failed  4 failed    8      unlinked"
+)]
 #[case::job_by_name("", &["--job", "bias-detection-1761131160"], "FAIL path-not-executed (job 469)")]
 #[case::job_by_column("", &["--job", "id=470"], "FAIL path-not-executed (job 470)")]
 #[case::jobs_by_time("", &["--since", "2025-10-22T11:30Z", "--until", "2025-10-22T11:50Z"], "FAIL path-not-executed (job 471)")]

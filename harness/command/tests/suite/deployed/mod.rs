@@ -1,6 +1,7 @@
 //! Tests of commands that read an existing system: a database or a dump, and a log.
 
 mod archives;
+mod dump_text;
 mod dumps;
 mod jobless;
 mod jobs;

@@ -1,10 +1,11 @@
 //! The file of a dump.
 
 use std::fs::File;
-use std::io::{BufReader, Seek, SeekFrom};
+use std::io::{BufReader, Read as _, Seek, SeekFrom};
 use std::path::Path;
 
 use super::contents::Contents;
+use super::other_format::{self, HEAD};
 use crate::deployment::session::Error;
 use crate::deployment::unpack::{UnpackError, unpacked_file, unpacked_folder};
 
@@ -42,7 +43,14 @@ impl Dump {
         if file.metadata().is_ok_and(|meta| meta.len() == 0) {
             return Err(Error::File { name, reason: "it is empty".to_owned() });
         }
-        Ok(Self { name, file, database: None })
+        let dump = Self { name, file, database: None };
+        let mut head = Vec::new();
+        let read = dump.reader_at(0).and_then(|reader| reader.take(HEAD).read_to_end(&mut head));
+        read.map_err(|error| dump.error(error.to_string()))?;
+        match other_format::describe(&head) {
+            Some(reason) => Err(dump.error(reason)),
+            None => Ok(dump),
+        }
     }
 
     /// Selects a database of a dump of several databases, as `pg_dumpall` makes it.

@@ -20,6 +20,8 @@ pub(super) struct Relation {
     /// Whether the dump has a place for the table's rows, which may be empty. Without one, its rows were
     /// left out.
     pub(super) has_data: bool,
+    /// Whether the table has row security.
+    pub(super) has_policies: bool,
     /// Where its rows are.
     pub(super) sections: Vec<Section>,
 }
@@ -31,6 +33,8 @@ pub(super) struct Section {
     pub(super) offset: u64,
     /// The number of its first line, from 1.
     pub(super) line: u64,
+    /// Whether a backslash is an escape in texts without `E`.
+    pub(super) has_escapes: bool,
     /// How the rows are written.
     pub(super) form: Form,
 }
@@ -53,6 +57,7 @@ impl Relation {
             parent: None,
             is_partitioned: false,
             has_data: false,
+            has_policies: false,
             sections: Vec::new(),
         }
     }
@@ -62,8 +67,37 @@ impl Relation {
         self.columns.iter().map(|(name, _)| name.clone()).collect()
     }
 
+    /// Returns the names of the columns that `COPY` writes without a list of columns.
+    pub(super) fn copied_names(&self) -> Vec<String> {
+        let copied = self.columns.iter().filter(|(_, sql_type)| !is_generated(sql_type));
+        copied.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether the table has a column, as far as the dump shows.
+    pub(super) fn has_column(&self, column: &str) -> bool {
+        let lists = self.sections.iter().filter_map(|section| match &section.form {
+            Form::Copy(columns) if !columns.is_empty() => Some(columns),
+            _ => None,
+        });
+        let mut lists = lists.peekable();
+        if lists.peek().is_some() {
+            return lists.any(|columns| columns.iter().any(|name| name == column));
+        }
+        self.columns.is_empty() || self.types().contains_key(column)
+    }
+
+    /// Whether the server computes the column, so that a dump has no values of it.
+    pub(super) fn is_generated(&self, column: &str) -> bool {
+        self.types().get(column).is_some_and(|sql_type| is_generated(sql_type))
+    }
+
     /// Returns the SQL types by column.
     pub(super) fn types(&self) -> BTreeMap<&str, &str> {
         self.columns.iter().map(|(name, sql_type)| (name.as_str(), sql_type.as_str())).collect()
     }
+}
+
+/// Whether the server computes the column with this definition.
+fn is_generated(definition: &str) -> bool {
+    definition.to_ascii_lowercase().contains("generated always as (")
 }

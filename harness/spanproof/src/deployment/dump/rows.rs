@@ -4,8 +4,9 @@ use std::io::{BufRead as _, Read as _};
 
 use super::contents::{MAX_LINE_BYTES, trim_end};
 use super::file::Dump;
+use super::lexer::Lexer;
 use super::relation::{Form, Relation, Section};
-use super::statement::InsertLines;
+use super::statement::insert_target;
 use super::value::{Inserted, copied, inserted, inserted_json};
 use crate::deployment::session::Error;
 use crate::identifier::TableName;
@@ -48,6 +49,8 @@ struct Lines<'a> {
     number: u64,
     /// The offset after that line.
     offset: u64,
+    /// Whether a backslash is an escape in texts without `E`.
+    has_escapes: bool,
 }
 
 impl<'a> Lines<'a> {
@@ -57,6 +60,7 @@ impl<'a> Lines<'a> {
             line: Vec::new(),
             number: section.line.saturating_sub(1),
             offset: section.offset,
+            has_escapes: section.has_escapes,
         })
     }
 
@@ -100,19 +104,20 @@ impl<'a> Lines<'a> {
         end: u64,
         each: &mut impl FnMut(Row),
     ) -> Result<bool, String> {
-        let (mut statement, mut lines) = (String::new(), InsertLines::default());
+        let (mut statement, mut lexer) = (String::new(), Lexer::default());
+        lexer.set_escapes(self.has_escapes);
         loop {
             if self.offset >= end || !self.advance()? {
                 return Ok(false);
             }
             statement.push_str(&String::from_utf8_lossy(&self.line));
-            if lines.ends_with(&self.line) {
+            lexer.read(&self.line);
+            if lexer.is_between() {
                 break;
             }
         }
-        let name = statement.strip_prefix("INSERT INTO ").and_then(TableName::from_sql);
-        let Some((_, rest)) = name else { return Ok(true) };
-        let Inserted { columns, rows } = inserted(rest)?;
+        let Some((_, rest)) = insert_target(statement.trim_start()) else { return Ok(true) };
+        let Inserted { columns, rows } = inserted(rest, self.has_escapes)?;
         let columns = columns.unwrap_or_else(|| relation.column_names());
         let types = relation.types();
         for values in rows {

@@ -8,9 +8,10 @@ use super::relation::Relation;
 use super::rows::read_rows;
 use crate::deployment::lookup::{ROW_LIMIT, ids, texts, too_many};
 use crate::deployment::records::Records;
+use crate::deployment::required_columns::{generated_column, missing_column, row_security};
 use crate::deployment::selection::JobSelection;
 use crate::deployment::session::Error;
-use crate::deployment::spans::running_window;
+use crate::deployment::spans::{has_enough, running_window};
 use crate::deployment::window::Window;
 use crate::identifier::TableName;
 use crate::json_path::Paths;
@@ -37,10 +38,8 @@ impl Dump {
         selection: &JobSelection,
     ) -> Result<Records, Error> {
         let contents = self.contents()?;
-        if let Some(table) = &contents.cut_off {
-            return Err(self.error(format!(
-                "the dump is truncated: it ends in the middle of the rows of `{table}`"
-            )));
+        if let Some(reason) = &contents.cut_off {
+            return Err(self.error(format!("the dump is truncated: {reason}")));
         }
         let search = Search { dump: self, spec, contents };
         let tables = &spec.tables;
@@ -49,6 +48,8 @@ impl Dump {
         let units = search.rows(Table::Units, |row| {
             text(row, &tables.units.job).is_some_and(|job| job_ids.contains(&job))
         })?;
+        let is_enough = units.all().len() >= jobs.all().len();
+        let units = search.without_hidden(Table::Units, units, is_enough)?;
         // A dump may have many millions of spans, and a job thousands of units.
         let unit_ids: BTreeSet<String> = ids(units.all(), &tables.units.id).into_iter().collect();
         let window = running_window(spec, units.all()).unwrap_or_default();
@@ -72,7 +73,8 @@ impl Dump {
             is_wanted(row)
         })?;
         let spans = spans.without_orphans(spec);
-        let has_enough_spans = spans.all().len() >= units.all().len();
+        let has_enough_spans = has_enough(spec, &units, &spans);
+        let spans = search.without_hidden(Table::Spans, spans, has_enough_spans)?;
         let other_tables = match &spans {
             Rows::Found(_) if !has_enough_spans => search.spans_in_other_schemas(&unit_ids)?,
             _ => Vec::new(),
@@ -90,7 +92,7 @@ impl Search<'_> {
         let mut found: Vec<Row> = Vec::new();
         let limit = if selection.jobs.is_empty() { selection.last.max(1) } else { ROW_LIMIT };
         let paths = Table::Jobs.paths(&self.spec.tables);
-        let relations = match self.table(&columns.table)? {
+        let relations = match self.readable(Table::Jobs)? {
             Ok(relations) => relations,
             Err(why) => return Ok(Rows::Unreadable(why)),
         };
@@ -139,20 +141,14 @@ impl Search<'_> {
 
     /// Reads the rows of one table for which `is_wanted` returns `true`.
     fn rows(&self, table: Table, is_wanted: impl FnMut(&Row) -> bool) -> Result<Rows, Error> {
-        let tables = &self.spec.tables;
-        let name = match table {
-            Table::Jobs => &tables.jobs.table,
-            Table::Units => &tables.units.table,
-            Table::Spans => &tables.spans.table,
-        };
-        let paths = table.paths(tables);
-        let found = match self.table(name)? {
+        let paths = table.paths(&self.spec.tables);
+        let found = match self.readable(table)? {
             Ok(relations) => self.wanted_rows(&relations, &paths, is_wanted)?,
             Err(why) => return Ok(Rows::Unreadable(why)),
         };
         // A part of the rows would look like missing rows.
         if found.len() > ROW_LIMIT {
-            return Ok(Rows::Unreadable(too_many(name)));
+            return Ok(Rows::Unreadable(too_many(self.name(table))));
         }
         Ok(Rows::Found(found))
     }
@@ -172,6 +168,42 @@ impl Search<'_> {
             })?;
         }
         Ok(found)
+    }
+
+    /// Returns the name of a table in the spec.
+    fn name(&self, table: Table) -> &str {
+        let tables = &self.spec.tables;
+        match table {
+            Table::Jobs => &tables.jobs.table,
+            Table::Units => &tables.units.table,
+            Table::Spans => &tables.spans.table,
+        }
+    }
+
+    /// Like [`table`](Self::table). A table without a column or values that a verdict needs can't be read, either.
+    fn readable(&self, table: Table) -> Result<Result<Vec<&Relation>, String>, Error> {
+        let relations = match self.table(self.name(table))? {
+            Ok(relations) => relations,
+            Err(why) => return Ok(Err(why)),
+        };
+        let any = |column: &str| relations.iter().any(|one| one.has_column(column));
+        let is_generated = |column: &str| relations.iter().any(|one| one.is_generated(column));
+        let why = generated_column(self.spec, table, is_generated)
+            .or_else(|| missing_column(self.spec, table, any));
+        Ok(why.map_or(Ok(relations), Err))
+    }
+
+    /// Returns rows that a verdict may rest on: none if they are not enough, and row security may have hidden more
+    /// from the role that made the dump.
+    fn without_hidden(&self, table: Table, rows: Rows, is_enough: bool) -> Result<Rows, Error> {
+        if is_enough || !self.contents.has_row_security || matches!(rows, Rows::Unreadable(_)) {
+            return Ok(rows);
+        }
+        let relations = self.table(self.name(table))?.unwrap_or_default();
+        // A dump of rows only does not say which tables have policies.
+        let is_hidden = |one: &&Relation| one.has_policies || one.columns.is_empty();
+        let is_hidden = relations.iter().any(is_hidden);
+        Ok(if is_hidden { Rows::Unreadable(row_security(self.name(table))) } else { rows })
     }
 
     /// Looks a table of the spec up. Returns it with the tables that contain its rows: its partitions and

@@ -9,8 +9,14 @@ pub(super) enum Statement {
     Connect(String),
     /// `SET search_path`: the schema of the following names without a schema; `None` if there is none.
     SearchPath(Option<String>),
-    /// `CREATE TABLE`, and what follows the name on the line.
-    Create(TableName, String),
+    /// `SET standard_conforming_strings`: whether it is off.
+    Escapes(bool),
+    /// `SET row_security`: whether the rows are those that the policies of the role show.
+    RowSecurity(bool),
+    /// `CREATE TABLE`.
+    Create(TableName),
+    /// `ALTER TABLE … ENABLE ROW LEVEL SECURITY`.
+    Policies(TableName),
     /// `ALTER TABLE … ATTACH PARTITION`: the table, and its new partition.
     Attach(TableName, TableName),
     /// `COPY … FROM stdin`, with the columns; `None` for all columns of the table.
@@ -19,61 +25,104 @@ pub(super) enum Statement {
     Insert(TableName),
     /// The comment that `pg_dump` writes before the rows of a table: the schema and the table.
     Data(TableName),
-    /// The start of a text in dollar quotes that ends on another line: its tag with the dollars.
-    Quoted(String),
+    /// The comment at the start of a dump.
+    Start(Scope),
+    /// The comment at the end of a dump.
+    End(Scope),
     /// Another line.
     Other,
+}
+
+/// What a dump contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// One database.
+    Database,
+    /// All databases of a server, as `pg_dumpall` writes them.
+    Cluster,
 }
 
 impl Statement {
     /// Parses the first line of a statement.
     pub(super) fn parse(line: &str) -> Self {
-        Self::parse_known(line).unwrap_or_else(|| match open_dollar_quote(line) {
-            Some(tag) => Self::Quoted(tag),
-            None => Self::Other,
-        })
+        Self::parse_comment(line).or_else(|| Self::parse_sql(line)).unwrap_or(Self::Other)
     }
 
-    fn parse_known(line: &str) -> Option<Self> {
-        if let Some(rest) = line.strip_prefix("COPY ") {
+    fn parse_comment(line: &str) -> Option<Self> {
+        if let Some(rest) = line.strip_prefix("-- PostgreSQL database ") {
+            return match rest.trim_end() {
+                "dump" => Some(Self::Start(Scope::Database)),
+                "dump complete" => Some(Self::End(Scope::Database)),
+                "cluster dump" => Some(Self::Start(Scope::Cluster)),
+                "cluster dump complete" => Some(Self::End(Scope::Cluster)),
+                _ => None,
+            };
+        }
+        let rest = line.strip_prefix("-- Data for Name: ")?;
+        let (name, rest) = rest.split_once("; Type: TABLE DATA; Schema: ")?;
+        let (schema, _) = rest.split_once("; Owner:")?;
+        let schema = (schema != "-").then(|| schema.to_owned());
+        Some(Self::Data(TableName { schema, name: name.to_owned() }))
+    }
+
+    fn parse_sql(line: &str) -> Option<Self> {
+        if let Some(rest) = after(line, "copy ") {
             let (table, rest) = TableName::from_sql(rest)?;
-            let (columns, rest) = match rest.strip_prefix(" (").map(column_list) {
+            let (columns, rest) = match rest.trim_start().strip_prefix('(').map(column_list) {
                 Some(list) => list.map(|(columns, rest)| (Some(columns), rest))?,
                 None => (None, rest),
             };
-            let is_from_stdin = rest.get(..11)?.eq_ignore_ascii_case(" FROM stdin");
-            return is_from_stdin.then_some(Self::Copy(table, columns));
+            return after(rest, " from stdin").map(|_| Self::Copy(table, columns));
         }
-        if let Some(rest) = line.strip_prefix("INSERT INTO ") {
-            return Some(Self::Insert(TableName::from_sql(rest)?.0));
+        if let Some((table, _)) = insert_target(line) {
+            return Some(Self::Insert(table));
         }
-        if let Some(rest) = line.strip_prefix("CREATE ") {
-            let kinds = ["TABLE ", "UNLOGGED TABLE ", "FOREIGN TABLE "];
-            let rest = kinds.iter().find_map(|kind| rest.strip_prefix(kind))?;
-            let rest = rest.strip_prefix("IF NOT EXISTS ").unwrap_or(rest);
-            let (table, rest) = TableName::from_sql(rest)?;
-            return Some(Self::Create(table, rest.to_owned()));
+        if let Some((table, _)) = create_target(line) {
+            return Some(Self::Create(table));
         }
-        if let Some(rest) = line.strip_prefix("ALTER TABLE ") {
-            let (table, rest) = TableName::from_sql(rest.strip_prefix("ONLY ").unwrap_or(rest))?;
-            let (part, _) = TableName::from_sql(rest.strip_prefix(" ATTACH PARTITION ")?)?;
+        if let Some(rest) = after(line, "alter table ") {
+            let (table, rest) = TableName::from_sql(after(rest, "only ").unwrap_or(rest))?;
+            if after(rest, " enable row level security").is_some() {
+                return Some(Self::Policies(table));
+            }
+            let (part, _) = TableName::from_sql(after(rest, " attach partition ")?)?;
             return Some(Self::Attach(table, part));
         }
-        if let Some(rest) = line.strip_prefix("SET search_path = ") {
+        if let Some(rest) = after(line, "set search_path = ") {
             let first = identifier::from_sql(rest).map(|(name, _)| name);
             return Some(Self::SearchPath(first.filter(|name| !name.starts_with("pg_"))));
+        }
+        if let Some(rest) = after(line, "set standard_conforming_strings = ") {
+            return Some(Self::Escapes(after(rest, "off").is_some()));
+        }
+        if let Some(rest) = after(line, "set row_security = ") {
+            return Some(Self::RowSecurity(after(rest, "on").is_some()));
         }
         if line.starts_with("SELECT pg_catalog.set_config('search_path', ''") {
             return Some(Self::SearchPath(None));
         }
-        if let Some(rest) = line.strip_prefix("-- Data for Name: ") {
-            let (name, rest) = rest.split_once("; Type: TABLE DATA; Schema: ")?;
-            let (schema, _) = rest.split_once("; Owner:")?;
-            let schema = (schema != "-").then(|| schema.to_owned());
-            return Some(Self::Data(TableName { schema, name: name.to_owned() }));
-        }
         line.strip_prefix("\\connect ").map(|rest| Self::Connect(database_name(rest)))
     }
+}
+
+/// Returns the text after words in lower case, which the text may have in capitals; `None` if it does not start
+/// with them.
+pub(super) fn after<'a>(text: &'a str, words: &str) -> Option<&'a str> {
+    let start = text.get(..words.len())?;
+    start.eq_ignore_ascii_case(words).then(|| &text[words.len()..])
+}
+
+/// Returns the table of an `INSERT` statement, and the SQL after its name; `None` for another statement.
+pub(super) fn insert_target(sql: &str) -> Option<(TableName, &str)> {
+    TableName::from_sql(after(sql, "insert into ")?)
+}
+
+/// Returns the table of a `CREATE TABLE` statement, and the SQL after its name; `None` for another statement.
+pub(super) fn create_target(sql: &str) -> Option<(TableName, &str)> {
+    let rest = after(sql, "create ")?;
+    let kinds = ["table ", "unlogged table ", "foreign table "];
+    let rest = kinds.iter().find_map(|kind| after(rest, kind))?;
+    TableName::from_sql(after(rest, "if not exists ").unwrap_or(rest))
 }
 
 /// Returns the database that `\connect` names: `app`, `"My App"` or `-reuse-previous=on "dbname='app'"`.
@@ -91,47 +140,12 @@ fn database_name(arguments: &str) -> String {
 pub(super) fn column_list(mut sql: &str) -> Option<(Vec<String>, &str)> {
     let mut columns = Vec::new();
     loop {
-        let (column, after) = identifier::from_sql(sql)?;
+        let (column, after) = identifier::from_sql(sql.trim_start())?;
         columns.push(column);
-        match after.strip_prefix(", ") {
+        let after = after.trim_start();
+        match after.strip_prefix(',') {
             Some(after) => sql = after,
             None => return Some((columns, after.strip_prefix(')')?)),
-        }
-    }
-}
-
-/// The lines of an `INSERT` statement up to its end.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct InsertLines {
-    /// Whether a text in quotes is open.
-    is_open: bool,
-}
-
-impl InsertLines {
-    /// Takes the next line. Returns whether the statement ends with it.
-    pub(super) fn ends_with(&mut self, line: &[u8]) -> bool {
-        // A quote inside of a text is written twice, so only the number of quotes matters.
-        self.is_open ^= memchr::memchr_iter(b'\'', line).count() % 2 == 1;
-        !self.is_open && line.trim_ascii_end().ends_with(b";")
-    }
-}
-
-/// Returns the tag of a dollar quote that the line opens and does not close, such as `$$` or `$_$`.
-fn open_dollar_quote(line: &str) -> Option<String> {
-    let mut rest = line;
-    loop {
-        let from = rest.find('$')?;
-        let tagged = &rest[from..];
-        let length = tagged[1..].find(|c: char| !(c.is_alphanumeric() || c == '_'));
-        let end = length.map_or(tagged.len(), |length| length + 1);
-        if !tagged[end..].starts_with('$') {
-            rest = &tagged[1..];
-            continue;
-        }
-        let tag = &tagged[..=end];
-        match tagged[tag.len()..].find(tag) {
-            Some(close) => rest = &tagged[2 * tag.len() + close..],
-            None => return Some(tag.to_owned()),
         }
     }
 }
@@ -155,7 +169,15 @@ mod tests {
         "INSERT INTO public.jobs VALUES (1);",
         Statement::Insert(table("public", "jobs"))
     )]
-    #[case::create("CREATE UNLOGGED TABLE a.b (", Statement::Create(table("a", "b"), " (".into()))]
+    #[case::create("CREATE UNLOGGED TABLE a.b (", Statement::Create(table("a", "b")))]
+    #[case::lower_case("create table if not exists a.b", Statement::Create(table("a", "b")))]
+    #[case::lower_case_insert("insert into jobs(id)", Statement::Insert(table("", "jobs")))]
+    #[case::policies(
+        "ALTER TABLE a.b ENABLE ROW LEVEL SECURITY;",
+        Statement::Policies(table("a", "b"))
+    )]
+    #[case::start("-- PostgreSQL database dump", Statement::Start(Scope::Database))]
+    #[case::end("-- PostgreSQL database cluster dump complete", Statement::End(Scope::Cluster))]
     #[case::attach(
         "ALTER TABLE ONLY a.b ATTACH PARTITION a.c DEFAULT;",
         Statement::Attach(table("a", "b"), table("a", "c"))
@@ -177,8 +199,6 @@ mod tests {
     #[case::connect_plain("\\connect app", Statement::Connect("app".into()))]
     #[case::connect_quoted("\\connect \"App\"", Statement::Connect("App".into()))]
     #[case::restrict("\\restrict abc", Statement::Other)]
-    #[case::body("    AS $_$", Statement::Quoted("$_$".into()))]
-    #[case::closed("AS $$ select 1 $$; -- costs 5$", Statement::Other)]
     fn the_first_line_of_a_statement_is_recognised(
         #[case] line: &str,
         #[case] expected: Statement,

@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use crate::identifier::until_quote;
+use super::lexer::Lexer;
+use super::statement::{after, column_list};
 use crate::timestamp::timestamp;
 
 /// Converts a value of `COPY` to the JSON that `to_jsonb` returns for a column of this type.
@@ -17,6 +18,10 @@ fn to_json(sql_type: &str, value: String) -> Json {
             json()
         }
         "boolean" => Some(Json::Bool(value == "t" || value == "true")),
+        // Spaces at its end have no meaning.
+        "character" if !sql_type.starts_with("character varying") => {
+            Some(Json::from(value.trim_end_matches(' ')))
+        }
         "timestamp" => timestamp(&value).map(|at| Json::String(at.to_rfc3339())),
         _ => None,
     };
@@ -32,43 +37,69 @@ pub(super) struct Inserted {
     pub(super) rows: Vec<Vec<Option<String>>>,
 }
 
-/// Parses what follows the table's name in an `INSERT` statement. The error says what was found.
-pub(super) fn inserted(sql: &str) -> Result<Inserted, String> {
-    let unexpected = |sql: &str| {
-        let found: String = sql.chars().take(20).collect();
-        format!("an `INSERT` statement has `{found}` where a value was expected")
-    };
+/// Parses what follows the table's name in an `INSERT` statement. With `has_escapes`, a backslash is an escape in
+/// texts without `E`. The error says what was found.
+pub(super) fn inserted(sql: &str, has_escapes: bool) -> Result<Inserted, String> {
     let mut sql = sql.trim_start();
     let mut columns = None;
     if let Some(list) = sql.strip_prefix('(') {
-        let (names, rest) = super::statement::column_list(list).ok_or_else(|| unexpected(list))?;
+        let (names, rest) = column_list(list).ok_or_else(|| unexpected(list))?;
         (columns, sql) = (Some(names), rest.trim_start());
     }
-    for word in ["OVERRIDING SYSTEM VALUE", "OVERRIDING USER VALUE"] {
-        sql = sql.strip_prefix(word).unwrap_or(sql).trim_start();
+    for words in ["overriding system value", "overriding user value"] {
+        sql = after(sql, words).unwrap_or(sql).trim_start();
     }
-    sql = sql.strip_prefix("VALUES").ok_or_else(|| unexpected(sql))?.trim_start();
+    sql = after(sql, "values").ok_or_else(|| unexpected(sql))?.trim_start();
     let mut rows = Vec::new();
     loop {
-        sql = sql.strip_prefix('(').ok_or_else(|| unexpected(sql))?;
-        let mut row = Vec::new();
-        loop {
-            let (value, rest) = value(sql.trim_start()).ok_or_else(|| unexpected(sql))?;
-            row.push(value);
-            let rest = rest.trim_start();
-            let Some(next) = rest.strip_prefix(',') else {
-                sql = rest.strip_prefix(')').ok_or_else(|| unexpected(rest))?.trim_start();
-                break;
-            };
-            sql = next;
-        }
+        let (row, rest) = row(sql, has_escapes)?;
         rows.push(row);
-        match sql.strip_prefix(',') {
+        let rest = rest.trim_start();
+        match rest.strip_prefix(',') {
             Some(rest) => sql = rest.trim_start(),
-            // `ON CONFLICT DO NOTHING` may follow.
-            None => return Ok(Inserted { columns, rows }),
+            None => break check_end(rest),
+        }
+    }?;
+    Ok(Inserted { columns, rows })
+}
+
+/// Parses a row in brackets, and returns the SQL after it.
+fn row(sql: &str, has_escapes: bool) -> Result<(Vec<Option<String>>, &str), String> {
+    let mut sql = sql.strip_prefix('(').ok_or_else(|| unexpected(sql))?;
+    let mut row = Vec::new();
+    loop {
+        let (value, rest) = value(sql.trim_start(), has_escapes).ok_or_else(|| unexpected(sql))?;
+        row.push(value);
+        let rest = rest.trim_start();
+        match rest.strip_prefix(',') {
+            Some(next) => sql = next,
+            None => return Ok((row, rest.strip_prefix(')').ok_or_else(|| unexpected(rest))?)),
         }
     }
+}
+
+/// Checks what follows the last row: `ON CONFLICT DO NOTHING`, the semicolon, and comments.
+fn check_end(sql: &str) -> Result<(), String> {
+    let mut ends = Vec::new();
+    Lexer::default().read_marks(sql.as_bytes(), |mark, at| {
+        if mark == b';' {
+            ends.push(at);
+        }
+    });
+    let rest = ends.first().map_or("", |end| &sql[end + 1..]);
+    let mut lexer = Lexer::default();
+    lexer.read(rest.as_bytes());
+    if ends.len() > 1 || !lexer.is_between() {
+        return Err(
+            "several statements are on one line; give each one a line of its own".to_owned()
+        );
+    }
+    Ok(())
+}
+
+fn unexpected(sql: &str) -> String {
+    let found: String = sql.chars().take(20).collect();
+    format!("an `INSERT` statement has `{found}` where a value was expected")
 }
 
 /// Converts a value of `INSERT` to the JSON that `to_jsonb` returns for a column of this type.
@@ -77,20 +108,14 @@ pub(super) fn inserted_json(sql_type: &str, value: Option<String>) -> Json {
 }
 
 /// Parses the value at the start of a piece of SQL, and returns the SQL after it.
-fn value(sql: &str) -> Option<(Option<String>, &str)> {
-    if let Some(rest) = sql.strip_prefix('\'') {
-        let (text, rest) = until_quote(rest, '\'')?;
-        return Some((Some(text), rest));
-    }
-    for prefix in ["B'", "X'"] {
-        if let Some(rest) = sql.strip_prefix(prefix) {
-            let (text, rest) = until_quote(rest, '\'')?;
-            return Some((Some(text), rest));
+fn value(sql: &str, has_escapes: bool) -> Option<(Option<String>, &str)> {
+    let quoted = [("'", has_escapes), ("b'", false), ("x'", false), ("e'", true)];
+    for (prefix, has_escapes) in quoted {
+        if let Some(rest) = after(sql, prefix) {
+            let (text, rest) = literal(rest, has_escapes)?;
+            let text = if has_escapes { unescape(&text) } else { text };
+            return Some((Some(text), without_cast(rest)));
         }
-    }
-    if let Some(rest) = sql.strip_prefix("E'") {
-        let (text, rest) = until_quote(rest, '\'')?;
-        return Some((Some(unescape(&text)), rest));
     }
     let end = sql.find([',', ')'])?;
     let word = sql[..end].trim_end();
@@ -98,6 +123,38 @@ fn value(sql: &str) -> Option<(Option<String>, &str)> {
         !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "+-._".contains(c));
     let text = !word.eq_ignore_ascii_case("null") && !word.eq_ignore_ascii_case("default");
     is_plain.then(|| (text.then(|| word.to_owned()), &sql[end..]))
+}
+
+/// Splits SQL that follows an opening quote into the text, with its backslashes, and the SQL after the closing
+/// quote. Two quotes in a row stand for one.
+fn literal(sql: &str, has_escapes: bool) -> Option<(String, &str)> {
+    let (mut text, mut rest) = (String::new(), sql);
+    loop {
+        let at = rest.find(|c| c == '\'' || has_escapes && c == '\\')?;
+        let next = rest[at + 1..].chars().next();
+        if rest[at..].starts_with('\\') {
+            let length = 1 + next?.len_utf8();
+            text.push_str(&rest[..at + length]);
+            rest = &rest[at + length..];
+        } else if next == Some('\'') {
+            text.push_str(&rest[..=at]);
+            rest = &rest[at + 2..];
+        } else {
+            text.push_str(&rest[..at]);
+            return Some((text, &rest[at + 1..]));
+        }
+    }
+}
+
+/// Returns the SQL after a cast such as `::jsonb` or `::character varying(5)`; the same SQL without a cast.
+fn without_cast(sql: &str) -> &str {
+    let Some(sql_type) = sql.trim_start().strip_prefix("::") else { return sql };
+    let is_end = |c: char| !(c.is_alphanumeric() || " _.\"[]".contains(c));
+    let rest = &sql_type[sql_type.find(is_end).unwrap_or(sql_type.len())..];
+    match rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+        Some((_, rest)) => rest,
+        None => rest,
+    }
 }
 
 /// Removes the escapes of `COPY`.
@@ -140,7 +197,7 @@ mod tests {
     fn the_values_of_an_insert_are_read() {
         let sql = " (id, \"a b\") OVERRIDING SYSTEM VALUE VALUES\n\t(1, 'it''s, (x);\n'),\n\t(-2.5, NULL),\n\
                    \t(DEFAULT, E'a\\\\b') ON CONFLICT DO NOTHING;";
-        let Inserted { columns, rows } = inserted(sql).unwrap();
+        let Inserted { columns, rows } = inserted(sql, false).unwrap();
         assert_eq!(columns.unwrap(), ["id", "a b"]);
         let text = |text: &str| Some(text.to_owned());
         let expected = [
@@ -149,7 +206,10 @@ mod tests {
             vec![None, text("a\\b")],
         ];
         assert_eq!(rows, expected);
-        let error = inserted(" SELECT 1;").unwrap_err();
+        let (sql, has_escapes) = (" (a,b) values (e'it\\'s', 'b\\'::varchar(3)); -- ;", false);
+        let rows = inserted(sql, has_escapes).unwrap().rows;
+        assert_eq!(rows, [[text("it's"), text("b\\")]]);
+        let error = inserted(" SELECT 1;", false).unwrap_err();
         assert!(error.contains("`SELECT 1;`"), "{error}");
     }
 }

@@ -1,0 +1,240 @@
+//! Tests of `diagnose` with the text of dumps: quoted text, ends that are missing, other spellings of statements,
+//! and files that are no dumps.
+
+use rstest::rstest;
+
+use super::dumps::{BEGUN, table};
+use super::scene::{ON, Scene, codes, diagnose, first_message, run};
+use crate::run::Output;
+
+/// A dump in which every unit has its spans.
+fn healthy() -> String {
+    Scene { traced_units: 4, ..Scene::default() }.dump()
+}
+
+/// Runs `diagnose` on a file with this text.
+fn diagnose_file(text: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("dump.sql"), text).unwrap();
+    run(folder.path(), &["diagnose", "--dump", "dump.sql"])
+}
+
+/// Regression test: a `$$` in a quoted text hid the rest of the dump, and statements in one were read as rows.
+#[rstest]
+#[case::dollars("COMMENT ON TABLE public.jobs IS 'costs $$, see the wiki';\n")]
+#[case::labels("CREATE TYPE public.price AS ENUM (\n    '$a$',\n    '$$'\n);\n")]
+#[case::statements(
+    "COMMENT ON TABLE public.jobs IS 'Restore:\nCOPY public.trace_spans (execution_id) FROM stdin;\n1\n\\.\n\
+     INSERT INTO public.jobs VALUES (1);\nIt''s done;\n';\n"
+)]
+#[case::escapes(
+    "COMMENT ON TABLE public.jobs IS E'it\\'s\nINSERT INTO public.jobs VALUES (1);\n\\\\';\n"
+)]
+#[case::old_strings(
+    "SET standard_conforming_strings = off;\nCOMMENT ON TABLE public.jobs IS 'it\\'s\nCOPY public.jobs (id) FROM stdin;\n';\n"
+)]
+#[case::name(
+    "CREATE VIEW public.\"it's $$\" AS\n SELECT 'a\nCOPY public.jobs (id) FROM stdin;\n'::text AS a;\n"
+)]
+#[case::comment("/* it isn't /* nested */\nCOPY public.jobs (id) FROM stdin;\n*/\n-- it's $$\n")]
+#[case::body(
+    "CREATE FUNCTION public.f() RETURNS void LANGUAGE sql AS $f$\nselect 'it''s $$', '$f';\n\
+     INSERT INTO public.jobs VALUES (1);\n$f$;\n"
+)]
+#[case::atomic(
+    "CREATE FUNCTION public.f() RETURNS void LANGUAGE sql\n    BEGIN ATOMIC\n INSERT INTO public.jobs (id) VALUES (1);\n\
+     \x20INSERT INTO public.jobs (id) VALUES (2);\nEND;\n"
+)]
+#[case::default(
+    "CREATE TABLE public.notes (\n    id bigint,\n    note text DEFAULT 'a\n);\nCOPY public.jobs (id) FROM stdin;\n'::text\n);\n"
+)]
+fn quoted_text_is_no_statement(#[case] statement: &str) {
+    let dump = healthy().replace("COPY public.jobs", &format!("{statement}COPY public.jobs"));
+    let (code, json) = diagnose(&dump, None, &[]);
+    assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
+}
+
+const HEADER: &str = "--\n-- PostgreSQL database dump\n--\n\n";
+const END: &str = "\n--\n-- PostgreSQL database dump complete\n--\n\n";
+const DATA: &str =
+    "--\n-- Data for Name: trace_spans; Type: TABLE DATA; Schema: public; Owner: x\n--\n\n";
+
+/// Regression test: a dump that was cut off between two statements was taken for a whole one, without spans.
+#[rstest]
+#[case::before_the_rows(&format!("{HEADER}{}{DATA}", healthy().split_once("COPY public.trace_spans").unwrap().0))]
+#[case::after_an_insert(&format!("{HEADER}{}", "INSERT INTO public.jobs VALUES (469);\n"))]
+#[case::first_of_two(&format!("{HEADER}{}{HEADER}{END}", healthy()))]
+#[case::cluster(&format!("-- PostgreSQL database cluster dump\n{HEADER}{}{END}", healthy()))]
+#[case::in_a_comment(&format!("{}COMMENT ON TABLE public.jobs IS 'a\n", healthy()))]
+#[case::in_a_definition("CREATE TABLE public.jobs (\n    id bigint,\n")]
+fn a_dump_without_its_end_is_truncated(#[case] text: &str) {
+    let Output { code, stderr, .. } = diagnose_file(text);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("the dump is truncated"), "{stderr}");
+}
+
+#[rstest]
+#[case::whole(&format!("{HEADER}{}{END}", healthy()))]
+#[case::joined(&format!("{HEADER}{}{END}{HEADER}{END}", healthy()))]
+#[case::cluster(&format!(
+    "-- PostgreSQL database cluster dump\n{HEADER}{}{END}-- PostgreSQL database cluster dump complete\n", healthy()
+))]
+#[case::crlf(&format!("{HEADER}{}{END}", healthy()).replace('\n', "\r\n"))]
+#[case::excerpt(&healthy())]
+fn a_dump_with_its_end_or_without_a_header_is_whole(#[case] text: &str) {
+    let (code, json) = diagnose(text, None, &[]);
+    assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
+}
+
+const TABLES: &str = "CREATE TABLE public.jobs (
+    id bigint NOT NULL,
+    jobspec_id text,
+    status character varying(50) DEFAULT 'a,b'::character varying,
+    CONSTRAINT jobs_status CHECK (((status)::text = ANY (ARRAY['a'::text, 'b'::text]))),
+    PRIMARY KEY (id)
+);
+CREATE TABLE public.executions (id bigint, job_id bigint, status text);
+";
+
+/// Regression test: constraints were counted as columns, and statements in lower case were not read.
+#[rstest]
+#[case::overriding(
+    "INSERT INTO public.jobs OVERRIDING SYSTEM VALUE VALUES\n\t(1, 'a', 'failed'),\n\t(2, 'b', 'failed');\n"
+)]
+#[case::lower_case(
+    "insert into public.jobs (id, jobspec_id, status) values (1, 'a', 'failed'), (2, e'\\'b', null);\n"
+)]
+#[case::indented(
+    "  insert into public.jobs(id,jobspec_id,status)\n  values (1, 'a', 'failed'),\n  (2, 'b'::text, 'failed'); -- two\n"
+)]
+#[case::copy(
+    "copy public.jobs (id, jobspec_id, status) from stdin;\n1\ta\tfailed\n2\tb\tfailed\n\\.\n"
+)]
+#[case::several(
+    "INSERT INTO public.jobs VALUES (1, 'a', 'b'); INSERT INTO public.jobs VALUES (2, 'a', 'b');\n"
+)]
+fn spellings_of_statements_are_read_or_refused(
+    #[case] rows: &str,
+    #[values(true, false)] is_lower: bool,
+) {
+    let tables = if is_lower {
+        TABLES.to_lowercase().replace("public.jobs (", "public.jobs\n(")
+    } else {
+        TABLES.to_owned()
+    };
+    let empty = "COPY public.executions FROM stdin;\n\\.\n";
+    let text = format!("{tables}{rows}{empty}");
+    let output = diagnose_file(&text);
+    if rows.matches(';').count() > 1 {
+        assert_eq!(output.code, 2, "{}", output.stdout);
+        assert!(output.stderr.contains("several statements"), "{}", output.stderr);
+        return;
+    }
+    for id in ["\n1  ", "\n2  "] {
+        assert!(output.stdout.contains(id), "{}{}", output.stdout, output.stderr);
+    }
+}
+
+/// Regression test: a file that is no dump was a dump without the tables of the spec.
+#[rstest]
+#[case::csv("id,jobspec_id,status\n1,a,failed\n2,b,failed\n", "CSV")]
+#[case::aligned(
+    " id | jobspec_id | status \n----+------------+--------\n  1 | a          | failed\n(1 row)\n",
+    "psql"
+)]
+#[case::mysql(
+    "-- MySQL dump 10.13  Distrib 8.0\n\nCREATE TABLE `jobs` (\n  `id` bigint\n);\n",
+    "MySQL"
+)]
+#[case::maria("/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19\n", "MySQL")]
+#[case::sqlite(
+    "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nINSERT INTO jobs VALUES(1,'a');\n",
+    "SQLite"
+)]
+#[case::sqlite_file("SQLite format 3\0\x10\0", "SQLite")]
+#[case::list(
+    ";\n; Archive created at 2026-03-10 09:00:00 UTC\n;     dbname: app\n215; 1259 16386 TABLE public jobs x\n",
+    "pg_restore"
+)]
+#[case::json("[{\"id\": 1}]\n", "JSON")]
+fn a_file_that_is_no_dump_is_named(#[case] text: &str, #[case] expected: &str) {
+    let Output { code, stderr, .. } = diagnose_file(text);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains(expected) && stderr.contains("pg_dump"), "{stderr}");
+}
+
+/// Regression test: spans that could not be read were counted as not stored.
+#[test]
+fn spans_that_cannot_be_read_are_not_called_missing() {
+    let dump = Scene::default().dump();
+    let (rest, _) = dump.split_once("COPY public.trace_spans ").unwrap();
+    let log = format!(
+        "{ON}{}❌ StartSpan RecordSpan error: permission denied for table trace_spans\n",
+        BEGUN.repeat(4)
+    );
+    let (_, json) = diagnose(rest, Some(&log), &[]);
+    assert!(!first_message(&json).contains("0 stored"), "{json:#}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("dump.sql"), rest).unwrap();
+    std::fs::write(folder.path().join("app.log"), log).unwrap();
+    let args = ["diagnose", "--dump", "dump.sql", "--log", "app.log"];
+    let text = run(folder.path(), &args).stdout;
+    assert!(text.contains("→?→?→?→?"), "{text}");
+    assert!(text.contains("4 failed    ?  "), "{text}");
+}
+
+/// Regression test: a column whose values a dump leaves out was taken for an empty one.
+#[test]
+fn values_that_a_dump_leaves_out_are_not_known() {
+    let dump = healthy();
+    let (tables, spans) = dump.split_once("COPY public.trace_spans (").unwrap();
+    let tables = tables.replace(
+        "execution_id bigint,",
+        "execution_id bigint GENERATED ALWAYS AS (((link ->> 'e'::text))::bigint) STORED,",
+    );
+    let spans = spans.replace(", execution_id", "").replace("\t1\tm\t", "\tm\t");
+    let spans = ["2", "3", "4"]
+        .iter()
+        .fold(spans, |spans, id| spans.replace(&format!("\t{id}\tm\t"), "\tm\t"));
+    let (_, json) = diagnose(&format!("{tables}COPY public.trace_spans ({spans}"), None, &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(first_message(&json).contains("generated column `execution_id`"), "{json:#}");
+}
+
+/// Regression test: ids that SQL calls equal were different.
+#[rstest]
+#[case::padded("id bigint NOT NULL,\n    job_id bigint", "id character(4) NOT NULL,\n    job_id bigint", ("\n1\t469", "\n1   \t469"))]
+#[case::scale("job_id bigint", "job_id numeric(12,1)", ("\n1\t469", "\n1\t469.0"))]
+fn equal_ids_are_equal(#[case] from: &str, #[case] to: &str, #[case] row: (&str, &str)) {
+    let dump = Scene { traced_units: 1, units: 1, ..Scene::default() }.dump();
+    let dump = dump.replace(from, to).replace(row.0, row.1);
+    let (code, json) = diagnose(&dump, None, &[]);
+    assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
+}
+
+/// Regression test: without a column of the spec, rows were read as rows without a name, or as no rows.
+#[rstest]
+#[case::name("service, operation,", "service, name,", "`operation`")]
+#[case::job("job_id, region", "job, region", "`job_id`")]
+fn a_column_of_the_spec_that_does_not_exist_is_named(
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] part: &str,
+) {
+    let (_, json) = diagnose(&healthy().replace(from, to), None, &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    let message = first_message(&json);
+    assert!(message.contains("has no column") && message.contains(part), "{json:#}");
+}
+
+/// Regression test: rows that row security hid from the role of the dump were missing rows.
+#[test]
+fn rows_that_row_security_may_hide_are_not_missing() {
+    let policies = "ALTER TABLE public.trace_spans ENABLE ROW LEVEL SECURITY;\n";
+    let dump = format!("SET row_security = on;\n{}{policies}", Scene::default().dump());
+    let (_, json) = diagnose(&dump, Some(&format!("{ON}{}", BEGUN.repeat(4))), &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(first_message(&json).contains("row security"), "{json:#}");
+    let (_, json) = diagnose(&dump.replace("= on", "= off"), None, &[]);
+    assert!(!first_message(&json).contains("row security"), "{json:#}");
+}
