@@ -111,12 +111,13 @@ async fn a_check_in_json_has_its_result_and_the_next_step() {
 #[case::required_unit_that_does_not_exist("alter table trace_spans add foreign key (execution_id) references executions, alter execution_id set not null", &["inserting the span was refused: insert or update on table \"trace_spans\" violates foreign key constraint \"trace_spans_execution_id_fkey\" (SQLSTATE 23503)"])]
 #[case::large_table_without_index("alter table trace_spans drop constraint trace_spans_span_id_key; insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 110000); analyze trace_spans", &["FAIL       index on span_id: missing on a table of about 110000 rows; it is needed to complete spans", "next: create index concurrently on \"trace_spans\" (\"span_id\")", "not tried  a span, written and undone: inserted and rolled back, but not read and completed, because that would scan the whole table"])]
 #[case::column_privileges("revoke insert, update on trace_spans from preflight_tracer; grant insert (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms, status, job_id, execution_id, model_id, region, error_message), update (completed_at, duration_ms, status, error_message) on trace_spans to preflight_tracer", &[])]
-#[case::no_error_column("alter table trace_spans rename error_message to error", &["FAIL       columns: `trace_spans` has no error_message; it has "])]
+#[case::no_error_column("alter table trace_spans rename error_message to error", &["FAIL       columns of trace_spans: the migrations create `error_message`, which it lacks"])]
 #[case::narrow_column("drop view trace_waterfall, trace_spans_health cascade; alter table trace_spans alter operation type varchar(5)", &["inserting the span was refused: value too long for type character varying(5) (SQLSTATE 22001)"])]
 #[case::narrow_attribute("alter table executions alter region type varchar(200)", &["advice     widths: `region` holds 100 characters, but the unit's column `region` is character varying(200)"])]
 #[case::no_usage_on_the_schema("revoke usage on schema public from public", &["FAIL       table trace_spans: not found on the search path \"$user\", public; `public` has a table of this name"])]
 #[case::read_only_role("do $$ begin execute format('alter role preflight_tracer in database %I set default_transaction_read_only = on', current_database()); end $$", &["ok         settings: of `preflight_tracer`: default_transaction_read_only=on", "FAIL       writable: transactions of `preflight_tracer` are read-only", "inserting the span was refused: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)"])]
 #[case::other_search_path("create schema other; do $$ begin execute format('alter role preflight_tracer in database %I set search_path = other', current_database()); end $$", &["FAIL       table trace_spans: not found on the search path other; `public` has a table of this name"])]
+#[case::empty_search_path("do $$ begin execute format('alter role preflight_tracer in database %I set search_path = ''''', current_database()); end $$", &["next: set the search path of the role, which has no schema"])]
 #[case::never_analysed("alter table trace_spans set (autovacuum_enabled = off); insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 20000); drop index trace_spans_execution_id_idx", &["FAIL       index on execution_id: missing on a table of about "])]
 #[case::no_function("drop function identify_root_cause cascade", &["FAIL       function identify_root_cause: there is no such function"])]
 #[case::no_view("drop view trace_spans_health", &["FAIL       view trace_spans_health: relation \"trace_spans_health\" does not exist"])]
@@ -151,6 +152,7 @@ async fn preflight_reports_changes_that_would_lose_spans(
 #[case::two_manifests(&["--manifest", "k8s.yaml", "--manifest", "secret.yaml"], 1, "0 passed, 1 failed, 0 advice, 3 not tried")]
 #[case::set_twice(&["--manifest", "fly.toml", "--manifest", "both.env"], 1, "FAIL       ENABLE_DB_TRACING in both.env: it is set more than once: true, false")]
 #[case::unset(&["--manifest", "absent.yaml"], 1, "FAIL       ENABLE_DB_TRACING in absent.yaml: it is not set")]
+#[case::newest_first(&["--log", "newest.log"], 1, "its startup line (newest.log:1) reports tracing off")]
 #[case::not_restarted(&["--manifest", "fly.toml", "--log", "off.log"], 1, "reports tracing off, and the value 1; the manifest has true")]
 #[case::no_line_about_tracing(&["--log", "absent.yaml"], 4, "not tried  ENABLE_DB_TRACING in the running process: `absent.yaml` has no startup line that says whether tracing is on")]
 #[case::no_flag(&["--config", "spanproof.toml", "--manifest", "fly.toml"], 4, "not tried  the flag: no `[[flag]]` in the spec has `tracing = true`")]
@@ -175,10 +177,36 @@ async fn missing_and_wrong_inputs_are_reported(
     write("absent.yaml", "env: {DB_TRACING: true}\n");
     let spec = std::fs::read_to_string(SPEC).unwrap();
     write("spanproof.toml", &spec.replace("tracing = true\nenables = [\"true\"]\n", ""));
+    write(
+        "newest.log",
+        "2026-03-10T10:00:00Z 🔍 DBTracer: DISABLED (ENABLE_DB_TRACING=)\n\
+         2026-03-10T09:00:00Z 🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n",
+    );
     write("off.log", "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=1)\n");
     let (code, output) = preflight(folder.path(), args).await;
     assert_eq!(code, expected_code, "{output}");
     assert!(output.contains(expected), "expected {expected}\nfound {output}");
+}
+
+/// Regression test: the name of the error column is a default, and a table without this column failed.
+#[tokio::test]
+async fn a_table_without_the_optional_error_column_passes() {
+    let (database, connection) = database(
+        "drop view trace_waterfall, trace_spans_health cascade; alter table trace_spans drop error_message cascade",
+    )
+    .await;
+    connection.close().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let spec = std::fs::read_to_string(SPEC).unwrap();
+    let (before, rest) = spec.split_once("[database]").unwrap();
+    let after = rest.find("\n[").map_or("", |at| &rest[at..]);
+    let spec = folder.path().join("spanproof.toml");
+    std::fs::write(&spec, format!("{before}{after}")).unwrap();
+    let spec = spec.to_str().unwrap();
+    let args = ["--database", database.url(), "--role", "preflight_tracer", "--config", spec];
+    let (_, output) = preflight(folder.path(), &args).await;
+    assert!(output.contains("ok         columns: all 13 columns of the spec exist"), "{output}");
+    database.close().await.unwrap();
 }
 
 #[tokio::test]

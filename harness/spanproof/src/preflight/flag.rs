@@ -17,10 +17,10 @@ use spanproof_manifest::Reason;
 pub struct Startup {
     /// The name of the log.
     pub(crate) log: String,
-    /// The last startup line that reports whether tracing is on, with its line number; `None` if
+    /// The newest startup line that reports whether tracing is on, with its line number; `None` if
     /// the log has no such line.
     pub(crate) banner: Option<(u64, Banner)>,
-    /// The number of the last line that reports a start of the service; `None` if the log has no
+    /// The number of the newest line that reports a start of the service; `None` if the log has no
     /// such line.
     pub(crate) started: Option<u64>,
 }
@@ -41,11 +41,13 @@ impl Startup {
         // A process that says that tracing is off may be the one that does the work.
         let current = current_claims(&startup, &all).into_iter().filter_map(|at| {
             let Location::Log(number) = startup[at].location else { return None };
-            Some((number, spec.probes.banner(startup[at].text)?))
+            Some((at, number, spec.probes.banner(startup[at].text)?))
         });
+        // The lines are in the order of their times, and line numbers may be in another one.
+        let banner = current.max_by_key(|(at, _, banner)| (!banner.enabled, *at));
         Self {
             log: log.facts.name.clone(),
-            banner: current.max_by_key(|(number, banner)| (!banner.enabled, *number)),
+            banner: banner.map(|(_, number, banner)| (number, banner)),
             started: log.facts.last_start,
         }
     }
@@ -184,7 +186,7 @@ pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[ManifestFlag])
     let name = format!("{} in the running process", flag.name);
     let check = PendingCheck::new(
         name,
-        "the last startup line in the log that says whether tracing is on, compared with the manifests",
+        "the newest startup line in the log that says whether tracing is on, compared with the manifests",
     );
     let log = &startup.log;
     let Some((number, banner)) = &startup.banner else {

@@ -9,6 +9,7 @@ use spanproof_format::Check;
 use super::check::PendingCheck;
 use super::declared::{Declared, Index, PARAMETERS, indexes};
 use super::row::text;
+use super::search_path;
 use crate::chain::chain;
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
@@ -84,6 +85,8 @@ async fn missing_objects<'a>(
     checked: &str,
 ) -> Result<(Vec<Check>, BTreeSet<&'a str>), Error> {
     let (mut failed, mut missing) = (Vec::new(), BTreeSet::new());
+    let path_step = search_path::next_step(session).await?;
+    let next_step = |kind| path_step.clone().unwrap_or_else(|| next_step(kind));
     let tables = declared.tables.keys().map(|name| ("table", name));
     for (kind, name) in tables.chain(declared.views.iter().map(|name| ("view", name))) {
         let check = PendingCheck::new(format!("{kind} {name}"), checked);
@@ -160,7 +163,10 @@ async fn columns_check(
     let Reply::Accepted(found) = Table::read(session, table).await? else { return Ok(None) };
     let spans = &spec.tables.spans;
     let own = if spans.table == table { spans.columns() } else { Vec::new() };
-    let is_own = |column: &String| own.iter().any(|name| base(name) == *column);
+    // The spec may not name the error column, and then only the migrations show that the service writes it.
+    let is_error = |column: &String| spans.table == table && *column == spans.error;
+    let is_own =
+        |column: &String| !is_error(column) && own.iter().any(|name| base(name) == *column);
     let exists = |column: &String| found.names().any(|name| name == column);
     let missing: Vec<_> = columns
         .iter()
@@ -173,7 +179,9 @@ async fn columns_check(
     );
     Ok((!missing.is_empty()).then(|| {
         let found = format!("the migrations create {}, which it lacks", list(&missing));
-        check.advice(found, "apply the migrations to this database")
+        let next = "apply the migrations to this database";
+        let lacks_error = columns.iter().any(|column| is_error(column) && !exists(column));
+        if lacks_error { check.failed(found, next) } else { check.advice(found, next) }
     }))
 }
 

@@ -14,6 +14,7 @@ mod migrations;
 mod privilege;
 mod row;
 mod script;
+mod search_path;
 mod table;
 mod trial_insert;
 

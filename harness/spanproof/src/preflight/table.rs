@@ -6,12 +6,12 @@ use spanproof_format::Check;
 
 use super::check::PendingCheck;
 use super::row::text;
-use super::{index, privilege};
+use super::{index, privilege, search_path};
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
 use crate::identifier;
 use crate::observation::Row;
-use crate::spec::Spec;
+use crate::spec::{SpanTable, Spec};
 
 /// Checks the tables of jobs, units of work and spans.
 pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
@@ -31,7 +31,10 @@ pub(super) async fn table_checks(session: &mut Session, spec: &Spec) -> Result<V
         }
     };
     let Some(schema) = schemas.found else {
-        let next = "apply the migrations to this database, or grant usage on the schema and add it to the search path";
+        let next = match search_path::next_step(session).await? {
+            Some(next) => next,
+            None => "apply the migrations to this database, or grant usage on the schema and add it to the search path".to_owned(),
+        };
         let path = schemas.path;
         let others =
             others_text(&schemas.others).map_or(String::new(), |others| format!("; {others}"));
@@ -136,14 +139,21 @@ async fn column_check(session: &mut Session, spec: &Spec) -> Result<Check, Error
         }
     };
     let wanted = spans.columns();
-    let missing: Vec<_> =
-        wanted.iter().filter(|column| !table.has_column(column)).copied().collect();
-    if missing.is_empty() {
-        let found = format!("all {} columns of the spec exist", wanted.len());
+    let (existing, missing): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|column| table.has_column(column));
+    // The error column is used if it exists, and the spec may not name it.
+    let is_optional = |column: &&str| *column == spans.error;
+    let is_default = spans.error == SpanTable::default().error;
+    let required: Vec<_> = missing.iter().filter(|column| !is_optional(column)).copied().collect();
+    if missing.is_empty() || required.is_empty() && is_default {
+        let found = format!("all {} columns of the spec exist", existing.len());
         return Ok(check.passed(found));
     }
-    let (missing, all) = (missing.join(", "), table.names().collect::<Vec<_>>().join(", "));
-    let found = format!("`{}` has no {missing}; it has {all}", spans.table);
+    let (named, all) = (missing.join(", "), table.names().collect::<Vec<_>>().join(", "));
+    let found = format!("`{}` has no {named}; it has {all}", spans.table);
+    if required.is_empty() {
+        return Ok(check.advice(found, "correct `error` under `[tables.spans]`, or leave it out"));
+    }
     let next = "apply the migrations, or correct the names in `[tables.spans]`, with `\"\"` for a column that the table does not have";
     Ok(check.failed(found, next))
 }
