@@ -149,9 +149,8 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Killed,
             Q::LostTraces,
         ],
-        // A queue that reports dropped spans got some. An id of a span that is not stored may be made without a
-        // span, but rarely is.
-        unlikely_if: &[&[Q::Unsent, Q::Named, Q::ChildrenBegun]],
+        // A queue that reports dropped spans got some.
+        unlikely_if: &[&[Q::Unsent, Q::ChildrenBegun]],
         decisive: &[&[Q::NoBeginLine, Q::BeginPatternWorks]],
         ..DEFAULT
     },

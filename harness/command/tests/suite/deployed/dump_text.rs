@@ -62,15 +62,35 @@ const DATA: &str =
 /// Regression test: a dump that was cut off between two statements was taken for a whole one, without spans.
 #[rstest]
 #[case::before_the_rows(&format!("{HEADER}{}{DATA}", healthy().split_once("COPY public.trace_spans").unwrap().0))]
-#[case::after_an_insert(&format!("{HEADER}{}", "INSERT INTO public.jobs VALUES (469);\n"))]
-#[case::first_of_two(&format!("{HEADER}{}{HEADER}{END}", healthy()))]
-#[case::cluster(&format!("-- PostgreSQL database cluster dump\n{HEADER}{}{END}", healthy()))]
+#[case::first_of_two(&format!("{HEADER}{}{DATA}{HEADER}{END}", healthy()))]
 #[case::in_a_comment(&format!("{}COMMENT ON TABLE public.jobs IS 'a\n", healthy()))]
 #[case::in_a_definition("CREATE TABLE public.jobs (\n    id bigint,\n")]
 fn a_dump_without_its_end_is_truncated(#[case] text: &str) {
     let Output { code, stderr, .. } = diagnose_file(text);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("the dump is truncated"), "{stderr}");
+}
+
+/// Whether more rows followed is not known.
+#[test]
+fn a_dump_that_ends_with_inserts_and_without_its_end_may_be_cut_off() {
+    let (tables, _) = healthy()
+        .split_once("COPY public.trace_spans")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let columns = "trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms, status, \
+                   job_id, execution_id, model_id, region";
+    let defined = format!("    {} text\n", columns.replace(", ", " text,\n    "));
+    let tables = tables.replace("    execution_id bigint,\n    duration_ms bigint\n", &defined);
+    let values = format!("'t', 's'{}", ", NULL".repeat(11));
+    let insert = format!("INSERT INTO public.trace_spans ({columns}) VALUES ({values});\n");
+    let dump = format!("{HEADER}{tables}{insert}");
+    let log = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\nlistening on 127.0.0.1:8090\n";
+    let (code, json) = diagnose(&dump, Some(log), &[]);
+    assert_eq!((code, table(&json)), (1, vec!["undetermined".into()]), "{json:#}");
+    assert!(json.to_string().contains("may go on"), "{json:#}");
+    let (_, json) = diagnose(&format!("{dump}{END}"), Some(log), &[]);
+    assert!(!json.to_string().contains("may go on"), "{json:#}");
 }
 
 #[rstest]
@@ -81,6 +101,8 @@ fn a_dump_without_its_end_is_truncated(#[case] text: &str) {
 ))]
 #[case::crlf(&format!("{HEADER}{}{END}", healthy()).replace('\n', "\r\n"))]
 #[case::excerpt(&healthy())]
+#[case::excerpt_with_a_header(&format!("{HEADER}{}", healthy()))]
+#[case::cluster_without_its_end(&format!("-- PostgreSQL database cluster dump\n{HEADER}{}{END}", healthy()))]
 fn a_dump_with_its_end_or_without_a_header_is_whole(#[case] text: &str) {
     let (code, json) = diagnose(text, None, &[]);
     assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");

@@ -1,6 +1,7 @@
 //! The tables of a dump, and where their rows are.
 
 use super::relation::Relation;
+use crate::identifier::TableName;
 
 /// Maximum number of bytes of a line; a longer line is read in pieces.
 pub(super) const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
@@ -14,6 +15,9 @@ pub(super) struct Contents {
     pub(super) databases: Vec<String>,
     /// How the dump ends too early; `None` if it is whole.
     pub(super) cut_off: Option<String>,
+    /// The table of which the dump may have lost rows: it has no end, and `INSERT` statements into this table are the
+    /// last thing in it. `None` if there is no such table.
+    pub(super) may_go_on: Option<TableName>,
     /// Whether the policies of a role decided which rows the dump has, where tables have policies.
     pub(super) has_row_security: bool,
 }

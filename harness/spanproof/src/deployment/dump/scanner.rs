@@ -38,10 +38,23 @@ struct Scanner {
     search_path: Option<String>,
     /// Which dumps have begun, and not ended.
     open: Vec<Scope>,
+    /// The last statement that has to do with rows.
+    last: Last,
     /// The line that opened the quote or comment in which the next line is.
     opened: u64,
     /// Whether the last piece of a long line has no end.
     is_in_line: bool,
+}
+
+/// The last statement of a dump that has to do with rows.
+#[derive(Debug, Clone, Copy, Default)]
+enum Last {
+    /// The comment before the rows of a table.
+    Data,
+    /// An `INSERT` into the table with this index.
+    Insert(usize),
+    #[default]
+    Other,
 }
 
 /// Where a line is.
@@ -113,11 +126,24 @@ impl Scanner {
                 "it ends inside of the quotes or comment that line {} opens",
                 self.opened
             )),
-            _ if !self.open.is_empty() => Some(NO_END.to_owned()),
-            _ => None,
+            _ => self.end_of_open(),
         };
         self.contents.cut_off = self.contents.cut_off.or(cut_off);
         self.contents
+    }
+
+    /// Returns how a dump ends too early that has begun, and has no end. People cut excerpts out of dumps, so this is
+    /// certain only if the rows of a table should follow.
+    fn end_of_open(&mut self) -> Option<String> {
+        match self.last {
+            _ if self.open.is_empty() => None,
+            Last::Data => Some(NO_END.to_owned()),
+            Last::Insert(index) => {
+                self.contents.may_go_on = Some(self.contents.relations[index].name.clone());
+                None
+            }
+            Last::Other => None,
+        }
     }
 
     /// Handles the start of a line that is outside of quotes, comments and rows of `COPY`.
@@ -174,42 +200,59 @@ impl Scanner {
                 let parent = self.qualified(parent);
                 self.relation(part).parent = Some(parent);
             }
-            Statement::Copy(name, columns) => {
-                let index = self.index(name);
-                let relation = &mut self.contents.relations[index];
-                relation.has_data = true;
-                let form = Form::Copy(columns.unwrap_or_else(|| relation.copied_names()));
-                let (offset, line) = (place.end, place.number + 1);
-                let section = Section { offset, line, has_escapes: false, form };
-                relation.sections.push(section);
-                self.position = Position::Rows(index);
+            Statement::Copy(name, columns) => self.begin_copy(name, columns, place),
+            Statement::Insert(name) => self.begin_insert(name, place),
+            Statement::Data(name) => {
+                self.relation(name).has_data = true;
+                self.last = Last::Data;
             }
-            Statement::Insert(name) => {
-                let index = self.index(name);
-                let relation = &mut self.contents.relations[index];
-                relation.has_data = true;
-                let continues = relation.sections.last_mut().is_some_and(
-                    |section| matches!(section.form, Form::Inserts(end) if end == place.start),
-                );
-                if !continues {
-                    let form = Form::Inserts(place.end);
-                    let (offset, line) = (place.start, place.number);
-                    let has_escapes = self.lexer.has_escapes();
-                    let section = Section { offset, line, has_escapes, form };
-                    relation.sections.push(section);
-                }
-                self.position = Position::Insert(index);
-            }
-            Statement::Data(name) => self.relation(name).has_data = true,
             Statement::Start(scope) => {
-                if self.open.contains(&scope) {
-                    self.contents.cut_off = Some(format!("before line {}, {NO_END}", place.number));
+                if self.open.contains(&scope)
+                    && let Some(why) = self.end_of_open()
+                {
+                    self.contents.cut_off = Some(format!("before line {}, {why}", place.number));
                 }
                 self.open.push(scope);
+                self.last = Last::Other;
             }
-            Statement::End(scope) => self.open.retain(|open| *open != scope),
+            Statement::End(scope) => {
+                self.open.retain(|open| *open != scope);
+                self.last = Last::Other;
+            }
             Statement::Other => {}
         }
+    }
+
+    /// Handles the start of the rows of `COPY`.
+    fn begin_copy(&mut self, name: TableName, columns: Option<Vec<String>>, place: Place) {
+        let index = self.index(name);
+        let relation = &mut self.contents.relations[index];
+        relation.has_data = true;
+        let form = Form::Copy(columns.unwrap_or_else(|| relation.copied_names()));
+        let (offset, line) = (place.end, place.number + 1);
+        let section = Section { offset, line, has_escapes: false, form };
+        relation.sections.push(section);
+        self.position = Position::Rows(index);
+        self.last = Last::Other;
+    }
+
+    /// Handles the start of an `INSERT` statement.
+    fn begin_insert(&mut self, name: TableName, place: Place) {
+        let index = self.index(name);
+        let relation = &mut self.contents.relations[index];
+        relation.has_data = true;
+        let continues = relation.sections.last_mut().is_some_and(
+            |section| matches!(section.form, Form::Inserts(end) if end == place.start),
+        );
+        if !continues {
+            let form = Form::Inserts(place.end);
+            let (offset, line) = (place.start, place.number);
+            let has_escapes = self.lexer.has_escapes();
+            let section = Section { offset, line, has_escapes, form };
+            relation.sections.push(section);
+        }
+        self.position = Position::Insert(index);
+        self.last = Last::Insert(index);
     }
 
     /// Handles the rest of a line, after the lexer has read it.
@@ -289,5 +332,5 @@ impl Scanner {
 }
 
 /// How a dump ends that `pg_dump` could not write to its end.
-const NO_END: &str =
+pub(super) const NO_END: &str =
     "it has no line `-- PostgreSQL database dump complete`, which `pg_dump` writes at the end";

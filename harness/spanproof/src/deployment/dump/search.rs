@@ -6,6 +6,7 @@ use super::contents::Contents;
 use super::file::Dump;
 use super::relation::Relation;
 use super::rows::read_rows;
+use super::scanner::NO_END;
 use crate::deployment::lookup::{ROW_LIMIT, ids, texts, too_many};
 use crate::deployment::records::Records;
 use crate::deployment::required_columns::{generated_column, missing_column, row_security};
@@ -194,12 +195,21 @@ impl Search<'_> {
     }
 
     /// Returns rows that a verdict may rest on: none if they are not enough, and row security may have hidden more
-    /// from the role that made the dump.
+    /// from the role that made the dump, or the dump may have lost more.
     fn without_hidden(&self, table: Table, rows: Rows, is_enough: bool) -> Result<Rows, Error> {
-        if is_enough || !self.contents.has_row_security || matches!(rows, Rows::Unreadable(_)) {
+        if is_enough || matches!(rows, Rows::Unreadable(_)) {
             return Ok(rows);
         }
         let relations = self.table(self.name(table))?.unwrap_or_default();
+        let cut = self.contents.may_go_on.as_ref();
+        if let Some(cut) = cut.filter(|cut| relations.iter().any(|one| one.name == **cut)) {
+            return Ok(Rows::Unreadable(format!(
+                "the rows of `{cut}` may go on: the dump ends with them, and {NO_END}"
+            )));
+        }
+        if !self.contents.has_row_security {
+            return Ok(rows);
+        }
         // A dump of rows only does not say which tables have policies.
         let is_hidden = |one: &&Relation| one.has_policies || one.columns.is_empty();
         let is_hidden = relations.iter().any(is_hidden);

@@ -119,7 +119,7 @@ fn a_fact_less_never_makes_another_cause_certain() {
 #[case::named_as_parents(
     &[Q::Named, Q::OtherSpans], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded,
     Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
-    Some(Code::NeverSent), Confidence::Likely
+    None, Confidence::Undetermined
 )]
 #[case::rows_beside_a_missing_line(
     &[Q::NoBeginLine, Q::Reached, Q::Undone], &[],
