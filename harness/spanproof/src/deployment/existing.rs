@@ -103,8 +103,7 @@ fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
     let created = jobs.iter().filter_map(|job| job.created);
     let first = created.chain(units.iter().filter_map(|unit| unit.started)).min();
     let ended: Vec<_> = units.iter().filter_map(|unit| unit.ended).collect();
-    let flush =
-        chrono::Duration::milliseconds(i64::try_from(spec.service.flush_ms).unwrap_or(5000));
+    let flush = spec.flush_delta();
     let since = first.map(|first| shifted(first, -flush));
     // A unit without an end may still be running.
     let is_running = ended.len() < units.len() || ended.is_empty();

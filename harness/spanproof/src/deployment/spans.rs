@@ -153,8 +153,7 @@ pub(super) fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
     let times = units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
     let since = shifted(times.min()?, -chrono::Duration::seconds(TOLERANCE_SECONDS));
     let ended: Option<Vec<_>> = units.iter().map(|unit| unit.ended).collect();
-    let flush =
-        chrono::Duration::milliseconds(i64::try_from(spec.service.flush_ms).unwrap_or(5_000));
+    let flush = spec.flush_delta();
     let until = ended.and_then(|ended| ended.into_iter().max()).map(|last| shifted(last, flush));
     Some(Window { since: Some(since), until })
 }

@@ -28,7 +28,7 @@ pub(super) fn without_escapes(text: &str) -> Cow<'_, str> {
         _ => Cow::Borrowed(text),
     };
     let plain = match VISIBLE.as_ref() {
-        // In JSON, a backslash may belong to the one before it; what JSON contains is looked at later.
+        // In JSON, a backslash may belong to the one before it; the text inside of JSON is read on its own.
         Some(visible) if plain.contains('[') && !plain.contains("{\"") => {
             Cow::Owned(visible.replace_all(&plain, "").into_owned())
         }

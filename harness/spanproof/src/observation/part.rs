@@ -237,7 +237,6 @@ impl Periods {
 
 impl Period {
     fn new(spec: &Spec, job: &Job, units: &[&Unit]) -> Self {
-        let flush = i64::try_from(spec.service.flush_ms).unwrap_or(5_000);
         let started = units.iter().filter_map(|unit| unit.started);
         // One second of tolerance, because the clocks of two machines differ.
         let start = job.created.into_iter().chain(started).min();
@@ -245,7 +244,7 @@ impl Period {
         let ended: Option<Vec<_>> = units.iter().map(|unit| unit.ended).collect();
         let end = ended.and_then(|ended| ended.into_iter().max());
         let work = units.iter().filter_map(|unit| unit.started).min().zip(end);
-        let end = end.map(|end| shifted(end, chrono::Duration::milliseconds(flush)));
+        let end = end.map(|end| shifted(end, spec.flush_delta()));
         Self { start, end, work, has_units: !units.is_empty() }
     }
 

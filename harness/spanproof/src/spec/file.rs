@@ -255,6 +255,11 @@ impl Spec {
         Duration::from_millis(self.service.flush_ms)
     }
 
+    /// Returns the time in which the service may still write spans, for arithmetic with points in time.
+    pub(crate) fn flush_delta(&self) -> chrono::Duration {
+        chrono::Duration::milliseconds(i64::try_from(self.service.flush_ms).unwrap_or(5_000))
+    }
+
     /// Returns the flags in the order of the file.
     pub fn flags(&self) -> &[Flag] {
         &self.flags

@@ -156,8 +156,7 @@ impl Limits {
         let submitted = facts.jobs.iter().map(|job| job.created).collect::<Option<Vec<_>>>()?;
         let submitted = submitted.into_iter().min()?;
         let ended = facts.units.iter().map(|unit| unit.ended).collect::<Option<Vec<_>>>()?;
-        let flush = i64::try_from(facts.spec.service.flush_ms).unwrap_or(5_000);
-        let late = TimeDelta::try_milliseconds(flush).unwrap_or(AFTERWARDS) + AFTERWARDS;
+        let late = facts.spec.flush_delta() + AFTERWARDS;
         let period = Period { submitted, stopped: shifted(ended.into_iter().max()?, late) };
         let started = facts.units.iter().filter_map(|unit| unit.started).min();
         let offset = started.and_then(|started| zone_offset(started - submitted));
