@@ -20,6 +20,10 @@ use super::{Child, Error, Launch};
 /// database does.
 pub(crate) const POSTGRES: &str = "postgres";
 
+/// How often the holder of a socket is searched for. A process that starts or ends during a search can't be
+/// judged by it.
+const SEARCHES: usize = 3;
+
 /// The processes that were started for a case. Its clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Family(Arc<Inner>);
@@ -132,7 +136,7 @@ impl Family {
             return None;
         }
         let _one_at_a_time = lock(&self.0.search);
-        relation.foreign_holder(&socket).map(|stray| stray.to_string())
+        self.foreign_holder(&socket)
     }
 
     /// Returns the process that listens on a port of 127.0.0.1 although it certainly does not belong to the
@@ -143,7 +147,29 @@ impl Family {
         if relation.relatives().any(|id| holds_open(id, &socket)) {
             return None;
         }
-        relation.foreign_holder(&socket).map(|stray| stray.to_string())
+        self.foreign_holder(&socket)
+    }
+
+    /// Returns a process that holds the socket, as `pid (name)`; `None` if there is none, or one may belong to
+    /// the family.
+    fn foreign_holder(&self, socket: &[String]) -> Option<String> {
+        if holds_open(std::process::id(), socket) {
+            return None;
+        }
+        for _ in 0..SEARCHES {
+            let holders = holders(socket);
+            if holders.is_empty() {
+                return None;
+            }
+            // Read after the holders, so that it has each that still runs.
+            let relation = Relation::read(self);
+            let mut running = holders.into_iter().filter(|holder| relation.has(holder)).peekable();
+            let first = running.peek().map(ToString::to_string);
+            if running.all(|holder| relation.is_foreign(&holder)) && first.is_some() {
+                return first;
+            }
+        }
+        None
     }
 
     /// Returns the processes that were started for the case, with the helpers of all cases, and the marks.
@@ -207,16 +233,10 @@ impl Relation {
         line.iter().any(|id| is_member(*id) || group(id).is_some_and(is_member))
     }
 
-    /// Returns a process that holds the socket; `None` if there is none, or one may belong to the family.
-    fn foreign_holder(&self, socket: &[String]) -> Option<Stray> {
-        if holds_open(std::process::id(), socket) {
-            return None;
-        }
-        let holders = holders(socket);
-        if !holders.iter().all(|holder| self.is_foreign(holder)) {
-            return None;
-        }
-        holders.into_iter().next()
+    /// Whether a process was still running.
+    fn has(&self, process: &Stray) -> bool {
+        let is_same = |stat: &Stat| stat.start == process.start && !stat.has_ended;
+        self.all.get(&process.id).is_some_and(is_same)
     }
 
     /// Whether it is certain that a process does not belong to the family.
@@ -290,9 +310,9 @@ mod tests {
 
     impl Outsider {
         #[expect(clippy::disallowed_methods, reason = "a stranger is started by somebody else")]
-        fn start(port: u16) -> Self {
+        fn start(script: &str, port: u16) -> Self {
             let mut command = Command::new("bash");
-            command.args(["-c", CONNECT]).env("PORT", port.to_string());
+            command.args(["-c", script]).env("PORT", port.to_string());
             Self(command.spawn().unwrap())
         }
     }
@@ -342,16 +362,33 @@ mod tests {
         let mut launch = launch("sleep 600", port);
         launch.environment.insert("DATABASE".into(), "spanproof_case_7".into());
         let child = family.start(&launch).unwrap();
-        let outsider = Outsider::start(port);
+        let outsider = Outsider::start(CONNECT, port);
         let name = format!("{} (bash)", outsider.0.id());
         assert_eq!(ask(&family, &listener), Some(name));
         drop(child);
     }
 
     #[tokio::test]
+    async fn a_stranger_is_found_while_it_starts_processes() {
+        let (listener, port) = listener();
+        let family = Family::new(None);
+        family.add_marks(vec!["spanproof_case_7".to_owned()]);
+        let mut launch = launch("sleep 600", port);
+        launch.environment.insert("DATABASE".into(), "spanproof_case_7".into());
+        let child = family.start(&launch).unwrap();
+        let script = "exec 3<>/dev/tcp/127.0.0.1/$PORT; while true; do env true; done";
+        let outsider = Outsider::start(script, port);
+        let (stream, client) = listener.accept().unwrap();
+        let server = stream.local_addr().unwrap();
+        let found: Vec<_> = (0..30).map(|_| family.stranger(client, server)).collect();
+        assert!(found.iter().all(Option::is_some), "{found:?}");
+        drop((child, outsider));
+    }
+
+    #[tokio::test]
     async fn a_process_that_is_older_than_the_case_is_a_stranger() {
         let (listener, port) = listener();
-        let outsider = Outsider::start(port);
+        let outsider = Outsider::start(CONNECT, port);
         let family = Family::new(None);
         assert_eq!(ask(&family, &listener), Some(format!("{} (bash)", outsider.0.id())));
     }
@@ -363,7 +400,7 @@ mod tests {
         // The database server is an example of a process that has no mark.
         family.add_marks(vec!["spanproof_case_7".to_owned()]);
         let child = family.start(&launch("sleep 600", port)).unwrap();
-        let outsider = Outsider::start(port);
+        let outsider = Outsider::start(CONNECT, port);
         assert_eq!(ask(&family, &listener), None);
         drop((child, outsider));
     }
