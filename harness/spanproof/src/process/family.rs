@@ -20,9 +20,9 @@ use super::{Child, Error, Launch};
 /// database does.
 pub(crate) const POSTGRES: &str = "postgres";
 
-/// How often the holder of a socket is searched for. A process that starts or ends during a search can't be
-/// judged by it.
-const SEARCHES: usize = 3;
+/// Maximum number of searches for the holder of a socket. A search can't judge a process that starts or ends
+/// while it runs.
+const SEARCHES: usize = 10;
 
 /// The processes that were started for a case. Its clones share them.
 #[derive(Debug, Clone)]
@@ -161,12 +161,14 @@ impl Family {
             if holders.is_empty() {
                 return None;
             }
-            // Read after the holders, so that it has each that still runs.
+            // Read after the holders, so that it has the parents of each that still runs.
             let relation = Relation::read(self);
-            let mut running = holders.into_iter().filter(|holder| relation.has(holder)).peekable();
-            let first = running.peek().map(ToString::to_string);
-            if running.all(|holder| relation.is_foreign(&holder)) && first.is_some() {
-                return first;
+            let origins = holders.iter().map(|holder| (relation.origin(holder), holder));
+            // Reversed, so that the first of equal ones is taken.
+            match origins.rev().max_by_key(|(origin, _)| *origin) {
+                Some((Origin::Foreign, holder)) => return Some(holder.to_string()),
+                Some((Origin::PerhapsFamily, _)) => return None,
+                Some((Origin::Unknown | Origin::Ended, _)) | None => {}
             }
         }
         None
@@ -233,44 +235,66 @@ impl Relation {
         line.iter().any(|id| is_member(*id) || group(id).is_some_and(is_member))
     }
 
-    /// Whether a process was still running.
-    fn has(&self, process: &Stray) -> bool {
-        let is_same = |stat: &Stat| stat.start == process.start && !stat.has_ended;
-        self.all.get(&process.id).is_some_and(is_same)
+    /// Returns where a process comes from.
+    fn origin(&self, process: &Stray) -> Origin {
+        let origin = self.origin_of_running(process);
+        let is_same = |stat: Stat| stat.start == process.start && !stat.has_ended;
+        if Stat::read(process.id).is_some_and(is_same) { origin } else { Origin::Ended }
     }
 
-    /// Whether it is certain that a process does not belong to the family.
-    fn is_foreign(&self, process: &Stray) -> bool {
+    /// Returns where a process comes from. The answer is only valid if the process still runs afterwards.
+    fn origin_of_running(&self, process: &Stray) -> Origin {
         let line = self.line(process.id);
         if self.is_relative(&line) || process.name == POSTGRES || is_elsewhere(process.id) {
-            return false;
+            return Origin::PerhapsFamily;
         }
         // A process whose parent has ended gets one of these as its parent.
         let mut adopters = self.line(std::process::id());
         adopters.push(1);
-        let Some(end) = line.iter().position(|id| adopters.contains(id)) else { return false };
+        let Some(end) = line.iter().position(|id| adopters.contains(id)) else {
+            return Origin::Unknown;
+        };
         let outside = &line[..end];
         let pipes: Vec<_> = self.members.iter().flat_map(|member| member.pipes.clone()).collect();
         if outside.iter().any(|id| holds_open(*id, &pipes)) {
-            return false;
+            return Origin::PerhapsFamily;
         }
         let first = self.members.iter().map(|member| member.start).min().unwrap_or(u64::MAX);
         let oldest = outside.last().and_then(|id| self.all.get(id));
         if oldest.is_none_or(|stat| stat.start < first) {
-            return true;
+            return Origin::Foreign;
         }
-        let marks_count = !self.marks.is_empty() && !self.members.iter().any(|m| m.is_unmarked);
-        marks_count && outside.iter().all(|id| lacks_marks(*id, &self.marks))
+        if self.marks.is_empty() || self.members.iter().any(|member| member.is_unmarked) {
+            return Origin::PerhapsFamily;
+        }
+        let origins = outside.iter().map(|id| origin_by_marks(*id, &self.marks));
+        origins.max().unwrap_or(Origin::Unknown)
     }
 }
 
-/// Whether the environment of a process is readable and contains none of the marks.
-fn lacks_marks(id: u32, marks: &[String]) -> bool {
-    let Ok(bytes) = std::fs::read(format!("/proc/{id}/environ")) else { return false };
+/// Where a process comes from. Of several processes, the greatest counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    /// It ended while it was judged.
+    Ended,
+    /// It certainly does not belong to the family.
+    Foreign,
+    /// It hides its environment, or starts another program just now.
+    Unknown,
+    PerhapsFamily,
+}
+
+/// Returns where a process comes from by the marks in its environment.
+fn origin_by_marks(id: u32, marks: &[String]) -> Origin {
+    let bytes = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     // A program may write a title over its environment.
     let is_environment = text.split('\0').any(|variable| variable.contains('='));
-    is_environment && !marks.iter().any(|mark| text.contains(mark.as_str()))
+    match marks.iter().any(|mark| text.contains(mark.as_str())) {
+        true => Origin::PerhapsFamily,
+        false if is_environment => Origin::Foreign,
+        false => Origin::Unknown,
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -439,10 +463,10 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_can_not_be_read_or_is_none_lacks_nothing() {
+    fn a_process_is_foreign_only_if_its_environment_is_readable() {
         let marks = ["spanproof_case_7".to_owned()];
-        assert!(lacks_marks(std::process::id(), &marks));
-        assert!(!lacks_marks(u32::MAX, &marks));
+        assert_eq!(origin_by_marks(std::process::id(), &marks), Origin::Foreign);
+        assert_eq!(origin_by_marks(u32::MAX, &marks), Origin::Unknown);
         assert!(!is_elsewhere(std::process::id()) && is_elsewhere(u32::MAX));
         assert!(Path::new("/proc/self/ns/pid").exists());
     }
