@@ -443,21 +443,22 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_is_foreign_if_another_process_listens_on_it() {
-        let (listener, port) = listener();
-        let script = format!("exec python3 -m http.server --bind 127.0.0.1 {port}");
+        let (_listener, own_port) = listener();
         let (family, other) = (Family::new(None), Family::new(None));
-        for family in [&family, &other] {
-            assert_eq!(family.foreign_listener(port), None);
-        }
-        drop(listener);
-        let child = family.start(&launch(&script, port)).unwrap();
+        assert_eq!(family.foreign_listener(own_port), None);
+        // The kernel chooses the port: no other process can take it first.
+        let script = "exec python3 -u -m http.server --bind 127.0.0.1 0";
+        let child = family.start(&launch(script, 0)).unwrap();
         let listens = || async {
-            match other.foreign_listener(port) {
-                Some(process) => Attempt::Done(process),
-                None => Attempt::NotYet("nobody".to_owned()),
+            let output = child.output();
+            let text = output.lines.iter().find_map(|line| line.text.split_once(" port "));
+            match text.and_then(|(_, port)| port.split(' ').next()?.parse().ok()) {
+                Some(port) => Attempt::Done(port),
+                None => Attempt::NotYet(format!("{:?}", output.lines)),
             }
         };
-        let process = until("a listener", Duration::from_secs(20), listens).await.unwrap();
+        let port = until("a listener", Duration::from_mins(1), listens).await.unwrap();
+        let process = other.foreign_listener(port).unwrap();
         assert!(process.starts_with(&format!("{} (", child.id())), "{process}");
         assert_eq!(family.foreign_listener(port), None);
     }
