@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::args::{CaseArgs, Check, Format};
 use super::capture::incident_failure;
-use super::deadline::time_over;
+use super::deadline::{SHUTDOWN_TIMEOUT, time_over};
 use super::progress::Progress;
 use super::prove::prove;
 use super::runs::RunFolder;
@@ -28,8 +28,6 @@ use spanproof_format::{AdoptedIncident, FlagProof, Run, StepTime, Summary, Timin
 /// The steps of a trial in their order. A trial is one start of the service for one case.
 const STEPS: [&str; 8] =
     ["clone", "upstream", "launch", "ready", "submit", "settle", "stop", "collect"];
-/// Time limit for background tasks to end after the last result.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a check found.
 #[derive(Debug)]

@@ -3,11 +3,13 @@
 //! Postgres server for its cases.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::anyhow;
 
 use super::args::Replay;
 use super::capture::incident_failure;
+use super::deadline::{SHUTDOWN_TIMEOUT, time_over};
 use super::{Exit, Failure, output, runtime, sources};
 use crate::report;
 use spanproof::Spec;
@@ -32,6 +34,7 @@ pub(super) fn replay(args: &Replay) -> Result<Exit, Failure> {
 }
 
 fn replay_all(args: &Replay) -> Result<Exit, Failure> {
+    let start = Instant::now();
     let spec = sources::spec(&args.config)?;
     let mut bundles = Vec::new();
     for path in paths(&args.incident)? {
@@ -55,15 +58,33 @@ fn replay_all(args: &Replay) -> Result<Exit, Failure> {
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::world)?;
-    runtime.block_on(async {
-        let world = open_world(args, spec).await?;
-        let mut exits = Vec::new();
-        for bundle in &bundles {
-            exits.push(Box::pin(replay_one(args, &world, bundle)).await?);
-        }
-        world.close().await.map_err(Failure::world)?;
-        Ok(worst(exits.into_iter()))
-    })
+    let result = runtime.block_on(run(args, spec, &bundles, start));
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    result
+}
+
+/// Replays the incidents, and returns the most severe exit code.
+async fn run(
+    args: &Replay,
+    spec: Spec,
+    bundles: &[Bundle],
+    start: Instant,
+) -> Result<Exit, Failure> {
+    let deadline = args.timeout.map(|timeout| start + timeout);
+    let world = tokio::select! {
+        world = open_world(args, spec) => world?,
+        failure = time_over(deadline, "the build and the Postgres server") => return Err(failure),
+    };
+    let mut exits = Vec::new();
+    for (index, bundle) in bundles.iter().enumerate() {
+        let awaited = format!("replay {} of {}", index + 1, bundles.len());
+        exits.push(tokio::select! {
+            exit = Box::pin(replay_one(args, &world, bundle)) => exit?,
+            failure = time_over(deadline, &awaited) => return Err(failure),
+        });
+    }
+    world.close().await.map_err(Failure::world)?;
+    Ok(worst(exits.into_iter()))
 }
 
 /// Returns the path of the incident, or the paths of all incidents in a folder, sorted by name.

@@ -1,10 +1,12 @@
 //! Arguments of `capture` and `replay`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::SystemArgs;
+use super::system::duration;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -87,6 +89,11 @@ pub(crate) struct Replay {
     pub(crate) bisect: bool,
     #[command(flatten)]
     pub(crate) assumptions: Assumptions,
+    /// End the replays after this time: `90s`, `10m`
+    ///
+    /// The results of the replays until then are printed, and the exit code is 3.
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "assert_only")]
+    pub(crate) timeout: Option<Duration>,
     /// Run this binary instead of building the service
     #[arg(long, value_name = "FILE")]
     pub(crate) binary: Option<PathBuf>,

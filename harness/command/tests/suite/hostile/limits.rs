@@ -59,9 +59,9 @@ fn a_time_limit_also_ends_a_proof() {
     assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
-/// The service hangs from its second start on, which is that of the replay.
-#[test]
-fn a_time_limit_also_ends_the_replays_of_adopted_incidents() {
+/// Creates a project with a captured incident, `early.jsonl`. The next start of the service succeeds, and all
+/// later ones hang.
+fn project_with_incident() -> Project {
     let project = Project::new("obedient");
     let Output { stdout, .. } = project.run(&["check", "--no-faults", "--no-probe"]);
     let failed = stdout.lines().find(|line| line.contains("  FAIL ")).unwrap();
@@ -81,6 +81,25 @@ fn a_time_limit_also_ends_the_replays_of_adopted_incidents() {
     );
     project.edit(command, &format!("command = [\"/bin/sh\", \"-c\", {script:?}]"));
     project.edit("timeout-ms = 1500", "timeout-ms = 600000");
+    project
+}
+
+#[test]
+fn a_time_limit_also_ends_replays() {
+    let project = project_with_incident();
+    std::fs::write(project.path().join("started"), "").unwrap();
+    let start = Instant::now();
+    let Output { code, stdout, stderr } =
+        project.run(&["replay", "fixtures/incidents", "--timeout", "15s"]);
+    assert_eq!(code, 3, "{stdout}{stderr}");
+    let expected = "the time limit of the run is over; it waited for replay 1 of 1";
+    assert!(stderr.contains(expected), "{stdout}{stderr}");
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_time_limit_also_ends_the_replays_of_adopted_incidents() {
+    let project = project_with_incident();
     let start = Instant::now();
     let arguments = ["check", "--no-faults", "--no-probe", "--timeout", "15s"];
     let Output { code, stdout, stderr } = project.run(&arguments);
