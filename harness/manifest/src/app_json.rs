@@ -1,8 +1,8 @@
-//! `app.json` of Heroku.
+//! Heroku's `app.json`.
 //!
 //! Source: <https://devcenter.heroku.com/articles/app-json-schema>: `env` has values, or objects with
-//! `value`, `required` and `generator`. They are the config vars of a new app; `heroku config` shows
-//! those of an existing one.
+//! `value`, `required` and `generator`. They become the config vars of a new app; `heroku config` shows
+//! the config vars of an existing one.
 
 use super::error::Error;
 use super::format::{Content, Input};
@@ -50,7 +50,7 @@ fn apply(node: &Node, location: &str, input: &Input<'_>, variables: &mut Variabl
                 "`heroku config` shows it",
             )),
             None => {
-                let why = "whoever creates the app chooses its value";
+                let why = "its value is chosen when the app is created";
                 Value::Elsewhere(Reason::new(why, "`heroku config` shows it"))
             }
         };

@@ -1,4 +1,4 @@
-//! Templates of AWS `CloudFormation` and SAM.
+//! AWS `CloudFormation` and SAM templates.
 //!
 //! Source: <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/>. A value with an
 //! intrinsic function (`!Ref`, `Fn::Sub`) is filled in when the stack is deployed.
@@ -11,8 +11,8 @@ use super::process::{Process, Role};
 use super::variable::{Place, Reason, Value};
 use super::variables::{Setting, Unread, Variables};
 
-/// Types of resources with processes that this module does not read, by the start of their names.
-const OTHERS: [&str; 8] = [
+/// Prefixes of the types of resources that have processes, but that this module does not read.
+const UNREAD_TYPES: [&str; 8] = [
     "AWS::AppRunner::Service",
     "AWS::Batch::JobDefinition",
     "AWS::CodeBuild::Project",
@@ -47,11 +47,11 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
                     let variables = function(&document, properties, &input.name, &value);
                     processes.push(Process::new(&resource.name, Role::Main, variables));
                 }
-                Some(kind) if OTHERS.iter().any(|other| kind.starts_with(other)) => {
+                Some(kind) if UNREAD_TYPES.iter().any(|unread| kind.starts_with(unread)) => {
                     let mut variables = Variables::default();
                     let place = Place::new(&input.name, resource.line);
                     let why = format!("resources of the type `{kind}` are not read here");
-                    variables.open(Unread::new(place, why, "look at the deployed resource"));
+                    variables.add_unread(Unread::new(place, why, "look at the deployed resource"));
                     processes.push(Process::new(&resource.name, Role::Main, variables));
                 }
                 _ => {}
@@ -65,7 +65,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     Ok(Content::Processes(processes))
 }
 
-/// Computes the variables of a function.
+/// Computes the variables of a Lambda function.
 fn function(
     document: &Node,
     properties: Option<&Node>,
@@ -80,7 +80,7 @@ fn function(
         let expression = [Some(environment), environment.get("Variables")];
         if let Some(node) = expression.into_iter().flatten().find(|node| ecs::is_expression(node)) {
             let why = "an expression decides which variables are set";
-            variables.open(Unread::new(
+            variables.add_unread(Unread::new(
                 Place::new(file, node.line),
                 why,
                 "look at the deployed function",
@@ -101,7 +101,7 @@ fn value(node: &Node, document: &Node) -> Value {
     let Some(function) = function.or(nested) else {
         return match node.scalar() {
             Some(Scalar::Null) | None => {
-                Value::Unknown(Reason::new("its value is no text", "write a text in quotes"))
+                Value::Unknown(Reason::new("its value is not a string", "write a quoted string"))
             }
             Some(_) if node.text().is_some_and(|text| text.contains("{{resolve:")) => {
                 let why = "CloudFormation fills it in from a secret or parameter";

@@ -1,4 +1,4 @@
-//! Recognises the format of a file by its name and its content.
+//! Recognises the format of a file by its name and content.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use super::node::Node;
 use super::variable::Reason;
 use super::{cloudformation, compose, dotenv, foreign, kubernetes, values, workflow};
 
-/// What a file is.
+/// What kind of file a file is.
 #[derive(Debug, Clone)]
 pub(crate) enum Detected {
     /// A format that this crate reads.
     Format(Format),
-    /// One that it does not read, with what resolves it.
+    /// A format that it does not read, with how to get the values instead.
     Foreign(Reason),
 }
 
-/// Recognises a file.
+/// Returns the format of a file.
 pub(crate) fn detect(input: &Input<'_>) -> Detected {
     let name = file_name(&input.path).to_lowercase();
     if let Some(format) = by_name(&name, &input.path) {
@@ -37,9 +37,9 @@ fn by_name(name: &str, path: &Path) -> Option<Format> {
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let starts = |word: &str| name == word || name.starts_with(&format!("{word}."));
     let in_drop_in = file_name(&folder(path)).ends_with(".service.d");
-    let is_model = ["example", "sample", "dist", "template", "tmpl", "tpl", "j2", "erb"];
+    let template_extensions = ["example", "sample", "dist", "template", "tmpl", "tpl", "j2", "erb"];
     Some(match extension {
-        model if is_model.contains(&model) => return None,
+        extension if template_extensions.contains(&extension) => return None,
         "env" => Format::DotEnv,
         "service" | "container" => Format::Systemd,
         "conf" if in_drop_in => Format::Systemd,
@@ -55,7 +55,7 @@ fn by_name(name: &str, path: &Path) -> Option<Format> {
     })
 }
 
-/// Recognises a file in YAML, JSON or TOML by its content.
+/// Recognises a YAML, JSON or TOML file by its content.
 fn by_tree(input: &Input<'_>, name: &str, extension: &str) -> Detected {
     let is_yaml = matches!(extension, "yaml" | "yml");
     let documents = match input.documents() {
@@ -63,7 +63,7 @@ fn by_tree(input: &Input<'_>, name: &str, extension: &str) -> Detected {
         Err(_) if is_yaml && foreign::is_template(&input.text) => {
             return Detected::Foreign(foreign::helm());
         }
-        // Its reader reports the error.
+        // The reader of this format reports the error.
         Err(_) => {
             return Detected::Format(if is_yaml { Format::Kubernetes } else { Format::Values });
         }
@@ -114,11 +114,10 @@ fn is_playbook(document: &Node) -> bool {
     document.items().iter().any(is_play)
 }
 
-/// Recognises another file by its text.
+/// Recognises any other file by its text.
 fn by_text(input: &Input<'_>) -> Detected {
-    let lines = || super::files::without_mark(&input.text).lines().map(str::trim);
-    let begins = |words: &[&str]| lines().any(|line| words.contains(&line));
-    if begins(&["[Service]"]) {
+    let lines = || super::files::without_bom(&input.text).lines().map(str::trim);
+    if lines().any(|line| line == "[Service]") {
         return Detected::Format(Format::Systemd);
     }
     if let Some(reason) = foreign::by_text(&input.text) {
@@ -140,7 +139,7 @@ fn by_text(input: &Input<'_>) -> Detected {
 fn unrecognised(name: &str) -> Reason {
     Reason::new(
         format!("the format of `{name}` is not known"),
-        "give a manifest that is known, or print the variable in the running process: `printenv`",
+        "give a manifest in a known format, or print the variable in the running process: `printenv`",
     )
 }
 

@@ -1,7 +1,7 @@
-//! Task definitions of AWS ECS.
+//! AWS ECS task definitions.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>:
-//! `environment` wins over `environmentFiles`; `secrets` come from another service.
+//! `environment` overrides `environmentFiles`; `secrets` come from a different AWS service.
 
 use super::command;
 use super::error::Error;
@@ -28,12 +28,12 @@ pub(crate) fn containers(task: &Node) -> &[Node] {
     field(task, "containerDefinitions").map_or(task.items(), Node::items)
 }
 
-/// Returns a field. `CloudFormation` begins its name with a capital letter.
+/// Returns a field. In `CloudFormation`, its name starts with a capital letter.
 fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
     node.get(name).or_else(|| node.get(&format!("{}{}", name[..1].to_uppercase(), &name[1..])))
 }
 
-/// Returns the value of a field that must be a text.
+/// Returns the value of a field that must be a string.
 fn text_value(node: &Node) -> Value {
     match node.scalar() {
         Some(Scalar::Text(text)) if text.contains("${") || text.contains("{{") => {
@@ -45,18 +45,18 @@ fn text_value(node: &Node) -> Value {
         }
         Some(Scalar::Text(text)) => Value::Literal(text.to_owned()),
         Some(Scalar::Null) | None => {
-            Value::Unknown(Reason::new("its value is no text", "write a text in quotes"))
+            Value::Unknown(Reason::new("its value is not a string", "write a quoted string"))
         }
         Some(_) => {
             let text = node.text().unwrap_or_default();
             let why =
-                format!("ECS refuses the value `{text}` without quotes, because it is not a text");
-            Value::Refused(Reason::new(why, format!("write it in quotes: \"{text}\"")))
+                format!("ECS refuses the unquoted value `{text}`, because it is not a string");
+            Value::Refused(Reason::new(why, format!("quote it: \"{text}\"")))
         }
     }
 }
 
-/// Whether a template decides about a node when it is deployed, such as `!If`.
+/// Whether a node is an expression that is evaluated at deployment, such as `!If`.
 pub(crate) fn is_expression(node: &Node) -> bool {
     let is_tag =
         node.tag.as_deref().is_some_and(|tag| tag.starts_with('!') && !tag.starts_with("!!"));
@@ -64,7 +64,7 @@ pub(crate) fn is_expression(node: &Node) -> bool {
         || node.entries().iter().any(|entry| entry.name == "Ref" || entry.name.starts_with("Fn::"))
 }
 
-/// Computes the process of a container. `value` reads the values.
+/// Computes the process of a container. `value` converts the values of its variables.
 pub(crate) fn process(container: &Node, file: &str, value: &dyn Fn(&Node) -> Value) -> Process {
     let mut variables = Variables::default();
     let items = |name: &str| field(container, name).map(Node::items).unwrap_or_default();
@@ -72,18 +72,18 @@ pub(crate) fn process(container: &Node, file: &str, value: &dyn Fn(&Node) -> Val
         let path = field(source, "value").and_then(Node::text).unwrap_or("a file");
         let why = format!("`{path}` may set it (`environmentFiles`)");
         let resolve = format!("look for it in that file: `aws s3 cp {path} -`");
-        variables.open(Unread::new(Place::new(file, source.line), why, resolve));
+        variables.add_unread(Unread::new(Place::new(file, source.line), why, resolve));
     }
     let conditional = |node: &Node| {
         let why = "an expression decides which variables are set";
         Unread::new(Place::new(file, node.line), why, "look at the deployed task or function")
     };
     if let Some(node) = field(container, "environment").filter(|node| is_expression(node)) {
-        variables.open(conditional(node));
+        variables.add_unread(conditional(node));
     }
     for pair in items("environment") {
         let Some(name) = field(pair, "name").and_then(Node::text) else {
-            variables.open(conditional(pair));
+            variables.add_unread(conditional(pair));
             continue;
         };
         let node = field(pair, "value").unwrap_or(pair);
@@ -104,7 +104,11 @@ pub(crate) fn process(container: &Node, file: &str, value: &dyn Fn(&Node) -> Val
         ));
     }
     for label in field(container, "dockerLabels").map(Node::entries).unwrap_or_default() {
-        variables.drop_line(&label.name, Place::new(file, label.line), "a label is not a variable");
+        variables.add_dropped(
+            &label.name,
+            Place::new(file, label.line),
+            "a label is not a variable",
+        );
     }
     let words = |name: &str| field(container, name).map(Node::texts).unwrap_or_default();
     let words: Vec<String> =

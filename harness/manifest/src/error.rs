@@ -1,4 +1,4 @@
-//! Errors of reading a manifest.
+//! Errors while reading a manifest.
 
 use std::io;
 

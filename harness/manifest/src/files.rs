@@ -17,7 +17,7 @@ pub trait Files {
     fn list(&self, folder: &Path) -> Vec<PathBuf>;
 }
 
-/// The files of this machine.
+/// The files on disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DiskFiles;
 
@@ -62,7 +62,7 @@ impl Files for MemoryFiles {
     }
 }
 
-/// Returns a path without `.`, and without `..` where the folder before it is known.
+/// Returns a path without `.`, and without `..` where the path names the folder before it.
 pub(crate) fn normalized(path: &Path) -> PathBuf {
     let mut parts = PathBuf::new();
     for part in path.components() {
@@ -79,12 +79,12 @@ pub(crate) fn normalized(path: &Path) -> PathBuf {
     parts
 }
 
-/// Returns the path of a file that is named relative to a folder.
+/// Returns the path of a file whose name is relative to a folder.
 pub(crate) fn join(folder: &Path, name: &str) -> PathBuf {
     normalized(&folder.join(name))
 }
 
-/// Returns the folder of a file; empty for the current folder.
+/// Returns the folder of a file; empty if it is the current folder.
 pub(crate) fn folder(file: &Path) -> PathBuf {
     file.parent().map(Path::to_owned).unwrap_or_default()
 }
@@ -94,18 +94,21 @@ pub(crate) fn file_name(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Reads a text, with its byte order mark.
+/// Reads a file as a string. Keeps a byte order mark.
 ///
 /// # Errors
-/// If the file can't be read, or is not UTF-8.
+/// If the file can't be read or is not valid UTF-8.
 pub(crate) fn read_text(files: &dyn Files, path: &Path) -> io::Result<String> {
     String::from_utf8(files.read(path)?).map_err(|_| {
-        io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8; convert it with `iconv`")
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the file is not valid UTF-8; convert it with `iconv`",
+        )
     })
 }
 
-/// Returns a text without the byte order mark.
-pub(crate) fn without_mark(text: &str) -> &str {
+/// Returns a string without its byte order mark.
+pub(crate) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
@@ -114,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_loses_dots() {
+    fn normalizing_a_path_resolves_its_dots() {
         for (path, expected) in
             [("./a/../b.env", "b.env"), ("../x", "../x"), ("a/./b", "a/b"), ("/a/../b", "/b")]
         {

@@ -1,8 +1,8 @@
 //! `fly.toml`.
 //!
 //! Source: <https://fly.io/docs/reference/configuration/>: `[env]` is for every process group; a secret
-//! with the name of a variable wins over it (<https://fly.io/docs/apps/secrets/>). Secrets are set
-//! outside of the file.
+//! with the same name overrides a variable (<https://fly.io/docs/apps/secrets/>). Secrets are set
+//! outside the file.
 
 use super::command;
 use super::dockerfile::{self, Image};
@@ -28,7 +28,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     for path in ["build.args", "build.secrets"] {
         for entry in root.at(path).map(Node::entries).unwrap_or_default() {
             let place = Place::new(&input.name, entry.line);
-            variables.drop_line(
+            variables.add_dropped(
                 &entry.name,
                 place,
                 "`build.args` exist only while the image is built",
@@ -66,14 +66,13 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
 fn value(node: &Node) -> Value {
     match node.scalar() {
         Some(Scalar::Null) | None => {
-            Value::Unknown(Reason::new("its value is no text", "write a text in quotes"))
+            Value::Unknown(Reason::new("its value is not a string", "write a quoted string"))
         }
         Some(_) => Value::Literal(node.text().unwrap_or_default().to_owned()),
     }
 }
 
-/// Returns the image that is built from the Dockerfile that the manifest names, or `Dockerfile` beside
-/// it.
+/// Returns the image of the Dockerfile that the manifest names; the default is `Dockerfile` beside it.
 fn image(input: &Input<'_>, root: &Node) -> Result<Image, Error> {
     if root.text_at("build.image").is_some() || root.text_at("build.builder").is_some() {
         return Ok(Image::default());

@@ -1,14 +1,13 @@
-//! Formats that this crate names and does not read, with what renders or resolves them.
+//! Formats that this crate recognises but does not read, and how to get the environment from them.
 
 use super::variable::Reason;
 
-/// A format: words by which a file name or a text is recognised.
+/// A format, and how to recognise it.
 struct Foreign {
-    /// The name of the format.
     name: &'static str,
-    /// File names. A `*` stands for any text.
+    /// File names in lower case. A `*` matches any text.
     files: &'static [&'static str],
-    /// Texts that lines begin with.
+    /// Prefixes of lines.
     lines: &'static [&'static str],
     /// How to get the environment.
     resolve: &'static str,
@@ -22,7 +21,7 @@ const FORMATS: &[Foreign] = &[
         resolve: "`kustomize build DIR > FILE` (or `kubectl kustomize DIR`), and give that file",
     },
     Foreign {
-        name: "values of a Helm chart",
+        name: "a values file of a Helm chart",
         files: &[
             "chart.yaml",
             "*values.yaml",
@@ -40,7 +39,7 @@ const FORMATS: &[Foreign] = &[
         name: "Terraform",
         files: &["*.tf", "*.tfvars", "*.tf.json", "*.tofu"],
         lines: &[],
-        resolve: "`terraform show -json PLAN` has the values; `terraform console` evaluates one",
+        resolve: "`terraform show -json PLAN` prints the values; `terraform console` evaluates one",
     },
     Foreign {
         name: "a Nomad job",
@@ -55,19 +54,19 @@ const FORMATS: &[Foreign] = &[
         resolve: "render it with the tool that reads it",
     },
     Foreign {
-        name: "a configuration of supervisor",
+        name: "a supervisor configuration",
         files: &["supervisord.conf", "supervisor.conf"],
         lines: &["[supervisord]", "[program:"],
         resolve: "look at `environment=` of the program; `supervisorctl pid NAME` and `/proc/PID/environ` show the running process",
     },
     Foreign {
-        name: "a configuration of uWSGI",
+        name: "a uWSGI configuration",
         files: &[],
         lines: &["[uwsgi]"],
         resolve: "read `/proc/PID/environ` of the running process",
     },
     Foreign {
-        name: "a configuration of PHP-FPM",
+        name: "a PHP-FPM configuration",
         files: &["www.conf", "php-fpm.conf"],
         lines: &["[www]"],
         resolve: "look at `env[NAME]` and `clear_env` of the pool",
@@ -79,7 +78,7 @@ const FORMATS: &[Foreign] = &[
         resolve: "cron passes on only the variables of the crontab: print them in the job with `env`",
     },
     Foreign {
-        name: "a configuration of pm2",
+        name: "a pm2 configuration",
         files: &[
             "ecosystem.config.js",
             "ecosystem.config.cjs",
@@ -92,19 +91,19 @@ const FORMATS: &[Foreign] = &[
         resolve: "`pm2 env ID` shows the running process; `env_NAME` needs `--env NAME`",
     },
     Foreign {
-        name: "a playbook or role of Ansible",
+        name: "an Ansible playbook or role",
         files: &["playbook.yml", "playbook.yaml", "site.yml"],
         lines: &[],
         resolve: "`ansible-playbook --check --diff` shows the files that it writes; give the file on the host",
     },
     Foreign {
-        name: "an example",
+        name: "an example file",
         files: &["*.example", "*.sample", "*.dist", "*.example.yml", "*.example.yaml"],
         lines: &[],
         resolve: "give the file that is deployed",
     },
     Foreign {
-        name: "a file of settings that are no variables",
+        name: "a settings file that sets no environment variables",
         files: &["*.properties", "*.ini", "*.cfg"],
         lines: &[],
         resolve: "give the manifest that starts the process",
@@ -127,7 +126,7 @@ const FORMATS: &[Foreign] = &[
         resolve: "render it, and give the result",
     },
     Foreign {
-        name: "a program that makes manifests",
+        name: "a program that generates manifests",
         files: &[
             "*.jsonnet",
             "*.libsonnet",
@@ -149,7 +148,7 @@ const FORMATS: &[Foreign] = &[
         resolve: "run it, and give what it prints",
     },
     Foreign {
-        name: "a pipeline of GitLab",
+        name: "a GitLab pipeline",
         files: &[".gitlab-ci.yml", ".gitlab-ci.yaml", "*.gitlab-ci.yml"],
         lines: &[],
         resolve: "print the variable in the job: `printenv`",
@@ -170,37 +169,37 @@ const FORMATS: &[Foreign] = &[
         resolve: "print the variable in the step: `printenv`",
     },
     Foreign {
-        name: "a configuration of Netlify",
+        name: "a Netlify configuration",
         files: &["netlify.toml"],
         lines: &[],
         resolve: "its variables are for builds and never reach functions: `netlify env:list`",
     },
     Foreign {
-        name: "a configuration of Wrangler",
+        name: "a Wrangler configuration",
         files: &["wrangler.toml", "wrangler.json", "wrangler.jsonc"],
         lines: &[],
         resolve: "`wrangler deploy --dry-run` lists the bindings of an environment",
     },
     Foreign {
-        name: "a configuration of Vercel",
+        name: "a Vercel configuration",
         files: &["vercel.json", "now.json"],
         lines: &[],
         resolve: "`vercel env ls` lists the variables",
     },
     Foreign {
-        name: "a configuration of Railway",
+        name: "a Railway configuration",
         files: &["railway.toml", "railway.json", "nixpacks.toml"],
         lines: &[],
         resolve: "`railway variables` lists the variables",
     },
     Foreign {
-        name: "a service of the Serverless Framework",
+        name: "a Serverless Framework service",
         files: &["serverless.yml", "serverless.yaml", "serverless.json"],
         lines: &[],
         resolve: "`serverless print` resolves it",
     },
     Foreign {
-        name: "a configuration of Skaffold or Tilt",
+        name: "a Skaffold or Tilt configuration",
         files: &["skaffold.yaml", "tiltfile"],
         lines: &[],
         resolve: "`skaffold render` prints the manifests",
@@ -218,7 +217,7 @@ const FORMATS: &[Foreign] = &[
         resolve: "print the variable in the recipe: `printenv`",
     },
     Foreign {
-        name: "a job of launchd",
+        name: "a launchd job",
         files: &["*.plist"],
         lines: &[],
         resolve: "`launchctl print` shows the environment of the job",
@@ -230,21 +229,21 @@ const FORMATS: &[Foreign] = &[
         resolve: "read `/proc/PID/environ` of the running process",
     },
     Foreign {
-        name: "a container for development",
+        name: "a development container",
         files: &["devcontainer.json"],
         lines: &[],
         resolve: "print the variable in the container: `printenv`",
     },
     Foreign {
-        name: "a virtual machine of Vagrant",
+        name: "a Vagrant virtual machine",
         files: &["vagrantfile"],
         lines: &[],
         resolve: "print the variable in the machine",
     },
 ];
 
-/// Returns why a file can't be read here, and what renders it. `None` if its name and text belong to
-/// no format of the table.
+/// Returns why a file is not read here, and how to get its environment. `None` if its name belongs to no
+/// format of the table. `file` is the name without its folder.
 pub(crate) fn by_name(file: &str) -> Option<Reason> {
     let file = file.to_lowercase();
     let accepts = |pattern: &&str| match pattern.split_once('*') {
@@ -255,7 +254,7 @@ pub(crate) fn by_name(file: &str) -> Option<Reason> {
     found.map(Foreign::reason)
 }
 
-/// Recognises a format by the start of its lines.
+/// Like [`by_name`], but recognises the format by the start of its lines.
 pub(crate) fn by_text(text: &str) -> Option<Reason> {
     let found = FORMATS
         .iter()
@@ -263,15 +262,15 @@ pub(crate) fn by_text(text: &str) -> Option<Reason> {
     found.map(Foreign::reason)
 }
 
-/// Returns the reason for a chart that was not rendered.
+/// Returns the reason for a template that was not rendered.
 pub(crate) fn helm() -> Reason {
     Reason::new(
         "the file is a template with `{{ … }}` that was not rendered",
-        "`helm template CHART -f VALUES > FILE`, or the tool that renders it; and give that file",
+        "run `helm template CHART -f VALUES > FILE`, or the tool that renders it, and give that file",
     )
 }
 
-/// Returns the reason for a playbook of Ansible.
+/// Returns the reason for an Ansible playbook.
 pub(crate) fn ansible() -> Reason {
     FORMATS.iter().find(|one| one.name.contains("Ansible")).map_or_else(helm, Foreign::reason)
 }
@@ -282,8 +281,8 @@ impl Foreign {
     }
 }
 
-/// Whether a text in YAML has values that a template fills in, so that it must be rendered first.
-/// Expressions of GitHub (`${{`) are no templates.
+/// Whether a YAML text has template placeholders, and must be rendered first. GitHub expressions (`${{`)
+/// are not placeholders.
 pub(crate) fn is_template(text: &str) -> bool {
     text.lines().map(str::trim_start).filter(|line| !line.starts_with('#')).any(|line| {
         let value = line.split_once(": ").map_or("", |(_, value)| value.trim_start());

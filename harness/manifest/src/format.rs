@@ -1,4 +1,4 @@
-//! The formats of manifests: which one a file has, and who reads it.
+//! The formats of manifests, and the input and output of their readers.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use super::variable::Reason;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// `app.json` of Heroku.
+    /// Heroku's `app.json`.
     AppJson,
     /// AWS `CloudFormation`.
     CloudFormation,
@@ -22,32 +22,32 @@ pub enum Format {
     DotEnv,
     /// A Dockerfile.
     Dockerfile,
-    /// A task definition of AWS ECS.
+    /// An AWS ECS task definition.
     Ecs,
     /// `fly.toml`.
     Fly,
-    /// Another format, which this crate names and does not read.
+    /// A format that this crate recognises but does not read.
     Foreign,
-    /// Objects of Kubernetes.
+    /// Kubernetes objects.
     Kubernetes,
     /// A Procfile.
     Procfile,
-    /// A unit of systemd.
+    /// A systemd unit.
     Systemd,
-    /// A map of values.
+    /// A mapping of names to values.
     Values,
-    /// A workflow of GitHub Actions.
+    /// A GitHub Actions workflow.
     Workflow,
 }
 
-/// Choices of the user that a manifest does not contain.
+/// What the user knows about a deployment and the manifests do not contain.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The names of the variables that the platform keeps as secrets; `None` if they are not known.
+    /// The names of the variables that the platform sets as secrets; `None` if they are not known.
     pub secrets: Option<Secrets>,
 }
 
-/// Names of variables, from a file.
+/// Names of secrets, from a file.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
     /// The name of the file.
@@ -57,10 +57,10 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Reads what `fly secrets list`, `heroku config` and similar commands print: a name at the start
-    /// of each line, or their JSON.
+    /// Parses the output of `fly secrets list`, `heroku config` and similar commands: lines that start
+    /// with a name, or JSON.
     pub fn parse(file: &str, text: &str) -> Self {
-        let text = super::files::without_mark(text);
+        let text = super::files::without_bom(text);
         if text.trim_start().starts_with(['[', '{']) {
             let names = super::json::parse(text).map(|root| names(&root)).unwrap_or_default();
             return Self { file: file.to_owned(), names };
@@ -80,7 +80,7 @@ impl Secrets {
     }
 }
 
-/// Returns the names in JSON: those of an object, or of a list of objects with `name`.
+/// Returns the names in a JSON tree: the keys of an object, or the `name` fields of a list of objects.
 fn names(root: &Node) -> Vec<(String, usize)> {
     let own = root.entries().iter().map(|entry| (entry.name.clone(), entry.line));
     let listed = root.items().iter().filter_map(|item| {
@@ -90,16 +90,16 @@ fn names(root: &Node) -> Vec<(String, usize)> {
     own.chain(listed).collect()
 }
 
-/// A manifest that was read.
+/// A file of a manifest, with its text.
 #[derive(Debug, Clone)]
 pub(crate) struct Input<'a> {
     pub(crate) files: &'a dyn Files,
     pub(crate) options: &'a Options,
     pub(crate) path: PathBuf,
-    /// The path for messages.
+    /// The path in messages.
     pub(crate) name: String,
     pub(crate) text: String,
-    /// Whether the file was found in a folder, as the format's own tool finds it.
+    /// Whether the file was found in a folder, the way the format's own tool finds it.
     pub(crate) found: bool,
 }
 
@@ -110,13 +110,13 @@ impl std::fmt::Debug for dyn Files + '_ {
 }
 
 impl Input<'_> {
-    /// Parses the file as TOML, JSON or YAML, by its extension.
+    /// Parses the file as TOML, JSON or YAML, depending on its extension.
     pub(crate) fn documents(&self) -> Result<Vec<Node>, Error> {
         documents(&self.name, &self.text)
     }
 }
 
-/// Parses a text as TOML, JSON or YAML, by the extension of its name.
+/// Parses `text` as TOML, JSON or YAML, depending on the extension of `name`.
 pub(crate) fn documents(name: &str, text: &str) -> Result<Vec<Node>, Error> {
     let lower = name.to_lowercase();
     let documents = match lower.rsplit('.').next() {
@@ -132,6 +132,6 @@ pub(crate) fn documents(name: &str, text: &str) -> Result<Vec<Node>, Error> {
 pub(crate) enum Content {
     /// Its processes.
     Processes(Vec<Process>),
-    /// Nothing that this crate can compute, with what does.
+    /// Nothing that this crate can compute, and why.
     Unresolved(Reason),
 }

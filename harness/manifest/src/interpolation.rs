@@ -1,39 +1,39 @@
-//! Variables in texts of compose: `$NAME`, `${NAME}`, `${NAME:-default}` and its relatives.
+//! Interpolation of variables in Compose files: `$NAME`, `${NAME}`, `${NAME:-default}` and its relatives.
 //!
 //! Source: <https://docs.docker.com/reference/compose-file/interpolation/>.
 
 use super::command::name_length;
 use super::variable::{Reason, Step, Value};
 
-/// Maximum number of variables in the defaults of each other.
+/// Maximum nesting depth of variables in defaults.
 const MAX_DEPTH: usize = 20;
 
-/// What is known of a variable that a text names.
+/// What is known about a variable that a string refers to.
 #[derive(Debug, Clone)]
 pub(crate) enum Lookup {
     /// Its value, and the step that supplied it.
     Found(String, Option<Step>),
-    /// Its value in an earlier file, over which the lines of the file itself win.
+    /// Its value in an earlier file. The lines of the current file override it.
     Earlier(String),
-    /// No file sets it. `None` if the shell that deploys is the only other source and a default
-    /// counts; otherwise why another source may set it.
+    /// No file sets it. `None` if only the shell that deploys may set it, so that a default applies;
+    /// otherwise why another source may set it.
     Missing(Option<Reason>),
     /// A file may set it.
     Unknown(Reason),
 }
 
-/// Looks variables up.
+/// A function that looks up a variable.
 pub(crate) type Source<'a> = &'a dyn Fn(&str) -> Lookup;
 
-/// A text with its variables filled in.
+/// A string with its variables filled in.
 #[derive(Debug, Clone)]
 pub(crate) struct Filled {
     pub(crate) value: Value,
-    /// The lines that supplied parts of it.
+    /// The lines that supplied parts of the value.
     pub(crate) steps: Vec<Step>,
 }
 
-/// Fills the variables of a text in.
+/// Fills in the variables of a string.
 pub(crate) fn fill(text: &str, source: Source<'_>) -> Filled {
     let mut steps = Vec::new();
     let value = match filled(text, source, &mut steps, 0) {
@@ -50,7 +50,7 @@ fn filled(
     depth: usize,
 ) -> Result<String, Value> {
     if depth > MAX_DEPTH {
-        let why = format!("it has more than {MAX_DEPTH} variables in the defaults of each other");
+        let why = format!("its defaults are nested more than {MAX_DEPTH} deep");
         return Err(Value::Unknown(Reason::new(why, "`docker compose config` shows the value")));
     }
     let mut result = String::new();
@@ -68,14 +68,14 @@ fn filled(
                 return Err(invalid(text));
             }
             let (name, operation) = inside[..end].split_at(end_of_name);
-            result.push_str(&operate((name, operation), source, steps, depth)?);
+            result.push_str(&evaluate((name, operation), source, steps, depth)?);
             rest = &inside[end + 1..];
         } else {
             let end = name_length(after);
             if end == 0 {
                 return Err(invalid(text));
             }
-            result.push_str(&operate((&after[..end], ""), source, steps, depth)?);
+            result.push_str(&evaluate((&after[..end], ""), source, steps, depth)?);
             rest = &after[end..];
         }
     }
@@ -87,7 +87,7 @@ fn invalid(text: &str) -> Value {
     Value::Refused(Reason::new(why, "write `$$` for a dollar sign"))
 }
 
-/// Returns the position of the brace that closes an expression.
+/// Returns the offset of the brace that closes an expression; `None` if there is none.
 fn closing_brace(text: &str) -> Option<usize> {
     let mut depth = 0;
     for (at, c) in text.char_indices() {
@@ -102,7 +102,7 @@ fn closing_brace(text: &str) -> Option<usize> {
 }
 
 /// Evaluates `${NAME}` with the operation after the name.
-fn operate(
+fn evaluate(
     (name, operation): (&str, &str),
     source: Source<'_>,
     steps: &mut Vec<Step>,
@@ -128,7 +128,7 @@ fn operate(
         ('-', Ok(text)) if set => Ok(text),
         ('-', Err(Some(reason))) => {
             let why = format!(
-                "it is filled in when it is deployed: the default `{rest}`, unless {}",
+                "it is filled in at deployment: the default `{rest}`, unless {}",
                 reason.why
             );
             Err(Value::Unknown(Reason::new(why, reason.resolve)))
@@ -148,8 +148,8 @@ fn operate(
     }
 }
 
-/// Splits `:-default` into whether it has a colon, its sign, and the rest. The sign of a plain
-/// variable is a space.
+/// Splits an operation such as `:-default` into whether it has a colon, its sign, and the rest. The
+/// sign of an empty operation is a space.
 fn operator(operation: &str) -> Option<(bool, char, &str)> {
     if operation.is_empty() {
         return Some((false, ' ', ""));
@@ -160,7 +160,7 @@ fn operator(operation: &str) -> Option<(bool, char, &str)> {
     Some((colon, sign, &text[1..]))
 }
 
-/// Returns how a user gets the value of a variable of the shell that deploys.
+/// Returns how the user can get the value of a variable from the shell that deploys.
 pub(crate) fn resolve(name: &str) -> String {
     format!("`docker compose config` in that shell shows it; or set `{name}` in `.env`")
 }
@@ -185,14 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn defaults_in_defaults_have_a_limit() {
+    fn the_nesting_of_defaults_is_limited() {
         let nested = |depth| format!("{}x{}", "${NO:-".repeat(depth), "}".repeat(depth));
         assert_eq!(value(&nested(MAX_DEPTH)), "x");
         assert_eq!(value(&nested(5000)), "<unknown>");
     }
 
     #[test]
-    fn operations_follow_compose() {
+    fn operations_give_the_results_of_compose() {
         for (text, expected) in [
             ("x$A-${A}y", "xa-ay"),
             ("$$A", "$A"),

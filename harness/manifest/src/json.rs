@@ -1,16 +1,16 @@
-//! Reads JSON as a tree with lines. `serde_json` decides whether the text is valid; this module finds
-//! the line of each value.
+//! Parses JSON into a tree whose nodes have line numbers. `serde_json` decides whether the text is valid;
+//! this module finds the line of each value.
 
-use super::files::without_mark;
+use super::files::without_bom;
 use super::node::{Entry, Kind, Node};
 use super::quote;
 
-/// Parses a text. Of several values under one name, the last one counts.
+/// Parses a JSON text. If a key is duplicate, its last value counts.
 ///
 /// # Errors
 /// If the text is not valid JSON.
 pub(crate) fn parse(text: &str) -> Result<Node, String> {
-    let text = without_mark(text);
+    let text = without_bom(text);
     serde_json::from_str::<serde_json::Value>(text).map_err(|error| error.to_string())?;
     let mut reader = Reader { rest: text, line: 1 };
     reader.value().ok_or_else(|| "it is not valid JSON".to_owned())
@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
         self.rest = rest;
     }
 
-    /// Skips a character. Returns `false` if the text goes on with something else.
+    /// Skips blanks and an expected character. Returns `false` if a different character follows.
     fn skip(&mut self, expected: char) -> bool {
         self.skip_spaces();
         let rest = self.rest.strip_prefix(expected);
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    /// Reads a text in quotes. `None` if there is none.
+    /// Reads a string. `None` if none follows.
     fn string(&mut self) -> Option<String> {
         self.skip_spaces();
         let end = quote::closing(self.rest, '"')?;
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_have_their_lines() {
+    fn nodes_know_their_lines() {
         let text = "\u{feff}{\"a\": [1, {\"b\\\"\\\\\": \"x\\n]\"}],\n \"c\": {},\n\"d\":\n true, \"e\": [ ]}";
         let node = parse(text).unwrap();
         assert_eq!(node.get("a").unwrap().items()[1].text_at("b\"\\"), Some("x\n]"));

@@ -1,9 +1,9 @@
 //! The environment of a process, computed from deploy manifests.
 //!
-//! [`read`] reads manifests of compose, Kubernetes, systemd, Docker, Fly, Heroku, AWS and GitHub, and
-//! `.env` files. Each process has its variables: the value that the process gets, and the steps, which
-//! are the lines that set, replaced or removed it. What can't be computed is [`Value::Unknown`], with
-//! what resolves it.
+//! [`read`] reads manifests of Compose, Kubernetes, systemd, Docker, Fly, Heroku, AWS and GitHub, and
+//! `.env` files. Each variable of a process has the value that the process gets, and its steps: the
+//! lines that set, replaced or removed it. A value that can't be computed is [`Value::Unknown`], with
+//! how to get it.
 //!
 //! ```
 //! use std::path::PathBuf;
@@ -20,9 +20,8 @@
 //! assert_eq!(steps, ["api.env:1 shadowed: `false`", "compose.yaml:5 set: `true`"]);
 //! ```
 //!
-//! The shell that deploys is assumed to have none of the variables that a `.env` file sets. Base images
-//! that are not built from a Dockerfile at hand are assumed to set none of the variables that are asked
-//! for.
+//! The crate assumes that the shell that deploys has none of the variables that a `.env` file sets, and
+//! that a base image without a local Dockerfile sets none of the requested variables.
 
 mod app_json;
 mod cloudformation;

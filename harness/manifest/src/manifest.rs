@@ -13,12 +13,12 @@ use super::{
     values, workflow,
 };
 
-/// A manifest: one file, or several that their format merges.
+/// A manifest: one file, or several files that their format merges.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// The format.
     pub format: Format,
-    /// The files, as the user names them.
+    /// The paths of the files, as the user gave them.
     pub files: Vec<String>,
     /// The processes; empty if `unresolved`.
     pub processes: Vec<Process>,
@@ -27,8 +27,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Returns the processes that a name selects. `deployment/container` selects a container of one
-    /// object.
+    /// Returns the processes with this name. `deployment/container` selects a container of one object.
     pub fn named(&self, name: &str) -> Vec<&Process> {
         let (group, inside) = name.split_once('/').unwrap_or(("", name));
         let exact: Vec<_> = self.processes.iter().filter(|process| process.name == name).collect();
@@ -40,8 +39,8 @@ impl Manifest {
         self.processes.iter().filter(fits).collect()
     }
 
-    /// Returns the processes that run a service: those that fit its names best. An earlier name counts
-    /// more than a later one. Without any that fits, returns all main processes.
+    /// Returns the processes that run a service: the best matches for the first of its names that
+    /// matches any process. If no name matches, returns all main processes.
     pub fn running(&self, names: &[&str]) -> Vec<&Process> {
         let main: Vec<_> = self.processes.iter().filter(|one| one.role != Role::Helper).collect();
         for name in names {
@@ -54,9 +53,9 @@ impl Manifest {
     }
 }
 
-/// Reads manifests. Files that one format merges are one manifest: those of compose, those of
-/// Kubernetes, and a unit of systemd with its drop-ins. A folder stands for the files that the
-/// format's tool reads in it.
+/// Reads manifests. Files that their format merges become one manifest: all Compose files, all
+/// Kubernetes files, and a systemd unit with its drop-ins. A folder stands for the files that the
+/// format's own tool reads in it.
 ///
 /// # Errors
 /// If a file can't be read or is not valid in its format.
@@ -131,7 +130,7 @@ fn no_process(format: Format) -> Reason {
     Reason::new(what, "give the file that declares the process")
 }
 
-/// Reads a file, or the files of a folder.
+/// Reads a file, or the files in a folder.
 fn inputs<'a>(
     files: &'a dyn Files,
     path: &Path,
@@ -154,9 +153,9 @@ fn inputs<'a>(
         let all = project.iter().map(|path| input(path, path.display().to_string(), true));
         return all.collect();
     }
-    let renders = ["kustomization.yaml", "kustomization.yml", "Kustomization", "Chart.yaml"];
-    if let Some(rendered) = exists(&renders) {
-        return Ok(vec![input(&rendered, rendered.display().to_string(), true)?]);
+    let tool_files = ["kustomization.yaml", "kustomization.yml", "Kustomization", "Chart.yaml"];
+    if let Some(tool_file) = exists(&tool_files) {
+        return Ok(vec![input(&tool_file, tool_file.display().to_string(), true)?]);
     }
     let is_manifest = |path: &&PathBuf| {
         path.extension().is_some_and(|extension| {
@@ -166,10 +165,7 @@ fn inputs<'a>(
     let manifests: Vec<_> = inside.iter().filter(is_manifest).collect();
     if manifests.is_empty() {
         let file = path.display().to_string();
-        return Err(Error::parse(
-            &file,
-            "the folder has no compose file and no file in YAML or JSON",
-        ));
+        return Err(Error::parse(&file, "the folder has no Compose, YAML or JSON file"));
     }
     manifests.into_iter().map(|path| input(path, path.display().to_string(), true)).collect()
 }

@@ -1,4 +1,4 @@
-//! A tree of a manifest in YAML, JSON or TOML, with the line of each node.
+//! The tree of a YAML, JSON or TOML manifest, with the line of each node.
 
 /// A node and its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +12,7 @@ pub(crate) struct Node {
 /// The content of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A text with its exact spelling. `plain` if it has no quotes, so that it may be a number, a
-    /// boolean or null.
+    /// A scalar with its exact spelling. `plain` if it is not quoted: it may be a number, a boolean or null.
     Scalar { text: String, plain: bool },
     /// A sequence.
     List(Vec<Node>),
@@ -21,21 +20,21 @@ pub(crate) enum Kind {
     Map(Vec<Entry>),
 }
 
-/// A name and its value in a mapping.
+/// A key and its value in a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) name: String,
-    /// The line of the name.
+    /// The line of the key.
     pub(crate) line: usize,
     pub(crate) value: Node,
 }
 
-/// The type that YAML 1.2 gives a scalar.
+/// A scalar with its type in YAML 1.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scalar<'a> {
     Null,
     Boolean(bool),
-    /// A number, with its spelling.
+    /// A number as it is spelled.
     Number(&'a str),
     Text(&'a str),
 }
@@ -50,12 +49,12 @@ impl Node {
         Self::new(line, Kind::Map(Vec::new()))
     }
 
-    /// Returns the value under a name of a mapping, the last one if there are several.
+    /// Returns the value of a key, the last one if the mapping has several.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         self.entries().iter().rev().find(|entry| entry.name == name).map(|entry| &entry.value)
     }
 
-    /// Returns the value under a path of names, separated by dots.
+    /// Returns the value at a path of keys separated by dots.
     pub(crate) fn at(&self, path: &str) -> Option<&Self> {
         path.split('.').try_fold(self, Self::get)
     }
@@ -76,7 +75,7 @@ impl Node {
         }
     }
 
-    /// Returns the text of a scalar that is not null.
+    /// Returns the text of a scalar; `None` for null and other nodes.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar { text, .. } if !self.is_null() => Some(text),
@@ -84,7 +83,7 @@ impl Node {
         }
     }
 
-    /// Returns the text under a name.
+    /// Returns the text at a path of keys.
     pub(crate) fn text_at(&self, path: &str) -> Option<&str> {
         self.at(path).and_then(Self::text)
     }
@@ -97,12 +96,12 @@ impl Node {
         matches!(self.kind, Kind::List(_))
     }
 
-    /// Whether the node is null: nothing, `~` or `null`.
+    /// Whether the node is null: empty, `~` or `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.scalar(), Some(Scalar::Null))
     }
 
-    /// Returns a scalar with its type; `None` for other nodes.
+    /// Returns the scalar with its type; `None` for other nodes.
     pub(crate) fn scalar(&self) -> Option<Scalar<'_>> {
         let Kind::Scalar { text, plain } = &self.kind else { return None };
         if !plain || self.tag.as_deref() == Some("!!str") {
@@ -126,7 +125,7 @@ impl Node {
     }
 }
 
-/// Whether a plain scalar is a number for any of the common readers of YAML.
+/// Whether any of the common YAML parsers reads a plain scalar as a number.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let first = digits.chars().next().unwrap_or_default();
@@ -149,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_scalar_has_a_type() {
+    fn the_spelling_of_a_plain_scalar_decides_its_type() {
         let scalar = |text: &str| Node::new(1, Kind::Scalar { text: text.into(), plain: true });
         for text in ["1", "-1.5", "010", "0x1F", "1_000", "1e3", ".5", "0o17"] {
             assert_eq!(scalar(text).scalar(), Some(Scalar::Number(text)), "{text}");

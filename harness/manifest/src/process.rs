@@ -8,20 +8,20 @@ use super::variables::Variables;
 /// What a process is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It runs as long as the deployment.
+    /// It runs for as long as the deployment.
     Main,
-    /// It ends before or beside the main processes: an init container, a release command.
+    /// It supports the main processes: an init container, a release command.
     Helper,
-    /// The file has values and no processes. This stands for whoever gets the values.
+    /// Stands for the process that gets the values of a file without processes.
     Values,
-    /// The file has lines that programs read in different ways. This stands for one such program.
+    /// Stands for one of the programs that read a `.env` file in different ways.
     Reader,
 }
 
 /// A process of a manifest, with its variables.
 #[derive(Debug, Clone)]
 pub struct Process {
-    /// The name of what it belongs to, such as a Deployment; `None` if there is no such thing.
+    /// The name of the object it belongs to, such as a Deployment; `None` if there is none.
     pub group: Option<String>,
     /// The name of the process in the manifest.
     pub name: String,
@@ -29,9 +29,9 @@ pub struct Process {
     pub role: Role,
     /// The image that it runs; `None` if the manifest names none.
     pub image: Option<String>,
-    /// The words of its command, after the entry point of its image; empty if the manifest has none.
+    /// The words of its entry point and command; empty if they are not known.
     pub command: Vec<String>,
-    /// The files and folders that a Dockerfile copies into its image; empty if no Dockerfile is at hand.
+    /// The files and folders that its Dockerfile copies into the image; empty without a local Dockerfile.
     pub copied: Vec<PathBuf>,
     pub(crate) variables: Variables,
 }
@@ -59,8 +59,8 @@ impl Process {
         self.variables.names()
     }
 
-    /// Returns how well a name fits the process; `None` if it does not fit. The name of the process
-    /// fits best, then its image, then what it belongs to, then its program.
+    /// Returns how well a service name matches the process; `None` if it does not match. The name of the
+    /// process counts most, then its image, its group and its program.
     pub(crate) fn fit(&self, service: &str) -> Option<u8> {
         if self.name == service || last_part(&self.name) == service {
             return Some(4);
@@ -99,7 +99,7 @@ impl Process {
     }
 }
 
-/// Programs that start another one.
+/// Programs that start another program.
 const STARTERS: [&str; 22] = [
     "exec",
     "env",

@@ -1,11 +1,11 @@
 //! Procfiles.
 //!
-//! Source: <https://devcenter.heroku.com/articles/procfile>: each line is a name and a command, which a
-//! shell runs. Other variables come from the platform (config vars), or from `.env` if foreman or honcho
+//! Source: <https://devcenter.heroku.com/articles/procfile>: each line is a name and a command for a
+//! shell. Other variables come from the platform (config vars), or from `.env` if foreman or honcho
 //! starts the processes.
 
 use super::command;
-use super::files::without_mark;
+use super::files::without_bom;
 use super::format::{Content, Input};
 use super::process::{Process, Role};
 use super::secrets;
@@ -15,7 +15,7 @@ use super::variables::Variables;
 /// Reads a manifest.
 pub(crate) fn read(input: &Input<'_>) -> Content {
     let mut processes = Vec::new();
-    for (number, line) in (1..).zip(without_mark(&input.text).lines()) {
+    for (number, line) in (1..).zip(without_bom(&input.text).lines()) {
         let Some((name, text)) = line.split_once(':').filter(|(name, _)| is_name(name)) else {
             continue;
         };

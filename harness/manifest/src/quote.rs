@@ -1,7 +1,7 @@
-//! Quoted texts in which a backslash keeps a quote inside.
+//! Quoted strings in which a backslash escapes a quote.
 
-/// Returns the position of the quote that closes a text, which begins with an opening one; `None` if none
-/// does. A backslash after a backslash keeps nothing.
+/// Returns the offset of the closing quote of a text that starts with the opening quote; `None` if it is
+/// unterminated. An escaped backslash escapes nothing.
 pub(crate) fn closing(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     let closing = text.char_indices().skip(1).find(|(_, c)| {
@@ -12,8 +12,8 @@ pub(crate) fn closing(text: &str, quote: char) -> Option<usize> {
     closing.map(|(position, _)| position)
 }
 
-/// Replaces each backslash and the character after it by what `meaning` returns for that character. Both
-/// stay if it has none.
+/// Replaces each backslash and the character after it with what `meaning` returns for that character. Both
+/// stay if it returns `None`.
 pub(crate) fn unescaped(text: &str, meaning: impl Fn(char) -> Option<&'static str>) -> String {
     let mut result = String::new();
     let mut characters = text.chars();

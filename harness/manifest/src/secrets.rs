@@ -1,15 +1,15 @@
-//! Variables that a platform keeps, outside of the manifest.
+//! Secrets: variables that the platform sets, outside the manifest.
 
 use super::format::Input;
 use super::variable::{Place, Reason, Value};
 use super::variables::{Setting, Unread, Variables};
 
-/// Applies the secrets of a platform over what the manifest sets. If they are not known, a variable
-/// that the manifest does not set may be one of them. `resolve` says how to get their names.
+/// Applies the secrets of a platform, which override the manifest. If the names of the secrets are not
+/// known, each variable that the manifest does not set may be one. `resolve` says how to get the names.
 pub(crate) fn apply(input: &Input<'_>, variables: &mut Variables, resolve: &str) {
     let Some(secrets) = &input.options.secrets else {
-        let why = "the manifest does not set it, and a secret of the platform may";
-        variables.open_below(Unread::new(Place::new(&input.name, 1), why, resolve));
+        let why = "the manifest does not set it, but a secret of the platform may";
+        variables.add_unread_below(Unread::new(Place::new(&input.name, 1), why, resolve));
         return;
     };
     for (name, line) in &secrets.names {

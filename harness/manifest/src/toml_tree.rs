@@ -1,23 +1,23 @@
-//! Reads TOML as a tree with lines.
+//! Parses TOML into a tree whose nodes have line numbers.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::files::without_mark;
+use super::files::without_bom;
 use super::node::{Entry, Kind, Node};
 use super::toml_nesting::deep_toml_bracket;
 
-/// What is wrong with a bracket that is nested too deeply.
+/// The error for a bracket that is nested too deeply.
 const TOO_DEEP: &str = "the brackets are nested too deeply";
 
-/// Parses a text.
+/// Parses a TOML text.
 ///
 /// # Errors
-/// If the text is not valid TOML. The text says in which line.
+/// If the text is not valid TOML. The error names the line.
 pub(crate) fn parse(text: &str) -> Result<Node, String> {
-    let text = without_mark(text);
+    let text = without_bom(text);
     let line = |span: Range<usize>| 1 + text[..span.start.min(text.len())].matches('\n').count();
     if let Some(at) = deep_toml_bracket(text) {
         return Err(format!("line {}: {TOO_DEEP}", line(at..at)));
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_have_their_lines() {
+    fn nodes_know_their_lines() {
         let node =
             parse("a = 1\n[env]\nB = 'true '\n\nC = true\n[[vm]]\nx.y = [1, 'z']\n").unwrap();
         assert_eq!(node.text_at("env.B"), Some("true "));

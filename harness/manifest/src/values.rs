@@ -1,4 +1,4 @@
-//! Files with values and without processes: a map of texts, or a part of a manifest with `env`.
+//! Files with values but without processes: a mapping of strings, or part of a manifest with `env`.
 
 use super::error::Error;
 use super::format::{Content, Input};
@@ -8,13 +8,14 @@ use super::process::{Process, Role};
 use super::variable::{Place, Reason, Value};
 use super::variables::{Setting, Variables};
 
-/// The names of a part with variables.
-const PARTS: [&str; 5] = ["env", "environment", "env_variables", "envFrom", "Environment"];
+/// The keys of sections with variables.
+const SECTIONS: [&str; 5] = ["env", "environment", "env_variables", "envFrom", "Environment"];
 
-/// Whether a document has values.
+/// Whether a document contains values.
 pub(crate) fn has_values(document: &Node) -> bool {
-    let part = |name: &&str| document.get(name).is_some_and(|node| node.is_map() || node.is_list());
-    PARTS.iter().any(part) || is_flat(document) || is_pairs(document)
+    let section =
+        |name: &&str| document.get(name).is_some_and(|node| node.is_map() || node.is_list());
+    SECTIONS.iter().any(section) || is_flat(document) || is_pairs(document)
 }
 
 fn is_flat(document: &Node) -> bool {
@@ -46,7 +47,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
         } else if is_flat(&document) {
             map(&document, "", &input.name, &mut variables);
         } else {
-            for name in PARTS {
+            for name in SECTIONS {
                 let Some(part) = document.get(name) else { continue };
                 if name == "envFrom"
                     || name == "env" && part.is_list() && part.items().iter().all(Node::is_map)
@@ -65,7 +66,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     Ok(Content::Processes(vec![Process::new(&name, Role::Values, variables)]))
 }
 
-/// Returns a tree without plain scalars, so that each keeps its spelling.
+/// Returns the tree with all scalars quoted, which keeps their spelling.
 fn quoted(node: &Node) -> Node {
     let kind = match &node.kind {
         Kind::Scalar { text, .. } if !node.is_null() => {
@@ -103,7 +104,7 @@ fn pairs(node: &Node, location: &str, file: &str, variables: &mut Variables) {
         };
         let given = given.unwrap_or_else(|| {
             Value::Elsewhere(Reason::new(
-                "its value comes from outside of this file",
+                "its value comes from outside this file",
                 "look at the running process",
             ))
         });
@@ -114,17 +115,17 @@ fn pairs(node: &Node, location: &str, file: &str, variables: &mut Variables) {
 fn value(node: &Node) -> Value {
     match node.scalar() {
         Some(Scalar::Null) | None => Value::Elsewhere(Reason::new(
-            "its value comes from a secret or a map of settings",
+            "its value comes from a Secret or ConfigMap",
             "look at the running process",
         )),
         Some(_) => literal(node.text().unwrap_or_default()),
     }
 }
 
-/// Returns a text as a literal, unless it has a variable that is filled in when it is deployed.
+/// Returns a string as a literal; unknown if it has a placeholder that is filled in at deployment.
 fn literal(text: &str) -> Value {
     if text.contains("${") || text.contains("{{") || text.starts_with('$') {
-        let why = format!("it is filled in when it is deployed: `{text}`");
+        let why = format!("it is filled in at deployment: `{text}`");
         return Value::Unknown(Reason::new(why, "look at the running process"));
     }
     Value::Literal(text.to_owned())

@@ -1,11 +1,11 @@
-//! A variable of a process: its value, and how it came about.
+//! A variable of a process: its value, and the lines that led to it.
 
 use std::fmt;
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// The path of the file, as the user or the manifest names it.
+    /// The path of the file, as the user or the manifest gives it.
     pub file: String,
     /// The line number, from 1.
     pub line: usize,
@@ -26,8 +26,7 @@ impl fmt::Display for Place {
 /// Why a value is not known, and how to get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// Where the value comes from, or why it can't be computed; a sentence about the variable
-    /// ("it …").
+    /// Where the value comes from, or why it can't be computed; a clause about the variable ("it …").
     pub why: String,
     /// What to do to get the value.
     pub resolve: String,
@@ -42,20 +41,20 @@ impl Reason {
 /// The value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// The process gets exactly this text.
+    /// The process gets exactly this string.
     Literal(String),
     /// The process does not have the variable.
     Unset,
-    /// The value is set, or passed on, from outside of the manifest.
+    /// The value is set or passed on from outside the manifest.
     Elsewhere(Reason),
-    /// The value can't be computed from these files.
+    /// The files are not enough to compute the value.
     Unknown(Reason),
     /// The format's own tool refuses the manifest because of this variable.
     Refused(Reason),
 }
 
 impl Value {
-    /// Returns the text of a literal; `None` for any other value.
+    /// Returns the string of a literal; `None` for any other value.
     pub fn literal(&self) -> Option<&str> {
         match self {
             Self::Literal(text) => Some(text),
@@ -69,19 +68,19 @@ impl Value {
 pub enum Event {
     /// The line set it.
     Set,
-    /// The line set it, and a later step replaced this value.
+    /// The line set or removed it, and a later step replaced that.
     Shadowed,
     /// The line removed it.
     Removed,
-    /// The line has its name, but does not reach the process.
+    /// The line names it, but does not reach the process.
     Dropped,
-    /// The line supplied a part of the value.
+    /// The line supplied part of the value.
     Interpolated,
-    /// The line names a source that may set it, and that can't be read.
+    /// The line names a source that may set it, but that can't be read.
     Unread,
 }
 
-/// One step of the way to the value of a variable.
+/// One step on the way to the value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// The line.
@@ -93,13 +92,13 @@ pub struct Step {
 }
 
 impl Step {
-    /// A line that sets another variable, which supplied a part of the value.
+    /// Creates the step of a line that sets another variable, which supplied part of the value.
     pub(crate) fn filled_in(place: Place, name: &str, value: &str) -> Self {
         Self::new(place, Event::Interpolated, format!("`{name}` is `{value}`"))
     }
 
-    /// Returns the name and the value of the other variable that supplied a part of the value; `None` if the
-    /// step is of another kind. The value may be a secret.
+    /// Returns the name and value of the other variable that supplied part of the value; `None` if the step
+    /// is of a different kind. The value may be a secret.
     pub fn other_variable(&self) -> Option<(&str, &str)> {
         let note = Some(&self.note).filter(|_| self.event == Event::Interpolated)?;
         let (name, value) = note.strip_prefix('`')?.strip_suffix('`')?.split_once("` is `")?;
@@ -130,7 +129,7 @@ impl fmt::Display for Step {
 pub struct Variable {
     /// The value.
     pub value: Value,
-    /// The path of names to the setting, such as `services.runner.environment`; may be empty.
+    /// The path of keys to the setting, such as `services.runner.environment`; may be empty.
     pub location: String,
     /// What happened, in order of effect. The last step decides.
     pub steps: Vec<Step>,

@@ -9,11 +9,11 @@ use super::variable::{Event, Place, Reason, Step, Value, Variable};
 pub(crate) enum Scope {
     /// Any variable.
     Any,
-    /// Those whose name begins with this text.
+    /// Variables whose name starts with this prefix.
     Prefix(String),
-    /// Those whose name is a word of this text.
+    /// Variables whose name is a word in this text.
     Mentioned(String),
-    /// Those that this shell script seems to set.
+    /// Variables that this shell script seems to set or remove.
     Assigned(String),
 }
 
@@ -28,12 +28,12 @@ impl Scope {
     }
 }
 
-/// Whether a text has a name as a whole word.
+/// Whether a text contains a name as a whole word.
 pub(crate) fn mentions(text: &str, name: &str) -> bool {
     uses(text, name).next().is_some()
 }
 
-/// Returns the text before and after each use of a name as a whole word.
+/// Returns the text before and after each occurrence of a name as a whole word.
 fn uses<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.match_indices(name).filter_map(move |(start, _)| {
@@ -42,7 +42,7 @@ fn uses<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = (&'a str, &'a 
     })
 }
 
-/// Commands of the shell that set or remove the variables that they name.
+/// Shell commands and options that set or remove the variables that follow them.
 const SETTERS: [&str; 12] = [
     "export", "unset", "read", "declare", "typeset", "local", "readonly", "for", "-u", "-v",
     "mapfile", "getopts",
@@ -63,7 +63,7 @@ fn assigns(script: &str, name: &str) -> bool {
     })
 }
 
-/// A source of variables that can't be read.
+/// A source of variables that can't be read, such as a missing file.
 #[derive(Debug, Clone)]
 pub(crate) struct Unread {
     pub(crate) scope: Scope,
@@ -71,7 +71,7 @@ pub(crate) struct Unread {
     pub(crate) place: Place,
 }
 
-/// A setting of a variable.
+/// A value that a source gives to a variable.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
     pub(crate) name: String,
@@ -93,14 +93,14 @@ impl Setting {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Variables {
     known: BTreeMap<String, Variable>,
-    /// Sources that can't be read, with which any other variable may come.
+    /// Sources that can't be read, any of which may set further variables.
     unread: Vec<Unread>,
-    /// Lines that name a variable and do not reach the process.
+    /// Lines that name a variable but do not reach the process.
     dropped: BTreeMap<String, Vec<Step>>,
 }
 
 impl Variables {
-    /// Sets a variable. An earlier setting is shadowed.
+    /// Sets a variable. This shadows earlier settings.
     pub(crate) fn set(&mut self, setting: Setting) {
         let Setting { name, value, location, place, parts } = setting;
         let mut steps = self.shadowed(&name);
@@ -116,7 +116,7 @@ impl Variables {
         self.known.insert(name, Variable { value, location, steps });
     }
 
-    /// Takes the steps of a variable so far, with those that set it as shadowed.
+    /// Takes the steps of a variable, and marks those that set or removed it as shadowed.
     fn shadowed(&mut self, name: &str) -> Vec<Step> {
         let mut steps = self.known.remove(name).map(|known| known.steps).unwrap_or_default();
         for step in &mut steps {
@@ -144,15 +144,15 @@ impl Variables {
         }
     }
 
-    /// Records that a line has the name of a variable and does not reach the process.
-    pub(crate) fn drop_line(&mut self, name: &str, place: Place, note: &str) {
+    /// Records that a line names a variable but does not reach the process.
+    pub(crate) fn add_dropped(&mut self, name: &str, place: Place, note: &str) {
         let step = Step::new(place, Event::Dropped, note);
         self.dropped.entry(name.to_owned()).or_default().push(step);
     }
 
-    /// Adds a source that can't be read. It may replace what was set so far; what is set later
-    /// replaces it.
-    pub(crate) fn open(&mut self, source: Unread) {
+    /// Adds a source that can't be read. The source may replace earlier settings; later settings replace
+    /// the source's.
+    pub(crate) fn add_unread(&mut self, source: Unread) {
         for (name, variable) in &mut self.known {
             if source.scope.covers(name) {
                 variable.value = Value::Unknown(source.reason.clone());
@@ -162,8 +162,8 @@ impl Variables {
         self.unread.push(source);
     }
 
-    /// Adds a source that can't be read, and that replaces nothing.
-    pub(crate) fn open_below(&mut self, source: Unread) {
+    /// Adds a source that can't be read, and that earlier settings override.
+    pub(crate) fn add_unread_below(&mut self, source: Unread) {
         for (name, variable) in &mut self.known {
             if variable.value == Value::Unset && source.scope.covers(name) {
                 variable.value = Value::Unknown(source.reason.clone());
@@ -173,10 +173,10 @@ impl Variables {
         self.unread.push(source);
     }
 
-    /// Applies other variables over these ones.
+    /// Applies other variables, which override these.
     pub(crate) fn overlay(&mut self, other: &Self) {
         for source in &other.unread {
-            self.open(source.clone());
+            self.add_unread(source.clone());
         }
         for (name, variable) in &other.known {
             let mut steps = self.shadowed(name);
@@ -188,7 +188,7 @@ impl Variables {
         }
     }
 
-    /// Returns a variable. One that no source sets is unset, or unknown if a source was not read.
+    /// Returns a variable. If no source sets it, it is unset, or unknown if an unread source may set it.
     pub(crate) fn get(&self, name: &str) -> Variable {
         let dropped = self.dropped.get(name).cloned().unwrap_or_default();
         if let Some(known) = self.known.get(name) {
@@ -221,7 +221,7 @@ impl Variables {
         Variable { value, location: String::new(), steps }
     }
 
-    /// Returns the value of a variable if some source sets it.
+    /// Returns the value of a variable; `None` if no line sets or removes it.
     pub(crate) fn known(&self, name: &str) -> Option<&Value> {
         self.known.get(name).map(|variable| &variable.value)
     }
@@ -242,7 +242,7 @@ impl Unread {
         Self { scope: Scope::Any, reason: Reason::new(why, resolve), place }
     }
 
-    /// Limits the source to some variables.
+    /// Limits the source to the variables of a scope.
     pub(crate) fn only(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
@@ -277,17 +277,17 @@ mod tests {
     }
 
     #[test]
-    fn an_unread_source_hides_what_is_before_it_and_nothing_after_it() {
+    fn an_unread_source_makes_earlier_values_unknown_and_keeps_later_ones() {
         let mut variables = Variables::default();
         variables.set(literal("BEFORE", "1", 1));
         let source = Unread::new(place(2), "it is in a file", "read it");
-        variables.open(source.clone().only(Scope::Prefix("B".into())));
+        variables.add_unread(source.clone().only(Scope::Prefix("B".into())));
         variables.set(literal("BOTH", "3", 3));
         assert!(matches!(variables.get("BEFORE").value, Value::Unknown(_)));
         assert!(matches!(variables.get("BX").value, Value::Unknown(_)));
         assert_eq!(variables.get("BOTH").value, Value::Literal("3".into()));
         assert_eq!(variables.get("OTHER").value, Value::Unset);
-        variables.open_below(source);
+        variables.add_unread_below(source);
         assert_eq!(variables.get("BOTH").value, Value::Literal("3".into()));
         assert!(matches!(variables.get("OTHER").value, Value::Unknown(_)));
         variables.remove_all(&place(4), "cleared");
@@ -296,13 +296,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_mentioned_as_a_whole_word() {
+    fn only_a_whole_word_mentions_a_name() {
         assert!(mentions("export FLAG=1", "FLAG"));
         assert!(!mentions("export MY_FLAG=1 FLAGS=2", "FLAG"));
     }
 
     #[test]
-    fn a_script_sets_a_variable_or_only_reads_it() {
+    fn a_script_that_only_reads_a_variable_does_not_assign_it() {
         for (script, expected) in [
             ("FLAG=1 x", true),
             ("export A FLAG", true),

@@ -1,9 +1,9 @@
-//! Workflows of GitHub Actions.
+//! GitHub Actions workflows.
 //!
 //! Source: <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax> and
 //! <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands>:
-//! - `env` of a step wins over that of its job, and that over that of the workflow.
-//! - A line in `$GITHUB_ENV` is for the later steps of the job.
+//! - `env` of a step overrides that of its job, which overrides that of the workflow.
+//! - A line in `$GITHUB_ENV` sets a variable for the later steps of the job.
 //! - `env` does not reach a workflow that a job calls (`uses`).
 
 use super::command;
@@ -39,9 +39,10 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
 fn job_processes(name: &str, job: &Node, file: &str, workflow: &Variables) -> Vec<Process> {
     let mut variables = Variables::default();
     if let Some(called) = job.text_at("uses") {
-        let why =
-            format!("the workflow `{called}` gets no `env` of its caller, and may set it itself");
-        variables.open(Unread::new(Place::new(file, job.line), why, "give that workflow"));
+        let why = format!(
+            "the workflow `{called}` does not get the `env` of its caller, and may set it itself"
+        );
+        variables.add_unread(Unread::new(Place::new(file, job.line), why, "give that workflow"));
         return vec![Process::new(name, Role::Main, variables)];
     }
     if let Some(container) = job.get("container") {
@@ -73,13 +74,13 @@ fn job_processes(name: &str, job: &Node, file: &str, workflow: &Variables) -> Ve
             commands.extend(script.split_whitespace().map(str::to_owned));
         }
         if script.contains("GITHUB_ENV") {
-            written(script, &place, &mut variables);
+            apply_github_env(script, &place, &mut variables);
         }
     }
     let mut process = Process::new(name, Role::Main, variables.clone());
     process.command = commands;
     let mut processes = vec![process];
-    // A step counts for itself only where it differs from its job.
+    // A step is a process of its own only if it differs from its job.
     let sources = variables.unread_count();
     steps.retain(|step| {
         step.variables.unread_count() > sources
@@ -92,7 +93,7 @@ fn job_processes(name: &str, job: &Node, file: &str, workflow: &Variables) -> Ve
     processes
 }
 
-/// Computes the processes of the containers beside a job.
+/// Computes the processes of a job's service containers.
 fn services(name: &str, job: &Node, file: &str) -> Vec<Process> {
     let mut processes = Vec::new();
     for service in job.get("services").map(Node::entries).unwrap_or_default() {
@@ -111,7 +112,7 @@ fn services(name: &str, job: &Node, file: &str) -> Vec<Process> {
 }
 
 /// Applies what a script writes to `$GITHUB_ENV`.
-fn written(script: &str, place: &Place, variables: &mut Variables) {
+fn apply_github_env(script: &str, place: &Place, variables: &mut Variables) {
     for line in script.lines().filter(|line| line.contains("GITHUB_ENV")) {
         let is_echo = ["echo", "printf"].iter().any(|word| line.trim_start().starts_with(word));
         let names_all = line.split(['"', '\'', ' ']).any(|word| {
@@ -122,7 +123,7 @@ fn written(script: &str, place: &Place, variables: &mut Variables) {
         let why = "a step writes it to `$GITHUB_ENV`";
         let unread =
             Unread::new(place.clone(), why, "print it in the step that needs it: `printenv`");
-        variables.open(if is_echo && names_all {
+        variables.add_unread(if is_echo && names_all {
             unread.only(Scope::Mentioned(script.to_owned()))
         } else {
             unread
@@ -134,13 +135,13 @@ fn apply(node: &Node, location: &str, file: &str, variables: &mut Variables) {
     let Some(part) = node.get("env") else { return };
     if part.text().is_some() {
         let why = "`env` is an expression";
-        variables.open(Unread::new(
+        variables.add_unread(Unread::new(
             Place::new(file, part.line),
             why,
             "print it in a step: `printenv`",
         ));
     }
-    // An expression sees the levels above, and not the mapping that it is in.
+    // An expression sees the levels above, but not its own mapping.
     let above = variables.clone();
     for entry in part.entries() {
         let place = Place::new(file, entry.value.line.max(entry.line));
@@ -150,7 +151,7 @@ fn apply(node: &Node, location: &str, file: &str, variables: &mut Variables) {
 
 fn value(node: &Node, variables: &Variables) -> Value {
     let Some(scalar) = node.scalar() else {
-        return Value::Unknown(Reason::new("its value is no text", "write a text"));
+        return Value::Unknown(Reason::new("its value is not a string", "write a string"));
     };
     let text = match scalar {
         Scalar::Null => return Value::Literal(String::new()),

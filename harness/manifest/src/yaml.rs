@@ -1,31 +1,32 @@
-//! Reads YAML as a tree with lines. Every scalar keeps its spelling.
+//! Parses YAML into a tree whose nodes have line numbers. Every scalar keeps its spelling.
 //!
-//! Merge keys (`<<`) are resolved: a name of the mapping itself wins over what `<<` brings, and in a
-//! list of mappings the first one wins (<https://yaml.org/type/merge.html>). A name that is twice in
-//! a mapping is an error, as for go-yaml with which compose and Kubernetes read.
+//! Merge keys (`<<`) are resolved: the mapping's own keys override merged ones, and in a list of
+//! mappings the first one wins (<https://yaml.org/type/merge.html>). A duplicate key is an error, as in
+//! go-yaml, which Compose and Kubernetes use.
 
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
-use super::files::without_mark;
+use super::files::without_bom;
 use super::node::{Entry, Kind, Node};
 
 /// Maximum number of nodes. In a small file, aliases can stand for any number of nodes.
 const MAX_NODES: usize = 200_000;
-/// Maximum number of mappings and sequences in each other.
+/// Maximum nesting depth of mappings and sequences.
 const MAX_DEPTH: usize = 100;
-/// Maximum number of bytes to parse, because each bracket that is indented needs the whole text once more.
+/// Maximum number of bytes to parse in total: the whole text is parsed again for each bracket that
+/// [`parse`] indents.
 const MAX_PARSED: usize = 16 * 1024 * 1024;
 
 /// Parses all documents of a text.
 ///
 /// # Errors
-/// If the text is not valid YAML. The text says in which line.
+/// If the text is not valid YAML. The error names the line.
 pub(crate) fn parse(text: &str) -> Result<Vec<Node>, String> {
-    let mut text = without_mark(text).to_owned();
-    // libyaml, with which the common tools read, accepts a closing bracket in the column of its key.
-    // saphyr does not: such a line is indented, which changes no line number.
+    let mut text = without_bom(text).to_owned();
+    // libyaml, which most tools use, accepts a closing bracket in the column of its key. saphyr does not,
+    // so such a line is indented here, which keeps the line numbers.
     let attempts = MAX_PARSED / text.len().max(1);
     for _ in 0..attempts.clamp(10, 1000) {
         match documents(&text) {
@@ -34,11 +35,11 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Node>, String> {
             Ok(documents) => return Ok(documents),
         }
     }
-    Err("it has too many closing brackets without indentation".to_owned())
+    Err("the file has too many closing brackets without indentation".to_owned())
 }
 
-/// Returns the first document of a YAML text, with every scalar as a text; `None` if it is not valid. It is for
-/// files that are no manifests, such as logs.
+/// Returns the first document of a YAML text, with every scalar as a string; `None` if the text is not valid.
+/// For files that are not manifests, such as logs.
 pub fn yaml_value(text: &str) -> Option<serde_json::Value> {
     fn value(node: Node) -> serde_json::Value {
         match node.kind {
@@ -52,13 +53,13 @@ pub fn yaml_value(text: &str) -> Option<serde_json::Value> {
     parse(text).ok()?.into_iter().next().map(value)
 }
 
-/// Why a text is not valid YAML, and in which line.
+/// Why a text is not valid YAML, and the line of the error.
 struct Failure {
     line: usize,
     message: String,
 }
 
-/// Indents a line that begins with a closing bracket. Returns `false` if the line does not begin with
+/// Indents a line that starts with a closing bracket. Returns `false` if the line does not start with
 /// one, or is already indented deeply.
 fn indent_bracket(text: &mut String, line: usize) -> bool {
     let start =
@@ -88,13 +89,13 @@ fn documents(text: &str) -> Result<Vec<Node>, Failure> {
     Ok(builder.documents)
 }
 
-/// A mapping or sequence whose end has not been read.
+/// A mapping or sequence whose end has not been read yet.
 struct Open {
     node: Node,
-    /// In a mapping, a name whose value has not been read, with its line.
-    name: Option<(String, usize)>,
-    /// The names of a mapping so far, with their lines.
-    names: BTreeMap<String, usize>,
+    /// In a mapping, the key whose value has not been read yet, with its line.
+    key: Option<(String, usize)>,
+    /// The keys of a mapping so far, with their lines.
+    keys: BTreeMap<String, usize>,
     /// The values of `<<`.
     merged: Vec<Node>,
     anchor: usize,
@@ -120,7 +121,7 @@ impl Builder {
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
-                let node = node.ok_or("an alias refers to the mapping that it is in")?;
+                let node = node.ok_or("an alias refers to a node that contains it")?;
                 self.nodes += count(&node);
                 self.add(node, 0)
             }
@@ -151,18 +152,18 @@ impl Builder {
         tag: Option<&Tag>,
     ) -> Result<(), String> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(format!("it has more than {MAX_DEPTH} mappings and lists in each other"));
+            return Err(format!("mappings and lists are nested more than {MAX_DEPTH} deep"));
         }
         let node = Node { line, tag: tag.map(tag_text), kind };
-        let (names, merged) = (BTreeMap::new(), Vec::new());
-        self.open.push(Open { node, name: None, names, merged, anchor });
+        let (keys, merged) = (BTreeMap::new(), Vec::new());
+        self.open.push(Open { node, key: None, keys, merged, anchor });
         Ok(())
     }
 
     fn add(&mut self, node: Node, anchor: usize) -> Result<(), String> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return Err(format!("it has more than {MAX_NODES} values, if aliases are expanded"));
+            return Err(format!("the file has more than {MAX_NODES} values with expanded aliases"));
         }
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
@@ -171,21 +172,21 @@ impl Builder {
             self.documents.push(node);
             return Ok(());
         };
-        match (&mut open.node.kind, open.name.take()) {
+        match (&mut open.node.kind, open.key.take()) {
             (Kind::List(items), _) => items.push(node),
             (Kind::Map(_), Some((name, _))) if name == "<<" => open.merged.push(node),
             (Kind::Map(entries), Some((name, line))) => {
-                if let Some(first) = open.names.insert(name.clone(), line) {
-                    return Err(format!("`{name}` is already in line {first}"));
+                if let Some(first) = open.keys.insert(name.clone(), line) {
+                    return Err(format!("duplicate key `{name}`, first used on line {first}"));
                 }
                 entries.push(Entry { name, line, value: node });
             }
             (Kind::Map(_), None) => {
-                let name = match &node.kind {
+                let key = match &node.kind {
                     Kind::Scalar { text, .. } => text.clone(),
-                    _ => return Err("a name is a list or a mapping, expected a text".to_owned()),
+                    _ => return Err("a key must be a string, not a list or mapping".to_owned()),
                 };
-                open.name = Some((name, node.line));
+                open.key = Some((key, node.line));
             }
             (Kind::Scalar { .. }, _) => {}
         }
@@ -193,13 +194,13 @@ impl Builder {
     }
 }
 
-/// Returns a tag as it is written, such as `!override` or `!!str`.
+/// Returns the spelling of a tag, such as `!override` or `!!str`.
 fn tag_text(tag: &Tag) -> String {
     let handle = if tag.handle.starts_with("tag:yaml.org") { "!!" } else { &tag.handle };
     format!("{handle}{}", tag.suffix)
 }
 
-/// Adds the entries that `<<` brings, unless the mapping has their names.
+/// Adds the entries of `<<`, except those whose key the mapping already has.
 fn merge(node: &mut Node, merged: &Node) {
     let sources = match &merged.kind {
         Kind::List(items) => items.as_slice(),
@@ -213,7 +214,7 @@ fn merge(node: &mut Node, merged: &Node) {
     }
 }
 
-/// Returns the number of nodes of a tree.
+/// Returns the number of nodes in a tree.
 fn count(node: &Node) -> usize {
     match &node.kind {
         Kind::Scalar { .. } => 1,
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_beside_a_merge_key_wins_wherever_it_is() {
+    fn a_key_overrides_merged_ones_before_or_after_the_merge_key() {
         let node =
             one("a: &a {X: 1, Y: 1}\nb: &b {X: 2, Z: 2}\nc:\n  Y: 3\n  <<: [*a, *b]\n  W: 3\n");
         for (name, value, line) in [("X", "1", 1), ("Y", "3", 4), ("Z", "2", 2), ("W", "3", 6)] {
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spelling_and_a_tag_are_kept() {
+    fn scalars_keep_their_spelling_and_nodes_their_tag() {
         let node = one("\u{feff}a: yes\nb: 'true'\nc: !override {d: !!str 1}\n");
         assert_eq!(node.text_at("a"), Some("yes"));
         assert_eq!(node.get("c").unwrap().tag.as_deref(), Some("!override"));
@@ -259,7 +260,7 @@ mod tests {
     fn invalid_and_huge_texts_are_rejected() {
         for (text, part) in [
             ("a: [b", "line "),
-            ("a: 1\nb: 2\na: 3", "line 3: `a` is already in line 1"),
+            ("a: 1\nb: 2\na: 3", "line 3: duplicate key `a`, first used on line 1"),
             ("a: {b: ]}", "line 1"),
         ] {
             let message = parse(text).unwrap_err();

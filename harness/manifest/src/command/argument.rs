@@ -1,24 +1,24 @@
-//! What the words of a command set before the service starts.
+//! The variables that a command sets with its words before the service starts.
 
 use super::program::{CLEARERS, PROVIDERS, SHELLS, STARTERS, started_elsewhere};
 use super::script::evaluate;
 use crate::variable::{Place, Value};
 use crate::variables::{Setting, Unread, Variables};
 
-const LIVE: &str = "read `/proc/PID/environ` of the running process";
+const READ_ENVIRON: &str = "read `/proc/PID/environ` of the running process";
 
-/// Maximum number of programs in a command that start another one.
+/// Maximum number of programs in a command that start another program.
 const MAX_STARTERS: usize = 50;
 
-/// Applies the words of a command to the variables with which it is started. Afterwards they are
-/// those of the program that it runs.
+/// Applies the words of a command to the variables with which it is started. Afterwards, `variables`
+/// are those of the program that it runs.
 pub(crate) fn apply(words: &[String], place: &Place, variables: &mut Variables) {
     let Some((first, rest)) = words.split_first() else { return };
     let program = first.rsplit('/').next().unwrap_or(first);
     let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     if words.iter().filter(|word| starts_another(word)).count() > MAX_STARTERS {
-        let why = "the command starts too many programs through each other";
-        variables.open(Unread::new(place.clone(), why, LIVE));
+        let why = format!("the command starts its program through more than {MAX_STARTERS} others");
+        variables.add_unread(Unread::new(place.clone(), why, READ_ENVIRON));
     } else if program == "env" {
         env(rest, place, variables);
     } else if SHELLS.contains(&program) {
@@ -28,37 +28,37 @@ pub(crate) fn apply(words: &[String], place: &Place, variables: &mut Variables) 
         apply(rest.get(options + skip..).unwrap_or_default(), place, variables);
     } else if PROVIDERS.contains(&program) || program == "dotenv" {
         let why = format!("`{program}` starts the process and adds variables");
-        variables.open(Unread::new(place.clone(), why, LIVE));
+        variables.add_unread(Unread::new(place.clone(), why, READ_ENVIRON));
     } else if CLEARERS.contains(&program) || name == "php-fpm" {
-        let why = format!("`{program}` does not pass all of its variables on");
-        variables.open(Unread::new(place.clone(), why, LIVE));
+        let why = format!("`{program}` does not pass on all of its variables");
+        variables.add_unread(Unread::new(place.clone(), why, READ_ENVIRON));
     } else if let Some(unread) = started_elsewhere(program, place) {
-        variables.open(unread);
+        variables.add_unread(unread);
     } else if program == "gunicorn" {
         gunicorn(rest, place, variables);
     } else if let Some(option) = rest.iter().find(|word| word.starts_with("--env-file")) {
-        let why = format!("the command reads a file of variables (`{option}`)");
-        variables.open_below(Unread::new(place.clone(), why, LIVE));
+        let why = format!("the command reads variables from a file (`{option}`)");
+        variables.add_unread_below(Unread::new(place.clone(), why, READ_ENVIRON));
     } else if program == "$" {
-        let why = "the command's program is named when it runs";
-        variables.open_below(Unread::new(place.clone(), why, LIVE));
+        let why = "the program of the command is known only when it runs";
+        variables.add_unread_below(Unread::new(place.clone(), why, READ_ENVIRON));
     }
 }
 
-/// Whether a word may be a program that starts another one.
+/// Whether a word may be a program that starts another program.
 fn starts_another(word: &str) -> bool {
     let program = word.rsplit('/').next().unwrap_or(word);
     program == "env" || STARTERS.iter().any(|(starter, _)| *starter == program)
 }
 
-/// Applies a script to the variables with which a shell is started. Afterwards they are those of the
-/// last program that it runs. `exports` if the shell exports every variable (`sh -a`).
+/// Applies a script to the variables with which a shell is started. Afterwards, `variables` are those of
+/// the last program that it runs. `exports` if the shell exports every variable (`sh -a`).
 pub(crate) fn apply_script(script: &str, exports: bool, place: &Place, variables: &mut Variables) {
     let words = evaluate(script, exports, place, variables);
     apply(&words, place, variables);
 }
 
-/// Applies a script of a step. Its programs may be other ones than the process in question.
+/// Applies the script of a workflow step. Its programs need not be the process in question.
 pub(crate) fn apply_step(script: &str, place: &Place, variables: &mut Variables) {
     let words = evaluate(script, false, place, variables);
     let first = words.first().map(|word| word.rsplit('/').next().unwrap_or_default());
@@ -84,7 +84,7 @@ fn env(words: &[String], place: &Place, variables: &mut Variables) {
             "-C" | "--chdir" => drop(words.next()),
             "-S" | "--split-string" => {
                 let why = "the command uses `env -S`, which is not evaluated here";
-                variables.open(Unread::new(place.clone(), why, LIVE));
+                variables.add_unread(Unread::new(place.clone(), why, READ_ENVIRON));
             }
             _ if word.starts_with("--unset=") => {
                 variables.remove(
@@ -115,7 +115,7 @@ fn shell(program: &str, words: &[String], place: &Place, variables: &mut Variabl
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if !word.starts_with(['-', '+']) {
-            // A script in a file: it is part of the image, and can't be read.
+            // A script file is part of the image and can't be read.
             return;
         }
         if word == "-o" {
@@ -133,7 +133,7 @@ fn shell(program: &str, words: &[String], place: &Place, variables: &mut Variabl
     }
 }
 
-/// Applies `-e NAME=VALUE` of gunicorn (its setting `raw_env`), which wins over the environment.
+/// Applies gunicorn's `-e NAME=VALUE` (its setting `raw_env`), which overrides the environment.
 fn gunicorn(words: &[String], place: &Place, variables: &mut Variables) {
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -147,7 +147,11 @@ fn gunicorn(words: &[String], place: &Place, variables: &mut Variables) {
         }
         if matches!(word.as_str(), "-c" | "--config") || word.starts_with("--config=") {
             let why = "the configuration file of gunicorn may set it (`raw_env`)";
-            variables.open(Unread::new(place.clone(), why, "look for `raw_env` in that file"));
+            variables.add_unread(Unread::new(
+                place.clone(),
+                why,
+                "look for `raw_env` in that file",
+            ));
         }
     }
 }
@@ -156,7 +160,7 @@ fn gunicorn(words: &[String], place: &Place, variables: &mut Variables) {
 mod tests {
     use super::*;
 
-    /// Returns `FLAG` after a command: its value, `-` if unset, `?` if unknown.
+    /// Returns the value of `FLAG` after a command: `-` if unset, `?` if unknown.
     fn flag(words: &[&str], before: Option<&str>) -> String {
         let mut variables = Variables::default();
         let place = Place::new("f", 1);
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_sets_what_its_last_command_gets() {
+    fn a_script_decides_the_variables_of_its_last_command() {
         for (script, before, expected) in [
             ("FLAG=true exec runner", None, "true"),
             ("FLAG='tr ue' runner", None, "tr ue"),
@@ -221,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_that_start_each_other_have_a_limit() {
+    fn the_number_of_programs_that_start_another_is_limited() {
         for (count, expected) in [(40, "x"), (20_000, "?")] {
             let words: Vec<_> = ["env"].repeat(count).into_iter().chain(["runner"]).collect();
             assert_eq!(flag(&words, Some("x")), expected);
@@ -229,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn words_set_variables() {
+    fn the_words_of_a_command_set_variables() {
         for (words, before, expected) in [
             (&["env", "A=1", "FLAG=true", "runner"][..], None, "true"),
             (&["/usr/bin/env", "-u", "FLAG", "runner"], Some("x"), "-"),

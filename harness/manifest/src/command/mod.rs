@@ -1,8 +1,8 @@
-//! The command of a process: what it sets before the service starts.
+//! The command of a process: which variables it sets before the service starts.
 //!
-//! Understood are `env`, `sh -c` with simple commands, and programs that only start another program.
-//! Rules of the shell: POSIX, "Shell Command Language". What is not understood makes the variables
-//! that it names unknown.
+//! This module evaluates `env`, `sh -c` with simple commands, and programs that only start another
+//! program. Rules of the shell: POSIX, "Shell Command Language". Variables that other constructs may set
+//! become unknown.
 
 mod argument;
 mod program;

@@ -1,11 +1,10 @@
-//! Programs that change the variables of what they start.
+//! Programs that change the variables of the program that they start.
 
 use crate::variable::Place;
 use crate::variables::{Scope, Unread};
 
 pub(super) const SHELLS: [&str; 7] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "busybox"];
-/// Programs that start another program with the same variables, and how many words they take before
-/// it.
+/// Programs that start another program with the same variables, and the number of arguments before it.
 pub(super) const STARTERS: [(&str, usize); 12] = [
     ("exec", 0),
     ("nohup", 0),
@@ -39,7 +38,7 @@ pub(super) const PROVIDERS: [&str; 16] = [
     "honcho",
     "foreman",
 ];
-/// Programs that do not pass their variables on to what they run.
+/// Programs that do not pass on all of their variables.
 pub(super) const CLEARERS: [&str; 14] = [
     "sudo",
     "su",
@@ -56,12 +55,12 @@ pub(super) const CLEARERS: [&str; 14] = [
     "systemd",
     "start-stop-daemon",
 ];
-/// Whether a file that a script reads is known to set nothing but paths.
+/// Whether a file that a script sources is known to set only paths.
 pub(super) fn sets_paths_only(file: &str) -> bool {
     ["bin/activate", ".cargo/env", "nvm.sh", "asdf.sh"].iter().any(|end| file.ends_with(end))
 }
 
-/// Programs that start a process elsewhere, with the variables that their arguments name.
+/// Programs that start a process elsewhere, with only the variables that their arguments name.
 const LAUNCHERS: [&str; 17] = [
     "docker",
     "docker-compose",
@@ -82,20 +81,19 @@ const LAUNCHERS: [&str; 17] = [
     "systemd-run",
 ];
 
-/// Returns the source of the variables of a process that a program starts elsewhere; `None` if it
-/// starts none.
+/// Returns the unread variables of the process that a program starts elsewhere; `None` if it starts none.
 pub(super) fn started_elsewhere(program: &str, place: &Place) -> Option<Unread> {
     let why = format!("`{program}` starts a process elsewhere, which does not get these variables");
     let resolve = "give the manifest of that process, or print the variable in it: `printenv`";
     LAUNCHERS.contains(&program).then(|| Unread::new(place.clone(), why, resolve))
 }
 
-/// Returns the variables that a command passes on to a process elsewhere; `None` if it starts none.
-pub(super) fn launched(program: &str, words: &[String], place: &Place) -> Option<Unread> {
+/// Returns the variables that a command passes to a process elsewhere; `None` if it starts none.
+pub(super) fn passed_elsewhere(program: &str, words: &[String], place: &Place) -> Option<Unread> {
     if !LAUNCHERS.contains(&program) {
         return None;
     }
-    let why = format!("`{program}` passes it on to another process");
+    let why = format!("`{program}` passes it to a different process");
     let resolve = "look at that process, or print the variable in it: `printenv`";
     let unread = Unread::new(place.clone(), why, resolve);
     Some(unread.only(Scope::Mentioned(words.join(" "))))

@@ -1,13 +1,13 @@
-//! What a shell script sets before it starts the service.
+//! The variables that a shell script sets before it starts the service.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::program::{launched, sets_paths_only};
+use super::program::{passed_elsewhere, sets_paths_only};
 use super::token::{Part, Token, name_length, tokens};
 use crate::variable::{Place, Reason, Value};
 use crate::variables::{Scope, Setting, Unread, Variables, mentions};
 
-/// Words that begin a construct of the shell.
+/// Reserved words of the shell.
 const KEYWORDS: [&str; 14] = [
     "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac",
     "function", "!",
@@ -15,15 +15,15 @@ const KEYWORDS: [&str; 14] = [
 /// Commands that may set any variable.
 const READERS: [&str; 4] = [".", "source", "eval", "read"];
 
-/// A command of a script: the variables before it, its words, and the operator after it.
+/// A command of a script: its assignments, its words, and the operator after it.
 struct Command {
     assignments: Vec<(String, Vec<Part>)>,
     words: Vec<Vec<Part>>,
     operator: &'static str,
 }
 
-/// Applies a script to the variables that a shell is started with. Afterwards they are those of the
-/// last command of the script, whose words are returned. `exports` if the shell exports every variable
+/// Applies a script to the variables with which a shell is started. Afterwards, `variables` are those of
+/// the last command. Returns the words of that command. `exports` if the shell exports every variable
 /// (`sh -a`).
 pub(super) fn evaluate(
     script: &str,
@@ -33,7 +33,7 @@ pub(super) fn evaluate(
 ) -> Vec<String> {
     let commands = tokens(script).and_then(commands);
     let Some(commands) = commands.filter(|commands| !commands.is_empty()) else {
-        uncertain(script, place, variables);
+        mark_script_unknown(script, place, variables);
         return Vec::new();
     };
     let last = final_command(&commands);
@@ -41,12 +41,12 @@ pub(super) fn evaluate(
         Shell { place, exports, unexported: BTreeMap::new(), exported: BTreeSet::new() };
     let mut words = Vec::new();
     for (index, command) in commands.iter().enumerate().take(last + 1) {
-        // `test … && export A=1` may not run its second half, and `a || b` only one half.
+        // `test … && export A=1` may run only its first half, and so may `a || b`.
         let before = index.checked_sub(1).map_or(";", |before| commands[before].operator);
         let ends_in_final = (index..last).all(|next| commands[next].operator == "&&");
         let conditional = before == "||" || before == "&&" && !ends_in_final;
         if conditional || index < last && in_subshell(&commands, index) {
-            shell.mention(command, variables);
+            shell.mark_mentioned(command, variables);
         } else if index == last {
             words = shell.start(command, variables);
         } else {
@@ -54,12 +54,12 @@ pub(super) fn evaluate(
         }
     }
     for command in commands[last + 1..].iter().filter(|command| !command.words.is_empty()) {
-        shell.mention(command, variables);
+        shell.mark_mentioned(command, variables);
     }
     words
 }
 
-/// Whether a command runs in a process of its own: in a pipe or in the background.
+/// Whether a command runs in its own process: in a pipeline or in the background.
 fn in_subshell(commands: &[Command], index: usize) -> bool {
     let is_listed = |command: &&Command| matches!(command.operator, "&&" | "||");
     let end = index + commands[index..].iter().take_while(is_listed).count();
@@ -69,8 +69,8 @@ fn in_subshell(commands: &[Command], index: usize) -> bool {
         || commands.get(end).is_some_and(|command| command.operator == "&")
 }
 
-/// Makes every variable unknown that a script seems to set.
-fn uncertain(script: &str, place: &Place, variables: &mut Variables) {
+/// Makes every variable that a script seems to set unknown.
+fn mark_script_unknown(script: &str, place: &Place, variables: &mut Variables) {
     let words: Vec<_> =
         script.split([' ', '\n', ';', '\t']).filter(|word| !word.is_empty()).collect();
     let reads = words.iter().enumerate().any(|(index, word)| {
@@ -78,18 +78,17 @@ fn uncertain(script: &str, place: &Place, variables: &mut Variables) {
         READERS.contains(word) && *word != "read" && !sets_paths_only(file)
     });
     let scope = if reads { Scope::Any } else { Scope::Assigned(script.to_owned()) };
-    doubt(scope, place, variables);
+    mark_unknown(scope, place, variables);
 }
 
-/// Makes variables unknown that the script of the command may set.
-fn doubt(scope: Scope, place: &Place, variables: &mut Variables) {
-    let why = "the shell script of the command may set it, and is not evaluated here";
+/// Makes the variables in `scope` unknown, because the script of the command may set them.
+fn mark_unknown(scope: Scope, place: &Place, variables: &mut Variables) {
+    let why = "the shell script of the command may set it, but is not evaluated here";
     let resolve = "print the variable in that script, or read `/proc/PID/environ`";
-    variables.open(Unread::new(place.clone(), why, resolve).only(scope));
+    variables.add_unread(Unread::new(place.clone(), why, resolve).only(scope));
 }
 
-/// Returns the index of the command that becomes the process: the first with `exec`, otherwise the
-/// last one.
+/// Returns the index of the command that becomes the process: the first with `exec`, otherwise the last.
 fn final_command(commands: &[Command]) -> usize {
     let executes =
         |command: &Command| plain(command.words.first()) == Some("exec") && command.words.len() > 1;
@@ -99,7 +98,7 @@ fn final_command(commands: &[Command]) -> usize {
     })
 }
 
-/// Returns the text of a word without variables.
+/// Returns the text of a word; `None` if it has variables.
 fn plain(word: Option<&Vec<Part>>) -> Option<&str> {
     match word?.as_slice() {
         [Part::Text { text, .. }] => Some(text),
@@ -138,7 +137,7 @@ fn commands(tokens: Vec<Token>) -> Option<Vec<Command>> {
     Some(commands)
 }
 
-/// Splits `NAME=value`. `None` for another word.
+/// Splits `NAME=value`. `None` for any other word.
 fn assignment(parts: &[Part]) -> Option<(String, Vec<Part>)> {
     let Some(Part::Text { text, quoted }) = parts.first() else { return None };
     let (name, value) = text.split_once('=')?;
@@ -155,22 +154,22 @@ struct Shell<'a> {
     place: &'a Place,
     /// Whether every variable is exported.
     exports: bool,
-    /// Variables of the shell that commands do not get.
+    /// Shell variables that commands do not get.
     unexported: BTreeMap<String, Value>,
-    /// Names that are exported before they have a value.
+    /// Names that are exported but have no value yet.
     exported: BTreeSet<String>,
 }
 
 impl Shell<'_> {
-    /// Makes the variables unknown that a command may or may not set.
-    fn mention(&mut self, command: &Command, variables: &mut Variables) {
+    /// Makes the variables that a command may set unknown.
+    fn mark_mentioned(&mut self, command: &Command, variables: &mut Variables) {
         let mut names: Vec<&str> =
             command.assignments.iter().map(|(name, _)| name.as_str()).collect();
         let is_harmless = plain(command.words.get(1)).is_some_and(sets_paths_only);
         if !is_harmless && plain(command.words.first()).is_some_and(|word| READERS.contains(&word))
         {
             let why = "a script that its command reads may set it";
-            variables.open(Unread::new(self.place.clone(), why, "read `/proc/PID/environ`"));
+            variables.add_unread(Unread::new(self.place.clone(), why, "read `/proc/PID/environ`"));
         }
         if plain(command.words.first())
             .is_some_and(|word| matches!(word, "export" | "unset" | "env" | "exec"))
@@ -182,7 +181,7 @@ impl Shell<'_> {
         }
         if !names.is_empty() {
             self.unexported.retain(|name, _| !names.iter().any(|text| mentions(text, name)));
-            doubt(Scope::Mentioned(names.join(" ")), self.place, variables);
+            mark_unknown(Scope::Mentioned(names.join(" ")), self.place, variables);
         }
     }
 
@@ -221,15 +220,17 @@ impl Shell<'_> {
             Some(reader) if READERS.contains(&reader) => {
                 let why = format!("the command runs `{reader}`, which may set it");
                 let resolve = "read `/proc/PID/environ` of the running process";
-                variables.open(Unread::new(self.place.clone(), why, resolve));
+                variables.add_unread(Unread::new(self.place.clone(), why, resolve));
             }
-            _ if !command.assignments.is_empty() => self.mention(command, variables),
+            _ if !command.assignments.is_empty() => self.mark_mentioned(command, variables),
             Some(program) => {
                 let words = command.words[1..].iter().flatten().map(|part| match part {
                     Part::Text { text, .. } | Part::Variable(text) => text.clone(),
                 });
-                if let Some(unread) = launched(program, &words.collect::<Vec<_>>(), self.place) {
-                    variables.open(unread);
+                if let Some(unread) =
+                    passed_elsewhere(program, &words.collect::<Vec<_>>(), self.place)
+                {
+                    variables.add_unread(unread);
                 }
             }
             None => {}
@@ -256,16 +257,16 @@ impl Shell<'_> {
     }
 
     fn assign(&mut self, name: &str, value: Value, variables: &mut Variables) {
-        // A variable that the shell got from its own environment stays exported.
+        // A variable from the environment of the shell stays exported.
         let value = match variables.get(name).value {
             _ if self.exports || self.exported.contains(name) => value,
             Value::Literal(_) => value,
             Value::Unset => {
-                variables.drop_line(name, self.place.clone(), "the shell does not export it");
+                variables.add_dropped(name, self.place.clone(), "the shell does not export it");
                 self.unexported.insert(name.to_owned(), value);
                 return;
             }
-            // Whether it is exported is not known either.
+            // It is not known whether the shell exports it.
             other => other,
         };
         self.set(name, value, variables);
@@ -289,13 +290,17 @@ impl Shell<'_> {
             } else if let Some(name) = plain(Some(word)) {
                 self.exported.insert(name.to_owned());
             } else {
-                let why = "the command exports variables that are named when it runs";
-                variables.open(Unread::new(self.place.clone(), why, "read `/proc/PID/environ`"));
+                let why = "the command exports variables whose names are known only when it runs";
+                variables.add_unread(Unread::new(
+                    self.place.clone(),
+                    why,
+                    "read `/proc/PID/environ`",
+                ));
             }
         }
     }
 
-    /// Fills variables into a word.
+    /// Fills in the variables of a word.
     fn expand(&self, parts: &[Part], variables: &Variables) -> Value {
         let mut text = String::new();
         for part in parts {

@@ -3,9 +3,9 @@
 /// A part of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// A text that the shell takes as it is. `quoted` if any of it was in quotes.
+    /// Literal text. `quoted` if any of it was in quotes.
     Text { text: String, quoted: bool },
-    /// `$NAME`, or what is between the braces of `${…}`.
+    /// The name in `$NAME`, or the text between the braces of `${…}`.
     Variable(String),
 }
 
@@ -13,14 +13,14 @@ pub(crate) enum Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Token {
     Word(Vec<Part>),
-    /// `;`, `&&`, `||`, `|`, `&`, or a line break as `;`.
+    /// `;`, `&&`, `||`, `|` or `&`. A line break becomes `;`.
     Operator(&'static str),
 }
 
 const OPERATORS: [&str; 6] = ["&&", "||", ";", "|", "&", "\n"];
 
-/// Splits a script. `None` if it has constructs that are not understood: substitutions of commands,
-/// groups, documents in the script, or quotes without an end.
+/// Splits a script into tokens. `None` if it has constructs that are not supported: command
+/// substitutions, groups, here-documents or unterminated quotes.
 pub(crate) fn tokens(script: &str) -> Option<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut rest = script;
@@ -35,7 +35,7 @@ pub(crate) fn tokens(script: &str) -> Option<Vec<Token>> {
             rest = &rest[rest.find('\n').unwrap_or(rest.len())..];
         } else if let Some(target) = redirection(rest) {
             if target.starts_with('<') {
-                // A document in the script.
+                // A here-document.
                 return None;
             }
             let target = target.trim_start_matches('&').trim_start_matches([' ', '\t']);
@@ -53,7 +53,7 @@ pub(crate) fn tokens(script: &str) -> Option<Vec<Token>> {
     }
 }
 
-/// Returns what follows a redirection such as `2>`. `None` if the text does not begin with one.
+/// Returns the text after a redirection such as `2>`. `None` if the text does not start with one.
 fn redirection(text: &str) -> Option<&str> {
     let after = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let after = after.strip_prefix('&').filter(|rest| rest.starts_with('>')).unwrap_or(after);
@@ -65,7 +65,7 @@ fn redirection(text: &str) -> Option<&str> {
 struct Word(Vec<Part>);
 
 impl Word {
-    /// Reads a word. Returns its parts and the rest of the text; `None` if it is not understood.
+    /// Reads a word. Returns its parts and the rest of the text; `None` if a construct is not supported.
     fn read(text: &str) -> Option<(Vec<Part>, &str)> {
         let mut word = Self::default();
         let mut rest = text;
@@ -159,7 +159,7 @@ impl Word {
     }
 }
 
-/// Returns the length of the name of a variable with which a text begins; `0` if there is none.
+/// Returns the length of the variable name at the start of a text; `0` if there is none.
 pub(crate) fn name_length(text: &str) -> usize {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         return 0;
@@ -167,8 +167,8 @@ pub(crate) fn name_length(text: &str) -> usize {
     text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len())
 }
 
-/// Splits a command line into words by the quotes of a shell, without running one: an operator is a
-/// word, and a variable keeps its `$`. `None` if a quote has no end.
+/// Splits a command line into words by the quoting rules of a shell, without expanding anything:
+/// operators are ordinary words, and variables keep their `$`. `None` if a quote is unterminated.
 pub(crate) fn split(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_line_is_split_by_its_quotes() {
+    fn splitting_a_command_line_respects_quotes() {
         for (text, expected) in [
             ("sh -c 'A=1 exec x'", &["sh", "-c", "A=1 exec x"][..]),
             ("a \"b \\\" c\"  d\\ e ''", &["a", "b \" c", "d e", ""]),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unsupported_constructs_have_no_tokens() {
         for script in ["A=$(cat x) y", "A=`x` y", "(a)", "cat <<E", "'a", "x ${A:-\"b\"}"] {
             assert!(tokens(script).is_none(), "{script}");
         }

@@ -14,7 +14,7 @@ use crate::variables::{Scope, Setting, Unread, Variables};
 
 use super::load::{DEFAULT_FILES, ProjectEnvironment};
 use super::service::{Build, Service};
-use super::settings::{EnvFile, Given, Words};
+use super::settings::{EntryValue, EnvFile, Words};
 
 /// Computes the process of a service.
 pub(super) fn process(
@@ -24,28 +24,29 @@ pub(super) fn process(
 ) -> Result<Process, Error> {
     let mut image = dockerfile::Image::default();
     if let Some(build) = &service.build {
-        image = built(files, build)?;
+        image = build_image(files, build)?;
     }
     let mut variables = image.variables.clone();
     for (name, place, why) in &service.dropped {
-        variables.drop_line(name, place.clone(), why);
+        variables.add_dropped(name, place.clone(), why);
     }
     let mut own = Variables::default();
     for unread in &service.unread {
-        own.open(unread.clone());
+        own.add_unread(unread.clone());
     }
     let name = file_name(Path::new(&service.place.file));
-    let whole = DEFAULT_FILES.contains(&name.as_str());
-    if service.image.is_none() && service.build.is_none() && !whole {
-        own.open_below(incomplete(service));
+    // A file with a default name counts as the whole project.
+    let is_whole_project = DEFAULT_FILES.contains(&name.as_str());
+    if service.image.is_none() && service.build.is_none() && !is_whole_project {
+        own.add_unread_below(incomplete(service));
     }
     for file in &service.env_files.items {
         apply_file(files, file, service, project, &mut own)?;
     }
     apply_environment(service, project, &mut own);
     for (name, place) in project.places().filter(|(name, _)| own.known(name).is_none()) {
-        let note = "it fills in the compose file, and is not passed on to the container";
-        variables.drop_line(name, place.clone(), note);
+        let note = "it is filled into the compose file, but not passed on to the container";
+        variables.add_dropped(name, place.clone(), note);
     }
     variables.overlay(&own);
     let command = apply_command(service, &image, &mut variables);
@@ -58,19 +59,18 @@ pub(super) fn process(
     Ok(process)
 }
 
-/// Returns the source of variables of a service without image: another file that declares it. A file
-/// with a default name is taken as the whole project.
+/// Returns the unread source of a service without an image: another file that also declares the service.
 fn incomplete(service: &Service) -> Unread {
     let why = format!(
-        "the service `{}` has no image and no build, so another file declares it, too",
+        "the service `{}` has no image and no build, so another file must also declare it",
         service.name
     );
-    let resolve = "give all files that are merged, in the order of `-f` (`--manifest` for each)";
+    let resolve = "give all merged files in the order of `-f` (`--manifest` for each)";
     Unread::new(service.place.clone(), why, resolve)
 }
 
-/// Reads the image that is built for a service. A Dockerfile that is not here has no variables.
-fn built(files: &dyn Files, build: &Build) -> Result<dockerfile::Image, Error> {
+/// Returns the image that is built for a service. It has no variables if its Dockerfile is not here.
+fn build_image(files: &dyn Files, build: &Build) -> Result<dockerfile::Image, Error> {
     let target = build.target.as_deref();
     if let Some((text, place)) = &build.inline {
         return dockerfile::image(&place.file, text, target, &build.args);
@@ -91,8 +91,8 @@ fn apply_file(
     let path = match &file.path.value {
         Value::Literal(path) => join(&file.folder, path),
         Value::Elsewhere(reason) | Value::Unknown(reason) | Value::Refused(reason) => {
-            let why = format!("an `env_file` may set it, whose path is not known: {}", reason.why);
-            variables.open(Unread::new(file.place.clone(), why, &reason.resolve));
+            let why = format!("an `env_file` with an unknown path may set it: {}", reason.why);
+            variables.add_unread(Unread::new(file.place.clone(), why, &reason.resolve));
             return Ok(());
         }
         Value::Unset => return Ok(()),
@@ -105,7 +105,7 @@ fn apply_file(
             format!("its optional `env_file` `{name}` may set it if it is deployed")
         };
         let resolve = format!("put `{name}` here as it is deployed");
-        variables.open(Unread::new(file.place.clone(), why, resolve));
+        variables.add_unread(Unread::new(file.place.clone(), why, resolve));
         return Ok(());
     };
     let reader = if file.raw { Reader::Docker } else { Reader::Compose };
@@ -131,10 +131,10 @@ fn apply_file(
     Ok(())
 }
 
-/// Returns a value that `environment` or an earlier file sets, for a file that names it.
+/// Returns the value that `environment` or an earlier file gives to a variable that a file refers to.
 fn container_value(service: &Service, variables: &Variables, name: &str) -> Option<Lookup> {
     let entry = service.environment.items.iter().rev().find(|entry| entry.name == name);
-    if let Some(Given::Value(filled)) = entry.map(|entry| &entry.given) {
+    if let Some(EntryValue::Value(filled)) = entry.map(|entry| &entry.value) {
         return Some(match &filled.value {
             Value::Literal(text) => Lookup::Found(text.clone(), None),
             Value::Elsewhere(reason) | Value::Unknown(reason) | Value::Refused(reason) => {
@@ -153,19 +153,18 @@ fn container_value(service: &Service, variables: &Variables, name: &str) -> Opti
 fn apply_environment(service: &Service, project: &ProjectEnvironment, variables: &mut Variables) {
     let entries = &service.environment.items;
     for (index, entry) in entries.iter().enumerate() {
-        let later = |given: fn(&Given) -> bool| {
-            entries[index + 1..].iter().any(|later| later.name == entry.name && given(&later.given))
-        };
-        if matches!(entry.given, Given::Reset) || later(|given| matches!(given, Given::Reset)) {
-            variables.drop_line(
+        let is_reset = |value: &EntryValue| matches!(value, EntryValue::Reset);
+        let mut later = entries[index + 1..].iter().filter(|later| later.name == entry.name);
+        if is_reset(&entry.value) || later.any(|later| is_reset(&later.value)) {
+            variables.add_dropped(
                 &entry.name,
                 entry.place.clone(),
                 "a later file resets it (`!reset`)",
             );
             continue;
         }
-        match &entry.given {
-            Given::Value(filled) => {
+        match &entry.value {
+            EntryValue::Value(filled) => {
                 let mut setting = Setting::new(
                     &entry.name,
                     filled.value.clone(),
@@ -175,15 +174,15 @@ fn apply_environment(service: &Service, project: &ProjectEnvironment, variables:
                 setting.parts.clone_from(&filled.steps);
                 variables.set(setting);
             }
-            Given::PassedOn => {
+            EntryValue::PassedOn => {
                 pass_on(&entry.name, entry.place.clone(), &entry.location, project, variables);
             }
-            Given::Reset => {}
+            EntryValue::Reset => {}
         }
     }
 }
 
-/// Applies a name without a value.
+/// Applies a variable that has a name but no value.
 fn pass_on(
     name: &str,
     place: Place,
@@ -196,7 +195,8 @@ fn pass_on(
         Lookup::Earlier(text) => (Value::Literal(text), Vec::new()),
         Lookup::Unknown(reason) => (Value::Unknown(reason), Vec::new()),
         Lookup::Missing(_) => {
-            let why = "it is passed on from the environment of whoever deploys; unset if that has no such variable";
+            let why =
+                "it is passed on from the shell that deploys; unset if that shell does not have it";
             (Value::Elsewhere(Reason::new(why, crate::interpolation::resolve(name))), Vec::new())
         }
     };
@@ -205,7 +205,7 @@ fn pass_on(
     variables.set(setting);
 }
 
-/// Applies what the command sets. Returns the words of the command.
+/// Applies the variables that the command sets. Returns the words of the command.
 fn apply_command(
     service: &Service,
     image: &dockerfile::Image,
@@ -218,10 +218,10 @@ fn apply_command(
     let mut words: Vec<String> = Vec::new();
     let mut place = None;
     let unknown = |part: &Words, variables: &mut Variables| {
-        let why = "its command names it, and is filled in when it is deployed";
+        let why = "its command uses it, but is filled in only at deployment";
         let unread =
             Unread::new(part.place.clone(), why, "`docker compose config` shows the command");
-        variables.open(unread.only(Scope::Mentioned(part.text.clone())));
+        variables.add_unread(unread.only(Scope::Mentioned(part.text.clone())));
     };
     match &service.entrypoint {
         Some(part) => {

@@ -1,4 +1,4 @@
-//! Reads compose files with what they extend and include.
+//! Reads compose files, and the files that they extend and include.
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,10 @@ use crate::variables::Unread;
 
 use super::service::Service;
 
-/// The files that compose looks for without `-f`, in this order.
+/// The files that compose looks for without `-f`, in order.
 pub(super) const DEFAULT_FILES: [&str; 4] =
     ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-/// The files that compose adds without `-f`; the first one that exists.
+/// The override files. Without `-f`, compose adds the first one that exists.
 pub(super) const OVERRIDE_FILES: [&str; 4] = [
     "compose.override.yml",
     "compose.override.yaml",
@@ -23,10 +23,10 @@ pub(super) const OVERRIDE_FILES: [&str; 4] = [
     "docker-compose.override.yaml",
 ];
 
-/// Maximum depth of `extends` and `include`.
+/// Maximum nesting depth of `extends` and `include`.
 const MAX_DEPTH: usize = 20;
 
-/// The variables of a project, with which its files are filled in: those of its `.env` files.
+/// The variables that fill in the files of a project: those of its `.env` files.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProjectEnvironment {
     values: Vec<(String, Value, Place)>,
@@ -35,7 +35,7 @@ pub(super) struct ProjectEnvironment {
 }
 
 impl ProjectEnvironment {
-    /// Adds the variables of a file. Those that are set already are kept.
+    /// Adds the variables of a file, except those that are already set.
     pub(super) fn read(&mut self, files: &dyn Files, path: &Path) -> Result<(), Error> {
         let Ok(text) = read_text(files, path) else { return Ok(()) };
         let name = path.display().to_string();
@@ -79,7 +79,7 @@ impl ProjectEnvironment {
     }
 }
 
-/// Services with the folder and the environment of their project.
+/// Services, each with the environment of its project.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     pub(super) services: Vec<(Service, ProjectEnvironment)>,
@@ -87,7 +87,7 @@ pub(super) struct Loaded {
     pub(super) unread: Vec<Unread>,
 }
 
-/// Reads compose files that are merged in this order.
+/// Reads compose files and merges them in this order.
 pub(super) fn load(
     files: &dyn Files,
     paths: &[PathBuf],
@@ -137,13 +137,13 @@ struct File<'a> {
     files: &'a dyn Files,
     path: &'a Path,
     name: &'a str,
-    /// The folder in which relative paths begin.
+    /// The base folder of relative paths.
     project: &'a Path,
     document: &'a Node,
 }
 
 impl File<'_> {
-    /// Reads a service with what it extends.
+    /// Reads a service, merged with the services that it extends.
     fn service(
         &self,
         name: &str,
@@ -160,7 +160,7 @@ impl File<'_> {
             Ok(own)
         };
         if depth > MAX_DEPTH {
-            return unread("`extends` is in a cycle".to_owned(), "correct `extends`");
+            return unread("`extends` forms a cycle".to_owned(), "correct `extends`");
         }
         let (path, documents) = match extends.text_at("file") {
             None => (self.path.to_owned(), vec![self.document.clone()]),
@@ -171,7 +171,7 @@ impl File<'_> {
                     Err(Error::Read { .. }) => {
                         return unread(
                             format!(
-                                "the service extends one of `{}`, which is not here",
+                                "the service extends a service in `{}`, which is not here",
                                 path.display()
                             ),
                             "`docker compose config` shows the merged service",

@@ -30,14 +30,14 @@ pub(crate) fn read(inputs: &[Input<'_>]) -> Result<Content, Error> {
         let exist = all.iter().all(|path| only.files.read(path).is_ok());
         if exist && !others.is_empty() && all.contains(&only.path) {
             let overridden = project(only.files, &all)?;
-            compare(&mut processes, &overridden, &others.join("`, `"));
+            mark_overridden(&mut processes, &overridden, &others.join("`, `"));
         }
     }
     Ok(Content::Processes(processes))
 }
 
-/// Returns the files that compose reads in a folder without `-f`: those of `COMPOSE_FILE` in `.env`, or
-/// the first default file with the first override file. An empty list if there are none.
+/// Returns the files that compose without `-f` reads in a folder: those of `COMPOSE_FILE` in `.env`, or
+/// the first default file and the first override file. An empty list if there are none.
 pub(crate) fn project_files(files: &dyn Files, folder: &Path) -> Vec<PathBuf> {
     let mut environment = ProjectEnvironment::default();
     if environment.read(files, &join(folder, ".env")).is_ok()
@@ -60,7 +60,7 @@ pub(crate) fn project_files(files: &dyn Files, folder: &Path) -> Vec<PathBuf> {
 fn project(files: &dyn Files, paths: &[PathBuf]) -> Result<Vec<Process>, Error> {
     let folder = folder(&paths[0]);
     let mut environment = ProjectEnvironment::default();
-    // `docker stack deploy` reads no `.env`.
+    // `docker stack deploy` does not read `.env`.
     let name = crate::files::file_name(&paths[0]);
     if !["stack", "swarm"].iter().any(|word| name.contains(word)) {
         environment.read(files, &join(&folder, ".env"))?;
@@ -73,16 +73,16 @@ fn project(files: &dyn Files, paths: &[PathBuf]) -> Result<Vec<Process>, Error> 
     if processes.is_empty() && !unread.is_empty() {
         let mut variables = crate::variables::Variables::default();
         for source in unread {
-            variables.open(source);
+            variables.add_unread(source);
         }
         processes.push(Process::new("included", crate::process::Role::Main, variables));
     }
     Ok(processes)
 }
 
-/// Makes each variable unknown that has another value with the override file, which compose reads
-/// only without `-f`.
-fn compare(processes: &mut [Process], overridden: &[Process], file: &str) {
+/// Makes each variable unknown whose value differs with the override file, which compose reads only
+/// without `-f`.
+fn mark_overridden(processes: &mut [Process], overridden: &[Process], file: &str) {
     for process in processes {
         let Some(other) = overridden.iter().find(|other| other.name == process.name) else {
             continue;

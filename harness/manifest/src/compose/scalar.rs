@@ -1,9 +1,9 @@
-//! The text that compose makes of a value in YAML.
+//! Converts YAML values to strings as compose does.
 
 use crate::node::{Node, Scalar};
 
-/// Returns the text of a scalar; `None` for null, for other nodes, and for a number whose text is not
-/// certain.
+/// Returns the string for a scalar; `None` for null, for other nodes, and for a number that compose may
+/// format differently.
 pub(super) fn text(node: &Node) -> Option<String> {
     match node.scalar()? {
         Scalar::Null => None,
@@ -13,7 +13,7 @@ pub(super) fn text(node: &Node) -> Option<String> {
     }
 }
 
-/// Writes a number as Go does.
+/// Formats a number as Go does.
 fn number(text: &str) -> Option<String> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -35,7 +35,7 @@ fn number(text: &str) -> Option<String> {
         return Some(format!("{sign}{integer}"));
     }
     let float = digits.parse::<f64>().ok()?;
-    // Go writes large and tiny numbers with an exponent.
+    // Go formats large and tiny numbers with an exponent.
     (float == 0.0 || (1e-4..1e15).contains(&float)).then(|| format!("{sign}{float}"))
 }
 
@@ -45,7 +45,7 @@ mod tests {
     use crate::node::Kind;
 
     #[test]
-    fn numbers_and_booleans_are_written_anew() {
+    fn numbers_and_booleans_are_normalised() {
         for (plain, expected) in [
             ("True", Some("true")),
             ("yes", Some("yes")),

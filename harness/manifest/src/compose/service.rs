@@ -9,7 +9,7 @@ use crate::variables::Unread;
 
 use super::settings::{self, Entry, EnvFile, Layer, Words};
 
-/// A service, as one file or several merged files declare it.
+/// A service, as declared by one file or several merged files.
 #[derive(Debug, Clone)]
 pub(super) struct Service {
     pub(super) name: String,
@@ -20,9 +20,9 @@ pub(super) struct Service {
     pub(super) env_files: Layer<EnvFile>,
     pub(super) command: Option<Words>,
     pub(super) entrypoint: Option<Words>,
-    /// Parts that can't be read, under everything else.
+    /// Parts that can't be read. Everything else overrides them.
     pub(super) unread: Vec<Unread>,
-    /// Lines of `build.args` and `labels`, which have names of variables but set none.
+    /// Lines of `build.args` and `labels` that name a variable but do not set it, and why.
     pub(super) dropped: Vec<(String, Place, &'static str)>,
 }
 
@@ -36,12 +36,12 @@ pub(super) struct Build {
     /// The text of `dockerfile_inline`, with its line.
     pub(super) inline: Option<(String, Place)>,
     pub(super) target: Option<String>,
-    /// Arguments with a known value; `None` for others.
+    /// The build arguments with their values; `None` if a value is not known.
     pub(super) args: Vec<(String, Option<String>)>,
 }
 
 impl Service {
-    /// Reads a service from a file. Relative paths begin in `folder`.
+    /// Reads a service from a file. `folder` is the base folder of relative paths.
     pub(super) fn read(
         name: &str,
         node: &Node,
@@ -111,8 +111,8 @@ impl Build {
             .and_then(|node| Some((node.text()?.to_owned(), Place::new(file, node.line))));
         let args = node.get("args").map(|args| settings::environment(args, file, "", source));
         let args = args.unwrap_or_default().items.into_iter().map(|entry| {
-            let value = match entry.given {
-                settings::Given::Value(filled) => filled.value.literal().map(str::to_owned),
+            let value = match entry.value {
+                settings::EntryValue::Value(filled) => filled.value.literal().map(str::to_owned),
                 _ => None,
             };
             (entry.name, value)

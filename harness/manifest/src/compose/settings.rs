@@ -6,10 +6,10 @@ use crate::variable::{Place, Reason, Value};
 
 use super::scalar;
 
-/// A value of a compose file whose merging a tag can change.
+/// A list of settings. A YAML tag decides how it is merged with those of earlier files.
 #[derive(Debug, Clone)]
 pub(super) struct Layer<T> {
-    /// Whether it replaces what earlier files set (`!override`, `!reset`).
+    /// Whether it replaces the settings of earlier files (`!override`, `!reset`).
     pub(super) replaces: bool,
     pub(super) items: Vec<T>,
 }
@@ -21,7 +21,7 @@ impl<T> Default for Layer<T> {
 }
 
 impl<T: Clone> Layer<T> {
-    /// Returns this layer with a later file's layer after it.
+    /// Returns this layer merged with the layer of a later file.
     pub(super) fn then(&self, later: &Self) -> Self {
         if later.replaces {
             return later.clone();
@@ -31,14 +31,14 @@ impl<T: Clone> Layer<T> {
     }
 }
 
-/// What `environment` says about one name.
+/// The value of an entry of `environment`.
 #[derive(Debug, Clone)]
-pub(super) enum Given {
+pub(super) enum EntryValue {
     /// A value.
     Value(Filled),
     /// A name without a value.
     PassedOn,
-    /// `!reset`: as if earlier files did not have the name.
+    /// `!reset`: earlier files count as not having the name.
     Reset,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum Given {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) name: String,
-    pub(super) given: Given,
+    pub(super) value: EntryValue,
     pub(super) place: Place,
     pub(super) location: String,
 }
@@ -69,21 +69,21 @@ pub(super) fn environment(
     location: &str,
     source: Source<'_>,
 ) -> Layer<Entry> {
-    let entry = |name: &str, given: Given, line: usize| Entry {
+    let entry = |name: &str, value: EntryValue, line: usize| Entry {
         name: name.to_owned(),
-        given,
+        value,
         place: Place::new(file, line),
         location: location.to_owned(),
     };
     let items = match &node.kind {
         Kind::Map(entries) => {
-            let given = |value: &Node| match value.tag.as_deref() {
-                Some("!reset") => Given::Reset,
+            let value = |value: &Node| match value.tag.as_deref() {
+                Some("!reset") => EntryValue::Reset,
                 _ => value_of(value, source),
             };
             entries
                 .iter()
-                .map(|one| entry(&one.name, given(&one.value), one.value.line.max(one.line)))
+                .map(|one| entry(&one.name, value(&one.value), one.value.line.max(one.line)))
                 .collect()
         }
         Kind::List(items) => items
@@ -91,13 +91,13 @@ pub(super) fn environment(
             .filter_map(|item| {
                 let Some(text) = item.text() else {
                     let name = &item.entries().first()?.name;
-                    return Some(entry(name, Given::Value(refused(name)), item.line));
+                    return Some(entry(name, EntryValue::Value(refused(name)), item.line));
                 };
                 Some(match text.split_once('=') {
                     Some((name, value)) => {
-                        entry(name, Given::Value(fill(value, source)), item.line)
+                        entry(name, EntryValue::Value(fill(value, source)), item.line)
                     }
-                    None => entry(text, Given::PassedOn, item.line),
+                    None => entry(text, EntryValue::PassedOn, item.line),
                 })
             })
             .collect(),
@@ -108,35 +108,35 @@ pub(super) fn environment(
 
 /// Returns the value of a mapping in a list, such as `- NAME: value`.
 fn refused(name: &str) -> Filled {
-    let why = format!("compose refuses `- {name}: …`, because an item of `environment` is a text");
+    let why = format!(
+        "compose refuses `- {name}: …`, because each item of `environment` must be a string"
+    );
     let value =
         Value::Refused(Reason::new(why, format!("write `- {name}=…`, or remove the hyphen")));
     Filled { value, steps: Vec::new() }
 }
 
-/// Whether a tag makes a value replace that of earlier files.
+/// Whether a tag makes a value replace the value of earlier files.
 pub(super) fn replaces(node: &Node) -> bool {
     matches!(node.tag.as_deref(), Some("!override" | "!reset"))
 }
 
-fn value_of(value: &Node, source: Source<'_>) -> Given {
+fn value_of(value: &Node, source: Source<'_>) -> EntryValue {
     if value.is_null() {
-        return Given::PassedOn;
+        return EntryValue::PassedOn;
     }
     let Some(text) = scalar::text(value) else {
-        let why = "its value in the compose file is no text";
-        let value = Value::Unknown(Reason::new(
-            why,
-            "`docker compose config` shows it; write it in quotes",
-        ));
-        return Given::Value(Filled { value, steps: Vec::new() });
+        let why = "its value in the compose file is not a string";
+        let value =
+            Value::Unknown(Reason::new(why, "`docker compose config` shows it; or quote it"));
+        return EntryValue::Value(Filled { value, steps: Vec::new() });
     };
     if text.contains("{{") {
         let why = format!("`docker stack deploy` fills it in: `{text}`");
         let value = Value::Unknown(Reason::new(why, "`docker service inspect` shows it"));
-        return Given::Value(Filled { value, steps: Vec::new() });
+        return EntryValue::Value(Filled { value, steps: Vec::new() });
     }
-    Given::Value(fill(&text, source))
+    EntryValue::Value(fill(&text, source))
 }
 
 /// Reads `env_file`: a path, a list of paths, or a list of mappings.
@@ -163,7 +163,7 @@ pub(super) fn env_files(
     Layer { replaces: replaces(node), items }
 }
 
-/// Merges `env_file` of two files. A path that both have keeps its first position.
+/// Merges the `env_file` settings of two files. A path in both keeps its first position.
 pub(super) fn merged_files(first: &Layer<EnvFile>, later: &Layer<EnvFile>) -> Layer<EnvFile> {
     let mut merged = first.then(later);
     let mut unique: Vec<EnvFile> = Vec::new();
@@ -183,14 +183,14 @@ pub(super) fn merged_files(first: &Layer<EnvFile>, later: &Layer<EnvFile>) -> La
 /// A command or an entrypoint.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
-    /// The words; `None` if they can't be told apart or filled in.
+    /// The words; `None` if they can't be split or filled in.
     pub(super) list: Option<Vec<String>>,
-    /// The text as it is written.
+    /// The original text.
     pub(super) text: String,
     pub(super) place: Place,
 }
 
-/// Reads `command` or `entrypoint`: a list of words, or a text that is split like a command line.
+/// Reads `command` or `entrypoint`: a list of words, or a string that is split like a command line.
 pub(super) fn words(node: &Node, file: &str, source: Source<'_>) -> Option<Words> {
     let literal = |text: &str| match fill(text, source).value {
         Value::Literal(text) => Some(text),

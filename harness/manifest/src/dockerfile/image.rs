@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command;
 use crate::error::Error;
-use crate::files::{folder, join, without_mark};
+use crate::files::{folder, join, without_bom};
 use crate::format::{Content, Input};
 use crate::process::{Process, Role};
 use crate::variable::{Place, Reason, Value};
@@ -14,25 +14,25 @@ use crate::variables::{Setting, Variables};
 use super::instruction::{Instruction, escape, instructions};
 use super::word;
 
-/// An image, as a stage of a Dockerfile makes it.
+/// The image that a stage of a Dockerfile builds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Image {
     /// The name of the stage; empty if it has none.
     pub(crate) name: String,
-    /// What `ENV` sets.
+    /// The variables that `ENV` sets.
     pub(crate) variables: Variables,
     pub(crate) entrypoint: Vec<String>,
     pub(crate) command: Vec<String>,
-    /// The files and folders that any stage copies from the context of the build, relative to it.
+    /// The files and folders that any stage copies from the build context, relative to the context.
     copied: Vec<String>,
-    /// The line of the command.
+    /// The line of the last `CMD` or `ENTRYPOINT`.
     place: Option<Place>,
     shell: Vec<String>,
     /// The instructions of `ONBUILD`.
     triggers: Vec<Instruction>,
 }
 
-/// Reads a Dockerfile that is given alone. Its arguments may be changed when it is built.
+/// Reads a Dockerfile that is given alone. Build arguments are not known.
 pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     let image = build(&input.name, &input.text, None, None)?;
     let mut variables = image.variables.clone();
@@ -45,7 +45,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     Ok(Content::Processes(vec![process]))
 }
 
-/// Reads the image that is built from a Dockerfile with these arguments. `target` names a stage; the
+/// Returns the image that a Dockerfile builds with these build arguments. `target` names a stage; the
 /// default is the last one.
 pub(crate) fn image(
     file: &str,
@@ -57,12 +57,12 @@ pub(crate) fn image(
 }
 
 impl Image {
-    /// Returns the words that the image starts.
+    /// Returns the words of the entry point and the command.
     pub(crate) fn words(&self) -> Vec<String> {
         [self.entrypoint.clone(), self.command.clone()].concat()
     }
 
-    /// Returns the paths of the copied files and folders, in each folder that may be the context of the build.
+    /// Returns the paths of the copied files and folders, in each folder that may be the build context.
     pub(crate) fn copied(&self, contexts: &[&Path]) -> Vec<PathBuf> {
         let paths = |context: &&Path| {
             let context = (*context).to_owned();
@@ -71,7 +71,7 @@ impl Image {
         contexts.iter().flat_map(paths).collect()
     }
 
-    /// Applies what the command of the image sets.
+    /// Applies the command of the image to variables.
     pub(crate) fn start(&self, variables: &mut Variables) {
         if let Some(place) = &self.place {
             command::apply(&self.words(), place, variables);
@@ -87,7 +87,7 @@ fn build(
     target: Option<&str>,
     arguments: Arguments<'_>,
 ) -> Result<Image, Error> {
-    let text = without_mark(text);
+    let text = without_bom(text);
     let escape = escape(text);
     let mut stages: Vec<Image> = Vec::new();
     let mut builder = Builder {
@@ -100,7 +100,7 @@ fn build(
         copied: Vec::new(),
     };
     let all = instructions(text, escape);
-    // A part of a Dockerfile without `FROM` is read as a part of a stage.
+    // A Dockerfile without `FROM` is an excerpt, and read as part of a stage.
     let mut in_stage = all.iter().all(|instruction| instruction.keyword != "FROM");
     for instruction in all {
         if instruction.keyword != "FROM" {
@@ -129,19 +129,19 @@ fn build(
 struct Builder<'a> {
     file: &'a str,
     escape: char,
-    /// The arguments of the build; `None` if they are not known.
+    /// The build arguments; `None` if they are not known.
     given: Arguments<'a>,
-    /// `ARG` before the first `FROM`.
+    /// Each `ARG` before the first `FROM`.
     global: BTreeMap<String, Value>,
-    /// `ARG` of the stage.
+    /// Each `ARG` of the stage.
     declared: BTreeMap<String, Value>,
     image: Image,
-    /// What the stages so far copied from the context.
+    /// The paths that the stages so far copied from the context.
     copied: Vec<String>,
 }
 
 impl Builder<'_> {
-    /// Begins a stage.
+    /// Starts a stage.
     fn begin(&mut self, instruction: &Instruction, stages: &[Image]) {
         let words: Vec<_> =
             instruction.rest.split_whitespace().filter(|word| !word.starts_with("--")).collect();
@@ -189,7 +189,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Notes what is copied from the context: not from another stage, an address or a document.
+    /// Records what is copied from the context, but not from a different stage, a URL or a here-document.
     fn copy(&mut self, rest: &str) {
         let is_flag = |word: &&str| word.starts_with("--");
         let words = rest.split_whitespace();
@@ -201,15 +201,15 @@ impl Builder<'_> {
             .unwrap_or_else(|_| rest.split(' ').map(str::to_owned).collect::<Vec<_>>());
         let Some((_, sources)) = words.split_last() else { return };
         let is_local = |source: &&String| !source.contains("://") && !source.starts_with("<<");
-        // Of `scripts/*.sh`, the folder is noted.
-        let whole = |source: &String| match source.split_once('*') {
+        // For `scripts/*.sh`, the folder is recorded.
+        let without_glob = |source: &String| match source.split_once('*') {
             Some((start, _)) => start.rsplit_once('/').map_or(".", |(folder, _)| folder).to_owned(),
             None => source.clone(),
         };
-        self.copied.extend(sources.iter().filter(is_local).map(whole));
+        self.copied.extend(sources.iter().filter(is_local).map(without_glob));
     }
 
-    /// Reads a command: a list in JSON, or a text for the shell.
+    /// Returns the words of a command: a JSON list, or a string for the shell.
     fn words(&self, text: &str) -> Vec<String> {
         serde_json::from_str(text.trim()).unwrap_or_else(|_| {
             let shell = &self.image.shell;
@@ -239,7 +239,7 @@ impl Builder<'_> {
             let default = default.or_else(|| self.global.get(name).cloned().filter(|_| in_stage));
             let value = self.argument_value(name, default);
             let place = Place::new(self.file, instruction.line_at(at));
-            self.image.variables.drop_line(
+            self.image.variables.add_dropped(
                 name,
                 place,
                 "`ARG` exists only while the image is built",
@@ -263,7 +263,7 @@ impl Builder<'_> {
         match given {
             Some(Some((_, Some(value)))) => Value::Literal(value.clone()),
             Some(Some((_, None))) => {
-                unknown(format!("the build gets `{name}` from whoever builds"))
+                unknown(format!("the build takes `{name}` from the shell that builds"))
             }
             Some(None) => default.unwrap_or(Value::Unset),
             None => match default {
@@ -312,7 +312,7 @@ impl Builder<'_> {
 mod tests {
     use super::*;
 
-    /// Returns `FLAG` in the image: its value and line, `-` if it is unset, `?` if it is unknown.
+    /// Returns the value and line of `FLAG` in the image; `-` if it is unset, `?` if it is unknown.
     fn flag(text: &str, arguments: Arguments<'_>) -> String {
         let image = build("Dockerfile", text, None, arguments).unwrap();
         let mut variables = image.variables.clone();
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_copied_from_the_context_is_noted() {
+    fn paths_copied_from_the_build_context_are_recorded() {
         let text = "FROM x AS a\nCOPY --chown=1 run.sh lib/ /app/\nADD https://y/z /z\n\
                     FROM y\nCOPY --from=a /app /app\nCOPY [\"bin/*.sh\", \"/bin/\"]\nCOPY <<E /e\nE\n";
         let image = build("d/Dockerfile", text, None, None).unwrap();
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_of_a_build_are_filled_in() {
+    fn build_arguments_are_filled_in() {
         let text = "FROM x\nARG FLAG=false\nENV FLAG=$FLAG";
         let given = |value: Option<&str>| vec![("FLAG".to_owned(), value.map(str::to_owned))];
         assert_eq!(flag(text, Some(&given(Some("true")))), "true@3");

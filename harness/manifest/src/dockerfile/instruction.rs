@@ -1,26 +1,26 @@
 //! Splits a Dockerfile into instructions.
 
-/// An instruction without its continuation lines.
+/// An instruction, joined from its continuation lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Instruction {
     /// The keyword in upper case.
     pub(super) keyword: String,
-    /// What follows the keyword.
+    /// The text after the keyword.
     pub(super) rest: String,
     pub(super) line: usize,
-    /// The line of each name in `rest`: continuation lines with the position at which they begin.
+    /// The offset in `rest` at which each continuation line starts, and its line number.
     pub(super) starts: Vec<(usize, usize)>,
 }
 
 impl Instruction {
-    /// Returns the line of a position in `rest`.
-    pub(super) fn line_at(&self, position: usize) -> usize {
-        let before = self.starts.iter().rev().find(|(start, _)| *start <= position);
+    /// Returns the line number of an offset in `rest`.
+    pub(super) fn line_at(&self, offset: usize) -> usize {
+        let before = self.starts.iter().rev().find(|(start, _)| *start <= offset);
         before.map_or(self.line, |(_, line)| *line)
     }
 }
 
-/// Returns the escape character: a backslash, unless the directive `# escape=` names another one.
+/// Returns the escape character: a backslash, unless the directive `# escape=` names a different one.
 pub(super) fn escape(text: &str) -> char {
     for line in text.lines() {
         let Some(directive) = line.trim().strip_prefix('#') else { break };
@@ -32,7 +32,7 @@ pub(super) fn escape(text: &str) -> char {
     '\\'
 }
 
-/// Splits a text into instructions. Lines of documents (`<<EOF`) belong to none.
+/// Splits a text into instructions, without the lines of here-documents (`<<EOF`).
 pub(super) fn instructions(text: &str, escape: char) -> Vec<Instruction> {
     let mut found = Vec::new();
     let mut lines = (1..).zip(text.lines()).peekable();
@@ -49,7 +49,7 @@ pub(super) fn instructions(text: &str, escape: char) -> Vec<Instruction> {
         };
         let mut part = rest.trim_start().to_owned();
         loop {
-            // Two escape characters at the end are one that does not continue the line.
+            // Two escape characters at the end stand for a literal one, which does not continue the line.
             let continued = part.trim_end().strip_suffix(escape);
             let Some(continued) = continued.filter(|text| !text.ends_with(escape)) else {
                 instruction.rest.push_str(&part);
@@ -64,7 +64,7 @@ pub(super) fn instructions(text: &str, escape: char) -> Vec<Instruction> {
             next.clone_into(&mut part);
         }
         if matches!(instruction.keyword.as_str(), "RUN" | "COPY" | "ADD") {
-            for (end, strips) in documents(&instruction.rest) {
+            for (end, strips) in here_documents(&instruction.rest) {
                 let is_end = |line: &str| {
                     if strips { line.trim_start_matches('\t') == end } else { line == end }
                 };
@@ -84,8 +84,8 @@ fn split_keyword(line: &str) -> (&str, &str) {
     line.split_at(line.find(char::is_whitespace).unwrap_or(line.len()))
 }
 
-/// Returns the words that end the documents of an instruction, and whether tabs before them count.
-fn documents(text: &str) -> Vec<(String, bool)> {
+/// Returns the delimiters of the here-documents of an instruction, and whether tabs before them are ignored.
+fn here_documents(text: &str) -> Vec<(String, bool)> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("<<") {
         let before = &text[..at];

@@ -3,11 +3,10 @@
 use crate::command::name_length;
 use crate::variable::{Reason, Value};
 
-/// Maximum number of variables in the defaults of each other.
+/// Maximum nesting depth of variables in defaults.
 const MAX_DEPTH: usize = 20;
 
-/// Splits a text at blanks that are not in quotes. Returns the words as they are written, with their
-/// positions.
+/// Splits a text at unquoted blanks. Returns the words with their quotes and escapes, and their offsets.
 pub(super) fn split(text: &str, escape: char) -> Vec<(usize, &str)> {
     let mut words = Vec::new();
     let mut start = None;
@@ -33,12 +32,12 @@ pub(super) fn split(text: &str, escape: char) -> Vec<(usize, &str)> {
     words
 }
 
-/// Removes quotes and escapes, and fills variables in.
+/// Removes quotes and escapes, and fills in variables.
 pub(super) fn expand(text: &str, escape: char, lookup: &dyn Fn(&str) -> Value) -> Value {
     expand_inside(text, escape, lookup, 0)
 }
 
-/// Like [`expand`], in the default of a variable that is in `depth` others.
+/// Like [`expand`], in a default at this nesting depth.
 fn expand_inside(text: &str, escape: char, lookup: &dyn Fn(&str) -> Value, depth: usize) -> Value {
     let mut result = String::new();
     let mut quote = None;
@@ -89,7 +88,7 @@ fn expand_inside(text: &str, escape: char, lookup: &dyn Fn(&str) -> Value, depth
     Value::Literal(result)
 }
 
-/// Evaluates a variable after its `$`. Returns its text, and the length of its name.
+/// Evaluates a variable after its `$`. Returns its value, and the length of the expression.
 fn variable(
     text: &str,
     escape: char,

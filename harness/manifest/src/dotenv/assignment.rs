@@ -1,4 +1,4 @@
-//! What a program reads from a `.env` file.
+//! The result of reading a `.env` file.
 
 use crate::variable::{Step, Value};
 
@@ -18,19 +18,19 @@ impl Assignment {
     }
 }
 
-/// What a program reads from a file.
+/// The result of reading a file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parsed {
     pub(crate) assignments: Vec<Assignment>,
     /// Names without a value, which the program takes from its own environment, with their lines.
     pub(crate) passed_on: Vec<(String, usize)>,
-    /// Lines that the program does not take, with the reason.
+    /// Lines that the program ignores, with the reason.
     pub(crate) ignored: Vec<(usize, String)>,
     /// The error with which the program refuses the file, with its line.
     pub(crate) error: Option<(usize, String)>,
 }
 
-/// Returns the value of a name that an earlier line sets.
+/// Returns the value that an earlier line gives to a variable.
 pub(crate) fn earlier<'a>(assignments: &'a [Assignment], name: &str) -> Option<&'a Value> {
     assignments.iter().rev().find(|one| one.name == name).map(|one| &one.value)
 }

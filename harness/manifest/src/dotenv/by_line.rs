@@ -1,9 +1,9 @@
-//! Readers that take each line for itself.
+//! Readers that parse each line on its own.
 
 use super::assignment::{Assignment, Parsed};
 
-/// Reads as `docker run --env-file` does: what is after `=` is the value, with its quotes and
-/// comments. Source: <https://docs.docker.com/reference/cli/docker/container/run/#env>, docker/cli#3630.
+/// Reads as `docker run --env-file` does: the value is everything after `=`, with quotes and comments.
+/// Source: <https://docs.docker.com/reference/cli/docker/container/run/#env>, docker/cli#3630.
 pub(super) fn docker(text: &str) -> Parsed {
     let mut parsed = Parsed::default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -15,7 +15,8 @@ pub(super) fn docker(text: &str) -> Parsed {
         let (name, value) =
             line.split_once('=').map_or((line, None), |(name, value)| (name, Some(value)));
         if name.is_empty() || name.contains(char::is_whitespace) {
-            let why = if name.is_empty() { "a line has no name" } else { "a name has a space" };
+            let why =
+                if name.is_empty() { "the name is empty" } else { "the name contains a space" };
             parsed.error.get_or_insert((number, why.to_owned()));
             continue;
         }
@@ -27,8 +28,8 @@ pub(super) fn docker(text: &str) -> Parsed {
     parsed
 }
 
-/// Reads as foreman does: a line is a name of letters, digits and `_`, then `=`; a value in
-/// quotes loses them, any other one is kept whole. Source: `lib/foreman/env.rb` of ddollar/foreman.
+/// Reads as foreman does: a line is a name of letters, digits and `_`, then `=`. A quoted value loses
+/// its quotes; any other value stays unchanged. Source: `lib/foreman/env.rb` of ddollar/foreman.
 pub(super) fn foreman(text: &str) -> Parsed {
     let mut parsed = Parsed::default();
     for (number, line) in (1..).zip(text.lines()) {
@@ -39,7 +40,7 @@ pub(super) fn foreman(text: &str) -> Parsed {
             if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
                 parsed.ignored.push((
                     number,
-                    "its name has other characters than letters, digits and `_`".into(),
+                    "its name has characters other than letters, digits and `_`".into(),
                 ));
             }
             continue;
@@ -56,8 +57,7 @@ pub(super) fn foreman(text: &str) -> Parsed {
     parsed
 }
 
-/// Returns a text in which a backslash and `n` are a line break, and another character after a
-/// backslash is itself.
+/// Replaces `\n` with a line break, and removes the backslash before any other character.
 fn unescaped(text: &str) -> String {
     let mut result = String::new();
     let text = text.replace("\\n", "\n");

@@ -1,7 +1,7 @@
 //! Reads as Docker Compose does.
 //!
 //! Source: <https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/>,
-//! "env file syntax", and the package `dotenv` of compose-go. Seen with compose 2.40.
+//! "env file syntax", and the package `dotenv` of compose-go. Observed with compose 2.40.
 
 use crate::interpolation::{Filled, Lookup, Source, fill};
 use crate::quote;
@@ -23,7 +23,7 @@ impl<'a> Cursor<'a> {
         taken
     }
 
-    /// Skips blanks and, if `lines`, line breaks.
+    /// Skips blanks, and line breaks if `lines`.
     fn skip_blanks(&mut self, lines: bool) {
         let blank = |c: char| c.is_whitespace() && (lines || c != '\n');
         let end = self.rest.find(|c| !blank(c)).unwrap_or(self.rest.len());
@@ -74,10 +74,10 @@ fn statement(
     let name = cursor.advance(end).trim_end();
     let valid = |c: char| c.is_alphanumeric() || "_.-[]".contains(c);
     if let Some(wrong) = name.chars().find(|c| !valid(*c)) {
-        return Err(format!("the name `{name}` has the character `{wrong}`"));
+        return Err(format!("the name `{name}` contains the invalid character `{wrong}`"));
     }
     if name.is_empty() {
-        return Err("a line has no name".to_owned());
+        return Err("the name is empty".to_owned());
     }
     if inherits {
         parsed.passed_on.push((name.to_owned(), line));
@@ -113,7 +113,7 @@ fn value(cursor: &mut Cursor<'_>, source: Source<'_>) -> Result<Filled, String> 
         // before the sign.
         return Ok(fill(text, source));
     };
-    let end = quote::closing(cursor.rest, quote).ok_or("a quote has no end")?;
+    let end = quote::closing(cursor.rest, quote).ok_or("unterminated quote")?;
     let text = &cursor.advance(end + 1)[1..end];
     Ok(match quote {
         '\'' => literal(&text.replace("\\'", "'")),
@@ -121,8 +121,8 @@ fn value(cursor: &mut Cursor<'_>, source: Source<'_>) -> Result<Filled, String> 
     })
 }
 
-/// Replaces what a backslash means in double quotes. `\$` becomes `$$`, which is one dollar sign
-/// after variables are filled in.
+/// Replaces the escape sequences of double quotes. `\$` becomes `$$`, which becomes one dollar sign when
+/// variables are filled in.
 fn unescaped(text: &str) -> String {
     quote::unescaped(text, |c| match c {
         'n' => Some("\n"),

@@ -1,8 +1,8 @@
 //! Reads as the npm package dotenv and `node --env-file` do.
 //!
 //! Source: the README of motdotla/dotenv, "What rules does the parsing engine follow?", and
-//! <https://nodejs.org/api/cli.html#--env-fileconfig>: a `#` in a value without quotes begins a
-//! comment, also without a blank before it; `\n` in double quotes is a line break; variables are not
+//! <https://nodejs.org/api/cli.html#--env-fileconfig>: a `#` in an unquoted value starts a
+//! comment, even without a blank before it; `\n` in double quotes is a line break; variables are not
 //! filled in.
 
 use super::assignment::{Assignment, Parsed};
@@ -67,13 +67,13 @@ fn statement(text: &str) -> Option<(&str, String, usize)> {
     Some((name, value.to_owned(), offset + line_end))
 }
 
-/// Whether nothing but a comment is on the rest of a line.
+/// Whether the rest of a line is empty or a comment.
 fn is_end(rest: &str) -> bool {
     let rest = rest.trim_start_matches([' ', '\t']);
     rest.is_empty() || rest.starts_with(['\n', '#'])
 }
 
-/// Returns the position of the quote that closes a text. A backslash keeps a quote inside.
+/// Returns the offset of the closing quote of a text. A backslash escapes a quote.
 fn closing_quote(text: &str, quote: char) -> Option<usize> {
     let mut before = quote;
     text.char_indices().skip(1).find_map(|(at, c)| {

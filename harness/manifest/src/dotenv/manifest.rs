@@ -1,7 +1,7 @@
-//! A `.env` file that is given alone: nothing says which program reads it.
+//! A `.env` file that is given alone. The program that reads it is not known.
 
 use crate::command::name_length;
-use crate::files::without_mark;
+use crate::files::without_bom;
 use crate::interpolation::Lookup;
 use crate::process::{Process, Role};
 use crate::variable::{Place, Reason, Value};
@@ -11,7 +11,7 @@ use super::reader::Reader;
 
 /// Whether each line of a text is an assignment or a comment.
 pub(crate) fn looks_like(text: &str) -> bool {
-    let lines = without_mark(text).lines().map(str::trim);
+    let lines = without_bom(text).lines().map(str::trim);
     let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
     let is_assignment = |line: &str| {
         let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
@@ -44,22 +44,22 @@ fn variables(reader: Reader, file: &str, text: &str) -> Variables {
     }
     for (name, line) in parsed.passed_on {
         let reason = Reason::new(
-            "it is passed on from the environment of whoever reads the file",
+            "it is passed on from the environment of the program that reads the file",
             format!("write `{name}=…`, or look at that environment"),
         );
         variables.set(Setting::new(&name, Value::Elsewhere(reason), "", Place::new(file, line)));
     }
     if let Some((line, message)) = &parsed.error {
         let why = format!("{} refuses the file: {message} (line {line})", reader.name());
-        variables.open(Unread::new(Place::new(file, *line), why, "correct this line"));
+        variables.add_unread(Unread::new(Place::new(file, *line), why, "correct this line"));
     }
     let lines: Vec<_> = text.lines().collect();
     for (line, why) in parsed.ignored {
-        let text = without_mark(lines.get(line - 1).copied().unwrap_or_default()).trim_start();
+        let text = without_bom(lines.get(line - 1).copied().unwrap_or_default()).trim_start();
         let text = text.strip_prefix("export ").unwrap_or(text).trim_start();
         let name = &text[..name_length(text)];
         let note = format!("{} ignores the line: {why}", reader.name());
-        variables.drop_line(name, Place::new(file, line), &note);
+        variables.add_dropped(name, Place::new(file, line), &note);
     }
     variables
 }
@@ -68,17 +68,17 @@ fn variables(reader: Reader, file: &str, text: &str) -> Variables {
 mod tests {
     use super::*;
 
-    /// Returns what each reader makes of `FLAG`, in the order of [`Reader::ALL`]: the value, `-` if
-    /// it is not set, `?` if it can't be said.
+    /// Returns the value of `FLAG` for each reader, in the order of [`Reader::ALL`]: `-` if it is not set,
+    /// `?` if it is not known.
     fn readings(text: &str) -> String {
-        let shown = processes("x.env", text).into_iter().map(|process| {
+        let values = processes("x.env", text).into_iter().map(|process| {
             match process.variable("FLAG").value {
                 Value::Literal(text) => text.replace('\r', "\\r"),
                 Value::Unset => "-".into(),
                 _ => "?".into(),
             }
         });
-        shown.collect::<Vec<_>>().join("|")
+        values.collect::<Vec<_>>().join("|")
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_number_is_that_of_the_name() {
+    fn a_variable_has_the_line_number_of_its_name() {
         let text = "# c\n\nA=\"x\ny\"\n\nFLAG=true\n";
         for process in processes("x.env", text) {
             let place = process.variable("FLAG").place().map(|place| place.line);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_is_no_file_of_variables() {
+    fn a_shell_script_does_not_look_like_a_dotenv_file() {
         assert!(looks_like("# x\nexport A=1\nB = 2"));
         assert!(!looks_like("A=1\nif x; then\nB=2\nfi"));
         assert!(!looks_like(""));

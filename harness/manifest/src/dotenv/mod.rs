@@ -1,5 +1,5 @@
-//! Files with lines of `NAME=value` (`.env` files). Programs read them in different ways; each
-//! [`Reader`] is one of these ways.
+//! Files with lines of `NAME=value` (`.env` files). Programs read these files in different ways; each
+//! [`Reader`] implements one of them.
 
 mod assignment;
 mod by_line;

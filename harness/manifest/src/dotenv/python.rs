@@ -1,8 +1,8 @@
 //! Reads as python-dotenv does.
 //!
-//! Source: <https://saurabh-kumar.com/python-dotenv/>, "File format". Seen with python-dotenv 1.2: a
-//! line with a colon is refused, `${A}` and `${A:-b}` are filled in also in single quotes, and `$A` is
-//! not.
+//! Source: <https://saurabh-kumar.com/python-dotenv/>, "File format". Observed with python-dotenv 1.2:
+//! a line with a colon instead of `=` is ignored; `${A}` and `${A:-b}` are filled in, even in single quotes,
+//! and `$A` is not.
 
 use crate::interpolation::{Lookup, Source, fill};
 use crate::quote;
@@ -51,7 +51,7 @@ fn filled(
     if !text.contains("${") {
         return Assignment::literal(name, text, line);
     }
-    // Only `${…}` is filled in: other dollar signs are doubled for `fill`.
+    // Only `${…}` is filled in. All other dollar signs are doubled to escape them from `fill`.
     let prepared = text.replace('$', "$$").replace("$${", "${");
     let lookup = |name: &str| match source(name) {
         Lookup::Missing(reason) => match earlier(before, name) {
@@ -64,8 +64,8 @@ fn filled(
     Assignment { name: name.to_owned(), value: filled.value, line, steps: filled.steps }
 }
 
-/// Reads an assignment. Returns its name, its value, and its length. A name alone has no value. `Err`
-/// has the position up to which the text was understood.
+/// Reads an assignment. Returns its name, value and length; the value is `None` for a name alone. `Err` is
+/// the offset up to which the text could be read.
 fn statement(text: &str) -> Result<(String, Option<String>, usize), usize> {
     let blank: &[char] = &[' ', '\t'];
     let exported = text.strip_prefix("export").filter(|rest| rest.starts_with(blank));
@@ -103,15 +103,14 @@ fn statement(text: &str) -> Result<(String, Option<String>, usize), usize> {
     Ok((name.to_owned(), Some(text.to_owned()), position(trimmed) + line_end))
 }
 
-/// Returns the length up to the end of a line that has nothing but a comment; `None` if there is
-/// something else.
+/// Returns the length up to the end of a line that is empty or a comment; `None` for any other line.
 fn end_of_line(text: &str) -> Option<usize> {
     let rest = text.trim_start_matches([' ', '\t']);
     let end = text.find('\n').unwrap_or(text.len());
     (rest.is_empty() || rest.starts_with(['\n', '#'])).then_some(end)
 }
 
-/// Replaces what a backslash means in quotes.
+/// Replaces the escape sequences of a quoted value.
 fn unescaped(text: &str, quote: char) -> String {
     quote::unescaped(text, |c| match (c, quote) {
         ('\\', _) => Some("\\"),

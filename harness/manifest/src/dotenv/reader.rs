@@ -14,7 +14,7 @@ pub(crate) enum Reader {
     Docker,
     /// `EnvironmentFile=` of a systemd unit.
     Systemd,
-    /// The package python-dotenv.
+    /// The Python package python-dotenv.
     Python,
     /// The npm package dotenv, and `node --env-file`.
     JavaScript,
@@ -23,11 +23,11 @@ pub(crate) enum Reader {
 }
 
 impl Reader {
-    /// All readers, the most common one first.
+    /// All readers, the most common first.
     pub(crate) const ALL: [Self; 6] =
         [Self::Compose, Self::JavaScript, Self::Python, Self::Docker, Self::Systemd, Self::Foreman];
 
-    /// Returns the name of the reader for messages.
+    /// Returns the name of the reader in messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Compose => "compose",
@@ -39,8 +39,7 @@ impl Reader {
         }
     }
 
-    /// Reads a text. `source` supplies variables that the text names, where this reader fills them
-    /// in.
+    /// Parses a file. `source` supplies the variables that this reader fills in.
     pub(crate) fn read(self, text: &str, source: Source<'_>) -> Parsed {
         match self {
             Self::Compose => compose::read(text, source),

@@ -1,8 +1,8 @@
 //! Reads as systemd reads an `EnvironmentFile=`.
 //!
-//! Source: systemd.exec(5), `EnvironmentFile=`. Seen with systemd 252: blanks around `=` and at the
-//! ends are dropped, `#` begins a comment only at the start of a line, and a name that is not one of a
-//! variable (`export A`) is ignored.
+//! Source: systemd.exec(5), `EnvironmentFile=`. Observed with systemd 252: blanks around `=` and at
+//! the ends are dropped, `#` starts a comment only at the start of a line, and an invalid variable name
+//! (`export A`) is ignored.
 
 use super::assignment::{Assignment, Parsed};
 
@@ -23,7 +23,7 @@ pub(super) fn read(text: &str) -> Parsed {
                 parsed.assignments.push(Assignment::literal(&name, &value, line));
             }
             Some((name, _)) => {
-                parsed.ignored.push((line, format!("`{name}` is no name of a variable")));
+                parsed.ignored.push((line, format!("`{name}` is not a valid variable name")));
             }
             None => {}
         }
@@ -52,7 +52,7 @@ fn statement(text: &str) -> (usize, Option<(String, String)>) {
     (end + 1 + length, Some((name.to_owned(), value)))
 }
 
-/// Returns the length of a comment. A backslash at its end continues it.
+/// Returns the length of a comment. A backslash at the end of a line continues it.
 fn comment_length(text: &str) -> usize {
     let mut escaped = false;
     let end = text.find(|c: char| {
@@ -63,26 +63,26 @@ fn comment_length(text: &str) -> usize {
     end.unwrap_or(text.len())
 }
 
-/// Reads a value up to the end of its line. Returns its length in the text too. A quote counts at the
-/// start of the value and directly after another quoted part.
+/// Reads a value up to the end of its line. Returns its length in the text and the value. A quote is
+/// special only at the start of the value and after quoted parts.
 fn value(text: &str) -> (usize, String) {
     let mut value = String::new();
-    // The length of the value without the blanks at its end.
-    let mut kept = 0;
-    // Whether a part without quotes has begun.
+    // The length of the value without trailing blanks.
+    let mut trimmed = 0;
+    // Whether an unquoted part has started.
     let mut unquoted = false;
     let mut characters = text.char_indices();
     while let Some((at, c)) = characters.next() {
         match c {
             '\n' | '\r' => {
-                value.truncate(kept);
+                value.truncate(trimmed);
                 return (at, value);
             }
             ' ' | '\t' if !unquoted => {}
             ' ' | '\t' => value.push(c),
             '\'' | '"' if !unquoted => {
                 quoted(c, &mut characters, &mut value);
-                kept = value.len();
+                trimmed = value.len();
             }
             '\\' => {
                 unquoted = true;
@@ -90,21 +90,21 @@ fn value(text: &str) -> (usize, String) {
                     && escaped != '\n'
                 {
                     value.push(escaped);
-                    kept = value.len();
+                    trimmed = value.len();
                 }
             }
             other => {
                 unquoted = true;
                 value.push(other);
-                kept = value.len();
+                trimmed = value.len();
             }
         }
     }
-    value.truncate(kept);
+    value.truncate(trimmed);
     (text.len(), value)
 }
 
-/// Reads a part in quotes, up to the closing quote.
+/// Reads a quoted part, up to and including the closing quote.
 fn quoted(quote: char, characters: &mut std::str::CharIndices<'_>, value: &mut String) {
     while let Some((_, c)) = characters.next() {
         match c {

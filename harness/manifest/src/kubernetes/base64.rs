@@ -1,6 +1,6 @@
 //! The values of a Secret.
 
-/// Decodes base64. `None` if the text is not valid.
+/// Decodes base64. `None` if it is not valid.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let text: String = text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect();
     if !text.len().is_multiple_of(4) {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_decoded() {
+    fn valid_base64_is_decoded() {
         for (text, expected) in [
             ("dHJ1ZQ==", Some("true")),
             ("dHJ1ZQo=", Some("true\n")),

@@ -33,13 +33,13 @@ impl Object {
         self.node.text_at("metadata.namespace").unwrap_or_default()
     }
 
-    /// Whether a pod of a workload may refer to this object.
+    /// Whether a pod of a workload may refer to this object: whether their namespaces may be the same.
     fn is_reachable(&self, workload: &Self) -> bool {
         let (own, other) = (self.namespace(), workload.namespace());
         own == other || own.is_empty() || other.is_empty()
     }
 
-    /// Returns the keys, with later ones winning.
+    /// Returns the keys. A later value of a key replaces an earlier one.
     pub(super) fn keys(&self) -> Vec<Key> {
         let is_secret = self.kind() == "Secret";
         let mut keys: Vec<Key> = Vec::new();
@@ -57,7 +57,7 @@ impl Object {
     }
 }
 
-/// Returns the `ConfigMap` or Secret with a name to which a workload can refer.
+/// Returns the `ConfigMap` or Secret with this name to which a workload may refer.
 pub(super) fn find<'a>(
     objects: &'a [Object],
     kind: &str,
@@ -69,13 +69,12 @@ pub(super) fn find<'a>(
     })
 }
 
-/// Returns the value of a field that must be a text.
+/// Returns the value of a field that must be a string.
 pub(super) fn text(node: &Node) -> Value {
     let refused = |text: &str| {
-        let why = format!(
-            "Kubernetes refuses the value `{text}` without quotes, because it is not a text"
-        );
-        Value::Refused(Reason::new(why, format!("write it in quotes: \"{text}\"")))
+        let why =
+            format!("Kubernetes refuses the unquoted value `{text}`, because it is not a string");
+        Value::Refused(Reason::new(why, format!("quote it: \"{text}\"")))
     };
     match node.scalar() {
         Some(Scalar::Null) => Value::Literal(String::new()),
@@ -83,7 +82,7 @@ pub(super) fn text(node: &Node) -> Value {
             let why = format!("it is a template: `{text}`");
             Value::Unknown(Reason::new(
                 why,
-                "render it, for example by `helm template`, and give the result",
+                "render it, for example with `helm template`, and give the result",
             ))
         }
         Some(Scalar::Text(text)) if text.contains("${") => {
@@ -97,7 +96,7 @@ pub(super) fn text(node: &Node) -> Value {
         Some(Scalar::Boolean(_) | Scalar::Number(_)) => refused(node.text().unwrap_or_default()),
         None => Value::Refused(Reason::new(
             "Kubernetes refuses a value that is a list or a mapping",
-            "write a text",
+            "write a string",
         )),
     }
 }

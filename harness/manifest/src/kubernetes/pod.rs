@@ -53,7 +53,7 @@ impl Container<'_> {
         for item in self.node.get("env").map(Node::items).unwrap_or_default() {
             self.env(item, &mut variables);
         }
-        self.injected(pod, &mut variables);
+        self.add_injected(pod, &mut variables);
         let words: Vec<String> = self
             .command()
             .into_iter()
@@ -71,8 +71,8 @@ impl Container<'_> {
         variables
     }
 
-    /// Adds what an annotation says another program adds.
-    fn injected(&self, pod: &Node, variables: &mut Variables) {
+    /// Adds the variables that an operator injects because of an annotation.
+    fn add_injected(&self, pod: &Node, variables: &mut Variables) {
         let annotations = [pod, &self.workload.node].into_iter().filter_map(|node| {
             node.at("metadata.annotations")
                 .or_else(|| node.at("spec.template.metadata.annotations"))
@@ -83,7 +83,7 @@ impl Container<'_> {
             let why = "an operator adds variables to the container (annotation)";
             let unread =
                 Unread::new(self.place(entry.line), why, "`kubectl exec POD -- env` shows them");
-            variables.open_below(unread.only(Scope::Prefix("OTEL_".to_owned())));
+            variables.add_unread_below(unread.only(Scope::Prefix("OTEL_".to_owned())));
         }
     }
 
@@ -97,11 +97,11 @@ impl Container<'_> {
                     "the {kind} `{name}`, which is not in this manifest, may set it (`envFrom`)"
                 );
                 let resolve = format!(
-                    "give the file with the {kind}, too (`kubectl get {} {name} -o yaml`)",
+                    "also give the file with the {kind} (`kubectl get {} {name} -o yaml`)",
                     kind.to_lowercase()
                 );
                 let unread = Unread::new(self.place(source.line), why, resolve);
-                variables.open(unread.only(Scope::Prefix(prefix.to_owned())));
+                variables.add_unread(unread.only(Scope::Prefix(prefix.to_owned())));
                 continue;
             };
             for key in object.keys() {
@@ -135,7 +135,7 @@ impl Container<'_> {
         variables.set(setting);
     }
 
-    /// Returns the path of names to `env` of the container.
+    /// Returns the location of `env` of the container.
     fn location(&self) -> String {
         match self.node.text_at("name") {
             Some(name) => format!("env of the container {name}"),
@@ -152,13 +152,13 @@ impl Container<'_> {
                 let (what, resource) = if kind == "Secret" {
                     ("a secret", "secret")
                 } else {
-                    ("a map of settings", "configmap")
+                    ("a config map", "configmap")
                 };
                 let why = format!(
                     "it comes from {what}: the key `{key}` of the {kind} `{name}`, which is not in this manifest"
                 );
                 let resolve = format!(
-                    "`kubectl get {resource} {name} -o yaml` shows it; or give the file with the {kind}, too"
+                    "`kubectl get {resource} {name} -o yaml` shows it; or also give the file with the {kind}"
                 );
                 return (Value::Elsewhere(Reason::new(why, resolve)), Vec::new());
             };
@@ -182,7 +182,7 @@ impl Container<'_> {
     }
 }
 
-/// Fills `$(NAME)` in. A name that is not set stays as it is written.
+/// Fills in `$(NAME)`. It stays unchanged if the variable is not set.
 fn expand(text: &str, variables: &Variables) -> (Value, Vec<Step>) {
     let mut result = String::new();
     let mut steps = Vec::new();
@@ -208,7 +208,7 @@ fn expand(text: &str, variables: &Variables) -> (Value, Vec<Step>) {
                         || name.contains("_SERVICE_PORT")
                         || name.contains("_PORT") =>
                 {
-                    let why = format!("the cluster may fill `{name}` in, an address of a service");
+                    let why = format!("the cluster may fill in `{name}`, the address of a service");
                     return (
                         Value::Unknown(Reason::new(why, "`kubectl exec POD -- env` shows it")),
                         steps,

@@ -14,7 +14,7 @@ use crate::variables::{Setting, Unread, Variables};
 
 use super::unit::{Assignment, section, words};
 
-/// The folders of units, the strongest one first.
+/// The folders of units, in order of precedence.
 const FOLDERS: [&str; 5] = [
     "etc/systemd/system",
     "run/systemd/system",
@@ -22,9 +22,9 @@ const FOLDERS: [&str; 5] = [
     "usr/lib/systemd/system",
     "lib/systemd/system",
 ];
-const LIVE: &str = "read `/proc/PID/environ` of the running process on that machine";
+const READ_ENVIRON: &str = "read `/proc/PID/environ` of the running process on that machine";
 
-/// Reads a unit and its drop-ins. Drop-ins that are given as inputs follow in their order.
+/// Reads a unit, the drop-ins found for it, and then the drop-ins that are given as inputs.
 pub(crate) fn read(inputs: &[Input<'_>]) -> Result<Content, Error> {
     let Some(first) = inputs.first() else { return Ok(Content::Processes(Vec::new())) };
     let mut texts: Vec<(String, String)> = Vec::new();
@@ -53,7 +53,7 @@ pub(crate) fn read(inputs: &[Input<'_>]) -> Result<Content, Error> {
     Ok(Content::Processes(vec![service.process(&name)]))
 }
 
-/// Returns the drop-ins of a unit, sorted by name. One in `/etc` hides one with its name in `/usr`.
+/// Returns the drop-ins of a unit, sorted by name. One in `/etc` hides one of the same name in `/usr`.
 fn drop_ins(files: &dyn Files, unit: &Path) -> Vec<PathBuf> {
     let name = file_name(unit);
     let stem = name.strip_suffix(".service").unwrap_or(&name);
@@ -85,7 +85,7 @@ fn drop_ins(files: &dyn Files, unit: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the root folder of the machine if the unit is in a folder of units.
+/// Returns the root folder of the machine; `None` if the unit is not in one of [`FOLDERS`].
 fn root(unit: &Path) -> Option<PathBuf> {
     let folder = folder(unit);
     let folder = if folder.extension().is_some_and(|extension| extension == "d") {
@@ -176,7 +176,12 @@ impl<'a> Service<'a> {
                 // systemd ignores an invalid name.
                 continue;
             }
-            variables.set(Setting::new(name, specifiers(value), "Environment", place.clone()));
+            variables.set(Setting::new(
+                name,
+                expand_specifiers(value),
+                "Environment",
+                place.clone(),
+            ));
         }
         for file in &self.environment_files {
             self.read_file(file, &mut variables);
@@ -214,7 +219,7 @@ impl<'a> Service<'a> {
             let optional = if file.optional { ", if it exists" } else { "" };
             let why = format!("`{path}` on the machine may set it (`EnvironmentFile=`){optional}");
             let resolve = format!("look for it in `{path}` on that machine");
-            variables.open(Unread::new(file.place.clone(), why, resolve));
+            variables.add_unread(Unread::new(file.place.clone(), why, resolve));
             return;
         };
         let name = read.display().to_string();
@@ -229,19 +234,19 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Returns where a file of the machine is here, if the unit is in a copy of the machine's folders.
+    /// Returns the local path of a file of the machine; `None` if the unit is not in a copy of its folders.
     fn local(&self, path: &str) -> Option<PathBuf> {
         let root = root(self.unit)?;
         Some(join(&root, path.trim_start_matches('/')))
     }
 }
 
-/// Fills `%%` in. Other specifiers depend on the machine.
-fn specifiers(text: &str) -> Value {
+/// Replaces `%%` with `%`. Other specifiers depend on the machine.
+fn expand_specifiers(text: &str) -> Value {
     let plain = text.replace("%%", "\0");
     if plain.contains('%') {
         let why = format!("systemd fills in the specifiers of `{text}`");
-        return Value::Unknown(Reason::new(why, LIVE));
+        return Value::Unknown(Reason::new(why, READ_ENVIRON));
     }
     Value::Literal(plain.replace('\0', "%"))
 }

@@ -1,8 +1,8 @@
-//! The syntax of units.
+//! The syntax of unit files.
 
-use crate::files::without_mark;
+use crate::files::without_bom;
 
-/// A line `NAME=value` of a section.
+/// A `NAME=value` line of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) name: String,
@@ -10,11 +10,11 @@ pub(super) struct Assignment {
     pub(super) line: usize,
 }
 
-/// Returns the lines of a section. Continued lines are joined; comments between them are skipped.
+/// Returns the assignments of a section. Joins continuation lines, and skips comments between them.
 pub(super) fn section(text: &str, name: &str) -> Vec<Assignment> {
     let mut found = Vec::new();
     let mut inside = false;
-    let mut lines = (1..).zip(without_mark(text).lines());
+    let mut lines = (1..).zip(without_bom(text).lines());
     let is_comment = |line: &str| line.trim_start().starts_with(['#', ';']);
     while let Some((number, first)) = lines.next() {
         let first = first.trim();
@@ -41,7 +41,7 @@ pub(super) fn section(text: &str, name: &str) -> Vec<Assignment> {
     found
 }
 
-/// Splits a value into words without their quotes. A word whose quote has no end is ignored.
+/// Splits a value into words without their quotes. A word with an unterminated quote is ignored.
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -67,7 +67,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// Returns what a backslash and a character mean.
+/// Returns the meaning of an escape sequence: a backslash and `c`.
 fn escape(c: char, rest: &mut std::str::Chars<'_>) -> String {
     let code = |digits: &str, base| u32::from_str_radix(digits, base).ok().and_then(char::from_u32);
     match c {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_continued_line_is_one_line() {
+    fn continuation_lines_are_joined() {
         let lines = section("[Unit]\nA=0\n[Service]\nA=1 \\\n# c\n  2\n;A=3\nB = 4\n", "Service");
         let found: Vec<_> =
             lines.iter().map(|line| (line.name.as_str(), line.value.as_str(), line.line)).collect();

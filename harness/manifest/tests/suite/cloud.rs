@@ -6,7 +6,7 @@ use spanproof_manifest::{MemoryFiles, Options, Secrets, Value, read};
 
 use crate::shape::flag;
 
-/// Describes `FLAG` of a process, with these secrets of the platform.
+/// Returns the value of `FLAG` in a process, with these secrets of the platform: `-` if it is unset.
 fn with_secrets(file: &str, text: &str, secrets: &str, process: &str) -> String {
     let files = MemoryFiles::default().with(file, text);
     let options = Options { secrets: Some(Secrets::parse("secrets", secrets)) };
@@ -20,7 +20,7 @@ fn with_secrets(file: &str, text: &str, secrets: &str, process: &str) -> String 
 }
 
 #[test]
-fn fly_has_one_environment_for_all_processes_and_secrets_above_it() {
+fn fly_has_one_environment_for_all_processes_and_secrets_override_it() {
     let text = "app = 'a'\n[build.args]\nFLAG = 'built'\n[env]\nFLAG = 'true '\n[processes]\nweb = 'app'\njob = 'env FLAG=2 app'\n";
     assert_eq!(flag(&[("fly.toml", text)], "web"), "true  @ fly.toml:5");
     assert_eq!(flag(&[("fly.toml", text)], "a/job"), "2 @ fly.toml:8");
@@ -37,7 +37,7 @@ fn fly_has_one_environment_for_all_processes_and_secrets_above_it() {
 }
 
 #[test]
-fn secrets_are_read_from_what_commands_print() {
+fn secrets_are_parsed_from_the_output_of_commands() {
     for (text, expected) in [
         ("NAME            DIGEST  \nFLAG  \t 1234\nB\t12\n", &["FLAG", "B"][..]),
         ("=== app Config Vars\n\nFLAG:  true\nNAME: x\n", &["FLAG", "NAME"]),
@@ -53,7 +53,7 @@ fn secrets_are_read_from_what_commands_print() {
 }
 
 #[test]
-fn a_procfile_sets_what_its_shell_sets() {
+fn a_process_of_a_procfile_gets_the_variables_that_its_command_sets() {
     let text = "web: FLAG=true ./app\nworker: ./app work\nrelease: export FLAG=1; ./migrate\n";
     assert_eq!(flag(&[("Procfile", text)], "web"), "true @ Procfile:1");
     assert_eq!(flag(&[("Procfile", text)], "worker"), "?unknown @ Procfile:1");
@@ -63,7 +63,7 @@ fn a_procfile_sets_what_its_shell_sets() {
 }
 
 #[test]
-fn app_json_has_values_and_objects() {
+fn a_variable_of_app_json_is_a_value_or_an_object() {
     for (env, expected) in [
         (r#"{"FLAG": "true"}"#, "true @ app.json:1"),
         (r#"{"FLAG": {"description": "x", "value": "true"}}"#, "true @ app.json:1"),
@@ -77,7 +77,7 @@ fn app_json_has_values_and_objects() {
 }
 
 #[test]
-fn a_task_of_ecs_has_containers() {
+fn a_container_of_an_ecs_task_gets_its_variables() {
     let task =
         |fields: &str| format!("{{\"containerDefinitions\": [{{\"name\": \"app\",\n{fields}}}]}}");
     for (fields, expected) in [
@@ -98,7 +98,7 @@ fn a_task_of_ecs_has_containers() {
 }
 
 #[test]
-fn cloudformation_fills_functions_in_later() {
+fn cloudformation_evaluates_functions_at_deployment() {
     for (value, expected) in [
         ("'true'", "true @ t.yaml:7"),
         ("!Ref P", "?unknown @ t.yaml:7"),
@@ -131,7 +131,7 @@ fn cloudformation_fills_functions_in_later() {
 }
 
 #[test]
-fn a_workflow_has_three_levels() {
+fn a_workflow_sets_variables_at_three_levels() {
     let text = "on: push\nenv: {FLAG: a, B: b}\njobs:\n  one:\n    env: {FLAG: '${{ env.B }}'}\n    steps:\n    - run: x\n    - {name: s, run: x, env: {FLAG: c}}\n    - {name: t, run: FLAG=d x}\n    - {name: u, run: 'if x; then export FLAG=$(y); fi'}\n    - {name: v, run: docker build --build-arg A=1 .}\n  two:\n    steps:\n    - run: echo \"FLAG=x\" >> $GITHUB_ENV\n    - {name: later, run: y, env: {B: 1}}\n  three:\n    uses: ./.github/workflows/x.yml\n  four:\n    steps: [{run: 'echo \"OTHER=x\" >> $GITHUB_ENV'}]\n  five:\n    env: {FLAG: '${{ vars.F }}'}\n    steps: [{run: x}]\n  six:\n    env: {FLAG: true}\n    steps: [{run: x}]\n  seven:\n    steps: [{run: cat x >> $GITHUB_ENV}]\n";
     for (process, expected) in [
         ("one", "b @ w.yml:5"),
@@ -151,7 +151,7 @@ fn a_workflow_has_three_levels() {
 }
 
 #[test]
-fn maps_of_values_keep_their_spelling() {
+fn values_keep_their_spelling() {
     for (file, text, expected) in [
         ("v.json", r#"{"env": {"FLAG": true}}"#, "true @ v.json:1"),
         ("v.json", r#"{"env": [{"name": "FLAG", "value": "1"}]}"#, "1 @ v.json:1"),

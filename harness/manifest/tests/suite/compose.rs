@@ -1,9 +1,8 @@
-//! Docker Compose. The expected values were compared with `docker compose config` of version 2.40.
+//! Docker Compose. The expected values are those of `docker compose config` in version 2.40.
 
 use crate::shape::{flag, flag_of, manifests};
 use spanproof_manifest::{Event, Value};
 
-/// Checks `FLAG` of the service `app` in shapes of one file.
 #[test]
 fn a_service_gets_its_environment() {
     for (body, expected) in [
@@ -46,9 +45,9 @@ fn a_service_gets_its_environment() {
         );
         let text =
             if body.contains("service: base") { text } else { text.replace("FLAG: base", "B: 1") };
-        let line_of_base =
+        let base_line =
             text.lines().position(|line| line.contains("FLAG: base")).map(|line| line + 1);
-        let expected = match line_of_base {
+        let expected = match base_line {
             Some(line) if expected.starts_with("base") => format!("base @ compose.yaml:{line}"),
             _ => expected.to_owned(),
         };
@@ -57,7 +56,7 @@ fn a_service_gets_its_environment() {
 }
 
 #[test]
-fn anchors_bring_what_a_mapping_does_not_have_itself() {
+fn a_merge_key_adds_only_keys_that_the_mapping_does_not_have() {
     for (text, expected) in [
         ("x: &x {FLAG: a}\nservices:\n  app:\n    environment: *x\n", "a @ compose.yaml:1"),
         (
@@ -80,7 +79,7 @@ fn anchors_bring_what_a_mapping_does_not_have_itself() {
 }
 
 #[test]
-fn env_files_are_read_in_order_and_below_environment() {
+fn later_env_files_override_earlier_ones_and_environment_overrides_all() {
     let files = |body: &str| -> String {
         let text = format!("services:\n  app:\n{body}");
         flag(
@@ -123,7 +122,7 @@ fn env_files_are_read_in_order_and_below_environment() {
 }
 
 #[test]
-fn later_files_change_single_variables() {
+fn later_files_override_single_variables() {
     let base =
         "services:\n  app:\n    environment: {FLAG: a, B: 1}\n    env_file: x.env\n    image: x\n";
     for (later, expected) in [
@@ -149,7 +148,7 @@ fn later_files_change_single_variables() {
 }
 
 #[test]
-fn an_override_file_counts_only_where_compose_finds_the_files_itself() {
+fn an_override_file_counts_only_if_compose_finds_the_files_itself() {
     let base = "services:\n  app:\n    environment: {FLAG: a}\n";
     let other = "services:\n  app:\n    environment: {FLAG: b}\n";
     let same = "services:\n  app:\n    environment: {FLAG: a}\n    ports: ['1:1']\n";
@@ -187,7 +186,7 @@ fn an_override_file_counts_only_where_compose_finds_the_files_itself() {
 }
 
 #[test]
-fn an_included_project_has_its_own_variables_below_those_of_the_project() {
+fn the_env_file_of_the_project_overrides_that_of_an_included_project() {
     let text = "include:\n  - inc/compose.yaml\n  - {path: [two/c.yaml], env_file: two/my.env}\nservices: {}\n";
     let included =
         "services:\n  one:\n    environment: {FLAG: '$BOTH-$ONLY'}\n    env_file: i.env\n";
@@ -208,7 +207,7 @@ fn an_included_project_has_its_own_variables_below_those_of_the_project() {
 }
 
 #[test]
-fn a_service_of_another_file_is_extended_with_its_folder() {
+fn paths_of_an_extended_service_are_relative_to_its_file() {
     let base = "services:\n  base:\n    env_file: e.env\n    environment: {FLAG: $P}\n    extends: {service: deep}\n  deep:\n    environment: {FLAG: deep}\n";
     let text = "services:\n  app:\n    extends: {file: ext/base.yaml, service: base}\n";
     let files = [
@@ -224,7 +223,7 @@ fn a_service_of_another_file_is_extended_with_its_folder() {
 }
 
 #[test]
-fn a_dockerfile_at_hand_is_below_everything() {
+fn everything_overrides_a_local_dockerfile() {
     let dockerfile = "FROM x AS dev\nENV FLAG=dev\nFROM x\nARG V=no\nENV FLAG=$V\n";
     for (body, expected) in [
         ("build: .", "no @ Dockerfile:5"),
@@ -248,7 +247,7 @@ fn a_dockerfile_at_hand_is_below_everything() {
 }
 
 #[test]
-fn a_line_that_does_not_reach_the_container_is_named() {
+fn a_line_that_does_not_reach_the_container_is_a_dropped_step() {
     let text = "services: {app: {image: x, labels: [FLAG=2]}}\n";
     let found =
         manifests(&[("compose.yaml", text), (".env", "A=1\nFLAG=true\n")], &["compose.yaml"]);
@@ -259,7 +258,7 @@ fn a_line_that_does_not_reach_the_container_is_named() {
 }
 
 #[test]
-fn a_stack_of_swarm_does_not_read_the_env_file_of_the_project() {
+fn a_swarm_stack_does_not_read_the_env_file_of_the_project() {
     let text = "services: {app: {image: x, environment: {FLAG: '${V:-d}'}}}\n";
     let files = [("docker-stack.yml", text), (".env", "V=true\n"), ("compose.yaml", text)];
     assert_eq!(flag(&files, "app"), "?unknown @ docker-stack.yml:1");
@@ -267,7 +266,7 @@ fn a_stack_of_swarm_does_not_read_the_env_file_of_the_project() {
 }
 
 #[test]
-fn the_steps_name_what_was_shadowed_and_what_does_not_count() {
+fn the_steps_name_dropped_and_shadowed_lines() {
     let text = "services:\n  app:\n    build: {args: {FLAG: built}}\n    env_file: a.env\n    environment: {FLAG: $V}\n";
     let found = manifests(
         &[("compose.yaml", text), ("a.env", "FLAG=file\n"), (".env", "V=true\n")],

@@ -1,4 +1,4 @@
-//! The format of a file.
+//! How the format of a file is recognised.
 
 use spanproof_manifest::Format;
 
@@ -40,7 +40,7 @@ fn a_format_is_recognised_by_name_and_content() {
 }
 
 #[test]
-fn what_is_not_read_is_named_with_what_resolves_it() {
+fn a_format_that_is_not_read_has_a_reason_with_a_resolution() {
     for (file, text, part) in [
         (
             "deployment.yaml",

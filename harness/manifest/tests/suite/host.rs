@@ -1,4 +1,4 @@
-//! Units of systemd, and `.env` files by their readers.
+//! systemd units, and the readers of `.env` files.
 
 use crate::shape::{flag, flag_of, manifests};
 
@@ -35,7 +35,7 @@ fn a_unit_sets_variables() {
 }
 
 #[test]
-fn drop_ins_follow_the_unit_and_files_win() {
+fn drop_ins_override_the_unit_and_environment_files_override_both() {
     let unit = "[Service]\nEnvironment=FLAG=unit\nEnvironmentFile=/etc/default/app\n";
     let root = "m/etc/systemd/system";
     let path = |name: &str| format!("{root}/{name}");
@@ -68,7 +68,7 @@ fn drop_ins_follow_the_unit_and_files_win() {
 }
 
 #[test]
-fn a_file_of_variables_has_a_process_for_each_reader() {
+fn a_dotenv_file_has_a_process_for_each_reader() {
     let found = manifests(&[(".env", "FLAG=\"true\"\n")], &[".env"]);
     let values: Vec<_> = found[0]
         .processes

@@ -6,7 +6,7 @@ const CONFIG: &str =
     "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {FLAG: map, X: x}\n";
 const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  FLAG: dHJ1ZQ==\n  BOTH: YQ==\nstringData:\n  BOTH: b\n";
 
-/// Returns a Deployment whose container `app` has these fields. They begin in line 9.
+/// Returns a Deployment whose container `app` has these fields. They start on line 9.
 fn deployment(fields: &str) -> String {
     format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: d}}\nspec:\n  template:\n    spec:\n      containers:\n      - name: app\n        {fields}\n"
@@ -62,7 +62,7 @@ fn a_container_gets_its_own_variables() {
         ("command: [sh, -c]\n        args: ['export FLAG=1; exec app']", "1 @ k.yaml:9"),
         ("command: [app, $(FLAG)]", "-"),
     ] {
-        // The ConfigMap begins after the Deployment, so that its lines depend on the fields.
+        // The ConfigMap follows the Deployment: its line numbers depend on the fields.
         let text = format!("{}---\n{CONFIG}---\n{SECRET}", deployment(fields));
         let extra = fields.matches('\n').count();
         let expected = if extra > 0 {
@@ -75,7 +75,7 @@ fn a_container_gets_its_own_variables() {
 }
 
 #[test]
-fn a_map_that_the_container_does_not_use_is_named() {
+fn a_config_map_that_the_container_does_not_use_is_a_step() {
     let text = format!("{}---\n{CONFIG}", deployment("image: x"));
     assert_eq!(flag(&[("k.yaml", &text)], "app"), "-");
     let found = manifests(&[("k.yaml", &text)], &["k.yaml"]);
@@ -84,7 +84,7 @@ fn a_map_that_the_container_does_not_use_is_named() {
 }
 
 #[test]
-fn pods_that_another_program_makes_are_not_known() {
+fn variables_of_generated_pods_are_unknown() {
     for (kind, spec) in [
         ("HelmRelease", "{}"),
         ("Application", "{}"),
@@ -98,7 +98,7 @@ fn pods_that_another_program_makes_are_not_known() {
 }
 
 #[test]
-fn a_prefix_is_a_part_of_the_name() {
+fn a_prefix_is_part_of_the_name() {
     let config = CONFIG.replace("FLAG: map", "AG: map");
     let text =
         format!("{}---\n{config}", deployment("envFrom: [{configMapRef: {name: c}, prefix: FL}]"));
@@ -108,7 +108,7 @@ fn a_prefix_is_a_part_of_the_name() {
 }
 
 #[test]
-fn each_kind_of_workload_has_its_pod() {
+fn the_pod_is_found_in_each_kind_of_workload() {
     let pod = "{containers: [{name: app, env: [{name: FLAG, value: 'on'}]}]}";
     for (kind, spec) in [
         ("Pod", format!("spec: {pod}")),
@@ -128,7 +128,7 @@ fn each_kind_of_workload_has_its_pod() {
 }
 
 #[test]
-fn other_files_of_the_deployment_have_the_maps() {
+fn a_config_map_may_be_in_another_file_of_the_same_namespace() {
     let text = deployment("envFrom: [{configMapRef: {name: c}}]");
     let files = [("k/d.yaml", text.as_str()), ("k/c.yaml", CONFIG)];
     assert_eq!(flag_of(&files, &["k/d.yaml", "k/c.yaml"], "app"), "map @ k/c.yaml:4");
@@ -141,7 +141,7 @@ fn other_files_of_the_deployment_have_the_maps() {
 }
 
 #[test]
-fn values_without_a_workload_are_shown_as_they_are() {
+fn a_config_map_or_secret_without_a_workload_is_a_process() {
     assert_eq!(flag(&[("s.yaml", SECRET)], "s"), "true @ s.yaml:5");
     assert_eq!(flag(&[("c.yaml", CONFIG)], "c"), "map @ c.yaml:4");
     let refused = SECRET.replace("dHJ1ZQ==", "true!");
@@ -151,7 +151,7 @@ fn values_without_a_workload_are_shown_as_they_are() {
 }
 
 #[test]
-fn an_init_container_and_a_sidecar_are_other_processes() {
+fn init_containers_and_sidecars_are_separate_processes() {
     let text = deployment(
         "image: a\n      - name: side\n        env: [{name: FLAG, value: side}]\n      initContainers:\n      - name: init\n        env: [{name: FLAG, value: init}]",
     );

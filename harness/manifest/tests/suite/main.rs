@@ -1,4 +1,4 @@
-//! Tests of the crate: shapes of manifests, each with the value that a process gets and the line that
+//! Tests of the crate: many forms of manifests, each with the value that a process gets and the line that
 //! decides it.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]

@@ -1,9 +1,9 @@
-//! Which process runs a service.
+//! Selection of the process that runs a service.
 
 use crate::shape::manifests;
 
 #[test]
-fn the_process_that_fits_best_is_selected() {
+fn the_best_matching_process_is_selected() {
     for (services, expected) in [
         ("a: {image: x}\n  runner: {image: y}", &["runner"][..]),
         ("a: {image: ghcr.io/x/runner:1}\n  b: {image: y}", &["a"]),
@@ -27,7 +27,7 @@ fn the_process_that_fits_best_is_selected() {
 }
 
 #[test]
-fn the_image_of_a_container_fits_better_than_its_deployment() {
+fn the_image_of_a_container_is_a_better_match_than_its_deployment() {
     let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: runner}\nspec: {template: {spec: {containers: [{name: app, image: x}, {name: proxy, image: y}]}}}\n";
     let names = |text: &str| -> Vec<String> {
         let found = manifests(&[("k.yaml", text)], &["k.yaml"]);

@@ -12,13 +12,13 @@ pub(crate) fn manifests(files: &[(&str, &str)], paths: &[&str]) -> Vec<Manifest>
     read(&files, &paths, &Options::default()).unwrap()
 }
 
-/// Describes `FLAG` of a process of the first file: the value and the line that decides it, such as
-/// `true @ compose.yaml:4`. An unset variable is `-`, and one that is not known begins with `?`.
+/// Returns `FLAG` of a process in the first file as text: the value and the line that decides it, such as
+/// `true @ compose.yaml:4`. The value is `-` if it is unset, and starts with `?` if it is not known.
 pub(crate) fn flag(files: &[(&str, &str)], process: &str) -> String {
     flag_of(files, &[files[0].0], process)
 }
 
-/// Describes `FLAG` of a process of the manifests at some paths.
+/// Returns `FLAG` of a process in the manifests at `paths` as text, like [`flag`].
 pub(crate) fn flag_of(files: &[(&str, &str)], paths: &[&str], process: &str) -> String {
     let manifests = manifests(files, paths);
     if let Some(reason) = &manifests[0].unresolved {
@@ -28,7 +28,7 @@ pub(crate) fn flag_of(files: &[(&str, &str)], paths: &[&str], process: &str) -> 
     let [one] = named.as_slice() else {
         let names: Vec<_> =
             manifests[0].processes.iter().map(|process| process.name.as_str()).collect();
-        return format!("{} processes `{process}` of {names:?}", named.len());
+        return format!("{} processes named `{process}` in {names:?}", named.len());
     };
     describe(one)
 }
