@@ -24,7 +24,7 @@ pub enum Record {
     #[serde(rename = "setting")]
     Setup(Box<Setup>),
     /// The observation without its rows, lines and exchanges, which are separate records. If a file
-    /// has several records `facts`, only the last is valid: spanproof wrote the others before it
+    /// has several `facts` records, only the last is valid: spanproof wrote the others before it
     /// knew everything.
     Facts(Box<Observation>),
     /// A job's row.
@@ -42,7 +42,7 @@ pub enum Record {
     /// What was masked.
     Masked(Vec<Masked>),
     /// The verdict that a replay must have: `pass` or a code. Without this record, a replay must
-    /// have the verdict of the record `verdict`.
+    /// have the verdict of the `verdict` record.
     Expects(String),
     /// The last record.
     End(End),
@@ -104,7 +104,7 @@ pub struct Setup {
     pub program: Option<String>,
 }
 
-/// How many values of one kind were masked in one location.
+/// The number of values of one kind that were masked in one location.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Masked {

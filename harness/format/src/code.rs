@@ -56,7 +56,7 @@ codes! {
         "read the last lines of its output; the exit status names the signal or code";
     NeverReady "never-ready" Constructed
         "the service does not become ready in this case, but does in others"
-        "read its last output; compare with a case that differs in one flag only";
+        "read its last output; compare with a case that differs only in one flag";
     FlagUnrecognisedValue "flag-unrecognised-value" Enabled
         "the value means on, but the service reads it as off"
         "set the exact value that the service reads, or make the service accept this spelling; if only some spellings should count, list them under `enables`";
@@ -67,8 +67,8 @@ codes! {
         "the flag has a value for which its contract promises an effect, and the effect is missing"
         "check the spelling that the service reads, and the flags that this one needs; correct the service, or `on`, `off` and `needs` of the flag";
     FlagEffectWhileOff "flag-effect-while-off" Enabled
-        "an effect appears that the contract of the flag promises for another value only"
-        "look for code that does not ask the flag; if something else may leave the same, name a narrower effect";
+        "an effect appears that the contract of the flag promises only for another value"
+        "look for code that does not check the flag; if something else may leave the same, name a narrower effect";
     JobNotPickedUp "job-not-picked-up" Executed
         "the service accepted the job, but the job never left the queue"
         "check that this process runs a worker, and that it listens on the queue that the route writes to";
@@ -86,18 +86,18 @@ codes! {
         "print the line at every start, or correct the pattern `tracer` under `[probes]`";
     PathNotExecuted "path-not-executed" Attempted
         "the work ran on a code path that never calls the tracer"
-        "call the tracer on this route, too; compare with a route whose units leave spans";
+        "also call the tracer on this route; compare with a route whose units leave spans";
     SdkDisabled "sdk-disabled" Attempted
-        "the tracing library is switched off by a variable of its own"
+        "the tracing library is switched off by one of its own variables"
         "remove `OTEL_SDK_DISABLED=true` or `OTEL_TRACES_EXPORTER=none` from the service's environment";
     SampledOut "sampled-out" Attempted
         "the sampler decided not to record the trace"
         "raise the sampling ratio in the cases that must record, or list the span only where it is sampled";
     WrongAttributes "wrong-attributes" Attempted
-        "spans are recorded, but with another name or service than the spec expects"
+        "spans are recorded, but not with the name and service that the spec expects"
         "use the same name in the spec and in the service";
     NeverSent "never-sent" Accepted
-        "spans began, but the service sent no statement for them to the server"
+        "spans started, but the service sent no statement for them to the server"
         "look for a queue that is full, a sampler in the tracer, or an exporter that is never flushed";
     ExportFailed "export-failed" Accepted
         "the exporter reports that it could not deliver spans"
@@ -112,7 +112,7 @@ codes! {
         "valid spans were lost together with an invalid one in the same statement"
         "write each span separately after a batch fails, or validate spans before the batch";
     WrongDestination "wrong-destination" Stored
-        "spans were written to another table than the span table"
+        "spans were written to a table other than the span table"
         "check the search path of the role and the database that the service connects to";
     RolledBack "rolled-back" Stored
         "spans were written in a transaction that was not committed"
@@ -136,7 +136,7 @@ codes! {
         "the times of a span contradict each other, its parent or the time of the job"
         "take both times from one clock, and record the start when the work starts";
     InvalidIds "invalid-ids" Linked
-        "spans have ids that are all zeros, or that other spans have, too"
+        "spans have ids that are all zeros, or that other spans also have"
         "generate ids at random for each span; zeros usually mean that no tracer was installed";
     Unlinked "unlinked" Linked
         "spans lack the ids of the work they belong to"
@@ -155,9 +155,9 @@ codes! {
         "check how the service reads the value: only values that mean on may switch tracing on";
     RecordingStopped "recording-stopped" Accepted
         "the first jobs leave spans, and later ones leave none or fewer, without a restart of the service"
-        "look for a queue that fills up, an exporter thread that ends, or a flag that remembers an error; restart the service until it is mended";
+        "look for a queue that fills up, an exporter thread that ends, or a flag that remembers an error; as a workaround, restart the service";
     Flaky "flaky" Outcome
-        "spans are missing in some trials of the same case and there in others"
+        "spans are missing in some trials of the same case, but not in others"
         "look for a race: spans that end after the exporter stops, work that outlives its request, shared state without a lock";
     NotRecovered "not-recovered" Outcome
         "after a fault, the service does not record spans as before"
@@ -167,10 +167,10 @@ codes! {
         "never let an error or a delay of the tracer reach the job";
     SlowedByTracing "slowed-by-tracing" Outcome
         "the same job takes many times longer with tracing on than with tracing off"
-        "write spans outside of the job: in batches, from another thread, with a limit on the wait";
+        "write spans outside the job: in batches, from another thread, with a limit on the wait";
     ExpectedFailurePassed "expected-failure-passed" Outcome
         "a case passes although the spec expects a failure"
-        "remove the `[[expected]]` from the spec, or narrow its `when`";
+        "remove the `[[expected]]` rule from the spec, or narrow its `when`";
     UnexpectedRequest "unexpected-request" Outcome
         "the service sent the upstream a request that no reply of the behaviour file matches"
         "correct the address that the service requests, or add a `[[reply]]` to the behaviour file";
@@ -182,7 +182,7 @@ codes! {
         "stop these processes when the service stops";
 }
 
-/// The error for a text that is not a code.
+/// The error for a string that is not the name of a code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no code is named `{0}`")]
 pub struct UnknownCode(pub String);
@@ -291,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_contains_the_text_of_a_code() {
+    fn a_code_is_its_name_in_json() {
         for code in Code::ALL {
             assert_eq!(serde_json::to_string(code).unwrap(), format!("{:?}", code.text()));
         }

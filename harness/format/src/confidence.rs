@@ -13,7 +13,7 @@ pub enum Confidence {
     /// The reason was observed directly, or facts prove this code and exclude every other code.
     #[default]
     Certain,
-    /// Facts exclude every other code, and no fact proves this one.
+    /// Facts exclude every other code, but no fact proves this one.
     Likely,
     /// The evidence fits several codes, or none.
     Undetermined,

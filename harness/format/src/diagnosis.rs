@@ -46,7 +46,7 @@ pub struct JobSummary {
     pub units: BTreeMap<String, usize>,
     /// The number of spans.
     pub spans: usize,
-    /// Whether spans could not be read: then `spans` is 0 because the number is not known.
+    /// Whether spans could not be read. `spans` is then 0, but the number is not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spans_unknown: bool,
     /// The first code of the job's verdict; `None` if the job passes.

@@ -58,7 +58,7 @@ pub enum Evidence {
         id: Option<String>,
         /// The span's name; `None` if its row has none.
         name: Option<String>,
-        /// Fields with their values; `None` is null.
+        /// Fields with their values; `None` for null.
         fields: Vec<(String, Option<String>)>,
         /// What is wrong with the span; `None` if the fields show it.
         remark: Option<String>,
@@ -80,7 +80,7 @@ pub enum Evidence {
         /// The server's error.
         why: String,
     },
-    /// Spans in another table than the span table.
+    /// Spans in a table other than the span table.
     Elsewhere {
         /// The table.
         table: String,
@@ -137,7 +137,7 @@ pub enum Evidence {
         /// `false` for the case that has the finding; `true` for the case that it is compared with.
         other: bool,
     },
-    /// A fault: what spanproof disturbed on purpose in this case.
+    /// A fault: a failure that spanproof caused on purpose in this case.
     Fault {
         /// The fault's name.
         name: String,

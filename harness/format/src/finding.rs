@@ -30,16 +30,16 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Returns a text that says that the code is only likely, or which codes are possible; `None` if the
-    /// code is certain.
+    /// Returns a note that the code is only likely, or which codes are possible; `None` if the code is
+    /// certain.
     pub fn doubt(&self) -> Option<String> {
         let possible = Alternative::possible_codes(&self.alternatives);
         match self.confidence {
             Confidence::Likely if self.alternatives.is_empty() => {
-                Some("likely: seen in every repetition, and still no proof".into())
+                Some("likely: seen in every repetition, but not proved".into())
             }
             Confidence::Likely => {
-                Some("likely: every other reason is ruled out, and no fact proves this one".into())
+                Some("likely: every other reason is ruled out, but no fact proves this one".into())
             }
             Confidence::Undetermined if !possible.is_empty() => {
                 let possible: Vec<_> = possible.into_iter().map(Code::text).collect();

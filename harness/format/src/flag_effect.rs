@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct FlagEffects {
     /// The name of the flag.
     pub name: String,
-    /// Whether the spec says what the flag leaves behind. Then no effect is a failure, and no notice.
+    /// Whether the spec promises effects of the flag. A missing effect is then a failure, not a notice.
     pub contract: bool,
     /// Whether the flag has an effect.
     pub effect: FlagEffect,
@@ -24,17 +24,17 @@ pub struct FlagValue {
     pub value: Option<String>,
     /// The value as text, as a report prints it.
     pub text: String,
-    /// The other value as text.
+    /// The value it is compared with, as text.
     pub compared_with: String,
     /// The number of compared pairs of cases that differ only in this flag.
     pub pairs: usize,
     /// Whether the value has an effect.
     pub effect: FlagEffect,
-    /// What the value changes, as phrases; the first ones of each kind.
+    /// What the value changes, as phrases: the first changes of each kind.
     pub changes: Vec<String>,
     /// The ids of two cases that prove the effect, or its absence; empty if it is unknown.
     pub cases: Vec<String>,
-    /// Why the effect is not known; empty if it is.
+    /// Why the effect is not known; empty if it is known.
     pub reason: String,
     /// Settings under which the flag has no effect, as `NAME=value`.
     pub inert_under: Vec<String>,
@@ -45,18 +45,18 @@ pub struct FlagValue {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum FlagEffect {
-    /// The service does something else.
+    /// The service behaves differently.
     Effective,
     /// The cases do not show whether there is an effect.
     Unknown,
-    /// The service prints the value, and does nothing else with it.
+    /// The service prints the value, but does nothing else with it.
     Printed,
     /// Nothing observable differs.
     Nothing,
 }
 
 impl FlagEffects {
-    /// Creates the effects of a flag from those of its values. A flag has an effect if one of its values
+    /// Creates the effects of a flag from those of its values. A flag has an effect if any of its values
     /// has one.
     pub fn new(name: impl Into<String>, values: Vec<FlagValue>) -> Self {
         let effect = values.iter().map(|value| value.effect).min();
@@ -68,8 +68,8 @@ impl FlagEffects {
         }
     }
 
-    /// Returns a value with the effect of the flag, one that is set if there is one; `None` if no values
-    /// were compared.
+    /// Returns a value with the effect of the flag, preferably one that is set; `None` if no values were
+    /// compared.
     pub fn example(&self) -> Option<&FlagValue> {
         let examples = self.values.iter().filter(|one| one.effect == self.effect && one.pairs > 0);
         examples.min_by_key(|example| example.value.is_none())

@@ -65,7 +65,7 @@ pub struct ProvedValue {
 pub struct ProvedEffect {
     /// The effect.
     pub effect: Effect,
-    /// What differs from the value that the flag was compared with; empty for the tracing flag.
+    /// What differs from the baseline value; empty for the tracing flag.
     #[serde(default)]
     pub differences: Vec<Difference>,
     /// The other flags with which the value has this effect; empty if it has the same effect in
@@ -85,20 +85,20 @@ pub enum Effect {
     Records,
     /// The service records no spans.
     RecordsNothing,
-    /// The service does something else than with the value that the flag was compared with.
+    /// The service behaves differently from the way it behaves with the baseline value.
     Changes,
-    /// The service does the same as with the value that the flag was compared with.
+    /// The service behaves the same as with the baseline value.
     ChangesNothing,
-    /// The other values of the flag were compared with this value.
+    /// This is the baseline value: the other values of the flag were compared with it.
     Baseline,
-    /// No two cases differ only in this value, or what they differ in varies by itself. Also an effect of
-    /// a newer version.
+    /// No two cases differ only in this value, or their differences also vary without it. Also an effect
+    /// of a newer version.
     #[default]
     #[serde(other)]
     NotKnown,
 }
 
-/// In what two cases differ.
+/// A kind of difference between two cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -122,7 +122,7 @@ pub enum Difference {
     Unknown,
 }
 
-/// One value for each flag, which passing cases tried together.
+/// A combination of one value for each flag, which passing cases tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Combination {
@@ -148,8 +148,8 @@ impl FlagProof {
         self.flags.iter().find(|flag| flag.name == name)
     }
 
-    /// Returns the text of the file: JSON with one line for each value and each combination, so that
-    /// a change of the proof is easy to review.
+    /// Returns the text of the file: JSON with one line for each value and each combination, which
+    /// makes a change of the proof easy to review.
     pub fn to_text(&self) -> String {
         let json = serde_json::to_value(self).unwrap_or_default();
         let mut text = String::new();
@@ -166,7 +166,7 @@ impl ProofInputs {
     }
 }
 
-/// Writes JSON. Values inside of a list are written on one line, unless they contain a list of objects.
+/// Writes JSON. Each value in a list is written on one line, unless it contains a list of objects.
 fn write(json: &Json, depth: usize, text: &mut String) {
     let indent = "  ".repeat(depth + 1);
     let is_nested = |json: &Json| match json {

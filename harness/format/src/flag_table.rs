@@ -34,13 +34,13 @@ pub struct FlagRow {
     pub read: Vec<String>,
     /// Other places in the source that name it, as `file:line`.
     pub named: Vec<String>,
-    /// What deploy manifests set it to.
+    /// The values that deploy manifests give to it.
     pub settings: Vec<FlagSetting>,
     /// What its values do in the stored run; `None` if no case of the run has the flag.
     pub effects: Option<FlagEffects>,
 }
 
-/// What a process of a deploy manifest gets for a flag.
+/// The value that processes of a deploy manifest get for a flag.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FlagSetting {
@@ -50,7 +50,7 @@ pub struct FlagSetting {
     pub environment: Option<String>,
     /// The files of the manifest.
     pub manifest: String,
-    /// The processes that get it.
+    /// The processes that get the value.
     pub processes: Vec<String>,
     /// The value as text, or why it is not known.
     pub value: String,

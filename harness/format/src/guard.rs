@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::version::SCHEMA;
 
-/// The results of `guard`: what each deploy manifest gives to each flag, compared with what `check`
-/// proved about this value.
+/// The results of `guard`: the value that each deploy manifest gives to each flag, compared with what
+/// `check` proved about that value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Guard {
@@ -21,7 +21,7 @@ pub struct Guard {
     pub ok: usize,
     /// The number of values that are off, do nothing, or were dropped.
     pub disabled: usize,
-    /// The number of values that are on although they should be off.
+    /// The number of values that are on, although they should be off.
     pub enabled: usize,
     /// The number of values that no case tried, or whose proof is stale or missing.
     pub unproven: usize,
@@ -39,7 +39,7 @@ pub struct ProofState {
     pub file: String,
     /// Whether the proof is usable.
     pub freshness: Freshness,
-    /// Why the proof is not usable; empty if it is.
+    /// Why the proof is not usable; empty if it is usable.
     pub why: String,
     /// The number of combinations of flags that were tried.
     pub combinations: usize,
@@ -48,12 +48,12 @@ pub struct ProofState {
     pub not_checked: Vec<String>,
 }
 
-/// Whether a proof belongs to the files of today.
+/// Whether a proof matches the current files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Freshness {
-    /// The proof belongs to the spec, the migrations and, if it is known, the program.
+    /// The proof matches the spec, the migrations and, if it is known, the program.
     Fresh,
     /// The spec, the migrations or the program changed since the proof was written.
     Stale,
@@ -97,11 +97,11 @@ pub struct Comparison {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DeployedValue {
-    /// This text.
+    /// This string.
     Set(String),
     /// The variable is not in the environment.
     Unset,
-    /// It is not known. Also a value of a newer version.
+    /// The value is not known. Also a value of a newer version.
     #[serde(other)]
     NotKnown,
 }
@@ -113,9 +113,9 @@ pub enum DeployedValue {
 pub enum GuardResult {
     /// The value is proved to do what the environment expects.
     Ok,
-    /// The value is proved to be off or to do nothing, and is meant or expected to be on.
+    /// The value is proved to be off or to do nothing, but is meant or expected to be on.
     Disabled,
-    /// The value is proved to be on, and is meant or expected to be off.
+    /// The value is proved to be on, but is meant or expected to be off.
     Enabled,
     /// No case tried the value, or the proof is stale or missing.
     Unproven,

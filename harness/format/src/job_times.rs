@@ -1,9 +1,9 @@
-//! The times of a job with and without tracing, measured alternately.
+//! The times of a job with and without tracing, measured in alternating trials.
 
 use serde::{Deserialize, Serialize};
 
 /// How long the same job takes in trials of a case with tracing on and of a case with tracing off.
-/// The trials run alternately and alone, the one without tracing first.
+/// The trials alternate, and each runs alone. The first has tracing off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobTimes {

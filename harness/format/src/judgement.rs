@@ -31,7 +31,7 @@ pub enum Verdict {
 }
 
 /// How many units of a job pass each stage. A unit is one piece of the job's work and must leave
-/// spans. Each number is at most as large as the number of the stage before.
+/// spans. No number is larger than the number of the stage before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Funnel {
@@ -49,7 +49,7 @@ pub struct Funnel {
     pub linked: usize,
     /// Units whose spans form one tree.
     pub joined: usize,
-    /// Whether spans could not be read: then `stored` and the numbers after it are 0 because they are not known.
+    /// Whether spans could not be read. `stored` and the numbers after it are then 0, but not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spans_unknown: bool,
 }

@@ -49,7 +49,7 @@ pub enum ParseError {
     /// The text is not JSON or not this kind of document.
     #[error("the text is not JSON, or not a document of the expected kind")]
     Json(#[from] serde_json::Error),
-    /// The document has another major version or none.
+    /// The document has a different major version or none.
     #[error("expected a document of version {reads}, found version {found}")]
     Version {
         /// The version of the document, or `none`.
@@ -62,7 +62,7 @@ pub enum ParseError {
 /// Parses a document that `spanproof` printed or stored.
 ///
 /// # Errors
-/// [`ParseError`] if the text is not a document of the type `T`, or has another major version.
+/// [`ParseError`] if the text is not a document of the type `T`, or has a different major version.
 pub fn parse<T: Document>(text: &str) -> Result<T, ParseError> {
     let document: Json = serde_json::from_str(text)?;
     let found = match &document[T::KEY] {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rejects_another_major_version() {
+    fn rejects_any_other_major_version() {
         let run = |schema: &str| {
             let text = include_str!("../../../fixtures/format-1/json/check.json");
             parse::<Run>(&text.replacen("\"schema\": 1", &format!("\"schema\": {schema}"), 1))

@@ -16,7 +16,7 @@ pub struct Plan {
     pub cases: Vec<PlannedCase>,
     /// The number of units in all cases together.
     pub units: usize,
-    /// What `check` may run besides the cases, each with the maximum number of runs of a case.
+    /// The kinds of further runs that `check` may add, each with its maximum number of runs.
     #[serde(default)]
     pub further_runs: Vec<(String, usize)>,
 }
@@ -45,9 +45,9 @@ pub enum Expectation {
     /// service reports lost spans, the job's result is the same as without the fault, and spans are
     /// recorded again after the fault.
     Recovery,
-    /// Spans of each of several jobs, which are submitted while the service keeps running.
+    /// Spans for each of several jobs, which are submitted while the service keeps running.
     Repetition,
-    /// As [`Recovery`](Self::Recovery), but the spec does not declare the fault: a failure is a notice.
+    /// Like [`Recovery`](Self::Recovery), but the spec does not declare the fault: a failure is a notice.
     Notice,
     /// No spans. The flag's value means on to people, but the spec lists the values that switch
     /// tracing on under `enables`, and this value is not in the list. The service must report that

@@ -72,7 +72,7 @@ impl Preflight {
 }
 
 impl Check {
-    /// Creates a check without the texts `checked` and `next`.
+    /// Creates a check with empty `checked` and `next`.
     pub fn new(name: impl Into<String>, outcome: CheckResult, found: impl Into<String>) -> Self {
         let (checked, next) = (String::new(), String::new());
         Self { name: name.into(), outcome, checked, found: found.into(), next }

@@ -1,5 +1,5 @@
 //! Proofs that spanproof detects lost and wrong spans. For each proof, spanproof sabotages one
-//! passing case, for example with another value of the flag or with a trigger that discards spans.
+//! passing case, for example with a different value of the flag or with a trigger that discards spans.
 //! The sabotaged case must fail.
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct Proofs {
     pub proofs: Vec<Proof>,
     /// The number of sabotages that were detected with an expected code.
     pub caught: usize,
-    /// The number of sabotages that were not detected, or were detected with another code.
+    /// The number of sabotages that were not detected, or were detected with an unexpected code.
     pub missed: usize,
     /// The number of sabotages that could not be made, because the case does not allow them.
     pub impossible: usize,

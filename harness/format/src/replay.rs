@@ -21,7 +21,7 @@ pub struct Replay {
     #[serde(rename = "faithful")]
     pub outcome: ReplayOutcome,
     /// Every attempt, the attempt with the fewest differences from the incident first. There are
-    /// several attempts if several cases fit what is known of the incident.
+    /// several attempts if several cases fit what is known about the incident.
     #[serde(rename = "tried")]
     pub attempts: Vec<ReplayAttempt>,
     /// The conditions of the incident that are unknown or could not be recreated.
@@ -42,7 +42,7 @@ pub enum ReplayOutcome {
     /// The replay has the verdict and funnel of the incident, but the conditions may differ.
     #[serde(rename = "perhaps")]
     Uncertain,
-    /// The replay has another verdict or funnel.
+    /// The replay has a different verdict or funnel.
     #[serde(rename = "differs")]
     Different,
     /// The replay has no result, because the database or the service did not start.
@@ -69,7 +69,7 @@ pub struct AdoptedIncident {
     pub path: String,
     /// The expected verdict, `pass` or a code; `None` if the recorded verdict is expected.
     pub expects: Option<String>,
-    /// Whether the replay has another verdict than expected.
+    /// Whether the verdict of the replay differs from the expected verdict.
     #[serde(rename = "back")]
     pub regressed: bool,
     /// Differences between the incident and the first attempt of the replay; empty if there are

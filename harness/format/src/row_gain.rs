@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How many rows a table or a query of the spec has before and after a case.
+/// The number of rows of a table or query of the spec before and after a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RowGain {
@@ -20,19 +20,19 @@ pub struct RowGain {
 }
 
 impl RowGain {
-    /// Creates the gain of a table or query that was not counted yet.
+    /// Creates the gain of a table or query whose rows have not been counted yet.
     pub fn new(query: impl Into<String>) -> Self {
         Self { query: query.into(), before: None, after: None, error: None }
     }
 
-    /// Returns how many rows were added, 0 if rows were removed.
+    /// Returns the number of added rows; 0 if rows were removed.
     ///
     /// # Errors
     /// If the rows could not be counted; the error is the reason.
     pub fn added(&self) -> Result<u64, String> {
         match (self.before, self.after) {
             (Some(before), Some(after)) => Ok(after.saturating_sub(before)),
-            _ => Err(self.error.clone().unwrap_or_else(|| "they were not counted".to_owned())),
+            _ => Err(self.error.clone().unwrap_or_else(|| "the rows were not counted".to_owned())),
         }
     }
 }

@@ -42,7 +42,7 @@ pub struct Run {
     /// Why the run stopped early; `None` if it did not stop early.
     #[serde(default)]
     pub halted: Option<String>,
-    /// What of the evidence could not be written, each with the reason; empty if all was written.
+    /// The parts of the evidence that could not be written, each with the reason.
     #[serde(default)]
     pub unwritten: Vec<String>,
 }
@@ -55,7 +55,7 @@ pub struct Summary {
     pub passed: usize,
     /// The number of cases that failed.
     pub failed: usize,
-    /// The number of cases with a failure that the spec expects for now.
+    /// The number of cases with a failure that the spec currently expects.
     pub known: usize,
     /// The number of cases that fail under a fault that the spec does not declare; 0 in documents of
     /// version 0.1.0.
@@ -111,7 +111,7 @@ pub struct CaseResult {
     /// The number of spans; 0 in documents of version 0.1.0.
     #[serde(default)]
     pub spans: usize,
-    /// The number of those spans that were stored only after the service had been asked to stop.
+    /// The number of these spans that were stored only after the service was asked to stop.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spans_at_stop: usize,
     /// The number of comparisons with the spec; 0 in documents of version 0.1.0.
@@ -124,11 +124,11 @@ pub struct CaseResult {
     /// Why a passing case recorded no span; `None` if the case had to record spans or did not pass.
     #[serde(default, rename = "off")]
     pub off_reason: Option<OffReason>,
-    /// Ids of the cases with which this case was compared, if the comparison is why it fails. They
-    /// must run, too, to repeat the failure.
+    /// Ids of the cases with which this case was compared, if it fails because of the comparison. To
+    /// repeat the failure, they must also run.
     #[serde(default)]
     pub peers: Vec<String>,
-    /// What happened around the case that did not count, one sentence each, such as requests of other
+    /// What happened during the case but is not evidence, one sentence each, such as requests from other
     /// processes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -159,7 +159,7 @@ pub enum OffReason {
 }
 
 /// Cases that failed with the same codes, or whose database or service did not start for the same
-/// cause.
+/// reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FailureGroup {

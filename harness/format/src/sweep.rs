@@ -1,4 +1,4 @@
-//! What a service does with common spellings of the value of a flag.
+//! How a service reads common spellings of the values of a flag.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,17 +20,17 @@ pub struct SweepRow {
     pub value: Option<String>,
     /// The value as text, as a report prints it.
     pub text: String,
-    /// What a person means by the value; `None` if the flag is no switch.
+    /// What a person means by the value; `None` if the flag is not a switch.
     pub meaning: Option<bool>,
     /// Whether the spec promises that the value is read as on; `None` if it promises nothing.
     pub promise: Option<bool>,
-    /// How OpenTelemetry reads the value of a Boolean variable; `None` if the flag is no switch.
+    /// How OpenTelemetry reads the value of a Boolean variable; `None` if the flag is not a switch.
     pub otel: Option<bool>,
     /// How the service reads the value.
     pub reading: SweepReading,
-    /// Whether the startup output contains the value behind the name of the flag.
+    /// Whether the startup output contains the value after the name of the flag.
     pub announced: bool,
-    /// The other values with which the service does the same, as text.
+    /// The other values with which the service behaves the same, as text.
     pub same_as: Vec<String>,
     /// Why the reading is not known, or how the service ended; empty if the reading is known.
     pub reason: String,
@@ -45,15 +45,15 @@ pub struct SweepRow {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum SweepReading {
-    /// The service does what it does with a value that is on.
+    /// The service behaves as with a value that is on.
     On,
-    /// The service does what it does with a value that is off.
+    /// The service behaves as with a value that is off.
     Off,
-    /// The service does neither.
+    /// The service behaves in neither of these ways.
     Neither,
     /// The service does not become ready.
     Refused,
-    /// The trials do not show it.
+    /// The trials do not show how the service reads the value.
     Unknown,
 }
 

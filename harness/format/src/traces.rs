@@ -40,14 +40,14 @@ pub struct Trace {
     pub spans: Vec<TraceSpan>,
     /// Ids of spans whose parent is not in the trace.
     pub orphans: Vec<String>,
-    /// The long times in which no span of the same parent ran.
+    /// Long periods in which no span of the same parent ran.
     pub gaps: Vec<Gap>,
     /// Results of the diagnostic functions, which are called with the ids of `executions`.
     pub diagnostics: Vec<Diagnostic>,
-    /// Ids of the jobs of the spans; empty in documents of version 0.1.0.
+    /// Ids of the jobs to which the spans belong; empty in documents of version 0.1.0.
     #[serde(default)]
     pub jobs: BTreeSet<String>,
-    /// Ids of the executions of the spans; empty in documents of version 0.1.0.
+    /// Ids of the executions to which the spans belong; empty in documents of version 0.1.0.
     #[serde(default)]
     pub executions: BTreeSet<String>,
 }
@@ -121,7 +121,7 @@ pub enum SpanPosition {
     Unknown,
 }
 
-/// A long time in which no span of the same parent ran, as in [`TraceSpan::gap_before_ms`].
+/// A long period in which no span of the same parent ran, as in [`TraceSpan::gap_before_ms`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Gap {

@@ -58,7 +58,7 @@ pub struct Reply {
     pub method: String,
     /// The request's path, without the query.
     pub path: String,
-    /// How many requests get this reply; `None` if there is no limit.
+    /// The maximum number of requests that get this reply; `None` if there is no limit.
     pub times: Option<u64>,
     /// The delay of the response, in milliseconds.
     #[serde(default)]

@@ -7,7 +7,7 @@ pub const SCHEMA: u32 = 1;
 /// The version of `evidence.json` and `run.json`: the value of their key `format`.
 pub const EVIDENCE_FORMAT: &str = "1.3";
 
-/// The version of incident files: the value of the key `format` in their first record.
+/// The version of incident files, also called bundles: the value of the key `format` in their first record.
 pub const BUNDLE_FORMAT: &str = "1.1";
 
 /// Whether a file of some version can be read.

@@ -28,8 +28,8 @@ pub struct WatchedJob {
     pub units: BTreeMap<String, usize>,
     /// The number of spans; `None` if they can't be read.
     pub spans: Option<usize>,
-    /// For how many seconds the job has had units but no spans; `None` if it has spans or has no
-    /// units.
+    /// The number of seconds for which the job has had units but no spans; `None` if it has spans or
+    /// no units.
     #[serde(rename = "dark_s")]
     pub without_spans_s: Option<u64>,
 }

@@ -1,5 +1,5 @@
-//! Tests that this version can read the files of version 0.1.0 in `fixtures/format-1`, and can
-//! write them again without loss of a key or a value.
+//! Tests that this version can read the files of version 0.1.0 in `fixtures/format-1`, and write
+//! them again without losing a key or a value.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ fn reads_evidence_and_the_plan_of_a_run() {
             }
         }
     }
-    assert!(count > 10, "only {count} files `evidence.json` were read");
+    assert!(count > 10, "only {count} `evidence.json` files were read");
 }
 
 #[test]
@@ -96,10 +96,8 @@ fn reads_every_record_of_an_incident() {
     assert!(count > 50, "only {count} records were read");
 }
 
-/// Codes, verdicts, evidence, records and results of checks of a newer minor version become
-/// `Unknown`. New keys are ignored.
 #[test]
-fn additions_of_a_newer_minor_version_are_read_as_unknown() {
+fn additions_of_a_newer_minor_version_become_unknown_and_new_keys_are_ignored() {
     let text = std::fs::read_to_string(frozen_path("json/report.json")).unwrap();
     let mut newer: Json = serde_json::from_str(&text).unwrap();
     newer["weather"] = "fine".into();

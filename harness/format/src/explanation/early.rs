@@ -14,9 +14,9 @@ pub(super) const FLAG_UNSET: Explanation = Explanation::new(
         "spans are stored although the line reports off: `banner-contradicts`",
     ],
     &[
-        "a wrapper script, an entry point or a process manager starts the service with another \
+        "a wrapper script, an entry point or a process manager starts the service with a different \
          environment",
-        "the service reads the flag under another name, or the flag is set on another app or \
+        "the service reads the flag under a different name, or the flag is set on a different app or \
          process group",
         "the service reads the value once and was not restarted after it changed",
     ],
@@ -34,7 +34,7 @@ pub(super) const TRACER_NOT_CONSTRUCTED: Explanation = Explanation::new(
     &[
         "the binary that was built or started does not contain the tracer",
         "the service starts without its database and then constructs no tracer",
-        "the tracer is constructed later, by the first job, or in another process of the \
+        "the tracer is constructed later, by the first job, or in a different process of the \
          deployment",
         "the wording of the line changed, but the pattern `tracer` under `[probes]` did not",
     ],
@@ -68,7 +68,7 @@ pub(super) const NEVER_READY: Explanation = Explanation::new(
     ],
     &[
         "with this value of a flag, the startup waits forever",
-        "with this flag, the service listens on another address",
+        "with this flag, the service listens on a different address",
         "`timeout-ms` under `ready` is too short for this combination",
     ],
 );
@@ -76,8 +76,8 @@ pub(super) const NEVER_READY: Explanation = Explanation::new(
 pub(super) const FLAG_UNRECOGNISED_VALUE: Explanation = Explanation::new(
     &[
         "the startup line about tracing reports off and the value that was set",
-        "the value means on to people: 1, TRUE, yes or on, also with spaces or quotes",
-        "an extra case with another spelling has spans",
+        "the value means on to people: 1, TRUE, yes or on, even with spaces or quotes",
+        "an extra case with a different spelling has spans",
     ],
     &[
         "cases with several values that mean on were run, and none records spans: `flag-ignored`",
@@ -85,7 +85,7 @@ pub(super) const FLAG_UNRECOGNISED_VALUE: Explanation = Explanation::new(
         "`enables` in the spec lists the accepted values, but not this value: off is correct",
     ],
     &[
-        "the service compares the value with the exact text true, without trimming and \
+        "the service compares the value with exactly `true`, without trimming and \
          case-sensitively",
         "the value comes from a file or a secret store and contains quotes or a newline",
         "two flags of the service have opposite conventions: one expects 1, the other true",
@@ -98,14 +98,14 @@ pub(super) const JOB_NOT_PICKED_UP: Explanation = Explanation::new(
         "the process ran the whole time",
     ],
     &[
-        "the job has units or another status: `job-failed-early`",
+        "the job has units or a different status: `job-failed-early`",
         "a unit started, and the deadline passed: `job-not-finished`",
     ],
     &[
-        "this process runs no worker, or the worker listens on another queue than the route writes \
+        "this process runs no worker, or the worker does not listen on the queue that the route writes \
          to",
         "a worker that crashed still holds a lock",
-        "a job of another version is at the head of the queue, and no worker takes it",
+        "a job of a different version is at the head of the queue, and no worker takes it",
     ],
 );
 
@@ -116,7 +116,7 @@ pub(super) const JOB_FAILED_EARLY: Explanation = Explanation::new(
     ],
     &[
         "the job has no units and a status under `waiting`: `job-not-picked-up`",
-        "every unit has its row: missing spans have another reason",
+        "every unit has its row: missing spans have a different reason",
     ],
     &[
         "validation rejects the job, or something that the job needs is not configured",
@@ -140,7 +140,7 @@ pub(super) const BANNER_CONTRADICTS: Explanation = Explanation::new(
     &[
         "a line contradicts the tables: it reports on, and no route records spans; it reports off, \
          and spans are stored",
-        "it reports more recorded spans than are stored; the reason is another finding of the case",
+        "it reports more recorded spans than are stored; another finding of the case names the reason",
     ],
     &[
         "one route records spans, and another does not: only `path-not-executed`",
@@ -157,17 +157,17 @@ pub(super) const CLAIM_MISSING: Explanation = Explanation::new(
     &["spans are stored, and no line matches `tracer` under `[probes]`"],
     &["no span is stored: `tracer-not-constructed`, or another reason for missing spans"],
     &[
-        "the line was reworded, and the pattern was not",
+        "the line was reworded, but the pattern was not",
         "the line is printed at a log level that this case switches off",
     ],
 );
 
 pub(super) const PATH_NOT_EXECUTED: Explanation = Explanation::new(
     &[
-        "no line about the start of the missing spans, although such lines are there elsewhere: \
-         then it is certain",
+        "there is no line about the start of the missing spans, although this case or another has such \
+         lines: then the code is certain",
         "the same work by another route has its spans, and with `check --witness` the server \
-         received no statement for the missing ones: then it is likely",
+         received no statement for the missing ones: then the code is likely",
     ],
     &[
         "no case and no route has spans: `undetermined`, since a sampler, a switched-off library \
@@ -176,7 +176,7 @@ pub(super) const PATH_NOT_EXECUTED: Explanation = Explanation::new(
         "output was dropped because it was too long: `undetermined`",
     ],
     &[
-        "a second entry point runs the same work on a path that never calls the tracer",
+        "a second entry point does the same work on a path that never calls the tracer",
         "a retry or batch path is older than the tracer",
         "another process without the tracer takes jobs from the same queue",
         "an error path omits the call that starts the inner span",
@@ -203,8 +203,8 @@ pub(super) const SAMPLED_OUT: Explanation = Explanation::new(
          every trace",
     ],
     &[
-        "the upstream received a trace that is sampled: the span began and was lost later",
-        "the service prints that the span began, and nothing reached the server: `never-sent`",
+        "the upstream received a trace that is sampled: the span started and was lost later",
+        "the service prints that the span started, but nothing reached the server: `never-sent`",
     ],
     &[
         "a sampling ratio for production that drops most traces of a test",
@@ -213,11 +213,13 @@ pub(super) const SAMPLED_OUT: Explanation = Explanation::new(
 );
 
 pub(super) const WRONG_ATTRIBUTES: Explanation = Explanation::new(
-    &["a span name has fewer rows than units, and other spans stand in the place of the missing \
-         ones: nearly the same name, the same name and another service, or one for each unit"],
     &[
-        "every row has a name from the spec: the missing spans have another reason",
-        "units that lack no span have the other spans, too: they are a framework's",
+        "a span name has fewer rows than units, and other spans take the place of the missing ones: \
+         with nearly the same name, with the same name and a different service, or one for each unit",
+    ],
+    &[
+        "every row has a name from the spec: the missing spans have a different reason",
+        "units that lack no span also have the other spans: these come from a framework",
     ],
     &[
         "a span was renamed in the service, but not where people look for it",

@@ -12,11 +12,11 @@ pub(super) const FLAG_IGNORED: Explanation = Explanation::new(
     ],
     &[
         "spans are recorded with one of the values: the other values are `flag-unrecognised-value`",
-        "the flag has an effect only while another flag has certain values: it is reported with that \
-         flag",
+        "the flag has an effect only while another flag has certain values: the effect is reported with \
+         that flag",
     ],
     &[
-        "the service reads a variable with another name",
+        "the service reads a variable with a different name",
         "the tracer is constructed before the configuration is read",
         "a second switch, or the build, overrides the flag",
         "no job of the spec reaches the code that reads the flag",
@@ -25,7 +25,7 @@ pub(super) const FLAG_IGNORED: Explanation = Explanation::new(
 
 pub(super) const FLAG_WITHOUT_EFFECT: Explanation = Explanation::new(
     &[
-        "the spec promises an effect for this value under `on`, `off` or `each`, and it is missing",
+        "the spec promises an effect for this value under `on`, `off` or `each`, but the effect is missing",
         "the job ended, or the service became ready, so the effect would have been seen",
     ],
     &[
@@ -44,10 +44,10 @@ pub(super) const FLAG_EFFECT_WHILE_OFF: Explanation = Explanation::new(
         "the flag is off, or lacks what it `needs`, and something appears that only `on` may leave",
         "the flag is on, and something appears that only `off` may leave",
     ],
-    &["another part of the service leaves the same: the effect in the spec is too wide"],
+    &["another part of the service leaves the same: the effect in the spec is too broad"],
     &[
         "the service reads this spelling as on",
-        "a second code path does not ask the flag",
-        "the line is printed from the configuration, and not where the work is done",
+        "a second code path does not check the flag",
+        "the line is printed where the configuration is read, not where the work is done",
     ],
 );

@@ -5,7 +5,7 @@ use super::Explanation;
 
 pub(super) const NEVER_SENT: Explanation = Explanation::new(
     &[
-        "the service prints that spans began, or the upstream received their trace, and the witness \
+        "the service prints that spans started, or the upstream received their trace, but the witness \
          counts no statement for them",
     ],
     &[
@@ -15,8 +15,8 @@ pub(super) const NEVER_SENT: Explanation = Explanation::new(
     ],
     &[
         "a queue between the tracer and its writer is full or closed, and drops spans",
-        "the tracer samples after it has printed that the span began",
-        "spans are collected, and nothing ever flushes them",
+        "the tracer samples after it has printed that the span started",
+        "spans are collected, but never flushed",
         "a disabled or unconnected tracer prints success",
     ],
 );
@@ -26,10 +26,10 @@ pub(super) const EXPORT_FAILED: Explanation = Explanation::new(
          OpenTelemetry's OTLP exporters"],
     &[
         "the server's log has an error about the table of spans: `write-failed-reported`",
-        "every span is stored: the error concerns another exporter, and nothing is wrong here",
+        "every span is stored: the error concerns a different exporter, and nothing is wrong here",
     ],
     &[
-        "the exporter has the address of another environment, or the wrong protocol, port or path",
+        "the exporter has the address of a different environment, or the wrong protocol, port or path",
         "the collector refuses the request: credentials, size or rate",
     ],
 );
@@ -38,7 +38,7 @@ pub(super) const WRITE_FAILED_REPORTED: Explanation = Explanation::new(
     &[
         "rows are missing, and a line matches `refused` under `[probes]` or is a Postgres driver's \
          error about the table of spans",
-        "the server's log: its error with its SQLSTATE",
+        "the server's log has the error with its SQLSTATE",
     ],
     &[
         "no line reports the failure: `write-failed-silent`",
@@ -54,7 +54,7 @@ pub(super) const WRITE_FAILED_REPORTED: Explanation = Explanation::new(
 
 pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
     &[
-        "rows are missing, the server's log has an error about the table of spans, and no line of \
+        "rows are missing, the server's log has an error about the table of spans, but no line of \
          the service reports it",
         "under a fault: spans were lost, and no line matches `refused` or `unfinished` under \
          `[probes]`",
@@ -71,21 +71,21 @@ pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
 
 pub(super) const BATCH_POISONED: Explanation = Explanation::new(
     &[
-        "the witness counts fewer rows inserted than to be inserted, and fewer errors than lost \
+        "the witness counts fewer inserted rows than attempted rows, and fewer errors than lost \
          rows",
-        "the server's error names one row, and the other rows of the statement are missing, too",
+        "the server's error names one row, but the other rows of the statement are also missing",
     ],
     &["each row failed separately: `write-failed-reported` or `write-failed-silent`"],
     &[
         "the service collects spans and writes them in one statement or one transaction",
-        "a span has a duplicate id, a text that is too long, or bytes that the server rejects",
+        "a span has a duplicate id, a string that is too long, or bytes that the server rejects",
     ],
 );
 
 pub(super) const WRONG_DESTINATION: Explanation = Explanation::new(
     &[
         "a table with the same name in another schema got rows that the span table does not have",
-        "or a table with the columns of spans got such rows, and the witness saw no span being deleted",
+        "or a table with the columns of the span table got such rows, and the witness saw no span being deleted",
     ],
     &[
         "no such table got rows: the counts of the witness decide between the other codes",
@@ -93,19 +93,19 @@ pub(super) const WRONG_DESTINATION: Explanation = Explanation::new(
     ],
     &[
         "a rule, a trigger or a function of the database writes the rows to another table",
-        "the search path of the role or the connection has another schema first",
-        "each tenant has a schema, and the tracer uses another schema than the readers of spans",
-        "`[tables.spans]` in the spec names another table than the service writes to",
+        "the search path of the role or the connection has a different schema first",
+        "each tenant has a schema, and the tracer uses a different schema from the readers of spans",
+        "`[tables.spans]` in the spec does not name the table that the service writes to",
     ],
 );
 
 pub(super) const ROLLED_BACK: Explanation = Explanation::new(
-    &["the witness counts every row as inserted, the table has fewer rows, and the server's log \
-         has no error"],
+    &["the witness counts every row as inserted, but the table has fewer rows, and the server's \
+         log has no error"],
     &[
         "the witness saw rows being deleted: `removed-later`",
         "an error at the end of the transaction: `write-failed-reported` or `write-failed-silent`",
-        "the witness counts fewer rows inserted than to be inserted, and the server's log has no \
+        "the witness counts fewer inserted rows than attempted rows, and the server's log has no \
          error: `silently-discarded`",
     ],
     &[
@@ -118,23 +118,23 @@ pub(super) const REMOVED_LATER: Explanation = Explanation::new(
     &[
         "the witness counts every row as inserted, counts rows that were deleted, and the table has \
          fewer rows",
-        "or the witness counts updates that gave a row the id of another span",
+        "or the witness counts updates that changed the id of a row to the id of another span",
     ],
     &["no row was deleted: `rolled-back`"],
     &[
-        "an upsert whose key is too short: two spans have the same",
+        "an upsert whose key is too short: two spans share it",
         "a clean-up or a trigger moves spans to an archive",
         "a retention job or a clean-up at the end of a job deletes more than it should",
-        "a trigger, or a foreign key with `on delete cascade`, deletes spans with another row",
+        "a trigger, or a foreign key with `on delete cascade`, deletes spans together with another row",
         "the service truncates the table when it starts or stops",
     ],
 );
 
 pub(super) const SILENTLY_DISCARDED: Explanation = Explanation::new(
     &[
-        "the witness counts rows that were to be inserted but were not, and the server's log has \
-         no error",
-        "or inserts went to a rule or a function that keeps no row: a line that begins with \
+        "the witness counts fewer inserted rows than attempted rows, and the server's log has no \
+         error",
+        "or inserts went to a rule or a function that keeps no row: a line starts with \
          `not counted`",
         "the service sees a successful write",
     ],
@@ -146,7 +146,7 @@ pub(super) const SILENTLY_DISCARDED: Explanation = Explanation::new(
     &[
         "a trigger that returns null, left over from an experiment or a partitioning scheme",
         "an insert with `on conflict do nothing`, and a key that already exists",
-        "a rule on the table that replaces the insert by nothing",
+        "a rule on the table that replaces the insert with nothing",
         "a function that inserts the spans and catches the error",
     ],
 );
@@ -157,7 +157,7 @@ pub(super) const UNDETERMINED: Explanation = Explanation {
         "or the line that would decide may be in output that was dropped because it was too long",
     ],
     contradicts: &[
-        "one fact decides: the finding of another code says which fact rules out each other reason",
+        "facts decide: the finding then has another code, and says which fact rules out each other reason",
     ],
     causes: &[
         "a service without debug lines, on a server whose log spanproof can't read: a server given \
@@ -193,9 +193,9 @@ pub(super) const LOST_AT_EXIT: Explanation = Explanation::new(
     ],
     &["the service stopped by itself: `not-finished`, or a code of an earlier stage"],
     &[
-        "spans are collected, and flushed only on a timer or at a clean stop",
+        "spans are collected, but flushed only on a timer or at a clean stop",
         "the service does not stop in time, and its buffer is lost",
-        "spans are written when they end, so that spans in progress are never written",
+        "spans are written only when they end: spans in progress are never written",
     ],
 );
 
@@ -204,7 +204,7 @@ pub(super) const IMPOSSIBLE_TIMES: Explanation = Explanation::new(
         "the end of a span is before its start, or its duration is negative",
         "a span starts before its job was submitted or before its parent, or ends after the service \
          stopped",
-        "the duration is end minus start neither in seconds nor in milliseconds, microseconds or \
+        "the duration is not end minus start in seconds, milliseconds, microseconds or \
          nanoseconds",
     ],
     &["the end is missing: `not-finished`"],
@@ -212,18 +212,18 @@ pub(super) const IMPOSSIBLE_TIMES: Explanation = Explanation::new(
         "local times are written as if they were UTC: they are whole quarter hours off",
         "the start comes from the server's clock or a default, and the end from the service's \
          clock",
-        "the duration is measured from another time than the start, such as the insert of the row",
+        "the duration is not measured from the start, but, for example, from the insert of the row",
     ],
 );
 
 pub(super) const INVALID_IDS: Explanation = Explanation::new(
     &[
-        "a trace id or span id has zeros only",
+        "a trace id or span id is all zeros",
         "two spans with different names or units have the same trace id and span id",
     ],
     &["two rows with the same id, name and unit: `duplicate`"],
     &[
-        "the span was begun without a tracer, and a placeholder was stored",
+        "the span was started without a tracer, and a placeholder was stored",
         "an id is computed from something that is not unique, or is generated once for the process",
     ],
 );
@@ -247,11 +247,11 @@ pub(super) const UNLINKED: Explanation = Explanation::new(
 
 pub(super) const STATUS_DISAGREES: Explanation = Explanation::new(
     &["a span has the id of its unit and has ended, but its status is not the unit's"],
-    &["other attributes differ, too: `unlinked`", "the span has not ended: `not-finished`"],
+    &["other attributes also differ: `unlinked`", "the span has not ended: `not-finished`"],
     &[
-        "only an exception fails a span, but an answer that reports a failure does not",
+        "an exception fails a span, but an answer that reports a failure does not",
         "the span ends before the outcome of the unit is known",
-        "two words for one status, such as error and failed",
+        "the service has two words for one status, such as error and failed",
     ],
 );
 
@@ -273,7 +273,7 @@ pub(super) const DUPLICATE: Explanation = Explanation::new(
     &["a unit has two spans of a name, but should have one, or the job has too many units"],
     &["the second span belongs to another unit: `unlinked`"],
     &[
-        "two tracers, or a wrapper around a function that is traced already",
+        "two tracers, or a wrapper around a function that is already traced",
         "a retry, or a message processed twice, without a key that prevents it",
         "`units` in the spec differs from the number of units of the job",
     ],
@@ -283,7 +283,7 @@ pub(super) const LEAKED_WHILE_OFF: Explanation = Explanation::new(
     &["tracing is off in the case, the job ran, and spans were stored or started as if it were on"],
     &["the service prints success lines, but stores no span: `banner-contradicts`"],
     &[
-        "any text counts as on, also false, 0 and the empty text",
+        "any string counts as on, even false, 0 and the empty string",
         "a second switch turns the tracer on",
         "`enables` in the spec lacks a spelling that the service accepts",
     ],
@@ -293,12 +293,12 @@ pub(super) const RECORDING_STOPPED: Explanation = Explanation::new(
     &[
         "the same job was submitted several times while the service kept running; the first jobs left \
          their spans, and every later job lacks some",
-        "it is `likely`, because a sampler may leave out some jobs in a row, too; it is certain if at least \
-         two jobs lack spans, and it is certain how the first of them lost its spans",
+        "the code is `likely`, because a sampler may also leave out several jobs in a row; it is certain if \
+         at least two jobs lack spans, and the reason for the first of them is certain",
     ],
     &[
         "a later job left its spans again: the missing spans are reported with their own code",
-        "the later jobs had another outcome: they are not compared",
+        "the later jobs had a different outcome: they are not compared",
     ],
     &[
         "the thread or task that exports spans ended after its first error or its first batch",
@@ -309,7 +309,7 @@ pub(super) const RECORDING_STOPPED: Explanation = Explanation::new(
 
 pub(super) const FLAKY: Explanation = Explanation::new(
     &[
-        "the same case was run several times with the same flags, and lacks spans in some trials only",
+        "the same case was run several times with the same flags, and lacks spans only in some trials",
     ],
     &[
         "every trial lacks spans: the finding has another code, or is `undetermined` if the reasons differ",
@@ -328,16 +328,16 @@ pub(super) const NOT_RECOVERED: Explanation = Explanation::new(
     &["the job under the fault already fails: only that failure is reported"],
     &[
         "after an error, the tracer switches itself off until the next start",
-        "a broken connection is kept and used again",
+        "a broken connection is reused",
         "a statement prepared for the old table or role is not prepared again",
     ],
 );
 
 pub(super) const OUTCOME_CHANGED_BY_TRACING: Explanation = Explanation::new(
     &[
-        "the same job, with the same route and flags except tracing, has another status, or its \
-         units have other results",
-        "or the status or the results change under a fault that affects spans only",
+        "the same job, with the same route and flags except tracing, has a different status, or its \
+         units have different results",
+        "or the status or the results change under a fault that affects only spans",
     ],
     &["no case with tracing off, or without the fault, was run: nothing to compare with"],
     &[
@@ -350,17 +350,17 @@ pub(super) const OUTCOME_CHANGED_BY_TRACING: Explanation = Explanation::new(
 pub(super) const SLOWED_BY_TRACING: Explanation = Explanation::new(
     &[
         "one trial of the job was many times slower with tracing on than with tracing off, and both \
-         cases were run three times again, alternately and alone: each time the job took at least four \
+         cases were run three more times, alternately and alone: each time, the job took at least four \
          times as long and 300 ms longer",
     ],
     &[
         "no case with tracing off was run with the same job, route and flags: nothing to compare with",
-        "the difference is smaller, or was not there in every pair of trials",
+        "the difference is smaller, or did not occur in every pair of trials",
         "the job does not end in time: `job-not-finished`",
     ],
     &[
         "each span is written, or sent, before the work goes on",
-        "each span opens a connection, or waits for one of a pool that the work uses, too",
+        "each span opens a connection, or waits for one from a pool that the work also uses",
         "a lock or a slow trigger on the table of spans",
     ],
 );
