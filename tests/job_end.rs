@@ -50,7 +50,7 @@ async fn a_job_ends_as_its_route_says(
 }
 
 #[rstest]
-#[case::line(LINE, &[r"a line that matches `^order \S+ is done$` did not happen", "no new one of which matches"])]
+#[case::line(LINE, &[r"a line that matches `^order \S+ is done$` did not happen", "but no new line matches"])]
 #[case::http(ANSWER, &["done at `/state` in the answer to `GET http://127.0.0.1:", "`new` at `/state`"])]
 #[case::sql(SQL, &["where id = 'order-1'` did not happen", "no row, or not `true`"])]
 #[tokio::test]

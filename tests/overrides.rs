@@ -80,7 +80,7 @@ async fn a_trial_ends_at_its_limit_with_what_it_waited_for() {
     let trial = trial().await.upstream_file(hang).timeouts(timeouts);
     let error = trial.run().await.unwrap_err().to_string();
     assert!(
-        error.starts_with("the trial took longer than its limit of 3 seconds; it waited for "),
+        error.starts_with("the trial took longer than its limit of 3 s; it waited for "),
         "{error}"
     );
 }

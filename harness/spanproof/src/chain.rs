@@ -1,13 +1,13 @@
-//! Formats an error with its causes on one line, secrets masked, without the middle of long lines.
+//! Formats an error with its causes on one line. Masks secrets, and cuts the middle out of long lines.
 
 use std::iter::successors;
 
-/// Maximum number of characters of a line of an error.
+/// Maximum length of a line of an error, in characters.
 const MAX_LINE: usize = 2000;
 
-/// Returns an error and its sources as one line, outermost first, secrets masked. A source is left
-/// out if its text is already in the line. An error may quote a name or a value of a file, of any length: long
-/// lines lose their middle.
+/// Returns an error and its sources on one line, outermost first, with secrets masked. Leaves out a source
+/// whose text is already in the line. Cuts the middle out of long lines, because an error may quote a name
+/// or a value of any length.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     for cause in successors(error.source(), |cause| cause.source()) {
@@ -16,7 +16,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    // Masked first, because a part of a secret may look like no secret.
+    // Masked before they are cut, because a part of a secret may not look like a secret.
     crate::mask::text(&text).split('\n').map(shortened).collect::<Vec<_>>().join("\n")
 }
 

@@ -17,11 +17,11 @@ const MIN_SIMILARITY: f64 = 0.7;
 /// the position.
 const MAX_QUOTE: usize = 160;
 
-/// The largest number that a key may have, by the end of its name: one day in milliseconds, 64 MiB, and
+/// The largest value of a numeric key, by the suffix of its name: one day in milliseconds, 64 MiB, and
 /// one million of anything else. Larger numbers are mistakes, and sums of them would overflow.
 const LIMITS: [(&str, i128); 3] = [("-ms", 86_400_000), ("-bytes", 67_108_864), ("", 1_000_000)];
 
-/// Returns the largest number that a key may have; `None` without a limit.
+/// Returns the largest number that a key may have; `None` if it has no limit.
 pub(crate) fn number_limit(key: &str) -> Option<i128> {
     LIMITS.iter().find(|(end, _)| key.ends_with(end)).map(|(_, limit)| *limit)
 }
@@ -80,7 +80,7 @@ impl Document {
         Ok(Self { path: path.to_owned(), text })
     }
 
-    /// Creates a document from a text in memory.
+    /// Creates a document from text in memory.
     pub(crate) fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         Self { path: path.into(), text: text.into() }
     }
@@ -111,7 +111,7 @@ impl Document {
         Ok(root)
     }
 
-    /// Rejects a table in which a number is beyond its limit in [`LIMITS`].
+    /// Rejects a table with a number above its limit in [`LIMITS`].
     fn check_numbers(&self, table: &DeTable<'_>) -> Result<(), Error> {
         for (key, value) in table {
             self.check_number(key.get_ref(), value)?;
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_suggests_the_known_key_that_is_nearest_to_an_unknown_key() {
+    fn an_error_suggests_the_known_key_most_similar_to_an_unknown_key() {
         let error =
             Document::new("a.toml", "first = 1\n  secnd = 2\n").parse::<Pair>().unwrap_err();
         assert_eq!(
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_line_an_error_quotes_the_part_around_the_position() {
+    fn an_error_quotes_the_part_of_a_long_line_around_the_position() {
         let long = format!("first = \"{}\" x", "é".repeat(5000));
         let error = Document::new("a.toml", &long).parse::<Pair>().unwrap_err().to_string();
         let quote: Vec<&str> = error.lines().skip(1).collect();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn brackets_that_are_nested_too_deeply_are_an_error_also_after_another_error() {
+    fn deeply_nested_brackets_are_an_error_even_after_another_error() {
         let text = "{}_\nv=[{e]]s[{".repeat(5000);
         let error = Document::new("a.toml", text).parse::<Pair>().unwrap_err();
         assert!(error.to_string().contains("nested too deeply"), "{error}");

@@ -16,7 +16,7 @@ impl TableName {
     /// the name, and `""` is a double quote. Capitals and spaces need no quotes.
     ///
     /// # Errors
-    /// If the text is not a table name, or could mean several names. The message shows how to quote
+    /// If the text is not a table name, or is ambiguous. The message shows how to quote
     /// the name.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
@@ -78,8 +78,8 @@ impl std::fmt::Display for TableName {
     }
 }
 
-/// Quotes a table name of a spec, with its schema if it has one. A text that is not a table name is
-/// quoted as a whole. A spec can't contain such a text, because it is refused when it is read.
+/// Quotes a table name of a spec, with its schema if it has one. Quotes any other string
+/// as a whole; a spec with such a string is refused when it is read.
 pub(crate) fn table(table: &str) -> String {
     TableName::parse(table).map_or_else(|_| name(table), |table| table.sql())
 }
@@ -90,8 +90,7 @@ pub(crate) fn parts(table: &str) -> (Option<String>, String) {
         .map_or_else(|_| (None, table.to_owned()), |TableName { schema, name }| (schema, name))
 }
 
-/// Quotes the name of a schema and of a table in this schema, both written as in the server's
-/// catalog.
+/// Quotes the names of a schema and of one of its tables, both written as in the server's catalog.
 pub(crate) fn in_schema(schema: &str, table: &str) -> String {
     format!("{}.{}", name(schema), name(table))
 }
@@ -101,7 +100,7 @@ pub(crate) fn name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Quotes a text as an SQL literal.
+/// Quotes a string as an SQL literal.
 pub(crate) fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     // Without `E`, a setting of the server decides what a backslash means.
@@ -122,7 +121,7 @@ pub(crate) fn from_sql(sql: &str) -> Option<(String, &str)> {
 
 /// Parses the name at the start of a text, and also returns the text after the name. A name without
 /// double quotes ends before the first character for which `is_end` is true. `None` if the name is
-/// empty or its quote is not closed.
+/// empty or its quote is unterminated.
 fn part(text: &str, is_end: impl Fn(char) -> bool) -> Option<(String, &str)> {
     let (part, rest) = if let Some(rest) = text.strip_prefix('"') {
         until_quote(rest, '"')?
@@ -134,7 +133,7 @@ fn part(text: &str, is_end: impl Fn(char) -> bool) -> Option<(String, &str)> {
 }
 
 /// Splits a piece of SQL that follows an opening quote into the quoted text and the SQL after the
-/// closing quote; `None` if the quote is not closed. Two quotes in a row stand for one quote.
+/// closing quote; `None` if the quote is unterminated. Two quotes in a row stand for one quote.
 pub(crate) fn until_quote(mut sql: &str, quote: char) -> Option<(String, &str)> {
     let mut text = String::new();
     loop {
@@ -150,7 +149,7 @@ pub(crate) fn until_quote(mut sql: &str, quote: char) -> Option<(String, &str)> 
     }
 }
 
-/// Returns the error for a text that is not a table name, with the ways to quote it.
+/// Returns the error for a string that is not a table name, with the ways to quote it.
 fn how_to_quote(text: &str) -> String {
     let example = match text.rsplit_once('.') {
         Some((schema, table)) if !text.contains('"') && !schema.is_empty() && !table.is_empty() => {

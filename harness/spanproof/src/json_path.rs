@@ -1,6 +1,6 @@
-//! Paths into JSON columns. Wherever a spec names a column it may write a path as in Postgres:
+//! Paths into JSON columns. Wherever a spec names a column, it may use a path in Postgres syntax:
 //! `attributes->>'run_id'`, `data->'ids'->>0`. A step may also be the key of an attribute in a list
-//! as OpenTelemetry encodes it: `[{"key": …, "value": {"stringValue": …}}]`.
+//! in OpenTelemetry's encoding: `[{"key": …, "value": {"stringValue": …}}]`.
 
 use serde_json::{Map, Value};
 
@@ -114,7 +114,7 @@ impl JsonPath {
             Some(value) => value.clone(),
             None => Value::Null,
         };
-        self.steps.iter().fold(start, |value, step| step.follow(value))
+        self.steps.iter().fold(start, |value, step| step.select(value))
     }
 }
 
@@ -131,14 +131,16 @@ impl Step {
     }
 
     /// Returns the part of a value that this step names; `null` if the value has no such part.
-    fn follow(&self, value: Value) -> Value {
+    fn select(&self, value: Value) -> Value {
         match (self, value) {
             (Self::Key(key), Value::Object(mut fields)) => {
                 fields.remove(key).unwrap_or(Value::Null)
             }
             (Self::Key(key), Value::Array(items)) => {
                 let attribute = items.into_iter().find(|item| item["key"] == key.as_str());
-                attribute.map_or(Value::Null, |mut attribute| plain(attribute["value"].take()))
+                attribute.map_or(Value::Null, |mut attribute| {
+                    unwrap_attribute(attribute["value"].take())
+                })
             }
             (Self::Index(index), Value::Array(mut items)) => {
                 let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
@@ -191,7 +193,7 @@ impl Paths {
 
 /// Unwraps the value of an attribute: `{"stringValue": "a"}` becomes `"a"`. Any other value is
 /// returned unchanged.
-fn plain(value: Value) -> Value {
+fn unwrap_attribute(value: Value) -> Value {
     match value {
         Value::Object(mut fields) => {
             KINDS.iter().find_map(|kind| fields.remove(*kind)).unwrap_or(Value::Object(fields))
@@ -227,7 +229,7 @@ mod tests {
     #[case::index_of_an_object("attributes->>0", json!(null))]
     #[case::out_of_range("attributes->'list'->>2", json!(null))]
     #[case::before_the_start("attributes->'list'->>-3", json!(null))]
-    fn a_path_is_followed(#[case] column: &str, #[case] expected: Value) {
+    fn a_path_selects_a_value(#[case] column: &str, #[case] expected: Value) {
         let row = json!({
             "attributes": {"run_id": "r1", "ids": {"job": 7}, "list": ["a", "b"], "it's": true, "a->b": "c"},
             "text": "{\"a\": 1}",
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_needs_its_column() {
+    fn the_base_of_a_path_is_its_column() {
         assert_eq!(base("attributes->>'run_id'"), "attributes");
         assert_eq!(base("\"My Attributes\"->>'run_id'"), "My Attributes");
         assert_eq!(base("span.id"), "span.id");
@@ -254,12 +256,12 @@ mod tests {
     #[case::no_step("attributes->>")]
     #[case::no_column("->>'a'")]
     #[case::more("attributes->>'a' or true")]
-    fn a_text_that_is_not_a_path_is_refused(#[case] column: &str) {
+    fn an_invalid_path_is_refused(#[case] column: &str) {
         let error = JsonPath::parse(column).unwrap_err();
         assert!(error.contains("`data->'ids'->>'job'`"), "{error}");
     }
 
-    /// Documents with everything that a path may find: fields, lists, attributes, other types, null.
+    /// Documents with every kind of value that a path may select: fields, lists, attributes, scalars, null.
     const DOCUMENTS: [&str; 14] = [
         r#"{"id": "x", "ids": {"job": 7}}"#,
         r#"{"id": 12, "ids": [1, 2]}"#,
@@ -285,7 +287,7 @@ mod tests {
         "doc->1->>'id'",
     ];
 
-    /// Returns the texts that Postgres and Rust find for every path in every document.
+    /// Returns the text that Postgres and Rust select with every path from every document.
     async fn texts(
         connection: &mut PgConnection,
         sql_type: &str,

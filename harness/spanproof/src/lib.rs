@@ -34,7 +34,7 @@
 //! #[case("TRUE", 0)]
 //! #[case("", 0)]
 //! #[tokio::test]
-//! async fn spans_need_exactly_the_text_true(#[case] value: &str, #[case] spans: usize) {
+//! async fn spans_need_exactly_the_value_true(#[case] value: &str, #[case] spans: usize) {
 //!     let world =
 //!         World::new("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
 //!     let world = world.open().await.unwrap();
@@ -47,16 +47,16 @@
 //!
 //! A trial is one run of the service. A [`World`] holds what trials share: the spec, the program and
 //! a Postgres server. [`World::new`] takes the path of the spec. [`World::trial`] describes one
-//! trial; what it does not set has the spec's default. [`judge`] compares the observation of a trial
+//! trial; anything that it does not set has the spec's default. [`judge`] compares the observation of a trial
 //! with the spec; the error of [`Judgement::passed`] is the text that the command prints.
 //! [`judge_all`] also compares cases with each other, [`run`] runs many cases, and [`prove`] breaks
-//! healthy cases on purpose to show that the verdicts can fail.
+//! healthy cases on purpose, to show that the verdicts can fail.
 //!
 //! # A verdict on stored evidence
 //!
 //! `spanproof check` stores the evidence of each case in a folder. [`capture_deployment`] stores a
-//! job of an existing system in a file. Both can be judged again at any time, also with another
-//! spec.
+//! job of an existing system in a file. Both can be judged again at any time, even with a
+//! different spec.
 //!
 //! ```
 //! use std::path::Path;
@@ -80,12 +80,13 @@
 //!
 //! The documents that commands print and store have types in the crate `spanproof-format`,
 //! re-exported as [`format`](mod@format). Functions such as [`replay`] return them. An
-//! [`Observation`] converts into its stored form and back by `From`.
+//! [`Observation`] converts into its stored form and back with `From`.
 //!
 //! The public API also uses types of [`postgres`], `chrono` (times), `serde_json` (rows and jobs)
 //! and `tokio` (the receiver that cancels a run).
 
 mod chain;
+mod count;
 mod deployment;
 mod document;
 mod effect;

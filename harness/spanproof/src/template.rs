@@ -38,7 +38,7 @@ pub(crate) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A placeholder in a text.
+/// A string with a placeholder.
 struct Placeholder<'a> {
     before: &'a str,
     pointer: &'a str,

@@ -1,5 +1,5 @@
 //! Parses times as printed by Postgres for `timestamp`, `timestamptz` and `date` columns, and numbers
-//! that count from the start of 1970. Unlike a log line, the text must have nothing after the time.
+//! that count from the start of 1970. Unlike in a log line, nothing may follow the time.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
@@ -10,7 +10,7 @@ const NANO_DIGITS: usize = 9;
 /// zone is in UTC, and a date is midnight in UTC.
 ///
 /// Returns `None` for any other text, such as a time with text after it, `infinity`, `-infinity` or
-/// a date before Christ.
+/// a date BC.
 pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     let Some((date, rest)) = text.split_once(['T', ' ']) else {
         return Some(date(text)?.and_time(NaiveTime::MIN).and_utc());
@@ -27,16 +27,16 @@ pub(crate) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     Fields { date, clock, fraction, zone }.time()
 }
 
-/// Returns the time that is this much later, or earlier if `by` is negative. Where no such time exists,
-/// returns the last or the first time that exists.
+/// Returns `at` shifted by `by`, which may be negative. If the result is out of range, returns the last or
+/// the first time that chrono can represent.
 pub(crate) fn shifted(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     let end =
         if by < Duration::zero() { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC };
     at.checked_add_signed(by).unwrap_or(end)
 }
 
-/// A unit of time. The magnitude of a number that counts from the start of 1970 shows its unit: each unit
-/// covers the years 1973 to 5138, and in each other unit the same number is in another age.
+/// A unit of time. The magnitude of a number that counts from the start of 1970 shows its unit: only one
+/// unit puts the number between the years 1973 and 5138.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TimeUnit {
     Seconds,
@@ -49,7 +49,7 @@ impl TimeUnit {
     pub(crate) const ALL: [Self; 4] =
         [Self::Seconds, Self::Milliseconds, Self::Microseconds, Self::Nanoseconds];
 
-    /// Returns how many of this unit are one second.
+    /// Returns the number of these units in a second.
     pub(crate) fn per_second(self) -> i64 {
         match self {
             Self::Seconds => 1,
@@ -59,7 +59,7 @@ impl TimeUnit {
         }
     }
 
-    /// Returns the unit that most of these are; `None` if there are none.
+    /// Returns the most common unit; `None` if `units` is empty.
     pub(crate) fn most_common(units: &[Self]) -> Option<Self> {
         let count = |unit: &Self| units.iter().filter(|other| *other == unit).count();
         Self::ALL.into_iter().max_by_key(count).filter(|unit| units.contains(unit))
@@ -84,7 +84,7 @@ impl TimeUnit {
 /// Parses a number that counts from the start of 1970, with or without a fraction. Returns `None` for any
 /// other text, and for a number before 1973, which may be something else.
 pub(crate) fn epoch(text: &str) -> Option<(DateTime<Utc>, TimeUnit)> {
-    // JSON prints large numbers of floating point with an exponent.
+    // JSON prints large floating-point numbers with an exponent.
     let plain =
         text.contains(['e', 'E']).then(|| text.parse().map(|number: f64| format!("{number:.6}")));
     let plain = plain.transpose().ok()?;
@@ -169,7 +169,7 @@ fn offset(zone: &str) -> Option<Duration> {
     })
 }
 
-/// Parses `N` numbers of two digits each; `None` if there are not `N` texts, or a text is not such
+/// Parses `N` numbers of two digits each; `None` if there are not exactly `N` texts, or one is not such
 /// a number.
 fn pairs<'a, const N: usize>(texts: impl Iterator<Item = &'a str>) -> Option<[u32; N]> {
     let numbers: Option<Vec<_>> =
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_texts_that_are_not_times() {
+    fn rejects_strings_that_are_not_times() {
         for text in [
             "",
             "infinity",

@@ -1,4 +1,4 @@
-//! The behaviour of one case, as a list of traits: everything observable that does not differ from run
+//! The behaviour of one case, as a list of traits: everything observable, except what differs from run
 //! to run by design, such as ids and times.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use crate::upstream::Exchange;
 /// What a trait is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// A line before the service is ready. Depends on flags only, if no job starts with the service.
+    /// A line before the service is ready. Depends only on flags, unless the service starts with a job.
     Startup,
     /// A later line.
     Log,
@@ -38,12 +38,12 @@ pub(super) type Key = (Kind, String);
 /// The traits of one case. A trait that is absent has the value "".
 pub(super) type Behaviour = BTreeMap<Key, String>;
 
-/// The trait that tells whether the job ended.
+/// The name of the trait that tells whether the job ended.
 const END_OF_JOB: &str = "end of the job";
 /// Headers whose values differ from run to run, or follow from the rest of the request.
 const VARYING_HEADERS: [&str; 8] =
     ["host", "content-length", "date", "connection", "traceparent", "tracestate", "baggage", "b3"];
-/// Matches ids, hashes and times inside of a text. They differ from run to run.
+/// Matches ids, hashes and times, which differ from run to run.
 static VARYING: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let uuid = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}";
     let time = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?";
@@ -61,7 +61,7 @@ fn masked(text: &str) -> String {
     }
 }
 
-/// Returns a line without its numbers: the family of lines that differ only in them.
+/// Returns a line with `#` in place of its numbers, as the key of the lines that differ only in numbers.
 pub(super) fn family(line: &str) -> String {
     match NUMBER.as_ref() {
         Some(pattern) => pattern.replace_all(line, "#").into_owned(),
@@ -119,7 +119,7 @@ impl Observed {
         })
     }
 
-    /// Returns the behaviour as far as it matters for one flag, which has this value in the case.
+    /// Returns the behaviour for the comparison of one flag, which has this value in the case.
     pub(super) fn behaviour(&self, flag: &str, value: &Value) -> Behaviour {
         let mut traits = Traits(self.rest.clone());
         for (kind, text) in &self.lines {
@@ -134,7 +134,7 @@ impl Observed {
         traits.0
     }
 
-    /// Whether the job ended, so that the rest of the behaviour is complete.
+    /// Whether the job ended; otherwise the rest of the behaviour is incomplete.
     pub(super) fn job_ended(&self) -> bool {
         let key = (Kind::Outcome, END_OF_JOB.to_owned());
         self.rest.get(&key).is_some_and(|ended| ended == "yes")
@@ -148,13 +148,13 @@ impl Traits {
         self.0.insert((kind, name.to_owned()), value);
     }
 
-    /// Counts one more of a kind.
+    /// Adds 1 to the count of a trait.
     fn count(&mut self, kind: Kind, name: &str) {
         let count = self.0.entry((kind, name.to_owned())).or_default();
         *count = (count.parse::<usize>().unwrap_or(0) + 1).to_string();
     }
 
-    /// Adds a value to the different values of a trait.
+    /// Adds a value to the distinct values of a trait.
     fn add(&mut self, kind: Kind, name: String, value: &str) {
         let values = self.0.entry((kind, name)).or_default();
         let mut all: BTreeSet<&str> = values.lines().collect();
@@ -173,9 +173,9 @@ fn add_spans(spec: &Spec, observation: &Observation, traits: &mut Traits) {
         let name = span.name.clone().unwrap_or_default();
         let parent = spans.iter().find(|other| span.parent.is_some() && other.id == span.parent);
         let parent = parent.and_then(|parent| parent.name.as_ref());
-        let place = parent.map_or(String::new(), |parent| format!(" below `{parent}`"));
+        let below = parent.map_or(String::new(), |parent| format!(" below `{parent}`"));
         let status = span.status.text.clone().unwrap_or_default();
-        *counts.entry((format!("span `{name}`{place}"), status)).or_default() += 1;
+        *counts.entry((format!("span `{name}`{below}"), status)).or_default() += 1;
     }
     for ((name, status), count) in counts {
         traits.add(Kind::Span, name, format!("{count} {status}").trim());

@@ -13,7 +13,7 @@ use crate::spec::{Flag, Spec, Value};
 pub(crate) enum CaseEffect {
     /// The value is the baseline.
     Baseline,
-    /// The service does something else. Contains what changes, and never only a printed value.
+    /// The service behaves differently. Contains what changes; never only a printed value.
     Changes(BTreeSet<ChangeKind>),
     /// Nothing differs, except perhaps for a line that prints the value.
     Nothing {
@@ -26,7 +26,7 @@ pub(crate) enum CaseEffect {
 
 /// The effect of a value together with one combination of the other flags.
 #[derive(Default)]
-struct Seen {
+struct ObservedChanges {
     /// Whether a job ended in two cases that differ only in the flag.
     compared: bool,
     changes: BTreeSet<ChangeKind>,
@@ -48,11 +48,15 @@ pub(crate) fn case_effects(spec: &Spec, observations: &[&Observation]) -> Vec<Ve
 fn effects(cases: &Cases<'_>, baseline: &Value, number: usize) -> Vec<CaseEffect> {
     let mut effects = vec![CaseEffect::Unknown; number];
     for value in cases.values() {
-        let seen = if value == *baseline { BTreeMap::new() } else { seen(cases, baseline, &value) };
+        let observed = if value == *baseline {
+            BTreeMap::new()
+        } else {
+            observed_changes(cases, baseline, &value)
+        };
         for trial in cases.trials.iter().filter(|trial| trial.value == value) {
-            effects[trial.index] = match seen.get(cases.other_flags(&trial.context)) {
+            effects[trial.index] = match observed.get(cases.other_flags(&trial.context)) {
                 _ if value == *baseline => CaseEffect::Baseline,
-                Some(seen) => seen.effect(),
+                Some(changes) => changes.effect(),
                 None => CaseEffect::Unknown,
             };
         }
@@ -61,20 +65,24 @@ fn effects(cases: &Cases<'_>, baseline: &Value, number: usize) -> Vec<CaseEffect
 }
 
 /// Compares two values of the flag under each combination of the other flags.
-fn seen(cases: &Cases<'_>, from: &Value, to: &Value) -> BTreeMap<Vec<Value>, Seen> {
+fn observed_changes(
+    cases: &Cases<'_>,
+    from: &Value,
+    to: &Value,
+) -> BTreeMap<Vec<Value>, ObservedChanges> {
     let comparison = cases.compare(from, to);
-    let mut all: BTreeMap<Vec<Value>, Seen> = BTreeMap::new();
+    let mut all: BTreeMap<Vec<Value>, ObservedChanges> = BTreeMap::new();
     for kind in [Kind::Startup, Kind::Log] {
         for pair in cases.pairs(kind, [from, to]) {
-            let seen = all.entry(cases.other_flags(&pair.context).to_vec()).or_default();
-            seen.compared |= kind == Kind::Log;
-            seen.add(&pair, &comparison, kind == Kind::Startup);
+            let changes = all.entry(cases.other_flags(&pair.context).to_vec()).or_default();
+            changes.compared |= kind == Kind::Log;
+            changes.add(&pair, &comparison, kind == Kind::Startup);
         }
     }
     all
 }
 
-impl Seen {
+impl ObservedChanges {
     /// Adds the differences of a pair, either those at startup or the later ones.
     fn add(&mut self, pair: &Pair<'_>, comparison: &Comparison, startup: bool) {
         let differs = |one: &&Difference| {

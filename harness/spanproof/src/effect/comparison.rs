@@ -1,5 +1,5 @@
-//! Compares cases that differ only in one flag. A difference counts only if it was seen so often that it
-//! hardly comes from something that varies by itself.
+//! Compares cases that differ only in one flag. A difference counts only if so many trials show it that it
+//! is unlikely to come from something that varies by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +11,10 @@ use crate::spec::{Flag, Spec, Value};
 /// Trials that must agree, on both sides together, before a difference counts. A trait that takes one of
 /// two values at random agrees in six trials with a probability of 1/32.
 const MIN_TRIALS: usize = 6;
-/// The same for spans of the flag that switches tracing, whose effect the spec promises.
+/// The same for spans and the flag that switches tracing, because the spec promises its effect on spans.
 const MIN_PROMISED_TRIALS: usize = 2;
 
-/// The cases of a run, as far as they matter for one flag.
+/// The cases of a run, for the comparison of the values of one flag.
 pub(super) struct Cases<'a> {
     flag: &'a Flag,
     /// The names of all other inputs: flags, then route, upstream and job.
@@ -82,7 +82,7 @@ pub(super) struct Pair<'a> {
 }
 
 impl<'a> Cases<'a> {
-    /// Reads the cases without a fault. `observed` has what was observed in each case.
+    /// Reads the cases without a fault. `observed` contains what was observed in each case.
     pub(super) fn new(
         spec: &'a Spec,
         flag: &'a Flag,
@@ -135,18 +135,18 @@ impl<'a> Cases<'a> {
         values
     }
 
-    /// The trait in the first trial with a value; empty if it is absent.
+    /// Returns the trait in the first trial with a value of the flag; empty if it is absent.
     pub(super) fn trait_of(&self, value: &Value, key: &Key) -> &str {
         let trial = self.trials.iter().find(|trial| trial.value == *value);
         trial.and_then(|trial| trial.behaviour.get(key)).map_or("", String::as_str)
     }
 
-    /// The values of the other flags in a trial or a pair.
+    /// Returns the values of the other flags in the context of a trial or a pair.
     pub(super) fn other_flags<'b>(&self, context: &'b [Value]) -> &'b [Value] {
         &context[..self.flags]
     }
 
-    /// The inputs on which a trait may depend besides the flag.
+    /// Returns the part of a context on which traits of this kind may depend.
     fn context_of<'b>(&self, kind: Kind, context: &'b [Value]) -> &'b [Value] {
         if kind == Kind::Startup && self.starts_without_work {
             self.other_flags(context)
@@ -155,8 +155,8 @@ impl<'a> Cases<'a> {
         }
     }
 
-    /// Finds traits that differ between trials of the same case. Lines that differ only in numbers are
-    /// then counted together.
+    /// Finds traits that differ between trials of the same case. First merges lines that differ between such
+    /// trials only in numbers.
     fn find_varying(&mut self) {
         let lines = |key: &Key| matches!(key.0, Kind::Startup | Kind::Log);
         let families: BTreeSet<String> = self
@@ -198,8 +198,8 @@ impl<'a> Cases<'a> {
         varying
     }
 
-    /// Returns the groups of trials that differ only in the flag. A pair whose job ended on neither side
-    /// shows nothing.
+    /// Returns the pairs of groups of trials that differ only in the flag. Leaves out a pair if a job ended
+    /// on neither side, unless `kind` is `Startup`: it shows nothing.
     pub(super) fn pairs(&self, kind: Kind, values: [&Value; 2]) -> Vec<Pair<'_>> {
         let mut cells: BTreeMap<&[Value], [Vec<&Trial>; 2]> = BTreeMap::new();
         for trial in &self.trials {
@@ -253,7 +253,7 @@ impl<'a> Cases<'a> {
     }
 
     /// Finds inputs with a value under which the flag makes no difference, although it makes one in
-    /// the same cases with another value of that input.
+    /// the same cases with a different value of that input.
     fn inert_under(&self, values: [&Value; 2], proven: &[Difference]) -> Vec<(String, Value)> {
         if proven.is_empty() {
             return Vec::new();
@@ -268,7 +268,8 @@ impl<'a> Cases<'a> {
         for (at, name) in self.inputs.iter().enumerate() {
             let seen: BTreeSet<&Value> = pairs.iter().map(|pair| &pair.context[at]).collect();
             for value in seen {
-                let masked = || (0..pairs.len()).filter(|pair| pairs[*pair].context[at] == *value);
+                let with_value =
+                    || (0..pairs.len()).filter(|pair| pairs[*pair].context[at] == *value);
                 let is_twin = |one: usize, other: usize| {
                     let (one, other) = (&pairs[one].context, &pairs[other].context);
                     one[at] != other[at] && (0..one.len()).all(|i| i == at || one[i] == other[i])
@@ -276,7 +277,7 @@ impl<'a> Cases<'a> {
                 let has_twin = |one: usize| {
                     (0..pairs.len()).any(|other| has_effect[other] && is_twin(one, other))
                 };
-                if masked().all(|pair| !differs[pair] && has_twin(pair)) {
+                if with_value().all(|pair| !differs[pair] && has_twin(pair)) {
                     found.push(((*name).to_owned(), value.clone()));
                 }
             }
@@ -293,7 +294,7 @@ impl<'a> Cases<'a> {
 }
 
 /// Returns how many more trials must agree on a difference at startup, or later, because other traits vary
-/// by themselves. A trait that is the same in all repetitions of cases needs fewer.
+/// by themselves. If cases were repeated, fewer are needed.
 fn more_trials_for(cases: &Cases<'_>, startup: bool) -> usize {
     let kind = if startup { Kind::Startup } else { Kind::Log };
     let rows = cases.trials.iter().map(|trial| {
@@ -309,7 +310,7 @@ fn more_trials_for(cases: &Cases<'_>, startup: bool) -> usize {
 }
 
 impl Pair<'_> {
-    /// The value of a trait on one side; empty if it is absent.
+    /// Returns the value of a trait on one side; empty if it is absent.
     pub(super) fn value(&self, side: usize, key: &Key) -> &str {
         let first = self.sides[side].first();
         first.and_then(|trial| trial.behaviour.get(key)).map_or("", String::as_str)
@@ -336,8 +337,9 @@ fn difference(pairs: &[Pair<'_>], key: &Key) -> Option<Difference> {
     Some(pair.difference(key))
 }
 
-/// Returns a difference that does not come from something that varies by itself. All trials agree on
-/// each side, in all pairs, in all pairs with one value of one other input, or in all trials of one pair.
+/// Returns a difference that does not come from something that varies by itself; `None` if there is none.
+/// At least `needed` trials must agree: in all pairs, in all pairs with one value of one other input, or in
+/// one pair.
 fn proof(pairs: &[Pair<'_>], key: &Key, needed: usize) -> Option<Difference> {
     let agree = |selected: &[&Pair<'_>]| {
         let (first, rest) = selected.split_first()?;

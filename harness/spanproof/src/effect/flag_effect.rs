@@ -26,23 +26,23 @@ pub(crate) struct ValueEffect {
     /// The effect.
     pub effect: Effect,
     /// Inputs with a value under which the flag has no effect, although it has one in the same cases
-    /// with another value of that input: names of flags, `route`, `upstream` or `job`.
+    /// with a different value of that input: names of flags, `route`, `upstream` or `job`.
     pub inert_under: Vec<(String, Value)>,
-    /// Two observations by their index, whose cases must run again to know the effect; `None` if that
-    /// would tell nothing.
+    /// The indexes of two observations whose cases must run again to find out the effect; `None` if that
+    /// would not help.
     pub repeat: Option<[usize; 2]>,
 }
 
 /// The effect of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// The service does something else. Contains at least one change.
+    /// The service behaves differently. Contains at least one change.
     Effective(Vec<Change>),
     /// The service prints the value, and does nothing else with it.
     Printed(Vec<Change>),
     /// Nothing observable differs. Contains the ids of one pair of cases.
     Nothing([String; 2]),
-    /// The cases of the run do not show whether it has an effect. Contains the reason.
+    /// The cases of the run do not show whether the value has an effect. Contains the reason.
     Unknown(String),
 }
 
@@ -76,8 +76,8 @@ pub(crate) enum ChangeKind {
     Printed,
 }
 
-/// Compares the cases of a run: for each flag, those that differ only in it. Several observations may be
-/// of the same case: they show what varies by itself. Cases with a fault are not compared.
+/// Returns the effects of each flag, from cases that differ only in that flag. Several observations of the
+/// same case show what varies by itself. Cases with a fault are not compared.
 pub(crate) fn flag_effects(spec: &Spec, observations: &[&Observation]) -> Vec<FlagEffects> {
     let observed = Observed::read_all(spec, observations);
     let effects = spec.flags.iter().map(|flag| {
@@ -91,11 +91,11 @@ pub(crate) fn flag_effects(spec: &Spec, observations: &[&Observation]) -> Vec<Fl
             .filter(|value| **value != base)
             .map(|value| value_effect(&cases, &values, &base, value, observations))
             .collect();
-        if let Some(place) = values.iter().position(|value| *value == base) {
-            // The baseline does the opposite of the value that shows most.
+        if let Some(index) = values.iter().position(|value| *value == base) {
+            // The baseline is compared with the value that shows most.
             let best = all.iter().min_by_key(|other| rank(&other.effect));
             let other = best.map_or(&base, |other| &other.value).clone();
-            all.insert(place, value_effect(&cases, &[], &other, &base, observations));
+            all.insert(index, value_effect(&cases, &[], &other, &base, observations));
         }
         FlagEffects { name: flag.name.clone(), values: all }
     });
@@ -111,13 +111,13 @@ fn value_effect(
     observations: &[&Observation],
 ) -> ValueEffect {
     let others = values.iter().filter(|other| *other != value && *other != base);
-    let mut tries = std::iter::once(base).chain(others);
-    let found = tries.find_map(|other| {
+    let mut candidates = std::iter::once(base).chain(others);
+    let found = candidates.find_map(|other| {
         let comparison = cases.compare(other, value);
         (comparison.pairs > 0).then(|| (other.clone(), comparison))
     });
     let Some((compared_with, comparison)) = found else {
-        let why = "no two cases differ only in this flag and have a job that ended".to_owned();
+        let why = "no two cases with a job that ended differ only in this flag".to_owned();
         let (value, compared_with) = (value.clone(), base.clone());
         let effect = Effect::Unknown(why);
         return ValueEffect {
@@ -143,7 +143,7 @@ fn effect(comparison: &Comparison, observations: &[&Observation]) -> (Effect, Op
             text: text(one),
             cases: ids(one.pair),
         };
-        let causes = all.iter().filter(|one| !follows(one, all));
+        let causes = all.iter().filter(|one| !is_consequence(one, all));
         let mut all: Vec<_> = causes.map(change).collect();
         all.sort_by_key(|change| change.kind);
         all
@@ -185,9 +185,9 @@ fn rank(effect: &Effect) -> u8 {
     }
 }
 
-/// Whether a difference follows from another one: the body and the headers of a request that is missing
+/// Whether a difference follows from another one: it is in the body or a header of a request that is missing
 /// on one side.
-fn follows(one: &Difference, all: &[Difference]) -> bool {
+fn is_consequence(one: &Difference, all: &[Difference]) -> bool {
     let Some((request, _)) = one.key.1.split_once(", ") else { return false };
     let is_missing = |other: &Difference| other.from.is_empty() || other.to.is_empty();
     let is_cause = |other: &Difference| other.key.1 == request && is_missing(other);

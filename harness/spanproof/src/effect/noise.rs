@@ -1,22 +1,22 @@
-//! How much of what a service leaves varies by itself. The more varies, the more often one of the varying
-//! traits looks like an effect, so the more trials must agree on a difference.
+//! Counts the traits of a service that vary by themselves. The more traits vary, the more often one of them
+//! looks like an effect, so more trials must agree on a difference.
 
 use std::collections::BTreeMap;
 
 use super::behaviour::{Behaviour, Key};
 use crate::spec::Value;
 
-/// Inputs on which a trait may depend together. A trait that depends on more of them counts as varying,
-/// which only asks for more trials.
+/// Maximum number of inputs that a trait may depend on together. A trait that depends on more counts as
+/// varying, which only asks for more trials.
 const MAX_INPUTS: usize = 2;
 
-/// The inputs of a trial, and what it left.
+/// The inputs of a trial, and its behaviour.
 pub(super) type Row<'a> = (Vec<&'a Value>, &'a Behaviour);
 
 /// Returns how many more trials must agree on a difference if `varying` traits vary by themselves. Each
 /// trial halves the probability that a trait with one of two random values agrees.
 pub(super) fn more_trials(varying: usize) -> usize {
-    // The conditions under which trials are compared are about 2³.
+    // Trials are compared under about 2³ conditions.
     const CONDITIONS: usize = 3;
     match varying {
         0 => 0,
@@ -24,8 +24,8 @@ pub(super) fn more_trials(varying: usize) -> usize {
     }
 }
 
-/// Counts the traits that neither one nor two inputs explain: they differ between cases with the same
-/// values of these inputs, whichever they are.
+/// Counts the traits that no set of at most [`MAX_INPUTS`] inputs explains: for each such set, they differ
+/// between cases with the same values of these inputs.
 pub(super) fn unexplained(rows: &[Row<'_>], counts: impl Fn(&Key) -> bool) -> usize {
     let Some((first, _)) = rows.first() else { return 0 };
     let differs = |at: &usize| rows.iter().any(|(inputs, _)| inputs[*at] != first[*at]);

@@ -1,9 +1,9 @@
-//! Recognises the value of a flag in a line of output. A service that only prints a value does nothing
-//! else with it.
+//! Recognises the value of a flag in a line of output. A service may print a value and do nothing else
+//! with it.
 
 use crate::spec::Value;
 
-/// Stands for the value in a line.
+/// Placeholder for the value in a line.
 pub(super) const MARK: &str = "[VALUE]";
 /// Maximum number of characters between a name and its value.
 const MAX_BETWEEN: usize = 5;
@@ -23,8 +23,8 @@ const ABSENT: [&str; 12] = [
     "''",
 ];
 
-/// Replaces the value of a flag behind its name in a line; `None` if the line does not contain it. A text
-/// without the name may be anything else.
+/// Replaces the value of a flag after its name in a line; `None` if the line does not contain both. Without
+/// the name, the same text may be something else.
 pub(super) fn without_value(line: &str, name: &str, value: &Value) -> Option<String> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut places = line.match_indices(name).filter(|(at, _)| {
@@ -43,7 +43,7 @@ pub(super) fn without_value(line: &str, name: &str, value: &Value) -> Option<Str
     })
 }
 
-/// Puts the mark in the place of a value behind a name.
+/// Replaces the value after a name with the mark.
 fn mark_value(line: &str, after: usize, value: &str) -> Option<String> {
     let rest = &line[after..];
     let start = rest.find(value)?;
@@ -55,13 +55,13 @@ fn mark_value(line: &str, after: usize, value: &str) -> Option<String> {
         return None;
     }
     let head = line[..after + start].trim_end_matches(['"', '\'', '\\']);
-    // The quotes and blanks around a value depend on it.
+    // The quotes and blanks around a value depend on the value.
     let end = end.trim_start_matches(['\\', '"', '\'']).trim_start_matches(' ');
     let blank = if end.starts_with(char::is_alphanumeric) { " " } else { "" };
     Some(format!("{head}{MARK}{blank}{end}").trim_end().to_owned())
 }
 
-/// Puts the mark where the value of a flag is missing, behind its name.
+/// Puts the mark after the name of a flag, where its value is missing.
 fn mark_absent(line: &str, after: usize) -> Option<String> {
     let rest = line[after..].trim_start_matches(['"', '\'', '`']).trim_start();
     let separated = rest.strip_prefix(['=', ':']).map(str::trim_start);
@@ -98,7 +98,7 @@ mod tests {
     #[case::empty_quotes("TRACE=\"\" x", Some(""), Some("TRACE=[VALUE] x"))]
     #[case::first_of_two("TRACE=true B=true", Some("true"), Some("TRACE=[VALUE] B=true"))]
     #[case::another_flag("B=true", Some("true"), None)]
-    #[case::another_flag_behind_it("TRACE is ignored, B=true", Some("true"), None)]
+    #[case::another_flag_after_it("TRACE is ignored, B=true", Some("true"), None)]
     #[case::no_name("level is verbose", Some("verbose"), None)]
     #[case::part_of_a_value("TRACE=trueish", Some("true"), None)]
     #[case::longer_name("TRACES=true", Some("true"), None)]

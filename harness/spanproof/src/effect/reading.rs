@@ -1,5 +1,5 @@
-//! How a service reads each spelling of the value of a flag. What the service does with a spelling is compared
-//! with what it does if the flag is on, and if it is off.
+//! How a service reads each spelling of the value of a flag. What the service does with a spelling is
+//! compared with what it does if the flag is on, and if it is off.
 
 use super::behaviour::{Key, Kind, Observed};
 use super::comparison::{Cases, Comparison};
@@ -16,7 +16,7 @@ pub(crate) struct Reading {
     pub read_as: ReadAs,
     /// Whether the startup output contains the value after the name of the flag.
     pub announced: bool,
-    /// Other values with which nothing observable differs, except the printed value.
+    /// Other values that make no observable difference, except for the printed value.
     pub same_as: Vec<Value>,
     /// The index of the first observation.
     pub index: usize,
@@ -29,7 +29,7 @@ pub(crate) enum ReadAs {
     On,
     /// As off.
     Off,
-    /// As something else.
+    /// Neither as on nor as off.
     Neither,
     /// The service does not become ready. Contains how it ended.
     Refused(String),
@@ -37,8 +37,8 @@ pub(crate) enum ReadAs {
     Unknown(String),
 }
 
-/// Returns how the service reads each value. The observations are of cases that differ only in this flag;
-/// each value was tried several times.
+/// Returns how the service reads each value. The observations are of cases that differ only in this flag,
+/// with several trials of each value.
 pub(crate) fn readings(spec: &Spec, flag: &Flag, observations: &[&Observation]) -> Vec<Reading> {
     let observed = Observed::read_all(spec, observations);
     let cases = Cases::new(spec, flag, observations, &observed);
@@ -69,25 +69,25 @@ fn is_same(comparison: &Comparison) -> bool {
 struct Signs {
     /// Properties of a case (`Behaviour`), each with its value if the flag is on, and if it is off.
     all: Vec<(Key, String, String)>,
-    /// Why nothing distinguishes them; empty if something does.
+    /// Why nothing distinguishes on from off; empty if something does.
     reason: String,
 }
 
 impl Signs {
-    /// Compares a value that is on with one that is off, as the spec has them.
+    /// Compares a value that is on with one that is off, according to the spec.
     fn new(flag: &Flag, cases: &Cases<'_>, values: &[Value]) -> Self {
         let declared = |on: bool| {
             let declared = flag.values.iter().chain([&Value::Unset]);
-            let mut fitting = declared.filter(|value| flag.is_on(value) == on);
-            fitting.find(|value| values.contains(value)).cloned()
+            let mut matching = declared.filter(|value| flag.is_on(value) == on);
+            matching.find(|value| values.contains(value)).cloned()
         };
         let (Some(on), Some(off)) = (declared(true), declared(false)) else {
-            let reason = "the spec has no value that is on, or none that is off".to_owned();
+            let reason = "the spec needs a value that is on and one that is off".to_owned();
             return Self { all: Vec::new(), reason };
         };
         let proven = cases.compare(&off, &on).proven;
-        // A line may say why the flag counts as off, in words that differ from value to value. So lines count only
-        // if nothing else differs.
+        // A line may say why the flag counts as off, in words that differ from value to value. So lines
+        // count only if nothing else differs.
         let is_work = |kind: Kind| !matches!(kind, Kind::Startup | Kind::Log);
         let has_work = proven.iter().any(|one| is_work(one.key.0));
         let signs = proven.into_iter().filter(|one| !has_work || is_work(one.key.0));
@@ -113,7 +113,7 @@ fn read_as(
         return ReadAs::Refused(run.run.exit.ending.to_string());
     }
     if flag.kind != FlagKind::Switch {
-        return ReadAs::Unknown("the flag is no switch".to_owned());
+        return ReadAs::Unknown("the flag is not a switch".to_owned());
     }
     let spans = |index: &usize| observations[*index].tables.spans.all().len();
     if flag.tracing && signs.all.is_empty() && trials.iter().any(|index| spans(index) > 0) {
@@ -134,8 +134,8 @@ fn read_as(
     }
 }
 
-/// Whether the startup output contains the raw value: after the name of the flag, or in the group `raw` of the
-/// tracer's line.
+/// Whether the startup output contains the raw value: after the name of the flag, or in the group `raw` of
+/// the tracer's line.
 fn announces(spec: &Spec, flag: &Flag, value: &Value, observation: &Observation) -> bool {
     let Some(text) = value.text().filter(|text| !text.is_empty()) else { return false };
     let Some(trial) = observation.trial() else { return false };

@@ -1,4 +1,4 @@
-//! Effects of flags in cases that are made by hand.
+//! Effects of flags in handmade cases.
 
 use std::hash::{Hash as _, Hasher as _};
 
@@ -10,7 +10,7 @@ use crate::matrix::Case;
 use crate::observation::Observation;
 use crate::spec::{Spec, Value, example};
 
-/// A case made by hand: its inputs, and the number of its trial.
+/// A handmade case: its inputs, and the number of its trial.
 struct Inputs {
     limit: Option<&'static str>,
     router_off: bool,
@@ -20,12 +20,12 @@ struct Inputs {
 
 /// What a service leaves: lines at startup, later lines, spans, and whether the job ends.
 #[derive(Default)]
-struct Left {
+struct Evidence {
     startup: Vec<String>,
     log: Vec<String>,
     spans: Vec<&'static str>,
     requests: usize,
-    unended: bool,
+    hangs: bool,
 }
 
 fn spec() -> Spec {
@@ -37,7 +37,7 @@ fn spec() -> Spec {
 fn run(
     routes: &[&'static str],
     trials: usize,
-    service: impl Fn(&Inputs) -> Left,
+    service: impl Fn(&Inputs) -> Evidence,
 ) -> (Spec, Vec<Observation>) {
     let spec = spec();
     let mut all = Vec::new();
@@ -54,7 +54,7 @@ fn run(
     (spec, all)
 }
 
-fn observation(spec: &Spec, inputs: &Inputs, left: Left) -> Observation {
+fn observation(spec: &Spec, inputs: &Inputs, evidence: Evidence) -> Observation {
     let set = |text: &str| Value::Set(text.to_owned());
     let flags = vec![
         ("ENABLE_DB_TRACING".to_owned(), set("true")),
@@ -67,32 +67,32 @@ fn observation(spec: &Spec, inputs: &Inputs, left: Left) -> Observation {
     let case = Case::new(spec, flags, [inputs.route, "healthy", "four-units"]);
     let exit = format::ProcessExit::new(format::Ending::Code(0));
     let mut stored = format::Observation::new(case.into(), format::WaitResult::Reached, exit);
-    stored.startup.stdout = left.startup.len();
-    let lines = left.startup.into_iter().chain(left.log);
+    stored.startup.stdout = evidence.startup.len();
+    let lines = evidence.startup.into_iter().chain(evidence.log);
     let line = |text: String| format::OutputLine::new(format::Stream::Stdout, 0, text);
     stored.output.lines = lines.map(line).collect();
     let not_ended = format::WaitResult::NotReached("running".into());
-    stored.settled = Some(if left.unended { not_ended } else { format::WaitResult::Reached });
+    stored.settled = Some(if evidence.hangs { not_ended } else { format::WaitResult::Reached });
     let span = |name: &&str| {
         let row = serde_json::json!({"operation": name, "status": "completed"});
         row.as_object().unwrap().clone()
     };
-    stored.spans = format::Rows::Found(left.spans.iter().map(span).collect());
+    stored.spans = format::Rows::Found(evidence.spans.iter().map(span).collect());
     let answer = format::Answer::Status(200);
     let request = || format::Exchange::new(1, "POST", "/inference", answer.clone());
-    stored.exchanges = (0..left.requests).map(|_| request()).collect();
+    stored.exchanges = (0..evidence.requests).map(|_| request()).collect();
     stored.into()
 }
 
-/// The effect of `LIMIT=5`.
+/// Returns the effect of `LIMIT=5`.
 fn limit(run: &(Spec, Vec<Observation>)) -> ValueEffect {
     let all: Vec<_> = run.1.iter().collect();
     let effects = flag_effects(&run.0, &all);
-    let of = effects.into_iter().find(|effects| effects.name == "LIMIT").unwrap();
-    of.values.into_iter().find(|value| value.value == Value::Set("5".into())).unwrap()
+    let limit = effects.into_iter().find(|effects| effects.name == "LIMIT").unwrap();
+    limit.values.into_iter().find(|value| value.value == Value::Set("5".into())).unwrap()
 }
 
-/// The different effects of `LIMIT=5` in cases with the router on, and with the router off.
+/// Returns the distinct effects of `LIMIT=5` in cases with the router on, and with the router off.
 fn limit_by_router((spec, all): &(Spec, Vec<Observation>)) -> [Vec<CaseEffect>; 2] {
     let effects = case_effects(spec, &all.iter().collect::<Vec<_>>());
     let flag = spec.flags.iter().position(|flag| flag.name == "LIMIT").unwrap();
@@ -100,8 +100,8 @@ fn limit_by_router((spec, all): &(Spec, Vec<Observation>)) -> [Vec<CaseEffect>; 
         let mut found: Vec<CaseEffect> = Vec::new();
         for (one, effect) in all.iter().zip(&effects[flag]) {
             let value = |name: &str| one.case.flag(name).text().unwrap_or("unset").to_owned();
-            let is_asked = value("LIMIT") == "5" && value("HYBRID_ROUTER_DISABLE") == router;
-            if is_asked && !found.contains(effect) {
+            let is_wanted = value("LIMIT") == "5" && value("HYBRID_ROUTER_DISABLE") == router;
+            if is_wanted && !found.contains(effect) {
                 found.push(effect.clone());
             }
         }
@@ -109,9 +109,9 @@ fn limit_by_router((spec, all): &(Spec, Vec<Observation>)) -> [Vec<CaseEffect>; 
     })
 }
 
-const TWO: &[&str] = &["queued", "cross-region"];
+const TWO_ROUTES: &[&str] = &["queued", "cross-region"];
 
-/// A text that differs in every trial.
+/// Returns a pseudo-random number for a trial.
 fn random(inputs: &Inputs) -> usize {
     let Inputs { limit, router_off, route, number } = inputs;
     let limit = limit.map_or(3, str::len) + limit.map_or(0, |text| text.as_bytes()[0] as usize);
@@ -120,7 +120,7 @@ fn random(inputs: &Inputs) -> usize {
 
 #[test]
 fn a_flag_that_nothing_reads_does_nothing() {
-    let run = run(TWO, 1, |_| Left { spans: vec!["a"], ..Left::default() });
+    let run = run(TWO_ROUTES, 1, |_| Evidence { spans: vec!["a"], ..Evidence::default() });
     let ValueEffect { effect, pairs, .. } = limit(&run);
     assert!(matches!(effect, Effect::Nothing(_)), "{effect:?}");
     assert_eq!(pairs, 4);
@@ -128,9 +128,9 @@ fn a_flag_that_nothing_reads_does_nothing() {
 
 #[test]
 fn a_change_that_every_pair_shows_is_an_effect() {
-    let run = run(TWO, 1, |inputs| Left {
+    let run = run(TWO_ROUTES, 1, |inputs| Evidence {
         requests: if inputs.limit == Some("5") { 5 } else { 2 },
-        ..Left::default()
+        ..Evidence::default()
     });
     let Effect::Effective(changes) = limit(&run).effect else { panic!("{:?}", limit(&run)) };
     let [Change { kind, text, .. }] = changes.as_slice() else { panic!("{changes:?}") };
@@ -141,10 +141,10 @@ fn a_change_that_every_pair_shows_is_an_effect() {
 }
 
 #[test]
-fn a_change_in_one_pair_is_unknown_until_its_cases_ran_again() {
-    let service = |inputs: &Inputs| Left {
+fn an_effect_that_one_pair_shows_is_unknown_until_its_cases_run_again() {
+    let service = |inputs: &Inputs| Evidence {
         log: vec![if inputs.limit == Some("5") { "low".into() } else { "high".into() }],
-        ..Left::default()
+        ..Evidence::default()
     };
     let once = limit(&run(&["queued"], 1, service));
     assert!(
@@ -152,34 +152,34 @@ fn a_change_in_one_pair_is_unknown_until_its_cases_ran_again() {
         "{once:?}"
     );
     assert!(once.repeat.is_some());
-    let often = limit(&run(&["queued"], 3, service));
-    assert!(matches!(often.effect, Effect::Effective(_)), "{often:?}");
+    let repeated = limit(&run(&["queued"], 3, service));
+    assert!(matches!(repeated.effect, Effect::Effective(_)), "{repeated:?}");
 }
 
 #[test]
-fn what_varies_by_itself_is_no_effect() {
-    let service = |inputs: &Inputs| Left {
+fn what_varies_by_itself_is_not_an_effect() {
+    let service = |inputs: &Inputs| Evidence {
         startup: vec![format!("seed {}", random(inputs))],
         log: vec![format!("took {} steps", random(inputs)), "done".into()],
-        ..Left::default()
+        ..Evidence::default()
     };
     let once = limit(&run(&["queued"], 1, service));
     assert!(matches!(once.effect, Effect::Unknown(_)), "{once:?}");
-    let often = limit(&run(&["queued"], 2, service));
-    assert!(matches!(often.effect, Effect::Nothing(_)), "{often:?}");
+    let repeated = limit(&run(&["queued"], 2, service));
+    assert!(matches!(repeated.effect, Effect::Nothing(_)), "{repeated:?}");
 }
 
 #[test]
-fn a_line_that_comes_and_goes_is_no_effect() {
+fn a_line_that_comes_and_goes_is_not_an_effect() {
     for trials in 1..=3 {
-        let run = run(TWO, trials, |inputs| Left {
+        let run = run(TWO_ROUTES, trials, |inputs| Evidence {
             log: if random(inputs).is_multiple_of(2) {
                 vec!["retrying".into()]
             } else {
                 Vec::new()
             },
             requests: 1 + random(inputs) % 3 / 2,
-            ..Left::default()
+            ..Evidence::default()
         });
         let effect = limit(&run).effect;
         assert!(!matches!(effect, Effect::Effective(_)), "{trials} trials: {effect:?}");
@@ -188,7 +188,7 @@ fn a_line_that_comes_and_goes_is_no_effect() {
 
 /// Of many lines that come and go, some agree by chance in all pairs of a few cases.
 #[test]
-fn many_lines_that_come_and_go_are_no_effect() {
+fn many_lines_that_come_and_go_are_not_an_effect() {
     for seed in 0..40 {
         for (routes, trials) in [(1, 1), (2, 1), (3, 1), (2, 2)] {
             let routes = &["queued", "cross-region", "third"][..routes];
@@ -201,7 +201,7 @@ fn many_lines_that_come_and_go_are_no_effect() {
                 };
                 let lines = (0..60).filter(|line| flicker(*line));
                 let name = |line: u8| format!("worker {} joined", char::from(b'A' + line));
-                Left { log: lines.map(name).collect(), ..Left::default() }
+                Evidence { log: lines.map(name).collect(), ..Evidence::default() }
             });
             let effect = limit(&run).effect;
             assert!(!matches!(effect, Effect::Effective(_)), "{seed}, {trials}: {effect:?}");
@@ -210,17 +210,17 @@ fn many_lines_that_come_and_go_are_no_effect() {
 }
 
 #[test]
-fn a_flag_that_another_one_takes_out_of_effect_is_reported_with_it() {
-    let run = run(TWO, 1, |inputs| {
+fn a_flag_that_another_flag_disables_is_reported_with_that_flag() {
+    let run = run(TWO_ROUTES, 1, |inputs| {
         let calls = if inputs.limit == Some("5") { 5 } else { 2 };
-        Left { requests: if inputs.router_off { 0 } else { calls }, ..Left::default() }
+        Evidence { requests: if inputs.router_off { 0 } else { calls }, ..Evidence::default() }
     });
     let ValueEffect { effect, inert_under, .. } = limit(&run);
     assert!(matches!(effect, Effect::Unknown(_)), "two pairs are too few: {effect:?}");
     assert_eq!(inert_under, []);
-    let run = self::run(TWO, 2, |inputs| {
+    let run = self::run(TWO_ROUTES, 2, |inputs| {
         let calls = if inputs.limit == Some("5") { 5 } else { 2 };
-        Left { requests: if inputs.router_off { 0 } else { calls }, ..Left::default() }
+        Evidence { requests: if inputs.router_off { 0 } else { calls }, ..Evidence::default() }
     });
     let ValueEffect { effect, inert_under, .. } = limit(&run);
     assert!(matches!(effect, Effect::Effective(_)), "{effect:?}");
@@ -229,14 +229,14 @@ fn a_flag_that_another_one_takes_out_of_effect_is_reported_with_it() {
 }
 
 #[test]
-fn a_flag_with_another_effect_left_is_not_out_of_effect() {
-    let run = run(TWO, 2, |inputs| {
+fn a_flag_with_a_remaining_effect_is_not_disabled() {
+    let run = run(TWO_ROUTES, 2, |inputs| {
         let calls = if inputs.limit == Some("5") { 5 } else { 2 };
         let line = if inputs.router_off { format!("{calls} calls saved") } else { "calls".into() };
-        Left {
+        Evidence {
             requests: if inputs.router_off { 0 } else { calls },
             log: vec![line],
-            ..Left::default()
+            ..Evidence::default()
         }
     });
     let ValueEffect { effect, inert_under, .. } = limit(&run);
@@ -246,9 +246,9 @@ fn a_flag_with_another_effect_left_is_not_out_of_effect() {
 
 #[test]
 fn a_value_that_is_only_printed_has_no_other_effect() {
-    let run = run(TWO, 1, |inputs| Left {
+    let run = run(TWO_ROUTES, 1, |inputs| Evidence {
         startup: vec![format!("config LIMIT={}", inputs.limit.unwrap_or("<unset>"))],
-        ..Left::default()
+        ..Evidence::default()
     });
     let Effect::Printed(changes) = limit(&run).effect else { panic!("{:?}", limit(&run)) };
     assert_eq!(changes[0].text, "line `config LIMIT=5`");
@@ -256,9 +256,9 @@ fn a_value_that_is_only_printed_has_no_other_effect() {
 
 #[test]
 fn a_line_at_startup_depends_on_flags_only() {
-    let run = run(&["queued", "cross-region", "third"], 1, |inputs| Left {
+    let run = run(&["queued", "cross-region", "third"], 1, |inputs| Evidence {
         startup: if inputs.limit.is_some() { vec!["limited".into()] } else { Vec::new() },
-        ..Left::default()
+        ..Evidence::default()
     });
     let Effect::Effective(changes) = limit(&run).effect else { panic!("{:?}", limit(&run)) };
     assert_eq!(changes[0].text, "startup line `limited` appears");
@@ -266,7 +266,7 @@ fn a_line_at_startup_depends_on_flags_only() {
 
 #[test]
 fn jobs_that_do_not_end_show_nothing() {
-    let run = run(TWO, 1, |_| Left { unended: true, ..Left::default() });
+    let run = run(TWO_ROUTES, 1, |_| Evidence { hangs: true, ..Evidence::default() });
     let ValueEffect { effect, pairs, .. } = limit(&run);
     assert!(
         matches!(&effect, Effect::Unknown(why) if why.contains("a job that ended")),
@@ -276,10 +276,10 @@ fn jobs_that_do_not_end_show_nothing() {
 }
 
 #[test]
-fn a_case_has_the_effect_that_its_other_flags_leave() {
-    let run = run(TWO, 2, |inputs| {
+fn the_effect_in_a_case_depends_on_its_other_flags() {
+    let run = run(TWO_ROUTES, 2, |inputs| {
         let calls = if inputs.limit == Some("5") { 5 } else { 2 };
-        Left { requests: if inputs.router_off { 0 } else { calls }, ..Left::default() }
+        Evidence { requests: if inputs.router_off { 0 } else { calls }, ..Evidence::default() }
     });
     let changes = CaseEffect::Changes([ChangeKind::Requests].into());
     let nothing = CaseEffect::Nothing { printed: false };
@@ -287,10 +287,10 @@ fn a_case_has_the_effect_that_its_other_flags_leave() {
 }
 
 #[test]
-fn a_case_whose_change_was_seen_too_rarely_has_an_unknown_effect() {
-    let run = run(&["queued"], 1, |inputs| Left {
+fn a_change_that_too_few_trials_show_is_an_unknown_effect() {
+    let run = run(&["queued"], 1, |inputs| Evidence {
         requests: if inputs.limit == Some("5") && !inputs.router_off { 5 } else { 2 },
-        ..Left::default()
+        ..Evidence::default()
     });
     let nothing = CaseEffect::Nothing { printed: false };
     assert_eq!(limit_by_router(&run), [vec![CaseEffect::Unknown], vec![nothing]]);
@@ -298,16 +298,17 @@ fn a_case_whose_change_was_seen_too_rarely_has_an_unknown_effect() {
 
 #[test]
 fn a_case_whose_job_did_not_end_has_an_unknown_effect() {
-    let run = run(TWO, 1, |inputs| Left { unended: inputs.router_off, ..Left::default() });
+    let run =
+        run(TWO_ROUTES, 1, |inputs| Evidence { hangs: inputs.router_off, ..Evidence::default() });
     let nothing = CaseEffect::Nothing { printed: false };
     assert_eq!(limit_by_router(&run), [vec![nothing], vec![CaseEffect::Unknown]]);
 }
 
 #[test]
 fn a_case_that_only_prints_the_value_has_no_other_effect() {
-    let run = run(TWO, 1, |inputs| Left {
+    let run = run(TWO_ROUTES, 1, |inputs| Evidence {
         startup: vec![format!("config LIMIT={}", inputs.limit.unwrap_or("<unset>"))],
-        ..Left::default()
+        ..Evidence::default()
     });
     let printed = vec![CaseEffect::Nothing { printed: true }];
     assert_eq!(limit_by_router(&run), [printed.clone(), printed]);

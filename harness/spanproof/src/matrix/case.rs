@@ -1,6 +1,6 @@
-//! A case: one combination of values with which the service is run. It has a value for every flag (an
+//! A case: one combination of inputs for a run of the service. It has a value for every flag (an
 //! environment variable), a route (a way to submit a job), a behaviour of the fake upstream, a job and
-//! an optional fault (something that is broken on purpose, such as a locked table).
+//! an optional fault (a disturbance that spanproof causes on purpose, such as a locked table).
 
 use sha2::{Digest, Sha256};
 
@@ -83,8 +83,7 @@ impl Case {
         found.map_or(Value::Unset, |(_, value)| value.clone())
     }
 
-    /// Returns the values with which the conditions of a spec are compared, by the names in the
-    /// conditions.
+    /// Returns the values that the conditions of a spec are compared with, by name.
     pub(crate) fn facts(&self) -> Facts<'_> {
         let set = |name: &String| Value::Set(name.clone());
         let mut facts: Facts<'_> =
@@ -96,8 +95,8 @@ impl Case {
         facts
     }
 
-    /// Returns a text that is the same for cases that differ only in the tracing flag and the fault, which
-    /// do not change the work.
+    /// Returns a string that identifies the work: equal for cases that differ only in the tracing flag and
+    /// the fault.
     pub(crate) fn work(&self, spec: &Spec) -> String {
         let mut facts = self.facts();
         if let Some(flag) = spec.tracing_flag() {

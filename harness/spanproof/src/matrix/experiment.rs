@@ -1,5 +1,5 @@
 //! The cases that a check adds to those of the spec: copies of one simple case that must record spans, each
-//! with one fault that the spec does not declare. A fault is something that is broken on purpose.
+//! with one fault that the spec does not declare. A fault is a disturbance that spanproof causes on purpose.
 
 use super::Case;
 use crate::spec::{Fault, FaultKind, Spec};
@@ -69,7 +69,7 @@ mod tests {
         "[{ kind = 'job-repeated' }]",
         &["read-only", "backend-terminated", "killed-at-exit"]
     )]
-    fn faults_are_tried_that_the_spec_does_not_declare(
+    fn faults_that_the_spec_does_not_declare_are_tried(
         #[case] declared: &str,
         #[case] expected: &[&str],
     ) {

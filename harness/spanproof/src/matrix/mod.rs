@@ -1,4 +1,4 @@
-//! The cases of a spec: all combinations of values with which the service is run, in a stable order.
+//! The cases of a spec: all combinations of inputs for runs of the service, in a stable order.
 //! Also finds what several cases have in common (a pattern), and cases that differ in one value
 //! (neighbours). Does no I/O.
 

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_that_the_caller_gives_are_tried() {
+    fn the_spellings_of_the_caller_are_tried() {
         let upper = |case: &Case| case.flag("ENABLE_DB_TRACING").text() == Some("TRUE");
         let found = changes_from(upper, SPELLINGS_OF_ON);
         assert!(found.contains(&"setting ENABLE_DB_TRACING=true".to_owned()), "{found:?}");

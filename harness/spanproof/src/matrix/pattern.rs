@@ -69,7 +69,7 @@ impl fmt::Display for Pattern {
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, values, all, on } = self;
-        // A case without a fault has no value of it, and is not said to unset anything.
+        // A case without a fault does not unset anything.
         let word = |value: &&Value| match value {
             Value::Unset if name == "fault" => "none".to_owned(),
             value => value.to_string(),

@@ -185,8 +185,8 @@ fn with_faults(spec: &Spec, cases: &[Case]) -> Result<Vec<Case>, Error> {
 /// Whether a fault applies to a case. A fault with `when` applies to the cases that meet this
 /// condition.
 fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
-    // After the fault is removed, a second job is submitted. A route with `at_start` can't do so,
-    // because its job is there when the service starts.
+    // After the fault is removed, a second job is submitted. A route with `at_start` can't submit one,
+    // because the service reads its job when it starts.
     if spec.routes.iter().any(|route| route.name == case.route && route.at_start) {
         return false;
     }
@@ -196,7 +196,7 @@ fn applies(spec: &Spec, fault: &Fault, case: &Case) -> bool {
     case.is_default_for_faults(spec)
 }
 
-/// Returns `false` if a rule of `exclude` matches the case. Marks each matching rule as used.
+/// Whether no rule of `exclude` matches the case. Marks each matching rule as used.
 fn is_included(spec: &Spec, case: &Case, used: &mut [bool]) -> bool {
     let mut included = true;
     for (rule, used) in spec.matrix.exclude.iter().zip(used) {

@@ -27,7 +27,7 @@ pub(crate) fn spelling_cases(spec: &Spec, flag: &Flag) -> Result<Vec<Case>, Stri
     let is_masked = |value: &Value| value.text().is_some_and(|text| is_secret(name, text));
     if values.iter().any(is_masked) {
         return Err(format!(
-            "the spellings of `{name}` can't be compared: by its name it may be a secret, and secrets are not stored"
+            "the spellings of `{name}` can't be compared: its name suggests a secret, and secrets are not stored"
         ));
     }
     let all = cases(spec).map_err(|error| error.to_string())?;
@@ -63,7 +63,7 @@ mod tests {
     fn a_secret_is_not_tried() {
         let spec = example(|text| text + "\n[[flag]]\nname = 'API_TOKEN'\nvalues = ['']\n");
         let error = spelling_cases(&spec, spec.flags.last().unwrap()).unwrap_err();
-        assert!(error.contains("by its name it may be a secret"), "{error}");
+        assert!(error.contains("its name suggests a secret"), "{error}");
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! Converts the result of one case into its document, a type of [`spanproof_format`].
+//! Converts the result of one case into a [`format::CaseResult`] document.
 
 use spanproof_format as format;
 use spanproof_format::{Code, OffReason};
 
+use crate::count::count;
 use crate::observation::{TrialRecord, spec_secrets};
 use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;
@@ -29,13 +30,13 @@ pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
     document
 }
 
-/// Returns what happened in a trial that is no evidence about the service.
+/// Returns warnings about events in a trial that are not evidence about the service.
 fn warnings(trial: &TrialRecord) -> Vec<String> {
     let strangers = trial.strangers.iter().map(|(process, requests)| {
-        let came = if *requests == 1 { "1 request".into() } else { format!("{requests} requests") };
+        let requests = count(*requests, "request");
         format!(
-            "{came} to the fake upstream came from the process {process}, which does not belong to the \
-             case; they got HTTP 403 and are no evidence"
+            "{requests} to the fake upstream came from the process {process}, which does not belong to the \
+             case; the answer was HTTP 403, and this does not count as evidence"
         )
     });
     strangers.collect()
@@ -53,11 +54,11 @@ fn off_reason(spec: &Spec, result: &CaseResult) -> Option<OffReason> {
     Some(if on { OffReason::SpellingNotEnabled } else { OffReason::Off })
 }
 
-/// Returns the ids of a case's peers: the cases with which it was compared. The list is empty unless
-/// the case has the code `outcome-changed-by-tracing` or `flag-ignored`.
+/// Returns the ids of a case's peers: the cases that it was compared with. The list is empty unless the
+/// case has the code `outcome-changed-by-tracing` or `flag-ignored`.
 fn peers(judgement: &Judgement) -> Vec<String> {
-    let of_comparison = [Code::OutcomeChangedByTracing, Code::FlagIgnored];
-    if !judgement.codes().iter().any(|code| of_comparison.contains(code)) {
+    let comparison_codes = [Code::OutcomeChangedByTracing, Code::FlagIgnored];
+    if !judgement.codes().iter().any(|code| comparison_codes.contains(code)) {
         return Vec::new();
     }
     let evidence = judgement.findings().iter().flat_map(|finding| &finding.evidence);

@@ -1,4 +1,4 @@
-//! Converts the effects of flags into documents, types of [`spanproof_format`].
+//! Converts the effects of flags into [`format::FlagEffects`] documents.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ impl RunResult {
     }
 }
 
-/// Returns the document of a flag. Settings without which the flag works only by its contract are left
-/// out: the spec says that it needs them.
+/// Returns the document of a flag. Leaves out settings under which the flag has no effect because it needs
+/// different ones according to the spec.
 fn document(spec: &Spec, effects: &FlagEffects) -> format::FlagEffects {
     let flag = spec.flags.iter().find(|flag| flag.name == effects.name);
     let is_declared = |(name, value): &(String, Value)| {
@@ -67,7 +67,7 @@ fn value(found: &ValueEffect) -> FlagValue {
     document
 }
 
-/// Returns the first changes of each kind, and how many there are besides.
+/// Returns the first changes of each kind, and the number of further ones.
 fn shortened(changes: &[Change]) -> Vec<String> {
     let mut kinds: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
     for change in changes {

@@ -1,5 +1,4 @@
-//! Creates the document of a plan, a type of [`spanproof_format`]. A plan lists the cases of a run
-//! before the run starts.
+//! Creates a [`Plan`] document, which lists the cases of a run before the run starts.
 
 use spanproof_format::{Expectation, Plan, PlannedCase};
 
@@ -8,7 +7,7 @@ use crate::observation::{masked_case, spec_secrets};
 use crate::spec::{Intent, Spec};
 use crate::suite::further_runs;
 
-/// Returns the document of a plan: the cases, and what each case is expected to do.
+/// Returns the plan of a run: the cases, and what each case is expected to do.
 pub fn plan(spec: &Spec, cases: &[Case]) -> Plan {
     let units = cases
         .iter()

@@ -1,4 +1,4 @@
-//! Converts the results of a run into their document, a type of [`spanproof_format`].
+//! Converts the results of a run into a [`Run`] document.
 
 use spanproof_format as format;
 use spanproof_format::{AdoptedIncident, Run, SnapshotState, Summary};
@@ -34,7 +34,7 @@ impl RunResult {
     }
 }
 
-/// Counts the cases by verdict, and adds up their units, spans and comparisons.
+/// Counts the cases by verdict, and adds up their units, spans and assertions.
 fn summary(run: &RunResult, snapshots: &[Snapshot]) -> Summary {
     let mut summary = Summary::default();
     summary.not_run = run.not_run;

@@ -1,5 +1,5 @@
-//! Converts the trials of spellings into their document, a type of [`spanproof_format`], and compares
-//! what the service does with what the spec promises.
+//! Converts the trials of spellings into a [`Sweep`] document, and compares what the service does with what
+//! the spec promises.
 
 use spanproof_format::{Sweep, SweepReading, SweepRow};
 
@@ -21,7 +21,7 @@ impl SweepResult {
             document
         });
         let mut rows: Vec<_> = rows.collect();
-        // The order of the trials, not that of the spec.
+        // In the order of the trials, not of the spec.
         let place = |row: &SweepRow| observations.iter().position(|one| one.case.id == row.case);
         rows.sort_by_key(place);
         Sweep::new(&self.flag, rows)
@@ -50,8 +50,8 @@ fn row(flag: &Flag, reading: &Reading) -> SweepRow {
     row
 }
 
-/// Whether the spec promises that a value is read as on. Without `enables` it promises only the values
-/// that it lists.
+/// Whether the spec promises that a value is read as on; `None` if it promises nothing. Without `enables`, it
+/// promises something only for the values that it lists.
 fn promise(flag: &Flag, value: &Value) -> Option<bool> {
     let is_listed = flag.values.contains(value);
     match (&flag.enables, &flag.disables) {
@@ -62,13 +62,13 @@ fn promise(flag: &Flag, value: &Value) -> Option<bool> {
     }
 }
 
-/// How OpenTelemetry reads a Boolean variable: only `true`, in any letter case, is true
+/// Whether OpenTelemetry reads a Boolean variable as true: only `true`, in any letter case, is true
 /// (<https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#boolean>).
 fn is_true_for_otel(value: &Value) -> bool {
     value.text().is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
-/// Returns what is wrong with the reading of a value; `None` if nothing is, or if it is not known.
+/// Returns what is wrong with the reading of a value; `None` if nothing is wrong, or the reading is unknown.
 fn finding(flag: &Flag, value: &Value, row: &SweepRow) -> Option<String> {
     let name = &flag.name;
     let means_on = value.intent() == Intent::On;
@@ -139,10 +139,9 @@ mod tests {
 
     #[test]
     fn opentelemetry_reads_only_true_as_true() {
-        let of = |text: &str| is_true_for_otel(&Value::Set(text.to_owned()));
-        assert!(of("true") && of("TRUE") && of("True"));
-        assert!(
-            !of("1") && !of("yes") && !of("true ") && !of("") && !is_true_for_otel(&Value::Unset)
-        );
+        let is_true = |text: &str| is_true_for_otel(&Value::Set(text.to_owned()));
+        assert!(is_true("true") && is_true("TRUE") && is_true("True"));
+        assert!(!["1", "yes", "true ", ""].into_iter().any(is_true));
+        assert!(!is_true_for_otel(&Value::Unset));
     }
 }

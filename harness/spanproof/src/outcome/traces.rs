@@ -1,5 +1,5 @@
-//! Converts the traces of an existing system into their document, a type of [`spanproof_format`].
-//! What the spec calls a unit of work is called an execution in the document.
+//! Converts the traces of an existing system into a [`Traces`] document, which calls a unit of work an
+//! execution.
 
 use serde_json::Value as Json;
 use spanproof_format as format;

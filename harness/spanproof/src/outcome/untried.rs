@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::iter;
 
+use crate::count::count;
 use crate::observation::{Field, Observation, Span, Time};
 use crate::spec::{FaultKind, Spec};
 use crate::suite::RunResult;
@@ -11,8 +12,8 @@ use crate::verdict::{ContractCheck, comparable_jobs, contract_checks};
 
 /// Returns what a run did not try, one phrase for each kind.
 pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
-    let tried = |name: &str, of: fn(&crate::matrix::Case) -> &str| {
-        run.cases.iter().any(|result| of(&result.case) == name)
+    let tried = |name: &str, value: fn(&crate::matrix::Case) -> &str| {
+        run.cases.iter().any(|result| value(&result.case) == name)
     };
     let mut all = Vec::new();
     let routes = spec.routes.iter().map(|route| route.name.as_str());
@@ -33,16 +34,16 @@ pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
     }));
     all.push(repetition(spec, run));
     all.extend(
-        names("probe", unmatched_probes(spec, run).into_iter())
-            .map(|probes| format!("{probes}, because no line of any case matches")),
+        names("[probes]", unmatched_probes(spec, run).into_iter())
+            .map(|probes| format!("{probes}, because no output line of any case matches")),
     );
     all.extend(unread_times(spec, run));
     all.extend(contracts(spec, run));
     all
 }
 
-/// Returns the probes that match no line of any case: a misspelt pattern looks like a service that says
-/// nothing.
+/// Returns the probes that match no line of any case: a misspelt pattern looks like a service that
+/// prints nothing.
 fn unmatched_probes(spec: &Spec, run: &RunResult) -> Vec<&'static str> {
     let trials = run.cases.iter().filter_map(|result| result.observation.as_ref()?.trial());
     let runs = trials.flat_map(|trial| {
@@ -53,8 +54,8 @@ fn unmatched_probes(spec: &Spec, run: &RunResult) -> Vec<&'static str> {
     spec.probes.without_match(lines)
 }
 
-/// Returns which columns with times of spans were not compared with anything, because their values can't be
-/// read as times.
+/// Returns the columns with times of spans that were not compared with anything, because their values can't
+/// be read as times.
 fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
     let observations = run.cases.iter().filter_map(|result| result.observation.as_ref());
     let spans: Vec<Span> = observations
@@ -63,9 +64,10 @@ fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
     let unread = |field: Field, time: fn(&Span) -> Option<&Time>| {
         let times: Vec<&Time> = spans.iter().filter_map(time).collect();
         let example = times.iter().find(|time| time.at.is_none())?;
-        let count = times.iter().filter(|time| time.at.is_none()).count();
+        let unread = times.iter().filter(|time| time.at.is_none()).count();
         Some(format!(
-            "{count} times in `{}`, such as `{}`, because they are neither times nor numbers since 1970",
+            "{} in `{}`, such as `{}`: neither a time nor a number that counts from 1970",
+            count(unread, "value"),
             field.column(&spec.tables.spans),
             example.text
         ))
@@ -94,19 +96,18 @@ fn contracts(spec: &Spec, run: &RunResult) -> Vec<String> {
         if check.lacks_tracing() && is_made(&check.what) {
             return None;
         }
-        let cases = if *cases == 1 { "1 case".to_owned() } else { format!("{cases} cases") };
-        Some(format!("{}, because {why} ({cases})", check.what))
+        Some(format!("{}, because {why} ({})", check.what, count(*cases, "case")))
     };
     counts.iter().filter_map(text).collect()
 }
 
-/// Returns a text such as `fault a, b`; `None` if there are no names.
+/// Returns a phrase such as `fault a, b`; `None` if there are no names.
 fn names<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
     let names: Vec<_> = names.collect();
     (!names.is_empty()).then(|| format!("{kind} {}", names.join(", ")))
 }
 
-/// Returns how many jobs in a row, without a restart of the service, were not tried.
+/// Returns how many jobs without a restart of the service were not tried, as a phrase.
 fn repetition(spec: &Spec, run: &RunResult) -> String {
     let repeated = run.cases.iter().find(|result| result.case.repeats_job(spec));
     let observation = repeated.and_then(|result| result.observation.as_ref());

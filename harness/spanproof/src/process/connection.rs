@@ -1,5 +1,5 @@
 //! Finds the socket at one end of a TCP connection on this machine. Asks the kernel for this one socket by
-//! netlink (`sock_diag`), because `/proc/net/tcp` has all sockets, and takes milliseconds to read. If
+//! netlink (`sock_diag`), because `/proc/net/tcp` lists all sockets, and takes milliseconds to read. If
 //! netlink can't be used, reads `/proc/net/tcp` and `/proc/net/tcp6`.
 
 use std::io::{self, Read};
@@ -16,15 +16,15 @@ const BY_FAMILY: u16 = 20;
 const HEADER: usize = 16;
 /// Length of a request: the header, four bytes, the states, and the addresses.
 const REQUEST: u32 = 72;
-/// Position of the inode in an answer.
+/// Offset of the inode in an answer.
 const INODE: usize = HEADER + 68;
 /// The state of a socket that listens, in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 /// Time limit of an answer. The kernel answers at once.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Returns the socket whose own address is `local` and whose peer is `remote`, as in `/proc/*/fd`; `None` if
-/// it is closed, or belongs to another network namespace.
+/// Returns the name in `/proc/*/fd` of the socket whose own address is `local` and whose peer is `remote`;
+/// `None` if it is closed, or belongs to a different network namespace.
 pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> Option<String> {
     let (SocketAddr::V4(local), SocketAddr::V4(remote)) = (local, remote) else { return None };
     let inode = ask_kernel(local, remote).ok().flatten().or_else(|| {
@@ -35,8 +35,8 @@ pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> Option<String> {
     (inode != 0).then(|| format!("socket:[{inode}]"))
 }
 
-/// Returns the socket that gets the connections to a port of 127.0.0.1, as in `/proc/*/fd`; `None` if none
-/// listens.
+/// Returns the name in `/proc/*/fd` of the socket that accepts connections to a port of 127.0.0.1; `None` if
+/// no socket listens.
 pub(super) fn listener(port: u16) -> Option<String> {
     let (local, any) = (Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED);
     let asked = ask_kernel(SocketAddrV4::new(local, port), SocketAddrV4::new(any, 0));
@@ -66,7 +66,7 @@ fn ask_kernel(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<Option<u3
 
 /// Returns a request for a TCP socket over IPv4, which also finds sockets of IPv6 with IPv4 addresses.
 fn request(local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8> {
-    /// The flag of requests.
+    /// `NLM_F_REQUEST`.
     const IS_REQUEST: u16 = 1;
     /// `AF_INET` and `IPPROTO_TCP`.
     const TCP: [u8; 4] = [2, 6, 0, 0];
@@ -110,7 +110,7 @@ fn search(is_wanted: impl Fn(&Line<'_>) -> bool) -> Option<u32> {
     })
 }
 
-/// Returns an address as in `/proc/net/tcp`. In `tcp6` an IPv4 address ends like this.
+/// Returns an address as in `/proc/net/tcp`. In `tcp6`, an IPv4 address ends with this text.
 fn hexadecimal(address: SocketAddrV4) -> String {
     let ip: Ipv4Addr = *address.ip();
     format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port())

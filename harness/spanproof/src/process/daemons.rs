@@ -1,9 +1,9 @@
-//! Finds and ends daemons: processes of a case that have no parent, no group and no stream in common with what
-//! was started for it. A daemon is known by a variable that it inherited, with a value that only the processes
-//! of the case have, such as the name of its database.
+//! Finds and ends daemons: processes of a case that share no parent, group or stream with the processes that
+//! were started for it. A daemon is recognised by a variable that it inherited, with a value that only the
+//! processes of the case have, such as the name of its database.
 //!
-//! A daemon that cleared its environment, that runs as another user, or in a container is not found. A process
-//! whose environment can't be read is left alone.
+//! A daemon that cleared its environment, that runs as another user, or in a container is not found. A
+//! process whose environment can't be read is left alone.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -17,16 +17,16 @@ use nix::unistd::geteuid;
 use super::strays::{Stat, Stray, ids, is_elsewhere};
 use spanproof_lease::wait::{Attempt, until};
 
-/// How long a process may run on after the service without being left behind.
+/// A process that ends this soon after the service does not count as left behind.
 const SETTLE: Duration = Duration::from_millis(300);
-/// How long daemons are killed that start others while they are killed.
+/// Time limit for killing daemons, which may start others meanwhile.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Repetitions of a search in which processes ended or changed while they were read: such a process may have started
-/// another one that was not listed yet.
+/// Maximum number of searches while processes end or change during the search: such a process may have
+/// started another one that was not listed yet.
 const SEARCHES: usize = 5;
-/// Searches in a row without a daemon after which all have ended.
-const EMPTY: usize = 4;
-/// Maximum number of a process's ancestors that are read.
+/// Searches in a row without a daemon after which all daemons count as ended.
+const EMPTY_SEARCHES: usize = 4;
+/// Maximum number of ancestors of a process to read.
 const MAX_ANCESTORS: usize = 100;
 /// Maximum number of daemons that are reported.
 const MAX_REPORTED: usize = 20;
@@ -46,7 +46,7 @@ impl Daemons {
         (!marks.is_empty() && first > 0).then_some(Self { marks, first })
     }
 
-    /// Returns the processes that have a mark now, also those that descend from this process.
+    /// Returns the processes that have a mark now, including descendants of this process.
     pub(super) fn with_mark(&self) -> Vec<Identity> {
         let mut found = Vec::new();
         for _search in 0..SEARCHES {
@@ -56,8 +56,8 @@ impl Daemons {
         found
     }
 
-    /// Ends the daemons: with SIGTERM, and with SIGKILL those that still run after `grace`. Returns each with
-    /// a text such as `7 (sleep)`.
+    /// Ends the daemons with SIGTERM, and those that still run after `grace` with SIGKILL. Returns each with
+    /// a description such as `7 (sleep)`.
     pub(super) async fn end(&self, grace: Duration) -> Vec<(Identity, String)> {
         let is_none = || self.search(|_| {}).is_empty();
         if is_none() || none_within(SETTLE, is_none).await {
@@ -82,7 +82,7 @@ impl Daemons {
             (identity, format!("{daemon}{still}"))
         };
         let seen = seen.into_inner().unwrap_or_default();
-        // The last ones are those that may still run.
+        // The last ones may still be running.
         let unreported = seen.len().saturating_sub(MAX_REPORTED);
         seen.into_iter().skip(unreported).map(describe).collect()
     }
@@ -96,7 +96,8 @@ impl Daemons {
         }
     }
 
-    /// Calls `on_each` for each daemon at once, because it may be gone a moment later, and returns all.
+    /// Returns all daemons. Calls `on_each` as soon as a daemon is found, because it may be gone a moment
+    /// later.
     fn search(&self, mut on_each: impl FnMut(&Stray)) -> Vec<Stray> {
         for _search in 0..SEARCHES {
             let (mut found, mut any_unclear) = (Vec::new(), false);
@@ -131,8 +132,8 @@ impl Daemons {
             Err(_) => return Check::Unclear,
         };
         if !has_mark(&environment, &self.marks) {
-            // A program that is just being replaced by another one has no environment. The processes of the
-            // kernel, which have no group, never have one.
+            // A process has no environment while it replaces its program. Kernel threads, which have no
+            // group, never have one.
             let is_unclear = environment.is_empty() && stat.group != 0;
             return if is_unclear { Check::Unclear } else { Check::Other };
         }
@@ -147,7 +148,7 @@ impl Daemons {
     }
 }
 
-/// What a process is to a case.
+/// The relation of a process to a case.
 enum Check {
     Daemon(Stray),
     /// It has a mark, and descends from this process.
@@ -183,14 +184,16 @@ async fn none_within(limit: Duration, mut is_none: impl FnMut() -> bool) -> bool
     };
     let wait = until("no daemon", limit, || {
         let empty = attempt();
-        async move { if empty >= EMPTY { Attempt::Done(()) } else { Attempt::NotYet(String::new()) } }
+        async move {
+            if empty >= EMPTY_SEARCHES { Attempt::Done(()) } else { Attempt::NotYet(String::new()) }
+        }
     });
     wait.await.is_ok()
 }
 
-/// Whether a variable of an environment has one of `marks` in its value, as a whole word. The name of a
-/// database may be the beginning of another one. A process may write a title over its environment, which is no
-/// variable.
+/// Whether a variable of an environment has one of `marks` in its value, as a whole word: the name of a
+/// database may be a prefix of another one. A process may overwrite its environment with a title, which is
+/// not a variable.
 fn has_mark(environment: &[u8], marks: &[String]) -> bool {
     let text = String::from_utf8_lossy(environment);
     let variables = text.split('\0').filter_map(|variable| variable.split_once('='));
@@ -207,20 +210,20 @@ fn has_mark(environment: &[u8], marks: &[String]) -> bool {
         .any(|(_, value)| marks.iter().any(|mark| has(value, mark)))
 }
 
-/// Whether a process is of this user, or this user is root.
+/// Whether a process belongs to this user, or this user is root.
 fn may_be_ended(id: u32) -> bool {
     let user = geteuid();
     let owner = std::fs::metadata(format!("/proc/{id}")).map(|meta| meta.uid());
     user.is_root() || owner.is_ok_and(|owner| owner == user.as_raw())
 }
 
-/// Whether a process descends from this one: it has a parent that ends it. The first process of a container
-/// becomes the parent of every daemon.
+/// Whether a process descends from this one, so that its parent ends it. `false` if this process is the first
+/// one of a container, which becomes the parent of every daemon.
 fn is_started_here(id: u32) -> bool {
     let own = std::process::id();
     let parent = |id: &u32| Stat::read(*id).map(|stat| stat.parent);
-    let line = std::iter::successors(Some(id), parent).take(MAX_ANCESTORS);
-    own != 1 && line.skip(1).any(|ancestor| ancestor == own)
+    let ancestry = std::iter::successors(Some(id), parent).take(MAX_ANCESTORS);
+    own != 1 && ancestry.skip(1).any(|ancestor| ancestor == own)
 }
 
 #[cfg(test)]

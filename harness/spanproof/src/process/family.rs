@@ -1,10 +1,10 @@
 //! The family of a case: the processes that were started for it, with everything that they started. Finds
 //! out whether the process at the other end of a connection belongs to the family.
 //!
-//! A process is a stranger only if that is certain. One that left the family counts as a member: it may have
-//! no living ancestor in the family, no stream of it, and another group. So a process of which all that is
-//! known is that it started later is a stranger only if its environment is readable and lacks what only the
-//! processes of the case have in theirs.
+//! A process is a stranger only if that is certain. A process may have left the family: it then has no living
+//! ancestor in it, none of its streams, and a different group. So a process that started later than the
+//! family is a stranger only if its environment is readable and lacks the marks, which are strings that only
+//! the processes of the case have in theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::connection;
 use super::daemons::{Daemons, Identity};
-use super::strays::{Stat, Stray, holders, holds_open, is_elsewhere, line, processes};
+use super::strays::{Stat, Stray, ancestry, holders, holds_open, is_elsewhere, processes};
 use super::{Child, Error, Launch};
 
 /// Name of the processes of a Postgres server. The server makes requests for the service if a function in the
@@ -31,9 +31,9 @@ pub(crate) struct Family(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     members: Mutex<Members>,
-    /// Members that had a connection before. They are asked first.
+    /// Members that had a connection before. They are checked first.
     clients: Mutex<BTreeSet<u32>>,
-    /// Held while all processes are searched, so that many strangers don't take all processors.
+    /// Held while all processes are searched, so that many strangers don't occupy all processors.
     search: Mutex<()>,
     /// The helpers of all cases, which belong to every case; `None` if there are none.
     shared: Option<Family>,
@@ -42,11 +42,11 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Members {
     started: Vec<Member>,
-    /// Texts that only the processes of the case have in their environment.
+    /// Strings that only the processes of the case have in their environment.
     marks: Vec<String>,
-    /// Texts that no other process of the machine ever has in its environment, by which daemons are found.
+    /// Strings that no other process of the machine ever has in its environment, by which daemons are found.
     unique_marks: Vec<String>,
-    /// Helpers and their daemons. They are ended, but the service did not leave them.
+    /// Helpers and their daemons. They are ended, but do not count as left behind by the service.
     helper_processes: BTreeSet<Identity>,
     /// Whether the daemons were ended, and no process was started since.
     daemons_ended: bool,
@@ -72,12 +72,12 @@ impl Family {
         Self(Arc::new(Inner { members, clients, search, shared }))
     }
 
-    /// Adds texts that only the processes that are started from now on have in their environment.
+    /// Adds strings that only the processes that are started from now on have in their environment.
     pub(crate) fn add_marks(&self, marks: Vec<String>) {
         lock(&self.0.members).marks.extend(marks);
     }
 
-    /// Adds texts that no other process of the machine ever has in its environment.
+    /// Adds strings that no other process of the machine ever has in its environment.
     pub(crate) fn add_unique_marks(&self, marks: Vec<String>) {
         lock(&self.0.members).unique_marks.extend(marks);
     }
@@ -89,8 +89,8 @@ impl Family {
         members.helper_processes = found.into_iter().flatten().collect();
     }
 
-    /// Ends the daemons of the case: with SIGTERM, and with SIGKILL those that still run after `grace`. Returns
-    /// those that the service left, as `pid (name)`.
+    /// Ends the daemons of the case with SIGTERM, and those that still run after `grace` with SIGKILL.
+    /// Returns those that the service left behind, as `pid (name)`.
     pub(crate) async fn end_daemons(&self, grace: Duration) -> Vec<String> {
         let daemons = lock(&self.0.members).daemons();
         let left = match daemons {
@@ -123,15 +123,15 @@ impl Family {
     }
 
     /// Returns the process that has the client's end of a connection to `server`, as `pid (name)`; `None` if
-    /// it belongs to the case, or can't be found, as in another namespace or of another user.
+    /// it belongs to the case, or can't be found, for example because of its namespace or user.
     pub(crate) fn stranger(&self, client: SocketAddr, server: SocketAddr) -> Option<String> {
         let socket = [connection::socket(client, server)?];
         let known = lock(&self.0.clients).clone();
         if known.iter().any(|id| holds_open(*id, &socket)) {
             return None;
         }
-        let relation = Relation::read(self);
-        if let Some(id) = relation.relatives().find(|id| holds_open(*id, &socket)) {
+        let snapshot = FamilySnapshot::read(self);
+        if let Some(id) = snapshot.relatives().find(|id| holds_open(*id, &socket)) {
             lock(&self.0.clients).insert(id);
             return None;
         }
@@ -143,15 +143,15 @@ impl Family {
     /// case, as `pid (name)`; `None` if there is none, or it can't be found.
     pub(crate) fn foreign_listener(&self, port: u16) -> Option<String> {
         let socket = [connection::listener(port)?];
-        let relation = Relation::read(self);
-        if relation.relatives().any(|id| holds_open(id, &socket)) {
+        let snapshot = FamilySnapshot::read(self);
+        if snapshot.relatives().any(|id| holds_open(id, &socket)) {
             return None;
         }
         self.foreign_holder(&socket)
     }
 
-    /// Returns a process that holds the socket, as `pid (name)`; `None` if there is none, or one may belong to
-    /// the family.
+    /// Returns a process that holds the socket, as `pid (name)`; `None` if there is none, or one may belong
+    /// to the family.
     fn foreign_holder(&self, socket: &[String]) -> Option<String> {
         if holds_open(std::process::id(), socket) {
             return None;
@@ -162,8 +162,8 @@ impl Family {
                 return None;
             }
             // Read after the holders, so that it has the parents of each that still runs.
-            let relation = Relation::read(self);
-            let origins = holders.iter().map(|holder| (relation.origin(holder), holder));
+            let snapshot = FamilySnapshot::read(self);
+            let origins = holders.iter().map(|holder| (snapshot.origin(holder), holder));
             // Reversed, so that the first of equal ones is taken.
             match origins.rev().max_by_key(|(origin, _)| *origin) {
                 Some((Origin::Foreign, holder)) => return Some(holder.to_string()),
@@ -196,7 +196,7 @@ impl Members {
 }
 
 impl Drop for Inner {
-    /// Kills the daemons of a case that did not come to its end.
+    /// Kills the daemons of a case that was aborted.
     fn drop(&mut self) {
         let members = self.members.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let (false, Some(daemons)) = (members.daemons_ended, members.daemons()) {
@@ -206,13 +206,13 @@ impl Drop for Inner {
 }
 
 /// The family and all processes of the system at one moment.
-struct Relation {
+struct FamilySnapshot {
     members: Vec<Member>,
     marks: Vec<String>,
     all: BTreeMap<u32, Stat>,
 }
 
-impl Relation {
+impl FamilySnapshot {
     fn read(family: &Family) -> Self {
         let (members, marks) = family.members();
         Self { members, marks, all: processes() }
@@ -220,19 +220,19 @@ impl Relation {
 
     /// Returns the ids of the members, of their groups and of their descendants.
     fn relatives(&self) -> impl Iterator<Item = u32> {
-        self.all.keys().copied().filter(|id| self.is_relative(&self.line(*id)))
+        self.all.keys().copied().filter(|id| self.is_relative(&self.ancestry(*id)))
     }
 
     /// Returns the ids of a process, its parent, and so on.
-    fn line(&self, id: u32) -> Vec<u32> {
-        line(&self.all, id).collect()
+    fn ancestry(&self, id: u32) -> Vec<u32> {
+        ancestry(&self.all, id).collect()
     }
 
-    /// Whether a process with this line is a member, in the group of one, or a descendant.
-    fn is_relative(&self, line: &[u32]) -> bool {
+    /// Whether a process with this ancestry is a member, in the group of a member, or a descendant.
+    fn is_relative(&self, ancestry: &[u32]) -> bool {
         let is_member = |id: u32| self.members.iter().any(|member| member.id == id);
         let group = |id: &u32| self.all.get(id).map(|stat| stat.group);
-        line.iter().any(|id| is_member(*id) || group(id).is_some_and(is_member))
+        ancestry.iter().any(|id| is_member(*id) || group(id).is_some_and(is_member))
     }
 
     /// Returns where a process comes from.
@@ -244,17 +244,17 @@ impl Relation {
 
     /// Returns where a process comes from. The answer is only valid if the process still runs afterwards.
     fn origin_of_running(&self, process: &Stray) -> Origin {
-        let line = self.line(process.id);
-        if self.is_relative(&line) || process.name == POSTGRES || is_elsewhere(process.id) {
+        let ancestry = self.ancestry(process.id);
+        if self.is_relative(&ancestry) || process.name == POSTGRES || is_elsewhere(process.id) {
             return Origin::PerhapsFamily;
         }
         // A process whose parent has ended gets one of these as its parent.
-        let mut adopters = self.line(std::process::id());
+        let mut adopters = self.ancestry(std::process::id());
         adopters.push(1);
-        let Some(end) = line.iter().position(|id| adopters.contains(id)) else {
+        let Some(end) = ancestry.iter().position(|id| adopters.contains(id)) else {
             return Origin::Unknown;
         };
-        let outside = &line[..end];
+        let outside = &ancestry[..end];
         let pipes: Vec<_> = self.members.iter().flat_map(|member| member.pipes.clone()).collect();
         if outside.iter().any(|id| holds_open(*id, &pipes)) {
             return Origin::PerhapsFamily;
@@ -288,7 +288,7 @@ enum Origin {
 fn origin_by_marks(id: u32, marks: &[String]) -> Origin {
     let bytes = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    // A program may write a title over its environment.
+    // A program may overwrite its environment with a title.
     let is_environment = text.split('\0').any(|variable| variable.contains('='));
     match marks.iter().any(|mark| text.contains(mark.as_str())) {
         true => Origin::PerhapsFamily,
@@ -318,7 +318,7 @@ mod tests {
     /// Starts a daemon that connects, and exits: only the environment shows where the daemon comes from.
     const DAEMON: &str = "setsid bash -c \"$DAEMON\" < /dev/null > /dev/null 2>&1 & exit";
 
-    /// Returns a launch of a shell with a script. Each has `PORT`.
+    /// Returns a launch of a shell script, which gets `PORT` and `DAEMON`.
     fn launch(script: &str, port: u16) -> Launch {
         let variables = [("PORT", port.to_string()), ("DAEMON", CONNECT.to_owned())];
         Launch {
@@ -329,7 +329,7 @@ mod tests {
         }
     }
 
-    /// A process outside of the family, which is killed at the end of the test.
+    /// A process outside the family, which is killed at the end of the test.
     struct Outsider(std::process::Child);
 
     impl Outsider {
@@ -348,8 +348,8 @@ mod tests {
         }
     }
 
-    /// Accepts a connection, and asks for its stranger.
-    fn ask(family: &Family, listener: &TcpListener) -> Option<String> {
+    /// Accepts a connection, and returns the stranger at its other end.
+    fn accept_stranger(family: &Family, listener: &TcpListener) -> Option<String> {
         let (stream, client) = listener.accept().unwrap();
         family.stranger(client, stream.local_addr().unwrap())
     }
@@ -369,12 +369,12 @@ mod tests {
     #[case::a_daemon(DAEMON)]
     #[case::a_daemon_without_an_environment("env -i PORT=$PORT setsid bash -c \"$DAEMON\" &")]
     #[tokio::test]
-    async fn what_the_case_started_is_no_stranger(#[case] script: &str) {
+    async fn what_the_case_started_is_not_a_stranger(#[case] script: &str) {
         let (listener, port) = listener();
         let family = Family::new(None);
         family.add_marks(vec![port.to_string()]);
         let child = family.start(&launch(script, port)).unwrap();
-        assert_eq!(ask(&family, &listener), None);
+        assert_eq!(accept_stranger(&family, &listener), None);
         drop(child);
     }
 
@@ -388,7 +388,7 @@ mod tests {
         let child = family.start(&launch).unwrap();
         let outsider = Outsider::start(CONNECT, port);
         let name = format!("{} (bash)", outsider.0.id());
-        assert_eq!(ask(&family, &listener), Some(name));
+        assert_eq!(accept_stranger(&family, &listener), Some(name));
         drop(child);
     }
 
@@ -414,30 +414,33 @@ mod tests {
         let (listener, port) = listener();
         let outsider = Outsider::start(CONNECT, port);
         let family = Family::new(None);
-        assert_eq!(ask(&family, &listener), Some(format!("{} (bash)", outsider.0.id())));
+        assert_eq!(
+            accept_stranger(&family, &listener),
+            Some(format!("{} (bash)", outsider.0.id()))
+        );
     }
 
     #[tokio::test]
-    async fn a_later_process_counts_as_before_if_nothing_shows_that_it_is_a_stranger() {
+    async fn a_later_process_is_a_stranger_only_if_its_environment_shows_it() {
         let (listener, port) = listener();
         let family = Family::new(None);
         // The database server is an example of a process that has no mark.
         family.add_marks(vec!["spanproof_case_7".to_owned()]);
         let child = family.start(&launch("sleep 600", port)).unwrap();
         let outsider = Outsider::start(CONNECT, port);
-        assert_eq!(ask(&family, &listener), None);
+        assert_eq!(accept_stranger(&family, &listener), None);
         drop((child, outsider));
     }
 
     #[tokio::test]
-    async fn a_helper_of_all_cases_and_this_process_are_no_strangers() {
+    async fn a_helper_of_all_cases_and_this_process_are_not_strangers() {
         let (listener, port) = listener();
         let shared = Family::new(None);
         let family = Family::new(Some(shared.clone()));
         let child = shared.start(&launch(CONNECT, port)).unwrap();
-        assert_eq!(ask(&family, &listener), None);
+        assert_eq!(accept_stranger(&family, &listener), None);
         let own = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-        assert_eq!(ask(&family, &listener), None);
+        assert_eq!(accept_stranger(&family, &listener), None);
         drop((child, own));
     }
 

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_command_is_reported_with_the_end_of_its_errors() {
+    async fn a_failed_command_is_reported_with_the_end_of_its_standard_error() {
         let words = ["sh", "-c", "echo one >&2; echo two >&2; exit 3"].map(String::from);
         let error =
             run(&Run { words: &words, folder: Path::new("/"), show: false, env: BTreeMap::new() })

@@ -90,7 +90,7 @@ impl From<format::Ending> for Ending {
         match stored {
             format::Ending::Code(code) => Self::Code(code),
             format::Ending::Signal(signal) => Self::Signal(signal),
-            // A run of the service has an exit; only that of an existing system may be unseen.
+            // A run of the service has an exit; only the exit of an existing system may be unseen.
             format::Ending::Unseen => Self::Code(0),
         }
     }

@@ -44,7 +44,7 @@ impl Stray {
     }
 }
 
-/// Some fields of `/proc/ID/stat`. A crate for `/proc` would read all fifty of every process.
+/// Some fields of `/proc/ID/stat`. A crate for `/proc` would read all fifty fields of every process.
 pub(super) struct Stat {
     pub(super) name: String,
     pub(super) parent: u32,
@@ -112,8 +112,8 @@ pub(super) fn descendants(leader: u32) -> Vec<Stray> {
         .collect()
 }
 
-/// Returns a process that a signal stopped, and that has the same parent as one of `siblings` with the name
-/// `name`; `None` if there is none.
+/// Returns a process called `name` that a signal stopped, and that has the same parent as one of `siblings`
+/// with that name; `None` if there is none.
 pub(crate) fn stopped_sibling(siblings: &BTreeSet<u32>, name: &str) -> Option<u32> {
     let all = processes();
     let known = siblings.iter().filter_map(|id| all.get(id)).filter(|stat| stat.name == name);
@@ -122,7 +122,7 @@ pub(crate) fn stopped_sibling(siblings: &BTreeSet<u32>, name: &str) -> Option<u3
     stopped.find(|(_, stat)| parents.contains(&stat.parent)).map(|(id, _)| *id)
 }
 
-/// Returns a process that a signal stopped, that descends from this process and has the name `name`; `None` if
+/// Returns a process called `name` that a signal stopped, and that descends from this process; `None` if
 /// there is none.
 pub(crate) fn stopped_descendant(name: &str) -> Option<u32> {
     let (all, own) = (processes(), std::process::id());
@@ -145,7 +145,7 @@ pub(super) fn processes() -> BTreeMap<u32, Stat> {
 }
 
 /// Returns the ids of a process, its parent, and so on.
-pub(super) fn line(all: &BTreeMap<u32, Stat>, id: u32) -> impl Iterator<Item = u32> {
+pub(super) fn ancestry(all: &BTreeMap<u32, Stat>, id: u32) -> impl Iterator<Item = u32> {
     let parent = |id: &u32| all.get(id).map(|stat| stat.parent);
     // The processes were read one after the other, so their parents may form a cycle. Limit the
     // steps.
@@ -154,7 +154,7 @@ pub(super) fn line(all: &BTreeMap<u32, Stat>, id: u32) -> impl Iterator<Item = u
 
 /// Whether a process descends from `leader`.
 fn descends(all: &BTreeMap<u32, Stat>, id: u32, leader: u32) -> bool {
-    line(all, id).skip(1).any(|ancestor| ancestor == leader)
+    ancestry(all, id).skip(1).any(|ancestor| ancestor == leader)
 }
 
 /// Returns every process except this one that holds one of `pipes` open.
@@ -185,7 +185,7 @@ pub(super) fn holds_open(id: u32, pipes: &[String]) -> bool {
         .any(|target| target.to_str().is_some_and(|name| pipes.iter().any(|pipe| pipe == name)))
 }
 
-/// Whether a process runs in a container, or that can't be found out.
+/// Whether a process runs in a container; also `true` if that can't be found out.
 pub(super) fn is_elsewhere(id: u32) -> bool {
     ["pid", "mnt"].into_iter().any(|kind| {
         let namespace = |id: &str| std::fs::read_link(format!("/proc/{id}/ns/{kind}")).ok();

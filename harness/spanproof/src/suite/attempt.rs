@@ -20,8 +20,7 @@ pub(super) struct Attempt {
     database: Database,
 }
 
-/// Runs one case, judges it and stores its evidence.
-/// `progress` gets its steps.
+/// Runs one case, judges it and stores its evidence. Reports its steps to `progress`.
 pub(super) async fn run_case(
     world: &World,
     case: &Case,
@@ -53,11 +52,11 @@ pub(super) async fn run_once(world: &World, case: &Case, witness: bool) -> Resul
     judged(world, world.trial_for(&case).witness_if(witness)).await
 }
 
-/// Runs one trial of a case with the witness. `background` are errors that the service also meets with
+/// Runs one trial of a case with the witness. `background` are errors that also occur with
 /// tracing off.
 ///
 /// # Errors
-/// When the world of the case does not come up; the error is the reason.
+/// When the service, its database or its upstream can't be started. The error is the reason.
 pub(super) async fn run_witnessed(
     world: &World,
     case: &Case,

@@ -1,6 +1,6 @@
-//! Runs cases again whose outcomes differ with and without tracing. The outcome of a service may also
+//! Repeats cases whose outcomes differ with and without tracing. The outcome of a service may also
 //! differ from run to run, for example because its work is random or runs in parallel. Units (parts of a
-//! job) whose outcome differs from run to run are then not compared.
+//! job) whose outcome differs from run to run are not compared.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ use crate::trial::World;
 use crate::verdict::{Evidence, Judgement, compare, different_units, unrepeated};
 use spanproof_format::Code;
 
-/// Number of further runs of one case. With four, a unit whose outcome differs in every second run is
+/// Number of repetitions of one case. With four, a unit whose outcome differs in every second run is
 /// missed with a probability of 1/16.
 pub(super) const REPETITIONS: usize = 4;
-/// Maximum number of cases that run again.
+/// Maximum number of cases that are repeated.
 pub(super) const MAX_BASELINES: usize = 8;
 
-/// Runs the cases again whose outcomes differ with and without tracing, and stores in their evidence which
+/// Repeats the cases whose outcomes differ with and without tracing, and stores in their evidence which
 /// units differ from run to run.
 pub(super) async fn repeat_baselines(
     world: &World,

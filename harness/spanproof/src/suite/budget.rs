@@ -1,20 +1,23 @@
-//! Lists the further runs that `check` may add to the planned cases, with their maximum number.
+//! Lists the further runs that `check` may add to the planned cases, with their maximum numbers.
 
 use super::baseline::{MAX_BASELINES, REPETITIONS};
 use super::flag_repetitions;
-use super::own_server::MAX_CASES;
+use super::own_server;
 use super::passing_changes::MAX_EXTRA_CASES;
-use super::second_look::{self, MAX_LOOKS};
+use super::second_trial;
 use super::slowdown;
 
-/// Returns a description of each kind of further runs, with their maximum number.
+/// Returns a description of each kind of further run, with the maximum number of runs.
 pub(crate) fn further_runs() -> Vec<(String, usize)> {
     vec![
         (
             "further runs of failing cases, the first with the witness".to_owned(),
-            MAX_LOOKS * (1 + second_look::REPETITIONS),
+            second_trial::MAX_CASES * (1 + second_trial::REPETITIONS),
         ),
-        ("further runs of failing cases with a server of their own".to_owned(), 2 * MAX_CASES),
+        (
+            "further runs of failing cases with a server of their own".to_owned(),
+            2 * own_server::MAX_CASES,
+        ),
         ("changes of one value of failing cases".to_owned(), MAX_EXTRA_CASES),
         (
             "repetitions of cases whose outcome differs with tracing".to_owned(),

@@ -25,7 +25,7 @@ pub enum RunEvent {
     },
 }
 
-/// Returns the event of a case that finished.
+/// Creates the event of a case that finished.
 pub(super) fn event(
     spec: &Spec,
     case: &Case,

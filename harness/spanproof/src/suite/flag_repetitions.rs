@@ -1,4 +1,4 @@
-//! Runs cases again that differ only in a flag, if it is not known whether their difference comes from
+//! Repeats cases that differ only in a flag, if it is not known whether their difference comes from
 //! the flag or varies by itself.
 
 use std::collections::BTreeSet;
@@ -18,11 +18,11 @@ use crate::observation::{self, Observation};
 use crate::spec::Spec;
 use crate::trial::World;
 
-/// Further trials of each case. Three trials of both cases of a pair decide.
+/// Number of further trials of each case. Three trials of both cases of a pair decide.
 pub(super) const TRIALS: usize = 2;
-/// Maximum number of cases that run again, if no proof is made of the run.
+/// Maximum number of cases that are repeated, unless the run becomes a proof of the flags.
 pub(super) const MAX_CASES: usize = 12;
-/// The folder for the evidence, in the folder of the run, with a folder for each number of trial.
+/// The folder for the evidence, in the folder of the run, with one folder for each trial number.
 pub(super) const FOLDER: &str = "repetitions";
 
 /// Further trials of cases.
@@ -31,12 +31,12 @@ pub(super) struct Repetitions {
     pub(super) observations: Vec<Observation>,
     /// The folders with their evidence.
     pub(super) folders: Vec<PathBuf>,
-    /// What of their evidence could not be written, each with the reason.
-    pub(super) unwritten: Vec<String>,
+    /// Why evidence could not be written, for each trial without evidence.
+    pub(super) write_errors: Vec<String>,
 }
 
-/// Runs the cases again whose difference may come from a flag, and returns the evidence. Stores it beside
-/// that of the run.
+/// Repeats the cases whose difference may come from a flag, and returns the evidence. Stores it beside that
+/// of the run.
 pub(super) async fn repeat_for_flags(
     world: &World,
     slots: &[Option<CaseOutcome>],
@@ -71,8 +71,8 @@ pub(super) async fn repeat_for_flags(
                 found.observations.push(again.observation);
                 found.folders.push(folder);
             }
-            // Without its evidence, a later report could not know the same.
-            Err(error) => found.unwritten.push(chain(&error)),
+            // The trial is not used, because a later report could not read it.
+            Err(error) => found.write_errors.push(chain(&error)),
         }
     }
     running.shutdown().await;
@@ -80,8 +80,8 @@ pub(super) async fn repeat_for_flags(
     found
 }
 
-/// Returns the cases, at most `limit`, that must run again to know the effect of a flag. The flag that switches tracing is
-/// left out: the verdicts are about its effect.
+/// Returns the cases, at most `limit`, that must run again to find out the effect of a flag. Leaves out the
+/// flag that switches tracing: the verdicts are about its effect.
 fn uncertain_cases(spec: &Spec, observations: &[&Observation], limit: usize) -> Vec<Case> {
     let is_other = |name: &str| spec.tracing_flag().is_none_or(|flag| flag.name != name);
     if !spec.flags.iter().any(|flag| is_other(&flag.name)) {

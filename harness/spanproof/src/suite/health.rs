@@ -1,5 +1,5 @@
-//! Watches whether a run can go on: whether its Postgres server still answers, and whether the time limit is
-//! over. Finds out whether a case failed because something around it broke.
+//! Watches whether a run can continue: whether its Postgres server still answers, and whether its time limit
+//! is over. Finds out whether a case failed because of its environment.
 
 use std::time::Instant;
 
@@ -8,33 +8,33 @@ use spanproof_postgres::{Database, Server};
 
 use crate::trial::{ServerFailure, server_failure, stopped_session};
 
-/// Why a run can't go on.
+/// Why a run can't continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunEnd {
     /// The server does not answer.
     Server(ServerFailure),
     /// The time limit of the run is over.
-    TimeOver,
+    TimedOut,
 }
 
 impl std::fmt::Display for RunEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Server(failure) => failure.fmt(f),
-            Self::TimeOver => f.write_str("the time limit of the run is over"),
+            Self::TimedOut => f.write_str("the time limit of the run is over"),
         }
     }
 }
 
-/// Waits until the run can't go on.
+/// Waits until the run can't continue, and returns the reason.
 pub(super) async fn run_end(server: &Server, deadline: Option<Instant>) -> RunEnd {
     tokio::select! {
         failure = server_failure(server) => RunEnd::Server(failure),
-        () = time_over(deadline) => RunEnd::TimeOver,
+        () = time_over(deadline) => RunEnd::TimedOut,
     }
 }
 
-/// Returns what broke around a case that failed; `None` if nothing did, so that the service is why it failed.
+/// Returns the problem in the environment of a case that failed; `None` if the service itself failed.
 pub(super) async fn broken_world(server: &Server, database: &Database) -> Option<String> {
     if let Some(id) = stopped_session(server).await {
         return Some(ServerFailure::SessionStopped(id).to_string());
@@ -47,8 +47,8 @@ pub(super) async fn broken_world(server: &Server, database: &Database) -> Option
     })
 }
 
-/// Whether the server reports that a file can't be written, for a reason outside of it. Its messages are not
-/// translated.
+/// Whether the server reports that a file can't be written, for a reason outside the server. Its messages are
+/// not translated.
 fn is_lack_of_space(message: &str) -> bool {
     let reasons = [
         "No space left on device",
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_messages_about_files_that_can_not_be_written_are_about_space() {
+    fn a_lack_of_space_is_a_message_about_a_file_that_can_not_be_written() {
         for message in [
             "could not extend file \"base/5/16385\": No space left on device",
             "could not write to file \"base/pgsql_tmp/pgsql_tmp1.0\": No space left on device",

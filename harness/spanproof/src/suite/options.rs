@@ -23,13 +23,13 @@ pub struct RunOptions {
     pub witness: bool,
     /// Whether the run may add cases to find single changes that make failing cases pass.
     pub probe: bool,
-    /// Whether a proof of the flags will be made of this run. Then every case whose difference may vary by
+    /// Whether this run will become a proof of the flags. If so, every case whose difference may vary by
     /// itself is repeated, not only the first ones.
     pub prove_flags: bool,
     /// Today's date, which decides whether a known failure is still accepted.
     pub today: Day,
-    /// When the run ends, if it has not ended before. Cases that run at this moment are broken, and no other
-    /// case starts. `None` without a limit.
+    /// When the run ends at the latest. Cases that are then running are broken, and no other case starts.
+    /// `None` for no limit.
     pub deadline: Option<Instant>,
     /// Becomes `true` to cancel the run: no more cases start, and running cases are dropped.
     pub cancelled: watch::Receiver<bool>,

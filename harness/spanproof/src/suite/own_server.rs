@@ -1,6 +1,6 @@
-//! Runs failing cases once more with a server of their own, one after the other. All services of a
-//! server log in as the same role, so only there is it certain which of them writes to, or fails in, a
-//! database that is not its own.
+//! Runs failing cases once more with a server of their own, one after the other. All services on a server
+//! log in as the same role. Only with a server of its own is it certain that this service writes to, or
+//! fails in, a database that is not its own.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use crate::verdict::Experiment;
 /// Maximum number of cases that get a server of their own.
 pub(super) const MAX_CASES: usize = 4;
 
-/// Looks again at the cases about which something in another database would decide.
-pub(super) async fn look_alone(
+/// Repeats the cases whose verdict depends on what happens in other databases.
+pub(super) async fn repeat_alone(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
     options: &RunOptions,
@@ -30,11 +30,11 @@ pub(super) async fn look_alone(
         return;
     }
     let Ok(alone) = world.with_own_server().await else { return };
-    let mut looks = Looks { alone: &alone, background: BTreeMap::new() };
-    for Open { index, case, twin } in open {
+    let mut trials = OwnServerTrials { alone: &alone, background: BTreeMap::new() };
+    for OpenCase { index, case, twin } in open {
         let mut cancelled = cancelled.clone();
         let attempt = tokio::select! {
-            attempt = looks.look(&case, twin.as_ref()) => attempt,
+            attempt = trials.run(&case, twin.as_ref()) => attempt,
             _ = server_failure(alone.server()) => break,
             _ = cancelled.wait_for(|cancelled| *cancelled) => break,
         };
@@ -48,18 +48,18 @@ pub(super) async fn look_alone(
         }
     }
     // The server stops with its last user, too.
-    let _kept_by_none = alone.close().await;
+    let _closed = alone.close().await;
 }
 
-/// A case to look at again.
-struct Open {
+/// A case to repeat.
+struct OpenCase {
     index: usize,
     case: Case,
     /// The same case with tracing off, if it ran.
     twin: Option<Case>,
 }
 
-fn open_cases(spec: &Spec, slots: &[Option<CaseOutcome>]) -> Vec<Open> {
+fn open_cases(spec: &Spec, slots: &[Option<CaseOutcome>]) -> Vec<OpenCase> {
     let all = finished(slots);
     let is_open =
         |(_, case): &(usize, &JudgedCase)| case.judgement.next == Some(Experiment::OwnServer);
@@ -67,21 +67,21 @@ fn open_cases(spec: &Spec, slots: &[Option<CaseOutcome>]) -> Vec<Open> {
         let case = judged.observation.case.clone();
         let mut others = all.clone().map(|(_, other)| &other.observation.case);
         let twin = others.find(|other| other.is_untraced_twin(&case, spec)).cloned();
-        Open { index, case, twin }
+        OpenCase { index, case, twin }
     });
     open.collect()
 }
 
 /// Trials on a server of their own.
-struct Looks<'a> {
+struct OwnServerTrials<'a> {
     alone: &'a World,
     /// The errors that the server logs while a case with tracing off runs, by the id of the case.
     background: BTreeMap<String, Vec<Failure>>,
 }
 
-impl Looks<'_> {
+impl OwnServerTrials<'_> {
     /// Runs a case, after its twin with tracing off; `None` if it does not start.
-    async fn look(&mut self, case: &Case, twin: Option<&Case>) -> Option<Attempt> {
+    async fn run(&mut self, case: &Case, twin: Option<&Case>) -> Option<Attempt> {
         let background = match twin {
             Some(twin) => self.errors_of(twin).await,
             None => Vec::new(),

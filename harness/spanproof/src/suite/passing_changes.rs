@@ -1,4 +1,4 @@
-//! Finds single changes, such as another value of a flag, that make a failing case pass and record
+//! Finds single changes, such as a different value of a flag, that make a failing case pass and record
 //! spans. If the run has no case with the change, runs an extra case, up to a limit.
 
 use std::path::Path;
@@ -59,8 +59,8 @@ pub(super) async fn find_passing_changes(
     find_overruled_flag(world.spec(), result);
 }
 
-/// If the service reads every common spelling of on as off, the spelling is not the reason: something else than the
-/// variable decides, such as a file or a property.
+/// Changes the code of findings if the service reads every common spelling of on as off. Then the spelling is
+/// not the reason: something other than the variable decides, such as a file or a property.
 fn find_overruled_flag(spec: &Spec, result: &mut RunResult) {
     let Some(flag) = spec.tracing_flag() else { return };
     let mut tried: Vec<Value> = Vec::new();
@@ -76,8 +76,8 @@ fn find_overruled_flag(spec: &Spec, result: &mut RunResult) {
             tried.push(value);
         }
     }
-    let is_tried = |text: &&str| tried.contains(&Value::Set((*text).to_owned()));
-    if !SPELLINGS_OF_ON.iter().all(is_tried) {
+    let was_tried = |text: &&str| tried.contains(&Value::Set((*text).to_owned()));
+    if !SPELLINGS_OF_ON.iter().all(was_tried) {
         return;
     }
     let tried: Vec<_> = tried.iter().map(ToString::to_string).collect();
@@ -88,8 +88,8 @@ fn find_overruled_flag(spec: &Spec, result: &mut RunResult) {
         {
             finding.code = Code::FlagIgnored;
             finding.message = format!(
-                "the service says that tracing is off with each of the values {} of {}: something else decides, such \
-                 as a file or a property",
+                "the service says that tracing is off with each of the values {} of {}: something other than the \
+                 variable decides, such as a file or a property",
                 tried.join(", "),
                 flag.name
             );
@@ -106,7 +106,7 @@ fn find_case<'a>(result: &'a RunResult, id: &str) -> Option<&'a CaseResult> {
 /// Returns the first failing case for each list of codes. Ignores cases that should not record spans.
 fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     let mut found: Vec<(String, Vec<Code>)> = Vec::new();
-    // A flag that is ignored in all cases is reported with one of them only.
+    // A flag that is ignored in all cases is reported for only one of them.
     let is_of_run = |finding: &Finding| {
         finding.code == Code::FlagIgnored
             && finding.evidence.iter().any(|one| matches!(one, Evidence::Compared { .. }))
@@ -114,7 +114,7 @@ fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     let is_of_case = |one: &&CaseResult| !one.judgement.findings().iter().all(is_of_run);
     for one in result.cases.iter().filter(|one| one.judgement.recording).filter(is_of_case) {
         let codes = one.judgement.codes();
-        let is_comparable = !codes.is_empty() && !is_measured_in_few_cases(&codes);
+        let is_comparable = !codes.is_empty() && !may_be_missed(&codes);
         if is_comparable && found.iter().all(|(_, other)| *other != codes) {
             found.push((one.case.id.clone(), codes));
         }
@@ -122,16 +122,15 @@ fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     found
 }
 
-/// Whether one trial of a case can't show that it does not have a failure with these codes: only a few slow cases are
-/// measured again, what varies by itself may pass by chance, and recording that stops after some work is seen in cases
-/// with more work.
-pub(crate) fn is_measured_in_few_cases(codes: &[Code]) -> bool {
+/// Whether a case that passes may still have a failure with these codes: only a few slow cases are measured
+/// again, a flaky case may pass by chance, and recording may stop only in cases with more work.
+pub(crate) fn may_be_missed(codes: &[Code]) -> bool {
     let is_such =
         |code: &Code| matches!(code, Code::SlowedByTracing | Code::Flaky | Code::RecordingStopped);
     codes.iter().any(is_such)
 }
 
-/// Returns whether another spelling of the flag may make the case pass.
+/// Whether a different spelling of the flag may make the case pass.
 fn is_about_spelling(codes: &[Code]) -> bool {
     let spelling = [Code::FlagUnset, Code::FlagUnrecognisedValue, Code::FlagIgnored];
     codes.first().is_some_and(|code| spelling.contains(code))
@@ -160,7 +159,7 @@ mod tests {
     use super::*;
     use crate::spec::example;
 
-    /// Returns a case with a value of the tracing flag, which the service reads as off, or not.
+    /// Returns a failing case with a value of the tracing flag and a code.
     fn result(spec: &Spec, value: &str, code: Code) -> CaseResult {
         let mut case = crate::matrix::cases(spec).unwrap().remove(0);
         case.flags[0].1 = Value::Set(value.to_owned());
@@ -171,7 +170,7 @@ mod tests {
     #[rstest]
     #[case::every_spelling_is_off(&["true", "1", "on", "yes"], Code::FlagUnrecognisedValue, Code::FlagIgnored)]
     #[case::one_was_not_tried(&["true", "1", "on"], Code::FlagUnrecognisedValue, Code::FlagUnrecognisedValue)]
-    #[case::one_fails_otherwise(&["true", "1", "on", "yes"], Code::NeverSent, Code::FlagUnrecognisedValue)]
+    #[case::one_fails_differently(&["true", "1", "on", "yes"], Code::NeverSent, Code::FlagUnrecognisedValue)]
     fn a_flag_is_overruled_if_every_spelling_of_on_is_read_as_off(
         #[case] values: &[&str],
         #[case] last: Code,
@@ -185,7 +184,7 @@ mod tests {
         find_overruled_flag(&spec, &mut run);
         let finding = &run.cases[0].judgement.findings()[0];
         assert_eq!(finding.code, expected);
-        let is_said = finding.message.contains("true, 1, on, yes of ENABLE_DB_TRACING");
-        assert_eq!(is_said, expected == Code::FlagIgnored, "{}", finding.message);
+        let has_values = finding.message.contains("true, 1, on, yes of ENABLE_DB_TRACING");
+        assert_eq!(has_values, expected == Code::FlagIgnored, "{}", finding.message);
     }
 }

@@ -55,7 +55,7 @@ impl Pool<'_> {
                 _ = cancelled.wait_for(|cancelled| *cancelled) => None,
                 why = &mut run_end, if !running.is_empty() => {
                     running.abort_all();
-                    self.break_off(why, std::mem::take(&mut indexes).into_values());
+                    self.halt(why, std::mem::take(&mut indexes).into_values());
                     break;
                 }
             };
@@ -76,12 +76,12 @@ impl Pool<'_> {
         running.shutdown().await;
     }
 
-    /// Breaks the cases that are running, each with what it waited for, and halts the run.
-    fn break_off(&mut self, why: RunEnd, running: impl Iterator<Item = (usize, Progress)>) {
+    /// Marks the running cases as broken, each with what it waited for, and halts the run.
+    fn halt(&mut self, why: RunEnd, running: impl Iterator<Item = (usize, Progress)>) {
         for (index, progress) in running {
             let cause = match why {
                 RunEnd::Server(failure) => failure.to_string(),
-                RunEnd::TimeOver => format!("{why}; the case waited for {}", progress.awaited()),
+                RunEnd::TimedOut => format!("{why}; the case waited for {}", progress.awaited()),
             };
             self.record.add_broken(&self.cases[index].id, &cause);
             self.slots[index] = Some(Err(cause));
@@ -99,9 +99,9 @@ impl Pool<'_> {
         self.record.set_halted(Some(format!("{why}{rest}")));
     }
 
-    /// Selects the cases to run among those with a fault that the spec does not declare. A case is left out
-    /// if the same case without the fault was run and did not pass; the record gets the reason.
-    pub(super) fn worthwhile(
+    /// Selects the cases to run among those with a fault that the spec does not declare. Leaves out a case if
+    /// the same case without the fault was run and did not pass, and records the reason.
+    pub(super) fn select_experiments(
         &mut self,
         indexes: Vec<usize>,
         on_event: &mut impl FnMut(RunEvent),

@@ -24,10 +24,10 @@ pub enum ProofResult {
 }
 
 /// For each route, sabotages one case with tracing on and one case with tracing off, in every way
-/// that fits the spec. Runs `workers` cases at once. Returns `None` if it was cancelled.
+/// that fits the spec. Runs `workers` cases at once. Returns `None` if the proof was cancelled.
 ///
 /// # Errors
-/// If the service or Postgres of a case without sabotage does not start, or Postgres does not answer any more.
+/// If the service or Postgres of a case without sabotage does not start, or Postgres no longer answers.
 pub async fn prove(
     world: &World,
     cases: &[Case],
@@ -107,7 +107,7 @@ fn baseline_cases(spec: &Spec, cases: &[Case]) -> Vec<Case> {
 
 /// Runs every sabotaged case with the database witness, which counts attempts to insert spans.
 /// Returns for each task the observation, or the reason why the service or Postgres did not start.
-/// Returns `None` if it was cancelled.
+/// Returns `None` if the proof was cancelled.
 async fn run_all(
     world: &World,
     tasks: &[(Sabotage, Case)],

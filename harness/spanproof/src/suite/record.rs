@@ -92,7 +92,7 @@ impl RunRecord {
     }
 }
 
-/// Returns whether a folder holds a run: whether it has the file `run.json`.
+/// Whether a folder holds a run: whether it has the file `run.json`.
 pub fn is_run_folder(folder: &Path) -> bool {
     folder.join(FILE).is_file()
 }

@@ -54,7 +54,7 @@ pub struct RunResult {
     pub(crate) untried: Vec<(Case, String)>,
     /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
-    /// What of the evidence could not be written, each with the reason. The verdicts are not affected.
+    /// Why evidence could not be written, or was removed during the run. The verdicts are not affected.
     pub unwritten: Vec<String>,
     /// The results of extra cases, which were run to find passing changes.
     pub(crate) extra_cases: Vec<CaseResult>,

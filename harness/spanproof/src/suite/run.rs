@@ -8,12 +8,12 @@ use super::event::RunEvent;
 use super::flag_repetitions::{FOLDER, Repetitions, TRIALS, repeat_for_flags};
 use super::health::run_end;
 use super::options::RunOptions;
-use super::own_server::look_alone;
+use super::own_server::repeat_alone;
 use super::passing_changes::find_passing_changes;
 use super::pool::{Pool, start_order};
 use super::record::RunRecord;
 use super::result::{CaseOutcome, JudgedCase, RunResult, finished};
-use super::second_look::look_again;
+use super::second_trial::run_second_trials;
 use super::slowdown::measure_again;
 use crate::chain::chain;
 use crate::matrix::Case;
@@ -41,23 +41,23 @@ pub async fn run(
         .partition(|index| cases[*index].is_experiment(world.spec()));
     let mut pool = Pool { world, cases, options: &options, record: &mut record, slots: &mut slots };
     pool.run(declared, &mut on_event).await;
-    let experiments = pool.worthwhile(experiments, &mut on_event);
+    let experiments = pool.select_experiments(experiments, &mut on_event);
     pool.run(experiments, &mut on_event).await;
     let cancelled = options.cancelled.clone();
     let mut repetitions = Repetitions::default();
-    // What halted the run stays its reason: a time limit that is over ends the trials below at once, too.
+    // If the run was halted, its reason is kept: an exceeded time limit would end the trials below at once.
     if record.halted().is_none() {
         let further = further_trials(world, &mut slots, &options);
         tokio::select! {
             trials = Box::pin(further) => repetitions = trials,
             why = run_end(world.server(), options.deadline) => {
-                record.set_halted(Some(format!("{why}; what was not clear was not tried again")));
+                record.set_halted(Some(format!("{why}; unclear cases were not repeated")));
             }
         }
     }
     let mut unwritten: Vec<String> =
         finished(&slots).filter_map(|(_, judged)| judged.folder.clone().err()).collect();
-    unwritten.append(&mut repetitions.unwritten);
+    unwritten.append(&mut repetitions.write_errors);
     if let Err(error) = record.write(&options.evidence) {
         unwritten.push(chain(&error));
     }
@@ -66,19 +66,19 @@ pub async fn run(
     if options.probe && result.halted.is_none() {
         let changes =
             find_passing_changes(world, cases, &mut result, &options.evidence, &cancelled);
-        let death = tokio::select! {
+        let end = tokio::select! {
             () = Box::pin(changes) => None,
             why = run_end(world.server(), options.deadline) => Some(why),
         };
         result.halted =
-            death.map(|why| format!("{why}; spanproof did not search for a change that passes"));
+            end.map(|why| format!("{why}; spanproof did not search for a change that passes"));
     }
     let removed = removed(&result, &repetitions.folders);
     result.unwritten.extend(removed);
     Ok(result)
 }
 
-/// Returns which evidence was written and is no longer there.
+/// Returns a message for each folder of evidence that was written and no longer exists.
 fn removed(result: &RunResult, repetitions: &[PathBuf]) -> Vec<String> {
     let cases = result.cases.iter().chain(&result.extra_cases);
     let folders = cases.filter_map(|case| case.folder.as_ref()).chain(repetitions);
@@ -87,7 +87,7 @@ fn removed(result: &RunResult, repetitions: &[PathBuf]) -> Vec<String> {
     removed.map(text).collect()
 }
 
-/// Runs cases again for which one trial does not decide. Returns the trials for the comparison of flags.
+/// Repeats cases that one trial does not decide. Returns the trials for the comparison of flags.
 async fn further_trials(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
@@ -95,9 +95,9 @@ async fn further_trials(
 ) -> Repetitions {
     let cancelled = &options.cancelled.clone();
     if !options.witness {
-        look_again(world, slots, options, cancelled).await;
+        run_second_trials(world, slots, options, cancelled).await;
     }
-    look_alone(world, slots, options, cancelled).await;
+    repeat_alone(world, slots, options, cancelled).await;
     repeat_baselines(world, slots, options, cancelled).await;
     measure_again(world, slots, options, cancelled).await;
     if options.probe {
@@ -151,7 +151,7 @@ pub fn rejudge_run(
     Ok(RunResult { repetitions, ..RunResult::new(spec, today, &planned, slots, &record) })
 }
 
-/// Removes the further trials of an earlier run in the same folder, which may be of another program.
+/// Removes the further trials of an earlier run in the same folder, which may be of a different program.
 fn remove_repetitions(folder: &Path) -> Result<(), observation::Error> {
     for path in (1..=TRIALS).map(|number| folder.join(number.to_string())) {
         match std::fs::remove_dir_all(&path) {

@@ -1,5 +1,5 @@
-//! The known ways to break a healthy case on purpose (*sabotages*). Each has the codes of which one
-//! must detect it.
+//! The known ways to break a healthy case on purpose (*sabotages*). One of the expected codes must detect
+//! each of them.
 
 use crate::identifier::{self, literal};
 use crate::json_path::JsonPath;
@@ -29,7 +29,7 @@ pub(super) struct Sabotage {
     /// Which cases are changed: cases that record spans (`true`) or cases with tracing off
     /// (`false`).
     pub(super) records: bool,
-    /// The codes of which one must be in the judgement of the changed case.
+    /// The expected codes. The first code of the changed case must be one of them.
     pub(super) expected: Vec<Code>,
     /// The change, as overrides of a trial.
     pub(super) overrides: Overrides,
@@ -86,7 +86,7 @@ fn flag_sabotages(spec: &Spec) -> Vec<Sabotage> {
     all
 }
 
-/// Returns whether the flag has a value that switches tracing off.
+/// Whether the flag has a value that switches tracing off.
 fn has_off_value(flag: &Flag) -> bool {
     flag.values.iter().any(|value| !flag.records(value))
 }
@@ -234,7 +234,7 @@ fn reverse_times(spans: &str, completed: &str, started: &str) -> String {
     )
 }
 
-/// Returns SQL that inserts a copy of the root span of each unit. The copy has another id, and no
+/// Returns SQL that inserts a copy of the root span of each unit. The copy has a new id, and no
 /// values in other columns that must be unique.
 fn duplicate_roots(spec: &Spec) -> String {
     let table = &spec.tables.spans;

@@ -1,5 +1,5 @@
-//! Measures again how long jobs take that seem to be slowed down by tracing: alternately with tracing
-//! off and on, with no other trial at the same time.
+//! Measures jobs again that tracing seems to slow down: alternately with tracing off and on, with no
+//! other trial at the same time.
 
 use tokio::sync::watch;
 
@@ -12,8 +12,8 @@ use crate::trial::World;
 use crate::verdict::{judge, slow_pairs};
 use spanproof_format::JobTimes;
 
-/// Trials of each of the two cases. Something else that slows down three of them and spares the three
-/// between is unlikely.
+/// Number of trials of each of the two cases. It is unlikely that something else slows down three of them and
+/// spares the three between.
 pub(super) const TRIALS: usize = 3;
 /// Maximum number of jobs that are measured again.
 pub(super) const MAX_JOBS: usize = 2;
@@ -56,8 +56,8 @@ fn suspects(world: &World, slots: &[Option<CaseOutcome>]) -> Vec<Suspect> {
     pairs.map(|(off, on)| Suspect { off: case(off), on: case(on), slot: indexes[on] }).collect()
 }
 
-/// Runs both cases in turn. Returns `None` if a trial does not start or its job does not end: then the
-/// times can't be compared.
+/// Runs both cases in turn. Returns `None` if a trial does not start or its job does not end, because
+/// the times can't be compared.
 async fn alternate(world: &World, off: &Case, on: &Case) -> Option<JobTimes> {
     let mut pairs = Vec::new();
     for _ in 0..TRIALS {

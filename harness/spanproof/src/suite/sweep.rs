@@ -10,9 +10,9 @@ use crate::matrix::spelling_cases;
 use crate::observation::{self, Observation};
 use crate::trial::World;
 
-/// Trials of each value of the spec. Three trials of two values decide whether they differ.
+/// Number of trials of each value of the spec. Three trials of two values decide whether they differ.
 const TRIALS: usize = 3;
-/// Trials of each other spelling, which show what varies by itself.
+/// Number of trials of each other spelling, which show what varies by itself.
 const TRIALS_OF_SPELLING: usize = 2;
 
 /// The trials of the spellings of one flag.
@@ -28,7 +28,7 @@ pub struct SweepResult {
 
 impl SweepResult {
     /// Runs the service with each spelling of these flags, several times. Stores the evidence in a folder for
-    /// each flag and each trial. `None` if it was cancelled.
+    /// each flag and each trial. Returns `None` if the sweep was cancelled.
     pub async fn run(world: &World, flags: &[&str], options: &RunOptions) -> Option<Vec<Self>> {
         let mut results = Vec::new();
         for name in flags {
@@ -68,8 +68,8 @@ struct Trials<'a> {
 }
 
 impl Trials<'_> {
-    /// Runs cases, each with its place in the result and the number of its trial. `None` if it was
-    /// cancelled.
+    /// Runs cases, each with its place in the result and the number of its trial. Returns `None` if the
+    /// sweep was cancelled.
     async fn run(
         self,
         tasks: Vec<(usize, usize, crate::matrix::Case)>,

@@ -1,4 +1,4 @@
-//! Converts traces to OTLP/JSON, which any trace viewer opens.
+//! Converts traces to OTLP/JSON, which trace viewers can open.
 
 use std::collections::BTreeMap;
 

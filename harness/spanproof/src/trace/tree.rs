@@ -47,7 +47,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Returns whether the trace has a span of this unit of work. The spec says which rows are units.
+    /// Whether the trace has a span of this unit of work. The spec says which rows are units.
     pub(crate) fn has_unit(&self, unit: &str) -> bool {
         self.nodes.iter().any(|node| node.span.unit.as_deref() == Some(unit))
     }
@@ -130,7 +130,7 @@ fn id(span: &Span) -> &str {
     span.id.as_deref().unwrap_or_default()
 }
 
-/// Returns the earliest span of the cycle that is above a span. `first` contains the index of the
+/// Returns the earliest span of the cycle above a span. `first` contains the index of the
 /// first span with each id.
 fn cycle_start(spans: &[Span], first: &HashMap<&str, usize>, index: usize) -> usize {
     let parent = |index: usize| {
@@ -170,7 +170,7 @@ impl Walk<'_> {
                 continue;
             }
             self.order.push((index, depth, position));
-            // The children are removed, so that a second span with the same id does not get them.
+            // The children are removed, because a second span with the same id must not get them.
             let children = self.children.remove(id(&self.spans[index])).unwrap_or_default();
             let children = children.into_iter().rev();
             pending.extend(children.map(|child| (child, depth + 1, Position::Child)));
@@ -178,7 +178,7 @@ impl Walk<'_> {
     }
 }
 
-/// Returns whether a time without spans is longer than [`GAP_MS`], or than half of its trace.
+/// Whether a time without spans is longer than [`GAP_MS`], or than half of its trace.
 fn is_gap(ms: i64, trace_ms: i64) -> bool {
     ms > GAP_MS || ms > 0 && ms * 2 > trace_ms
 }

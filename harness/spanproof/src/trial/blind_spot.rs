@@ -38,8 +38,8 @@ where has_condition or definition !~ 'INSERT INTO .* VALUES \(' or not exists (
         to_regclass(substring(definition from 'INSERT INTO ((?:"[^"]*"|[^ (])+)')))
 order by 1, 2"#;
 
-/// Selects the functions and procedures of the user: name, definition, and whether a trigger calls it
-/// that is on a table without spans.
+/// Selects the functions and procedures of the user: name, definition, and whether a trigger on a table
+/// without spans calls it.
 const ROUTINES: &str = r"
 select p.proname::text, pg_get_functiondef(p.oid),
     exists (select from pg_trigger t where t.tgfoid = p.oid and t.tgenabled <> 'D'
@@ -57,19 +57,19 @@ struct Sql(Vec<String>);
 struct Routine {
     name: String,
     body: Sql,
-    /// Whether a trigger calls it that is on a table without spans.
+    /// Whether a trigger on a table without spans calls it.
     has_trigger: bool,
 }
 
 /// Finds the blind spots that the service used or may have used. `entries` are the entries of the
-/// database server's log, and `table` is the span table.
+/// database server's log.
 pub(super) async fn find(
     connection: &mut PgConnection,
     spans: &SpanTable,
     entries: &[LogEntry],
 ) -> Result<Vec<BlindSpot>, sqlx::Error> {
     let unwatched = |what| BlindSpot { what, effect: BlindSpotEffect::Unwatched, statements: None };
-    if let Some(why) = trigger::gap(connection).await? {
+    if let Some(why) = trigger::missing_triggers(connection).await? {
         return Ok(vec![unwatched(why)]);
     }
     let failures = entries.iter().filter_map(|entry| entry.message.strip_prefix(UNWATCHED));
@@ -81,21 +81,21 @@ pub(super) async fn find(
     // If the span table does not exist, the query does not return it.
     places.push(identifier::parts(&spans.table).1);
     let rules = sqlx::query_as(RULES).fetch_all(&mut *connection).await?;
-    spots.extend(rules.into_iter().map(|rule| of_rule(rule, &places, &statements)));
+    spots.extend(rules.into_iter().map(|rule| rule_spot(rule, &places, &statements)));
     let routines: Vec<(String, String, bool)> =
         sqlx::query_as(ROUTINES).fetch_all(&mut *connection).await?;
     let routines: Vec<_> = routines
         .into_iter()
         .map(|(name, body, has_trigger)| Routine { name, body: Sql::new(&body), has_trigger })
         .collect();
-    spots.extend(of_temporary_table(&places, &statements));
-    spots.extend(of_similar_tables(spans, &places, &statements));
-    spots.extend(of_blocks(&places, &statements));
-    spots.extend(of_routines(&routines, &places, &statements));
+    spots.extend(temporary_table_spot(&places, &statements));
+    spots.extend(similar_table_spots(spans, &places, &statements));
+    spots.extend(block_spot(&places, &statements));
+    spots.extend(routine_spots(&routines, &places, &statements));
     Ok(spots)
 }
 
-fn of_rule(
+fn rule_spot(
     (name, place, definition, has_condition): (String, String, String, bool),
     places: &[String],
     statements: &[Sql],
@@ -113,7 +113,7 @@ fn of_rule(
 
 /// Returns a blind spot if the service created a temporary table with the name of the span table. The
 /// session then inserts into the temporary table, which is removed at the end of the session.
-fn of_temporary_table(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
+fn temporary_table_spot(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
     statements.iter().find(|sql| sql.creates_temporary(places))?;
     let count = statements.iter().filter(|sql| sql.inserts_into(places)).count();
     let what = "a temporary table has its name".to_owned();
@@ -121,8 +121,8 @@ fn of_temporary_table(places: &[String], statements: &[Sql]) -> Option<BlindSpot
 }
 
 /// Returns the other tables that statements insert spans into: those that are created like the span table,
-/// and those whose inserts name its columns. Rows may go on from there to the span table.
-fn of_similar_tables(spans: &SpanTable, places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
+/// and those whose inserts name its columns. Their rows may be copied to the span table.
+fn similar_table_spots(spans: &SpanTable, places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
     let has_columns = |sql: &Sql| spans.has_columns_in(|column| sql.names(&base(column)));
     let like_spans = |sql: &&Sql| has_columns(sql) || places.iter().any(|place| sql.names(place));
     let created: BTreeSet<&String> =
@@ -145,7 +145,7 @@ fn of_similar_tables(spans: &SpanTable, places: &[String], statements: &[Sql]) -
 }
 
 /// Returns a blind spot if the service ran `DO` blocks that insert into one of the places.
-fn of_blocks(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
+fn block_spot(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
     let is_block = |sql: &&Sql| sql.0.first().is_some_and(|word| word == "do");
     let blocks = statements.iter().filter(is_block).filter(|sql| sql.inserts_into(places));
     let (what, effect) = ("a block of code inserts into it".to_owned(), BlindSpotEffect::Inserts);
@@ -155,7 +155,7 @@ fn of_blocks(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
 
 /// Returns the functions that statements or triggers call and that insert, or may insert, into one of the
 /// places.
-fn of_routines(routines: &[Routine], places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
+fn routine_spots(routines: &[Routine], places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
     let mut spots = Vec::new();
     for (index, calls) in reached(routines, statements) {
         let Routine { name, body, .. } = &routines[index];
@@ -234,13 +234,13 @@ impl Sql {
         })
     }
 
-    /// Whether one of its words is a name.
+    /// Whether the SQL contains this name.
     fn names(&self, name: &str) -> bool {
         let Sql(name) = Self::new(name);
         !name.is_empty() && self.0.windows(name.len()).any(|words| words == name)
     }
 
-    /// Returns the table that it inserts or copies into, without its schema; `None` for another statement.
+    /// Returns the table that the SQL inserts or copies into, without its schema; `None` for other SQL.
     fn insert_target(&self) -> Option<&String> {
         let words: Vec<&str> = self.0.iter().map(String::as_str).collect();
         let start = match words[..] {
@@ -252,7 +252,7 @@ impl Sql {
         self.0.get(if is_qualified { start + 2 } else { start })
     }
 
-    /// Returns the table that it creates, without its schema; `None` for another statement.
+    /// Returns the table that the SQL creates, without its schema; `None` for other SQL.
     fn created_table(&self) -> Option<&String> {
         let table = self.0.iter().position(|word| word == "table")?;
         let skipped = ["if", "not", "exists"];
@@ -281,7 +281,7 @@ impl Sql {
     }
 
     /// Whether the SQL is the definition of a function that may build `INSERT` statements at run time. In
-    /// other languages than SQL and PL/pgSQL, each function with the word `insert` may.
+    /// languages other than SQL and PL/pgSQL, any function with the word `insert` may.
     fn is_dynamic(&self) -> bool {
         let has = |word: &str| self.0.iter().any(|other| other == word);
         let is_sql = self
@@ -328,14 +328,14 @@ mod tests {
         &["`w` gets rows with the columns of spans; 1"])]
     #[case::few_columns("insert into jobs (t, n) values (1)", &[])]
     #[case::copy_out("copy spans (t, s, n) to stdout", &[])]
-    fn another_table_that_gets_spans_is_found(#[case] sql: &str, #[case] expected: &[&str]) {
+    fn a_different_table_that_gets_spans_is_found(#[case] sql: &str, #[case] expected: &[&str]) {
         let spans: SpanTable = toml::from_str(
             "table = 'spans'\ntrace = 't'\nid = 's'\nparent = 'p'\nname = 'n'\nunit = 'u'\n\
              service = ''\nduration = ''\nstarted = 'b'\ncompleted = 'e'\nstatus = 'x'",
         )
         .unwrap();
         let statements: Vec<_> = sql.split(";;").map(|text| Sql::new(text.trim())).collect();
-        let found = of_similar_tables(&spans, &["spans".to_owned()], &statements);
+        let found = similar_table_spots(&spans, &["spans".to_owned()], &statements);
         let texts: Vec<_> = found
             .iter()
             .map(|spot| format!("{}; {}", spot.what, spot.statements.unwrap()))

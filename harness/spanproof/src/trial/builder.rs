@@ -15,8 +15,8 @@ use crate::spec::Value;
 use crate::upstream::Behaviour;
 use spanproof_postgres::Database;
 
-/// How often a trial runs if other processes take its ports.
-const TRIES: u32 = 3;
+/// How many times a trial is attempted if other processes take its ports.
+const ATTEMPTS: u32 = 3;
 
 /// A trial that has not started yet.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct TrialBuilder {
     world: World,
     case: Case,
     overrides: Overrides,
-    /// The error of a call; returned by `start`.
+    /// The latest error of a builder method; `start` returns it.
     error: Option<Error>,
 }
 
@@ -77,13 +77,13 @@ impl TrialBuilder {
         self
     }
 
-    /// Gives the upstream this behaviour of the spec.
+    /// Uses this upstream of the spec.
     pub fn upstream(mut self, name: &str) -> Self {
         name.clone_into(&mut self.case.upstream);
         self
     }
 
-    /// Gives the upstream the behaviour in a file, which the spec need not list.
+    /// Uses an upstream with the behaviour in a file, which the spec need not list.
     pub fn upstream_file(mut self, path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         self.case.upstream = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -142,19 +142,19 @@ impl TrialBuilder {
         self
     }
 
-    /// Errors that the service also meets with tracing off. In other databases they are no evidence.
+    /// Sets the errors that also occur with tracing off. In other databases they do not count as evidence.
     pub(crate) fn background(mut self, errors: Vec<Failure>) -> Self {
         self.overrides.background = errors;
         self
     }
 
-    /// Gives the steps that have ended to `progress`.
+    /// Reports each finished step to `progress`.
     pub(crate) fn progress(mut self, progress: Progress) -> Self {
         self.overrides.progress = progress;
         self
     }
 
-    /// Returns the progress of the trial, which its clones share.
+    /// Returns a handle to the progress of this trial.
     pub(crate) fn own_progress(&self) -> Progress {
         self.overrides.progress.clone()
     }
@@ -165,7 +165,7 @@ impl TrialBuilder {
         self
     }
 
-    /// Replaces all overrides that were given so far.
+    /// Replaces all overrides that were set so far.
     pub(crate) fn overrides(mut self, overrides: Overrides) -> Self {
         self.overrides = overrides;
         self
@@ -175,7 +175,7 @@ impl TrialBuilder {
     ///
     /// # Errors
     /// When the database, the upstream or a process can't be started. A service that does not become ready
-    /// is no error, but evidence.
+    /// is evidence, not an error.
     pub async fn start(self) -> Result<Trial, Error> {
         let Self { world, case, overrides, error } = self;
         if let Some(error) = error {
@@ -201,17 +201,17 @@ impl TrialBuilder {
     /// # Errors
     /// When the database, the upstream or a process can't be started or stopped.
     pub async fn run_keeping_database(mut self) -> Result<(Observation, Database), Error> {
-        for _ in 1..TRIES {
-            match self.again().run_once().await {
+        for _ in 1..ATTEMPTS {
+            match self.next_attempt().run_once().await {
                 Err(Error::PortTaken { port, process, .. }) => {
                     let who = process.map_or("another process".to_owned(), |name| {
-                        format!("the process {name}, which does not belong to it,")
+                        format!("the process {name}, which does not belong to the case,")
                     });
                     self.overrides.progress.add_retry(format!(
                         "the case ran again with other ports, because {who} listened on port {port}, which was \
                          given to the service"
                     ));
-                    self.overrides.is_second_try = true;
+                    self.overrides.is_retry = true;
                 }
                 result => return result,
             }
@@ -230,8 +230,8 @@ impl TrialBuilder {
         }
     }
 
-    /// Returns a builder of the same trial, with the error of a call if there is one.
-    fn again(&mut self) -> Self {
+    /// Returns a builder of the same trial. Moves the error of a builder method to it.
+    fn next_attempt(&mut self) -> Self {
         let (world, case) = (self.world.clone(), self.case.clone());
         Self { world, case, overrides: self.overrides.clone(), error: self.error.take() }
     }

@@ -1,4 +1,4 @@
-//! The database of a trial, and what is in it before the service starts.
+//! The database of a trial, and its content before the service starts.
 
 use sqlx::Connection;
 
@@ -12,14 +12,14 @@ use crate::matrix::Case;
 use spanproof_format::RowGain;
 use spanproof_postgres::Database;
 
-/// A copy of the migrated template, in which the seeds and the SQL of the overrides ran.
+/// A copy of the migrated template, after the seeds and the SQL of the overrides ran.
 pub(super) struct CaseDatabase {
     pub(super) database: Database,
     /// What was on the server before the service started.
     pub(super) server_before: ServerBefore,
     /// The rows that were in the tables before the service started.
     pub(super) earlier_rows: EarlierRows,
-    /// The rows that the contracts of flags name.
+    /// The counts of the rows that the contracts of flags name.
     pub(super) row_gains: Vec<RowGain>,
 }
 

@@ -1,5 +1,5 @@
-//! The rows that are in the tables before the service starts, as seeds and migrations leave them. They are not the
-//! case's own, as those of earlier jobs in production are not.
+//! The rows that seeds and migrations put into the tables before the service starts. They do not belong to
+//! the case, like the rows of earlier jobs in production.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,8 @@ pub(super) struct EarlierRows {
 }
 
 impl EarlierRows {
-    /// Remembers rows. Those of jobs and units are not remembered if the work of the case is one of them, because
-    /// the service finds it when it starts.
+    /// Remembers rows. If `has_work`, does not remember jobs and units: the work of the case is among them,
+    /// and the service finds it when it starts.
     pub(super) fn new(rows: &TableRows, has_work: bool) -> Self {
         let texts = |rows: &Rows| rows.all().iter().map(text).collect();
         let spans = texts(&rows.spans);
@@ -38,8 +38,8 @@ impl EarlierRows {
         own(spans, &self.spans)
     }
 
-    /// Returns the rows that are new or were changed. If no unit is, because the service does not write units,
-    /// returns those that a new span names.
+    /// Returns the rows that are new or were changed. If no unit is new or changed, because the service does
+    /// not write units, returns the units that the returned spans name.
     pub(super) fn own_tables(&self, tables: &Tables, all: TableRows) -> TableRows {
         let (jobs, spans) = (self.own_jobs(all.jobs), self.own_spans(all.spans));
         if self.units.is_empty() {
@@ -56,7 +56,7 @@ impl EarlierRows {
         TableRows { jobs, units: all.units.filter(is_named), spans }
     }
 
-    /// The number of spans.
+    /// Returns the number of earlier spans.
     pub(super) fn span_count(&self) -> u64 {
         self.spans.len() as u64
     }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn only_new_and_changed_rows_are_the_cases_own() {
+    fn only_new_and_changed_rows_belong_to_the_case() {
         let tables = example(|text| text).tables;
         let job = |id: u64, status: &str| json!({ "id": id, "status": status });
         let span = |id: u64, unit: u64| json!({ "id": id, "execution_id": unit });

@@ -1,5 +1,5 @@
 //! Errors of what a trial needs: files, programs, the database server and so on. Failures of the service
-//! under test are evidence, and no errors.
+//! under test are evidence, not errors.
 
 use crate::chain::{chain, debug_as_chain};
 use std::path::PathBuf;
@@ -74,32 +74,32 @@ pub enum WorldError {
     /// The trial's database can't be read.
     #[error("the trial's database can't be read")]
     Database(#[source] ServerError),
-    /// The server does not answer any more: it died, or a signal stopped one of its sessions.
+    /// The server no longer answers: it died, or a signal stopped one of its sessions.
     #[error("{0}")]
     Server(String),
-    /// A session of the server crashed or was killed. Then the server ends all sessions and starts again, and
-    /// may have lost what was written last.
+    /// A session of the server crashed or was killed. The server then ends all sessions and restarts, and may
+    /// lose the latest writes.
     #[error(
-        "the Postgres server started again, because one of its processes crashed or was killed; rows that were \
-         written last may be lost"
+        "the Postgres server restarted, because one of its processes crashed or was killed; the last rows that \
+         were written may be lost"
     )]
     ServerRestarted,
     /// The trial took too long.
-    #[error("the trial took longer than its limit of {} seconds; it waited for {awaited}", limit.as_secs_f32())]
+    #[error("the trial took longer than its limit of {} s; it waited for {awaited}", limit.as_secs_f32())]
     TimeOver {
         /// The limit of the whole trial.
         limit: std::time::Duration,
         /// What it waited for.
         awaited: &'static str,
     },
-    /// Another process listens on a port that was given to the service, or did for a moment.
+    /// Another process listens on a port that was assigned to the service, or did so for a moment.
     #[error("{}", port_taken(*port, process.as_deref()))]
     PortTaken {
         /// The port.
         port: u16,
         /// The process, as `pid (name)`; `None` if it can't be found.
         process: Option<String>,
-        /// Whether it is certain that this is why the case failed.
+        /// Whether the case certainly failed for this reason.
         is_certain: bool,
     },
     /// The service left more rows than a trial may have, or rows that can't be read in time.
@@ -208,17 +208,17 @@ impl Error {
     }
 }
 
-/// Returns a text that says who took a port of the service.
+/// Describes the process that took a port of the service, and what to do.
 fn port_taken(port: u16, process: Option<&str>) -> String {
     let process =
         process.map_or("another process".to_owned(), |name| format!("the process {name}"));
     format!(
-        "{process}, which does not belong to the case, listens on port {port}, which was given to the service; \
-         so the service could not listen there, also with other ports; end that process, and run again"
+        "{process}, which does not belong to the case, listens on port {port}, which was assigned to the \
+         service, so the service could not listen there; other ports were also taken; end that process, and run again"
     )
 }
 
-/// Returns a text with every error on its own line.
+/// Lists the errors, each on its own line.
 fn list(errors: &[Error]) -> String {
     let texts = errors.iter().map(|error| format!("\n{}", chain(error)));
     format!("{} files or programs are wrong:{}", errors.len(), texts.collect::<String>())

@@ -1,5 +1,5 @@
-//! Applies and removes a fault: something that spanproof disturbs on purpose in the database of a trial,
-//! such as by locking the span table.
+//! Applies and removes a fault: a disturbance that spanproof causes on purpose in the database of a trial,
+//! such as a lock on the span table.
 
 use crate::identifier;
 use crate::json_path;
@@ -170,7 +170,7 @@ impl ActiveFault {
     }
 }
 
-/// Converts an error of the SQL of a fault.
+/// Converts an SQL error of a fault.
 fn failed(fault: &Fault) -> impl FnOnce(sqlx::Error) -> Error {
     let name = fault.name().to_owned();
     move |error| Error::Fault { name, source: ServerError::from(error).into() }

@@ -1,4 +1,4 @@
-//! Runs a trial with a fault, which is something that spanproof disturbs on purpose. The first job runs
+//! Runs a trial with a fault, which is a disturbance that spanproof causes on purpose. The first job runs
 //! while the fault is active, and the second job after the fault was removed.
 
 use serde_json::Value as Json;
@@ -10,6 +10,7 @@ use super::rows::{read_rows, read_tables};
 use super::run::Trial;
 use super::service::{RunningService, ServiceOptions, StoppedService};
 use super::session::connect;
+use crate::count::count;
 use crate::observation::{LineCounts, Rows, Submission, TableRows, WaitResult};
 use crate::spec::FaultKind;
 use spanproof_lease::wait::{self, Attempt};
@@ -56,7 +57,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Reads the rows of the trial so far, without those from before the service started.
+    /// Reads the rows of the trial so far, except those from before the service started.
     pub(super) async fn own_tables(&self) -> Result<TableRows, Error> {
         let mut connection = connect(self.database.url()).await?;
         let mapping = &self.world.spec().tables;
@@ -87,8 +88,8 @@ impl Trial {
         Ok(())
     }
 
-    /// Waits for a line that reports lost spans: a service that writes spans in batches may not have tried
-    /// yet. If no line appears in time, that is evidence.
+    /// Waits for a line that reports lost spans: a service that writes spans in batches may not have
+    /// tried yet. If no line appears in time, that is evidence.
     async fn wait_for_lost_spans(&self) {
         let (probes, service) = (&self.world.spec().probes, &self.service);
         let _timed_out = wait::until("a line about lost spans", self.timeouts.flush, || async {
@@ -103,7 +104,7 @@ impl Trial {
         .await;
     }
 
-    /// Waits until the service has sent all requests that it sends without getting an answer. The fake
+    /// Waits until the service has sent all requests that it can send without an answer. The fake
     /// upstream does not answer, so that the service can be killed in the middle of its job.
     async fn wait_for_requests(&mut self) -> Result<(), Error> {
         let accepted = self.job_run.submission.as_ref().is_some_and(Submission::is_accepted);
@@ -123,7 +124,8 @@ impl Trial {
             if (requests > 0 && *unchanged >= STABLE_POLLS) || service.has_exited() {
                 return Attempt::Done(());
             }
-            Attempt::NotYet(format!("{requests} requests, {units} units, {spans} spans"))
+            let seen = [count(requests, "request"), count(units, "unit"), count(spans, "span")];
+            Attempt::NotYet(seen.join(", "))
         })
         .await;
         result.map_err(|timeout| Error::Fault {

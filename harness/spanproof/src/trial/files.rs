@@ -60,7 +60,7 @@ impl Files {
     }
 }
 
-/// Looks up a name. `kind` is the kind of thing that the error names, such as `job`.
+/// Looks up a name. `kind` is what the error calls it, such as `job`.
 pub(super) fn find<'a, T>(
     kind: &'static str,
     all: &'a BTreeMap<String, T>,
@@ -80,7 +80,7 @@ fn read_job(spec: &Spec, job: &Job) -> Result<Json, Error> {
     let is_text = |id: &&String| value.pointer(id).is_some_and(Json::is_string);
     match &job.id {
         Some(id) if !is_text(&id) => {
-            let reason = format!("`id` = `{id}` does not point to a string in it");
+            let reason = format!("`id` = `{id}` does not point to a string in the file");
             Err(Error::File { what: "job file", path, reason })
         }
         _ => Ok(value),

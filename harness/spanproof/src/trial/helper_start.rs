@@ -12,10 +12,11 @@ use super::{Error, World};
 use crate::matrix::Case;
 use crate::spec::Process;
 
-/// The database URL of shared helpers, at which there is no database: each trial has its own.
+/// Placeholder for the database URL of shared helpers, which have no database: each trial has its own.
 const NO_DATABASE: &str = "postgres://127.0.0.1/none";
 
-/// Starts the helpers of a trial in the order of the spec. By what they get, daemons of the trial are found.
+/// Starts the helpers of a trial in the order of the spec. Adds the marks by which daemons of the trial are
+/// found.
 pub(super) async fn start_helpers(
     world: &World,
     case: &Case,
@@ -40,7 +41,7 @@ pub(super) async fn start_shared_helpers(
     if spec.shared_helpers().next().is_none() {
         return Ok(None);
     }
-    let resources = Arc::new(Resources::of_shared_helpers(spec)?);
+    let resources = Arc::new(Resources::for_shared_helpers(spec)?);
     let case = Case::default_of(spec);
     let values = Values::new(NO_DATABASE, String::new(), 0, &case, &resources)?;
     let running = start(world, spec.shared_helpers(), &values).await?;

@@ -16,6 +16,7 @@ use super::job_end::JobEnd;
 use super::readiness::client;
 use super::service::RunningService;
 use crate::chain::chain;
+use crate::count::count;
 use crate::observation::{Rows, Submission, WaitResult};
 use crate::process::{Ending, Family, Launch};
 use crate::spec::Tables;
@@ -25,7 +26,7 @@ use spanproof_lease::wait::{self, Attempt};
 const OK: u16 = 200;
 
 /// Submits a job by HTTP. The target is a method, a base URL and a path. If the service refuses the job or
-/// does not answer, that is no error, but evidence.
+/// does not answer, that is evidence, not an error.
 pub(super) async fn submit(
     (method, url, path): (&str, String, &str),
     headers: BTreeMap<String, String>,
@@ -54,7 +55,7 @@ pub(super) fn at_start() -> Submission {
 pub(super) async fn submit_by_sql(connection: &mut PgConnection, sql: &str) -> Submission {
     let executed = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await;
     let (status, body) = match executed {
-        Ok(done) => (OK, format!("{} rows", done.rows_affected())),
+        Ok(done) => (OK, count(done.rows_affected(), "row")),
         Err(error) => (0, ServerError::from(error).to_string()),
     };
     let request = sql.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -73,7 +74,11 @@ pub(super) async fn submit_by_command(
     let child = family.start(launch)?;
     let request = format!("command {}", child.command());
     let ended = wait::until("the end of the command", within, || async {
-        if child.has_exited() { Attempt::Done(()) } else { Attempt::NotYet("it runs".into()) }
+        if child.has_exited() {
+            Attempt::Done(())
+        } else {
+            Attempt::NotYet("it is still running".into())
+        }
     })
     .await;
     let (exit, output) = child.stop(Signal::SIGKILL, Duration::ZERO).await?;

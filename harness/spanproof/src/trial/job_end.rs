@@ -10,6 +10,7 @@ use super::readiness::client;
 use super::request::with_literals;
 use super::rows::{expect_true, read_jobs};
 use super::service::RunningService;
+use crate::count::count;
 use crate::observation::{Job, Row, Rows};
 use crate::process::Output;
 use crate::spec::{Done, Tables};
@@ -20,7 +21,7 @@ use crate::template::{fill, plain};
 pub(super) enum JobEnd {
     /// Every new or changed row of a job has a status of a job that has ended.
     Status,
-    /// More than `before` lines match, which is the number before the job was submitted.
+    /// More lines match than `before`, the number of matching lines before the job was submitted.
     Line { pattern: Regex, before: usize },
     /// A URL answers with success. If there is a JSON pointer, the answer has one of the values there.
     Http { client: reqwest::Client, url: String, pointer: Option<String>, values: Vec<String> },
@@ -44,8 +45,8 @@ pub(super) struct Submitted<'a> {
 }
 
 impl JobEnd {
-    /// Creates the condition for one job from the rule of its route. Without a rule, a `one_shot` service
-    /// ends its job by its exit, and any other service by the job's status.
+    /// Creates the condition for one job from the rule of its route. Without a rule, the job of a
+    /// `one_shot` service ends with the exit of the service, and any other job with its final status.
     pub(super) fn new(rule: Option<&Done>, one_shot: bool, submitted: &Submitted<'_>) -> Self {
         let Some(rule) = rule else { return if one_shot { Self::Exit } else { Self::Status } };
         let Submitted { url, job, answer, before } = submitted;
@@ -82,8 +83,8 @@ impl JobEnd {
         }
     }
 
-    /// Checks once whether the job has ended. `before` are the rows of earlier jobs of this trial, if there are any,
-    /// and the rows from before the service started.
+    /// Checks once whether the job has ended. `before` are the rows of earlier jobs of this trial, if there
+    /// are any, and the rows from before the service started.
     ///
     /// # Errors
     /// If the job has not ended. The error describes the current state.
@@ -104,7 +105,7 @@ impl JobEnd {
                 if matches(pattern, &output) > *before {
                     return Ok(());
                 }
-                Err(format!("{} lines, no new one of which matches", output.lines.len()))
+                Err(format!("{}, but no new line matches", count(output.lines.len(), "line")))
             }
             Self::Http { client, url, pointer, values } => {
                 check_answer(client, url, pointer.as_deref(), values).await
@@ -114,8 +115,8 @@ impl JobEnd {
     }
 }
 
-/// Checks that every new or changed job has a final status. `before` are the rows of earlier jobs and from before
-/// the service started.
+/// Checks that every new or changed job has a final status. `before` are the rows of earlier jobs, and
+/// `earlier` the rows from before the service started.
 async fn check_status(
     connection: &mut PgConnection,
     tables: &Tables,

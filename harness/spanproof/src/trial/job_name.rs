@@ -1,11 +1,11 @@
-//! Gives a job another id when it is submitted again.
+//! Gives a job a new id when it is submitted again.
 
 use serde_json::Value as Json;
 
 /// Lengths of the groups of digits in a UUID.
 const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// Changes the id of a job: the last digits of a UUID become `number`, another text gets the suffix, and
+/// Changes the id of a job: the last digits of a UUID become `number`, any other string gets the suffix, and
 /// `number` is added to a number. Other JSON values stay as they are.
 pub(super) fn rename(id: &mut Json, suffix: &str, number: u32) {
     match id {
@@ -44,8 +44,8 @@ mod tests {
     )]
     #[case::number(json!(469), json!(471))]
     #[case::null(json!(null), json!(null))]
-    fn a_job_that_is_submitted_again_has_another_id(#[case] mut id: Json, #[case] other: Json) {
+    fn a_job_that_is_submitted_again_gets_a_new_id(#[case] mut id: Json, #[case] expected: Json) {
         rename(&mut id, "-again", 2);
-        assert_eq!(id, other);
+        assert_eq!(id, expected);
     }
 }

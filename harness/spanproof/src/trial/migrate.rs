@@ -64,7 +64,7 @@ async fn migrate(words: &[String], folder: PathBuf, url: &str) -> Result<(), Cau
 }
 
 /// Returns a hash of the command and of the files that it reads. If the spec lists no such files, the
-/// result is different each time, so that the command always runs.
+/// result differs each time, so the command always runs.
 fn fingerprint(spec: &Spec) -> Result<String, Error> {
     let database = &spec.database;
     if database.inputs.is_empty() {

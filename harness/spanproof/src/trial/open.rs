@@ -36,8 +36,8 @@ pub struct WorldBuilder {
 pub struct DatabaseCheck {
     /// Where the server comes from.
     pub origin: String,
-    /// Number of columns of `[tables]` that exist; `None` if the service itself creates its tables, so
-    /// that they could not be checked.
+    /// Number of columns of `[tables]` that exist; `None` if they could not be checked, because the service
+    /// creates its tables.
     pub columns: Option<usize>,
 }
 

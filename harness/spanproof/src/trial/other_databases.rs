@@ -1,8 +1,8 @@
 //! Finds what a service does in other databases of its server: rows in tables like the table of spans,
 //! and writes and logins that fail.
 //!
-//! All services that a server serves log in as the same role, so only a server of its own proves that it
-//! was this service.
+//! All services on a server log in as the same role, so only a server of its own proves that it was this
+//! service.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use spanproof_postgres::{LogEntry, Server};
 /// The other databases of a server before the service starts.
 #[derive(Debug, Default)]
 pub(super) struct OtherDatabases {
-    /// Entries of the server's log about other databases.
+    /// Number of entries of the server's log about other databases.
     entries: usize,
     /// Rows of tables that may contain spans, by database.
     rows: BTreeMap<String, OtherRows>,
@@ -28,23 +28,27 @@ pub(super) struct OtherDatabases {
 
 /// What happened in other databases while the service ran.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Traces {
-    /// Tables that got rows, by `database.schema.table`, each with their number.
+pub(super) struct OtherActivity {
+    /// Tables that got rows, as `database.schema.table`, each with the number of rows.
     pub(super) tables: Vec<(String, u64)>,
     /// Logins and writes that failed. Their messages name the database.
     pub(super) failures: Vec<Failure>,
 }
 
 impl OtherDatabases {
-    /// Reads the databases; `None` if the server's log can't be read. Then the server may be somebody's,
-    /// and its other databases are none of our business.
+    /// Reads the databases; `None` if the server's log can't be read. Then the server may belong to somebody
+    /// else, whose databases must not be read.
     pub(super) async fn read(server: &Server, tables: &Tables) -> Result<Option<Self>, Error> {
         let Some(entries) = server.log_of_other_databases().await? else { return Ok(None) };
         Ok(Some(Self { entries: entries.len(), rows: rows(server, tables).await? }))
     }
 
     /// Returns what has happened since.
-    pub(super) async fn since(self, server: &Server, tables: &Tables) -> Result<Traces, Error> {
+    pub(super) async fn since(
+        self,
+        server: &Server,
+        tables: &Tables,
+    ) -> Result<OtherActivity, Error> {
         let entries = server.log_of_other_databases().await?.unwrap_or_default();
         let entries = entries.get(self.entries..).unwrap_or_default();
         let none = OtherRows::default();
@@ -55,7 +59,7 @@ impl OtherDatabases {
                 added.into_iter().map(|(table, rows)| (format!("{database}.{table}"), rows)),
             );
         }
-        Ok(Traces { tables: found, failures: failures_of_clients(entries) })
+        Ok(OtherActivity { tables: found, failures: failures_of_clients(entries) })
     }
 }
 
@@ -70,7 +74,7 @@ async fn rows(server: &Server, tables: &Tables) -> Result<BTreeMap<String, Other
     Ok(found)
 }
 
-/// Returns the failed logins and writes. Our own statements in other databases create and drop
+/// Returns the failed logins and writes. spanproof's own statements in other databases create and drop
 /// databases, and write no rows.
 fn failures_of_clients(entries: &[LogEntry]) -> Vec<Failure> {
     let named = entries.iter().map(|entry| {

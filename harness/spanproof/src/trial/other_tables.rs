@@ -1,4 +1,4 @@
-//! Finds spans that the service wrote into another table than the span table that the spec names.
+//! Finds spans that the service wrote into a table other than the span table of the spec.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl OtherRows {
         connection: &mut PgConnection,
         tables: &Tables,
     ) -> Result<Self, Error> {
-        Self::count_besides(connection, tables, Some(&tables.spans.table)).await
+        Self::count_except(connection, tables, Some(&tables.spans.table)).await
     }
 
     /// Counts the rows in another database, where no table is the span table.
@@ -51,11 +51,11 @@ impl OtherRows {
         connection: &mut PgConnection,
         tables: &Tables,
     ) -> Result<Self, Error> {
-        Self::count_besides(connection, tables, None).await
+        Self::count_except(connection, tables, None).await
     }
 
-    /// Counts the rows in other tables than `own`.
-    async fn count_besides(
+    /// Counts the rows in tables other than `own`.
+    async fn count_except(
         connection: &mut PgConnection,
         tables: &Tables,
         own: Option<&str>,
@@ -130,7 +130,7 @@ fn columns(tables: &Tables) -> Vec<String> {
     all.filter(|column| !column.is_empty()).map(|column| base(column)).collect()
 }
 
-/// Returns a subquery for the span ids of a table, as texts.
+/// Returns a subquery for the span ids of a table, as text.
 fn ids(table: &str, id: &str, id_type: &str) -> String {
     let sql = match JsonPath::find(id) {
         Some(path) => path.sql(id_type),
@@ -187,7 +187,7 @@ mod tests {
         "insert into old select * from spans; drop table spans", &["public.old: 1"]
     )]
     #[tokio::test]
-    async fn tables_that_get_spans_of_their_own_are_found(
+    async fn other_tables_that_get_spans_are_found(
         #[case] before: &str,
         #[case] after: &str,
         #[case] expected: &[&str],

@@ -30,14 +30,14 @@ pub(crate) struct Overrides {
     pub job: Option<Json>,
     /// Whether to add the witness: triggers that log each attempt to insert a span.
     pub witness: bool,
-    /// Errors that the service also meets with tracing off. In other databases they are no evidence.
+    /// Errors that also occur with tracing off. In other databases they do not count as evidence.
     pub background: Vec<Failure>,
     /// Whether to kill the service right after the job is submitted.
     pub kill_after_submit: bool,
     /// A header to remove from the recorded upstream requests.
     pub drop_header: Option<String>,
-    /// Whether the trial runs again, because a port of an earlier one may have been taken.
-    pub is_second_try: bool,
+    /// Whether the trial is a retry, because another process may have taken a port of an earlier one.
+    pub is_retry: bool,
     /// Timeouts.
     pub timeouts: Timeouts,
     /// Gets the steps that have ended.

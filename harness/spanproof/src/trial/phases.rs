@@ -1,5 +1,5 @@
-//! Divides the database server's log of a case with a fault into phases. A fault is something that
-//! spanproof disturbs on purpose, so errors while it is active say nothing about the service. Errors
+//! Divides the database server's log of a case with a fault into phases. A fault is a disturbance
+//! that spanproof causes on purpose, so errors while it is active say nothing about the service. Errors
 //! before and after it do.
 
 use super::witness::failures;

@@ -14,9 +14,9 @@ use tokio::sync::Mutex;
 
 /// Lines of a helper's output that an error shows.
 const TAIL: usize = 10;
-/// How long after its start a process may still be starting.
+/// Maximum time that a process needs to start.
 const LONGEST_START: Duration = Duration::from_secs(5);
-/// How long a process is idle if it has started: a process that loads its program is idle for shorter times.
+/// A process that is idle for this long has started. While it loads its program, it is idle more briefly.
 const IDLE: Duration = Duration::from_millis(60);
 
 /// A running process. Dropping it kills its process group.

@@ -20,7 +20,7 @@ impl Program {
         Self { path, args: Vec::new() }
     }
 
-    /// Builds the service by the rules of the spec. `show` prints the output of the build.
+    /// Builds the service as the spec says. `show` prints the output of the build.
     pub(super) async fn build(spec: &Spec, show: bool) -> Result<Self, Error> {
         let service = &spec.service;
         if !service.build.is_empty() {

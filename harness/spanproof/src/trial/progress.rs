@@ -1,4 +1,4 @@
-//! What a trial waits for, and what broke around it, for whoever has to end or to judge it.
+//! What a trial waits for, and problems in its environment. Read when the trial times out or is judged.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,7 +31,7 @@ impl Progress {
         self.state().retries.clone()
     }
 
-    /// Records that the service could not use the folder of the trial, if it could not.
+    /// Records why the service could not use the folder of the trial; `None` if it could.
     pub(super) fn set_folder_problem(&self, problem: Option<String>) {
         self.state().folder_problem = problem;
     }
@@ -45,13 +45,13 @@ impl Progress {
     pub(crate) fn awaited(&self) -> &'static str {
         match self.state().step.as_str() {
             "" => "the database of the case",
-            "clone" | "helpers" | "upstream" => "the start of its processes",
+            "clone" | "helpers" | "upstream" => "the start of the case's processes",
             "launch" => "the service to become ready",
             "ready" => "the answer to the job's submission",
             "submit" => "the end of the job",
             "settle" | "flush" => "spans, or the exit of the service",
-            "stop" => "the rows of its tables",
-            _ => "its evidence",
+            "stop" => "the rows of the case's tables",
+            _ => "the evidence of the case",
         }
     }
 

@@ -15,7 +15,7 @@ use crate::spec::Ready;
 use spanproof_lease::wait::{self, Attempt, Timeout};
 
 /// A busy process may take this many times the time limit to become ready.
-const PATIENCE: u32 = 6;
+const BUSY_FACTOR: u32 = 6;
 /// A process that uses at least this share of one processor, in percent, is busy. A process that only
 /// answers the readiness checks uses less.
 const BUSY_PERCENT: u128 = 20;
@@ -23,7 +23,7 @@ const BUSY_PERCENT: u128 = 20;
 const TICK_MS: u64 = 10;
 
 /// Waits until a process is ready, has exited, or the time `within` is over. If the process is then still
-/// busy, it may only be slow, and gets more time, up to [`PATIENCE`] times `within`.
+/// busy, it may only be slow, and gets more time, up to [`BUSY_FACTOR`] times `within`.
 pub(super) async fn wait_until_ready(
     child: &Child,
     rule: &Ready,
@@ -58,7 +58,7 @@ pub(super) async fn wait_until_ready(
             Err(timeout) => timeout.last_seen,
         };
         let busy = is_busy(before, child.activity(), part);
-        if parts == 1 || (busy && parts < 2 * PATIENCE) {
+        if parts == 1 || (busy && parts < 2 * BUSY_FACTOR) {
             continue;
         }
         let timeout = Timeout { awaited, waited: within * parts / 2, last_seen };

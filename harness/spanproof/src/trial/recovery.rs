@@ -21,7 +21,7 @@ pub(super) struct FirstJob {
     pub(super) job_run: JobRun,
     /// Lines that the service had printed.
     pub(super) lines: LineCounts,
-    /// The process that the fault killed; `None` if it kept running.
+    /// The service that the fault killed; `None` if it kept running.
     pub(super) stopped: Option<StoppedService>,
 }
 
@@ -75,8 +75,9 @@ impl FirstJob {
     }
 }
 
-/// Returns the spans of the first job, as they are at the end: what a service keeps until the fault is over, or until
-/// it is asked to stop, is not lost. `at_fault` are those that were stored before the fault was removed.
+/// Returns the spans of the first job at the end of the trial. Spans that the service holds back until the
+/// fault is over, or until it is asked to stop, are not lost. `at_fault` are the spans that were stored
+/// before the fault was removed.
 fn spans_of_first_job(mapping: &spec::Tables, at_fault: Rows, all: Rows, second: &Rows) -> Rows {
     let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
     match all.difference(second, same_id) {
@@ -103,26 +104,26 @@ pub(super) fn rows_of_second_job(
             && rows.all().iter().any(|row| observation::id(row, &mapping.units.id) == unit)
     };
     // Spans of the first job may be written after the fault was removed.
-    let names_first = |span: &Row| belongs_to(&first.units, span) && !belongs_to(&units, span);
+    let is_of_first_unit = |span: &Row| belongs_to(&first.units, span) && !belongs_to(&units, span);
     let id = |span: &Row| observation::text(span, &mapping.spans.id);
-    let mut of_first: BTreeSet<String> = first.spans.all().iter().filter_map(id).collect();
+    let mut first_ids: BTreeSet<String> = first.spans.all().iter().filter_map(id).collect();
     // A span without a unit id belongs to the job of its parent, which may be late itself.
-    let has_old_parent = |span: &Row, of_first: &BTreeSet<String>| {
+    let has_old_parent = |span: &Row, first_ids: &BTreeSet<String>| {
         let parent = observation::text(span, &mapping.spans.parent);
         let names_unit = observation::id(span, &mapping.spans.unit).is_some();
-        !names_unit && parent.is_some_and(|parent| of_first.contains(&parent))
+        !names_unit && parent.is_some_and(|parent| first_ids.contains(&parent))
     };
     let mut spans = all.spans.difference(&first.spans, same_id);
     loop {
-        let known = of_first.len();
+        let known = first_ids.len();
         spans = spans.filter(|span| {
-            let is_late = names_first(span) || has_old_parent(span, &of_first);
+            let is_late = is_of_first_unit(span) || has_old_parent(span, &first_ids);
             if is_late {
-                of_first.extend(id(span));
+                first_ids.extend(id(span));
             }
             !is_late
         });
-        if of_first.len() == known {
+        if first_ids.len() == known {
             break;
         }
     }
@@ -146,8 +147,8 @@ fn output_before(output: &Output, counts: LineCounts) -> Output {
     filter_lines(output, |stream, index| index < counts.stream(stream))
 }
 
-/// Returns the startup lines and the lines between `from` and `to`; `None` is the end. `startup`, `from` and
-/// `to` count the lines of each stream before that place.
+/// Returns the startup lines and the lines from `from` to `to`; `None` means the end. `startup`, `from` and
+/// `to` are numbers of lines of each stream.
 pub(super) fn output_between(
     output: &Output,
     startup: LineCounts,

@@ -9,22 +9,22 @@ use super::run::Trial;
 use crate::observation::{LineCounts, Submission};
 
 /// The maximum number of submissions.
-const JOBS: u32 = 5;
+const MAX_JOBS: u32 = 5;
 /// Time after which no further job is submitted.
-const TIME: Duration = Duration::from_secs(20);
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Number of jobs with fewer spans than the first job after which no further job is submitted: they are
 /// enough to show that the tracer stopped recording.
 const SHORT_JOBS: usize = 2;
 
 impl Trial {
-    /// Submits the job repeatedly, and waits each time for its end and its spans.
+    /// Submits the job repeatedly. Each time, waits for its end and its spans.
     pub(super) async fn repeat_job(&mut self) -> Result<(), Error> {
         self.run_job().await?;
         let start = Instant::now();
         let (mut stored, mut first_spans, mut short_jobs) = (0, None, 0);
-        for number in 2..=JOBS {
+        for number in 2..=MAX_JOBS {
             let accepted = self.job_run.submission.as_ref().is_some_and(Submission::is_accepted);
-            if !accepted || self.service.has_exited() || start.elapsed() > TIME {
+            if !accepted || self.service.has_exited() || start.elapsed() > TIME_LIMIT {
                 return Ok(());
             }
             let record = self.record_job().await?;

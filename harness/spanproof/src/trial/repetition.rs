@@ -175,8 +175,8 @@ mod tests {
         assert_eq!(units, [1, 1, 1]);
     }
 
-    /// Regression test: a span of no unit that was stored late was taken from its job, whose spans then referred to
-    /// a parent that does not exist.
+    /// Regression test: a late span without a unit was assigned to another job, so the spans of its own job
+    /// referred to a missing parent.
     #[test]
     fn a_late_span_without_a_unit_belongs_to_the_job_of_its_children_or_its_trace() {
         let spec = example(|text| text);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_updates_its_rows_has_the_changed_ones() {
+    fn a_job_that_only_updates_rows_has_the_changed_rows() {
         let spec = example(|text| text);
         let mut second = state(&["1", "2"], &[]);
         if let Rows::Found(units) = &mut second.units {
@@ -215,10 +215,10 @@ mod tests {
     }
 
     #[test]
-    fn parents_in_a_circle_end() {
+    fn a_cycle_of_parents_is_not_an_endless_loop() {
         let spec = example(|text| text);
-        let circle = [("a", None, Some("b")), ("b", None, Some("a"))];
-        let jobs = rows_by_job(&spec.tables, &[state(&[], &circle)]);
+        let cycle = [("a", None, Some("b")), ("b", None, Some("a"))];
+        let jobs = rows_by_job(&spec.tables, &[state(&[], &cycle)]);
         assert_eq!(span_ids(&jobs[0]), ["a", "b"]);
     }
 }

@@ -54,7 +54,7 @@ impl Request {
     }
 }
 
-/// Replaces the placeholders of the job in SQL by literals: text in quotes, or `null` if the value is null
+/// Replaces the placeholders of the job in SQL with literals: text in quotes, or `null` if the value is null
 /// or missing. Postgres converts a quoted literal to the type that it needs. `value` returns the JSON for
 /// a name, which is `job` or `answer`.
 pub(super) fn with_literals<'a>(sql: &str, value: impl Fn(&str) -> &'a Json) -> String {

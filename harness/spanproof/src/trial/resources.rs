@@ -1,4 +1,4 @@
-//! The ports, the folder and the family of the processes of one trial (one run of the service).
+//! The ports, the folder and the process family of one trial (one run of the service).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::environment;
 use crate::process::{self, Family};
 use crate::spec::Spec;
 
-/// Free bytes below which a file system is full: a part of a block may be left.
+/// Free bytes below which a file system counts as full, because parts of blocks may be left.
 const MIN_FREE: u64 = 16 * 1024;
 
 /// The ports and the folder of a trial, or of the helpers that all trials share. Dropping it releases
@@ -45,7 +45,7 @@ impl Resources {
     }
 
     /// Reserves the ports of the helpers that all trials share and creates their folder.
-    pub(super) fn of_shared_helpers(spec: &Spec) -> Result<Self, Error> {
+    pub(super) fn for_shared_helpers(spec: &Spec) -> Result<Self, Error> {
         let names = spec.shared_helpers().map(|process| process.name.clone());
         let folder = Some(Folder::create()?);
         let (ports, family) = (reserve_ports(names)?, Family::new(None));

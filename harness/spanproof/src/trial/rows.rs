@@ -42,7 +42,7 @@ async fn try_read_rows(connection: &mut PgConnection, table: &str) -> Result<Row
         error => Ok(Rows::Unreadable(error.to_string())),
     };
     let name = identifier::table(table);
-    // A row after the limit of bytes is null, so that a row of any size needs no memory here.
+    // Rows beyond the limit of bytes are read as null, so even a huge row needs no memory here.
     let sql = format!(
         "select total, case when total <= {MAX_BYTES} then json end
          from (select json, sum(octet_length(json::text)) over (rows unbounded preceding) as total
@@ -88,8 +88,8 @@ pub(super) async fn read_tables(
     read_named(connection, tables, names(tables)).await
 }
 
-/// Reads those of the three tables that exist. The server logs each query that fails, and its log is evidence about
-/// the service.
+/// Reads those of the three tables that exist. The server logs each query that fails, and its log is evidence
+/// about the service.
 ///
 /// # Errors
 /// If there is too much to read.
@@ -109,7 +109,7 @@ pub(super) async fn read_existing_tables(
     read_named(connection, tables, names).await
 }
 
-/// The names of the tables of jobs, units and spans.
+/// Returns the names of the tables of jobs, units and spans.
 fn names(tables: &Tables) -> [&str; 3] {
     [&tables.jobs.table, &tables.units.table, &tables.spans.table].map(String::as_str)
 }

@@ -1,5 +1,5 @@
 //! What the server shows about a trial: its log, the witness, and rows in other places than the span
-//! table. Some of it only counts against what was there before the service started.
+//! table. Some of it counts only if it was not there before the service started.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +10,7 @@ use super::other_tables::OtherRows;
 use super::overrides::Overrides;
 use super::phases::{PhaseErrors, Phases};
 use super::{Error, World, witness};
+use crate::count::count;
 use crate::observation::{Failure, Witness};
 use spanproof_postgres::{Database, LogEntry};
 
@@ -29,7 +30,7 @@ pub(super) struct ServerBefore {
 pub(super) struct ServerEvidence {
     /// The entries of the log; `None` if it can't be read.
     pub(super) log: Option<Vec<LogEntry>>,
-    /// Other tables that got rows, each with their number.
+    /// Other tables that got rows, each with the number of rows.
     pub(super) other_tables: Vec<(String, u64)>,
     /// What the witness counted; `None` if there was none.
     pub(super) witness: Option<Witness>,
@@ -51,11 +52,10 @@ impl ServerBefore {
         Ok(Self { processes, rows, databases })
     }
 
-    /// Collects the evidence. It must be collected before anything else is read: that would appear in the
-    /// log, too.
+    /// Collects the evidence. Nothing else must be read before, because the log would contain that, too.
     ///
     /// # Errors
-    /// If the server started again since then and may have lost rows, or can't be read.
+    /// If the server has restarted since then and may have lost rows, or can't be read.
     pub(super) async fn evidence(
         self,
         world: &World,
@@ -82,14 +82,14 @@ impl ServerBefore {
     }
 }
 
-/// Returns whether a server ended all its own processes; `false` if it showed none before.
+/// Whether a server has replaced all its own processes; `false` if none were known before.
 fn restarted(before: &BTreeSet<i32>, after: &BTreeSet<i32>) -> bool {
     !before.is_empty() && before.is_disjoint(after)
 }
 
 impl ServerEvidence {
     /// Adds what happened in other databases. If other trials used the server at the same time
-    /// (`is_alone` is `false`), the witness only gets to know that it happened.
+    /// (`is_alone` is `false`), the witness only records that it happened.
     fn add(&mut self, tables: Vec<(String, u64)>, failures: Vec<Failure>, is_alone: bool) {
         let Some(witness) = &mut self.witness else { return };
         if is_alone {
@@ -99,7 +99,8 @@ impl ServerEvidence {
             self.errors.before_fault.extend(failures);
             return;
         }
-        let rows = tables.into_iter().map(|(table, rows)| format!("{rows} rows in `{table}`"));
+        let rows =
+            tables.into_iter().map(|(table, rows)| format!("{} in `{table}`", count(rows, "row")));
         let errors = failures.into_iter().map(|error| format!("{} {}", error.state, error.message));
         witness.unattributed = rows.chain(errors).collect();
     }

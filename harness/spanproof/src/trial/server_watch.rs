@@ -1,5 +1,5 @@
 //! Watches a Postgres server: whether it still answers, and whether a signal stopped one of its processes. A
-//! query on a stopped session waits without end, whatever its time limit on the server is.
+//! query on a stopped session never returns, whatever its time limit on the server is.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -11,7 +11,7 @@ use spanproof_postgres::Server;
 use super::Error;
 use crate::process::{POSTGRES, stopped_descendant, stopped_sibling};
 
-/// Time between two logins, or two looks at the sessions.
+/// Interval between two logins, or two checks of the sessions.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit of a login. A busy machine may take long.
 const LIMIT: Duration = Duration::from_secs(4);
@@ -30,9 +30,9 @@ pub(crate) enum ServerFailure {
 impl std::fmt::Display for ServerFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Dead => f.write_str(
-                "the Postgres server does not answer any more: it was killed or stopped",
-            ),
+            Self::Dead => {
+                f.write_str("the Postgres server no longer answers: it was killed or stopped")
+            }
             Self::SessionStopped(id) => write!(
                 f,
                 "a signal stopped a session of the Postgres server (process {id}), so it does not answer; \
@@ -42,7 +42,7 @@ impl std::fmt::Display for ServerFailure {
     }
 }
 
-/// Waits until the server does not answer any more, or a signal stopped one of its sessions.
+/// Waits until the server no longer answers, or a signal stopped one of its sessions.
 pub(crate) async fn server_failure(server: &Server) -> ServerFailure {
     tokio::select! {
         () = server_death(server) => ServerFailure::Dead,
@@ -55,12 +55,12 @@ pub(crate) async fn stopped_session(server: &Server) -> Option<u32> {
     stopped_sibling(&own_processes(server).await, POSTGRES)
 }
 
-/// Starts a server, or returns why it does not start: a signal stopped one of its processes.
+/// Starts a server. Returns an error if a signal stops one of its processes.
 pub(super) async fn started<T, E>(start: impl Future<Output = Result<T, E>>) -> Result<T, Error>
 where
     Error: From<E>,
 {
-    // Only a server of this process exists by now, and nothing else that it started runs a server.
+    // Any Postgres process that this process started belongs to this server.
     let stopped = stays_stopped(|| stopped_descendant(POSTGRES));
     tokio::select! {
         server = start => Ok(server?),
@@ -68,7 +68,7 @@ where
     }
 }
 
-/// Waits for work on a server, or until the server can't do it any more.
+/// Waits for work on a server, or until the server fails.
 pub(crate) async fn watched<T, E>(
     server: &Server,
     work: impl Future<Output = Result<T, E>>,
@@ -82,7 +82,7 @@ where
     }
 }
 
-/// Waits until a session of the server is stopped for longer than a moment.
+/// Waits until a session of the server stays stopped, and returns its process id.
 async fn session_stop(server: &Server) -> u32 {
     let mut processes = own_processes(server).await;
     while processes.is_empty() {
@@ -104,15 +104,15 @@ async fn stays_stopped(stopped: impl Fn() -> Option<u32>) -> u32 {
     }
 }
 
-/// Returns the ids of the server's own processes; empty if they can't be listed. In a container they have
-/// other ids on this machine, where they have other names, or none.
+/// Returns the ids of the server's own processes; empty if they can't be listed. The ids of a server in a
+/// container belong to other programs on this machine, or to none.
 async fn own_processes(server: &Server) -> BTreeSet<u32> {
     let listed = tokio::time::timeout(LIMIT, server.own_processes()).await;
     let ids = listed.ok().and_then(Result::ok).unwrap_or_default();
     ids.into_iter().filter_map(|id| u32::try_from(id).ok()).collect()
 }
 
-/// Waits until the server does not answer any more.
+/// Waits until the server no longer answers.
 async fn server_death(server: &Server) {
     let mut failures = 0;
     while failures < FAILURES {

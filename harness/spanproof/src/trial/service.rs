@@ -192,10 +192,10 @@ impl RunningService {
         Ok(StoppedService { service, run, exchanges, strangers })
     }
 
-    /// Stops a service of which a process was killed on purpose.
+    /// Stops a service after one of its processes was killed on purpose.
     pub(super) async fn stop_after_kill(self, world: &World) -> Result<StoppedService, Error> {
         let mut stopped = self.stop(world, Duration::ZERO).await?;
-        // spanproof killed the process, so its exit is no crash.
+        // spanproof killed the process, so its exit is not a crash.
         stopped.run.exit = Exit { stop_requested: true, killed: true, ..stopped.run.exit };
         Ok(stopped)
     }

@@ -7,8 +7,8 @@ use super::login::{log_in, log_in_to_read};
 use super::{Error, World};
 use spanproof_postgres::{Database, ServerError};
 
-/// Undoes default settings of the database, which a fault may have changed to disturb the service. The
-/// service may have replaced a table by a view whose rows never end.
+/// Undoes default settings of the database, which a fault may have changed to disturb the service. Limits
+/// statements, because the service may have replaced a table with a view whose rows never end.
 const SESSION_SETTINGS: &str =
     "set timezone = 'UTC'; set statement_timeout = '20s'; set lock_timeout = 0; set role none";
 

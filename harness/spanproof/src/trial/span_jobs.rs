@@ -14,10 +14,10 @@ pub(super) struct SpanJobs<'a> {
 }
 
 impl<'a> SpanJobs<'a> {
-    /// A span belongs to the job of its unit, or of its nearest ancestor with a unit. Without such an
-    /// ancestor, it belongs to the only job among its descendants or else in its trace: a span may be stored
-    /// after the end of its job. Otherwise it belongs to the job during which it appeared. `states` are the
-    /// tables at the end of each job.
+    /// Assigns each span to the job of its unit, or of its nearest ancestor with a unit. Without such an
+    /// ancestor, the span belongs to the only job among its descendants or else in its trace: a span may be
+    /// stored after the end of its job. Otherwise it belongs to the job during which it appeared. `states`
+    /// are the tables at the end of each job.
     pub(super) fn new(
         mapping: &'a spec::Tables,
         states: &[TableRows],
@@ -63,7 +63,7 @@ impl<'a> SpanJobs<'a> {
         }
     }
 
-    /// Returns the job of each group of spans whose known jobs are one job. A span may be in several groups.
+    /// Returns the job of each group of spans with exactly one known job. A span may be in several groups.
     fn only_jobs<'r>(
         &self,
         spans: &'r [Row],
@@ -82,7 +82,7 @@ impl<'a> SpanJobs<'a> {
     }
 }
 
-/// Returns a span and its ancestors. Wrong parents may form a circle, so the number of steps is limited.
+/// Returns a span and its ancestors. Wrong parents may form a cycle, so the number of steps is limited.
 fn ancestors<'r>(
     mapping: &spec::Tables,
     by_id: &HashMap<String, &'r Row>,
@@ -93,7 +93,7 @@ fn ancestors<'r>(
     std::iter::successors(Some(span), parent).take(by_id.len() + 1)
 }
 
-/// Returns a text that identifies a span: its id and trace id, or the whole row if it has no id.
+/// Returns a string that identifies a span: its id and trace id, or the whole row if it has no id.
 fn key(mapping: &spec::Tables, span: &Row) -> String {
     match observation::text(span, &mapping.spans.id) {
         Some(id) => format!("{id} {:?}", observation::text(span, &mapping.spans.trace)),

@@ -15,7 +15,7 @@ pub(super) struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Starts a stopwatch that also tells `progress` which step has ended.
+    /// Starts a stopwatch that also reports each finished step to `progress`.
     pub(super) fn start(progress: Progress) -> Self {
         Self { last: Instant::now(), progress, laps: BTreeMap::new() }
     }

@@ -14,8 +14,8 @@ use spanproof_lease::wait::{self, Attempt};
 const LIMIT: Duration = Duration::from_secs(5);
 
 impl Trial {
-    /// Checks that the helpers still run, and that no other process took a port. Records whether the service can
-    /// use its folder, which only counts if it fails.
+    /// Checks that the helpers still run, and that no other process took a port. Records why the service
+    /// can't use its folder, which matters only if the case fails.
     ///
     /// # Errors
     /// If a helper has exited, or another process may have taken a port.
@@ -30,8 +30,8 @@ impl Trial {
     /// Checks that no other process listens on a port of this trial, if something went wrong.
     ///
     /// If the service runs in a container, a process that does not belong to it listens for it. This can't be
-    /// distinguished from a process that took the port, unless the service ended or reports the port. So then
-    /// the error is not certain, and is returned in one trial only.
+    /// distinguished from a process that took the port, unless the service ended or reports the port. So the
+    /// error is uncertain then, and only one trial returns it.
     ///
     /// # Errors
     /// If another process may have taken a port.
@@ -56,16 +56,21 @@ impl Trial {
         Ok(())
     }
 
-    /// Whether a process of the service ends, or reports that its port is in use. Waits for that if this
-    /// would be news: the other process may have answered before the service got so far.
+    /// Whether a process of the service ends, or reports that its port is in use. Waits for that, because the
+    /// other process may answer before the service notices. Does not wait if an earlier trial has shown that
+    /// other processes listen for the service.
     async fn port_stops_service(&self) -> bool {
         let one_shot = self.world.spec().service.one_shot;
         let is_over = || (self.service.has_exited() && !one_shot) || self.reports_port_in_use();
-        if !self.may_try_other_ports() && !self.overrides.is_second_try {
+        if !self.may_try_other_ports() && !self.overrides.is_retry {
             return is_over();
         }
         let over = wait::until("the end of the service", LIMIT, || async {
-            if is_over() { Attempt::Done(()) } else { Attempt::NotYet("it runs".into()) }
+            if is_over() {
+                Attempt::Done(())
+            } else {
+                Attempt::NotYet("it is still running".into())
+            }
         });
         over.await.is_ok()
     }
@@ -84,7 +89,7 @@ impl Trial {
 
     /// Whether a trial with other ports may show that a port was taken.
     fn may_try_other_ports(&self) -> bool {
-        !self.overrides.is_second_try && !self.world.0.listens_elsewhere.load(Ordering::Relaxed)
+        !self.overrides.is_retry && !self.world.0.listens_elsewhere.load(Ordering::Relaxed)
     }
 }
 

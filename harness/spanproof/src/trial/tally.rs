@@ -36,7 +36,7 @@ struct Session {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Nothing that fires a statement trigger.
+    /// A statement that fires no statement trigger.
     #[default]
     Other,
     /// An insert.

@@ -8,6 +8,7 @@
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Error;
+use crate::count::count;
 use crate::identifier::{self, TableName};
 use crate::json_path::JsonPath;
 use crate::spec::SpanTable as Spans;
@@ -113,7 +114,7 @@ begin
     end loop;
 end $$;
 
-create function spanproof_witness.follow() returns event_trigger
+create function spanproof_witness.on_ddl() returns event_trigger
 language plpgsql security definer set search_path = pg_catalog as $$
 begin
     perform spanproof_witness.watch();
@@ -131,11 +132,11 @@ begin
 end $$;
 
 select spanproof_witness.watch();
-create event trigger spanproof_follow on ddl_command_end
-    execute function spanproof_witness.follow();
+create event trigger spanproof_ddl on ddl_command_end
+    execute function spanproof_witness.on_ddl();
 create event trigger spanproof_drop on sql_drop
     execute function spanproof_witness.note_drop();
-alter event trigger spanproof_follow enable always;
+alter event trigger spanproof_ddl enable always;
 alter event trigger spanproof_drop enable always;
 
 -- Functions and rules hide inserts from triggers, but not the statements that use them.
@@ -167,7 +168,7 @@ pub(super) async fn install(connection: &mut PgConnection, spans: &Spans) -> Res
         .await
         .map_err(failed)?;
     let target = TableName { schema, name }.sql();
-    // Other attributes beside an id in a column of JSON may change when the span ends.
+    // If the id is in a JSON column, other attributes in that column may change when the span ends.
     let id = if JsonPath::find(&spans.id).is_some() { "" } else { &spans.id };
     let sql = TRIGGERS
         .replace("{target}", &identifier::literal(&target))
@@ -176,12 +177,15 @@ pub(super) async fn install(connection: &mut PgConnection, spans: &Spans) -> Res
 }
 
 /// Returns why triggers are missing at the end of the case; `None` if none is missing.
-pub(super) async fn gap(connection: &mut PgConnection) -> Result<Option<String>, sqlx::Error> {
-    let is_there = "select to_regprocedure('spanproof_witness.triggers()') is not null";
-    if !sqlx::query_scalar(is_there).fetch_one(&mut *connection).await? {
+pub(super) async fn missing_triggers(
+    connection: &mut PgConnection,
+) -> Result<Option<String>, sqlx::Error> {
+    let exists = "select to_regprocedure('spanproof_witness.triggers()') is not null";
+    if !sqlx::query_scalar(exists).fetch_one(&mut *connection).await? {
         return Ok(Some("the service removed the witness's triggers".to_owned()));
     }
     let missing: i64 = sqlx::query_scalar(MISSING).fetch_one(connection).await?;
-    Ok((missing > 0)
-        .then(|| format!("the service removed the witness's triggers on {missing} tables")))
+    Ok((missing > 0).then(|| {
+        format!("the service removed the witness's triggers on {}", count(missing, "table"))
+    }))
 }

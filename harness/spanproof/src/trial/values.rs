@@ -43,14 +43,14 @@ impl Values {
         Ok(Self { database, address, upstream, port, case, resources: Arc::clone(resources) })
     }
 
-    /// Returns texts that only the processes of this trial have in their environment.
+    /// Returns strings that only the processes of this trial have in their environment.
     pub(super) fn marks(&self) -> Vec<String> {
         let upstream = self.upstream.trim_start_matches("http://").to_owned();
         vec![self.address.database.clone(), upstream, self.port.to_string()]
     }
 
-    /// Returns texts that no other process of the machine ever has in its environment. A port may be in use
-    /// again.
+    /// Returns strings that no other process of the machine ever has in its environment. A port is not one,
+    /// because it may be used again.
     pub(super) fn unique_marks(&self) -> Vec<String> {
         let folder = self.resources.folder().map(|path| path.display().to_string());
         std::iter::once(self.address.database.clone()).chain(folder).collect()
@@ -61,7 +61,7 @@ impl Values {
         &self.address.password
     }
 
-    /// Replaces the placeholders in a text of the spec.
+    /// Replaces the placeholders in a string of the spec.
     pub(super) fn fill(&self, text: &str) -> String {
         placeholder::fill(text, |name| self.value(name))
     }
@@ -96,7 +96,7 @@ impl Values {
         })
     }
 
-    /// Returns the values that snapshots replace by placeholders, as pairs of placeholder name and value.
+    /// Returns the values that snapshots replace with placeholders, as pairs of placeholder name and value.
     /// `processes` are process ids. Longer values come first, because a shorter one may be a part of them.
     pub(super) fn placeholders(&self, processes: &[u32]) -> Vec<(String, String)> {
         let mut placeholders = vec![

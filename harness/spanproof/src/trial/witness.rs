@@ -36,7 +36,7 @@ pub(super) async fn install(
 }
 
 /// Returns the evidence of the witness: counts and errors from the log, and the blind spots in which
-/// inserts can be lost before the triggers run. `None` if `entries`, which are those of the log, is `None`.
+/// inserts can be lost before the triggers run. `None` if `entries`, the entries of the log, is `None`.
 pub(super) async fn read(
     entries: Option<&[LogEntry]>,
     connection: &mut PgConnection,
@@ -60,8 +60,8 @@ pub(super) async fn read(
     }))
 }
 
-/// Returns the number of transactions of the database that were rolled back. Postgres counts those of a
-/// session when it ends, so this function waits for that; `None` if the service's sessions do not end.
+/// Returns the number of transactions of the database that were rolled back; `None` if the service's sessions
+/// do not end in time. Postgres counts the transactions of a session when the session ends.
 async fn rollbacks(connection: &mut PgConnection) -> Result<Option<u64>, Error> {
     let others = "select count(*) from pg_stat_activity where datname = current_database() \
                   and backend_type = 'client backend' and pid <> pg_backend_pid()";
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(witness.blind_spots, []);
     }
 
-    /// An update may end a span, and must not give its row to another one.
+    /// An update may end a span, but must not turn its row into another span.
     #[rstest]
     #[case::ended("update spans set n = 2", 0)]
     #[case::upsert_of_the_same(
@@ -433,7 +433,7 @@ mod tests {
         None
     )]
     #[tokio::test]
-    async fn what_the_triggers_cannot_see_is_named(
+    async fn what_the_triggers_cannot_see_is_a_blind_spot(
         #[case] setup: &str,
         #[case] statements: &str,
         #[case] effect: Effect,

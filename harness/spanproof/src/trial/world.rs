@@ -44,7 +44,7 @@ pub(super) struct Inner {
     pub(super) owns_server: bool,
     /// Processes that the service of every trial needs, such as a broker; `None` if the spec has none.
     pub(super) shared_helpers: Option<Arc<SharedHelpers>>,
-    /// Whether processes that do not belong to the service listen for it, as for a container.
+    /// Whether processes that do not belong to the service listen for it, as if it runs in a container.
     pub(super) listens_elsewhere: Arc<AtomicBool>,
     pub(super) build_time: Duration,
     pub(super) database_time: Duration,
@@ -67,7 +67,7 @@ impl World {
     }
 
     /// Returns the same world with a server of its own, which is started now. If only one trial at a time
-    /// runs in it, whatever happens on that server is due to this trial.
+    /// runs on it, whatever happens on that server is due to this trial.
     ///
     /// # Errors
     /// When the server can't be started, or a migration fails.
@@ -187,14 +187,14 @@ impl World {
         find("job", &self.0.files.jobs, name)
     }
 
-    /// Returns the job that is submitted after a fault was removed. It gets another id than the first job
-    /// if the spec has a JSON pointer to the job's id.
+    /// Returns the job that is submitted after a fault was removed. It gets a new id if the spec has a JSON
+    /// pointer to the job's id.
     pub(super) fn second_job(&self, name: &str) -> Result<Json, Error> {
         self.renamed_job(name, "-again", 2)
     }
 
-    /// Returns a job that is submitted again, as job number `number`. It gets another id than the jobs
-    /// before it if the spec has a JSON pointer to the job's id.
+    /// Returns a job that is submitted again, as job number `number`. It gets a new id if the spec has a JSON
+    /// pointer to the job's id.
     pub(super) fn repeated_job(&self, name: &str, number: u32) -> Result<Json, Error> {
         self.renamed_job(name, &format!("-{number}"), number)
     }

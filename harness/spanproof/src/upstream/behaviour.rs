@@ -103,7 +103,7 @@ impl Behaviour {
     /// Checks that HTTP can carry each answer, and that no answer takes too much time or memory.
     ///
     /// # Errors
-    /// The text names the reply and what is wrong.
+    /// If an answer is invalid. The error names the reply and what is wrong.
     pub(crate) fn check_answers(&self) -> Result<(), String> {
         for reply in &self.replies {
             let name = reply.name();
@@ -138,7 +138,7 @@ impl Behaviour {
 }
 
 impl Reply {
-    /// Returns a text that names the reply.
+    /// Returns the reply's name for errors.
     fn name(&self) -> String {
         format!("the reply to `{} {}`", self.method, self.path)
     }

@@ -1,5 +1,5 @@
 //! Bodies of requests and answers of the fake upstream. Memory is bounded: of a long request only the
-//! start is kept, and the spaces after an answer are made while they are sent.
+//! start is kept, and the spaces after an answer are generated while they are sent.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -22,21 +22,21 @@ pub(super) struct RequestBody {
     start: Vec<u8>,
     bytes: u64,
     hash: Sha256,
-    is_broken_off: bool,
+    is_incomplete: bool,
 }
 
 impl RequestBody {
-    /// Reads a body to its end, or until the client breaks off.
+    /// Reads a body to its end, or until the client disconnects.
     pub(super) async fn read(mut incoming: Incoming) -> Self {
         let (start, hash) = (Vec::new(), Sha256::new());
-        let mut body = Self { start, bytes: 0, hash, is_broken_off: false };
+        let mut body = Self { start, bytes: 0, hash, is_incomplete: false };
         while let Some(frame) = incoming.frame().await {
             match frame.map(Frame::into_data) {
                 Ok(Ok(data)) => body.add(&data),
                 // Trailers.
                 Ok(Err(_)) => {}
                 Err(_) => {
-                    body.is_broken_off = true;
+                    body.is_incomplete = true;
                     break;
                 }
             }
@@ -57,8 +57,8 @@ impl RequestBody {
     }
 
     /// Whether the client closed the connection before the end of the body.
-    pub(super) fn is_broken_off(&self) -> bool {
-        self.is_broken_off
+    pub(super) fn is_incomplete(&self) -> bool {
+        self.is_incomplete
     }
 
     /// Returns the body as text, with at most `limit` bytes of it. `mask` masks the text. If a part is
@@ -67,8 +67,8 @@ impl RequestBody {
         let kept = &self.start[..self.start.len().min(limit)];
         let mut text = mask(&String::from_utf8_lossy(kept));
         let bytes = self.bytes;
-        if self.is_broken_off {
-            let _infallible = write!(text, "… [the client broke off after {bytes} bytes]");
+        if self.is_incomplete {
+            let _infallible = write!(text, "… [the client disconnected after {bytes} bytes]");
         } else if (kept.len() as u64) < bytes {
             let hash = self.hash.clone().finalize();
             let _infallible = write!(text, "… [cut off: {bytes} bytes, sha256 {hash:x}]");
@@ -77,7 +77,7 @@ impl RequestBody {
     }
 }
 
-/// The body of an answer: a text, and spaces after it.
+/// The body of an answer: text, and spaces after it.
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     text: Bytes,

@@ -38,8 +38,8 @@ pub struct Exchange {
     pub path: String,
     /// The headers of the request, names in lower case, secrets masked.
     pub headers: BTreeMap<String, String>,
-    /// The body of the request as text, secrets masked. A longer body than 64 KiB is cut off, and its
-    /// size and hash stand at the end.
+    /// The body of the request as text, secrets masked. A body longer than 64 KiB is cut off, and its
+    /// size and hash are at the end.
     pub body: String,
     /// The answer.
     pub answer: Answer,

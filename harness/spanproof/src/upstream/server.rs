@@ -29,7 +29,7 @@ const NEVER: Duration = Duration::from_hours(24);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Gets the addresses of a client and of the upstream. Returns the name of the client's process if it does
-/// not belong to the case; `None` if it does, or if the process can't be found. May take long.
+/// not belong to the case; `None` if it does, or if the process can't be found. May be slow.
 pub(super) type FindStranger = Arc<dyn Fn(SocketAddr, SocketAddr) -> Option<String> + Send + Sync>;
 
 /// The fake upstream could not be started.
@@ -119,7 +119,7 @@ async fn serve(
         };
         let (replies, find) = (Arc::clone(replies), Arc::clone(find_stranger));
         drop(tokio::spawn(async move {
-            // Asked now: the client may be gone after the request. The client waits for its answer meanwhile.
+            // Searched before the request is read, because the client may be gone after it.
             let stranger = match stream.local_addr() {
                 Ok(server) => tokio::task::spawn_blocking(move || find(client, server)).await,
                 Err(_) => Ok(None),
@@ -135,7 +135,7 @@ async fn serve(
                 }
             };
             let mut server = auto::Builder::new(TokioExecutor::new());
-            // A client may close its side after the request, also before it is known who it is.
+            // A client may close its side after the request, even before its process is found.
             server.http1().half_close(true);
             // A connection that ends early is the client's decision. The journal has its request.
             let _ended =
@@ -144,7 +144,7 @@ async fn serve(
     }
 }
 
-/// The replies of a behaviour, and how often each may still be given.
+/// The replies of a behaviour, and how many times each may still be given.
 struct Replies {
     all: Vec<Reply>,
     /// By the index of the reply; `None` without a limit.
@@ -167,7 +167,7 @@ impl Replies {
         let (head, body) = request.into_parts();
         let body = RequestBody::read(body).await;
         let (method, path) = (head.method.as_str(), head.uri.path());
-        if body.is_broken_off() {
+        if body.is_incomplete() {
             self.journal.add(&head, &body, Answer::Closed);
             return Err(CloseConnection);
         }
@@ -189,12 +189,12 @@ impl Replies {
         Ok(reply_response(reply, body.start()))
     }
 
-    /// Counts the request of a process outside the case, and returns an answer that is none of the
+    /// Counts the request of a process outside the case, and returns an answer that is not one of the
     /// behaviour's.
     fn refuse(&self, process: &str) -> Response<AnswerBody> {
         self.journal.add_stranger(process);
         let text = format!(
-            "this port belongs to a test by spanproof, and the process {process} does not belong to it"
+            "this port belongs to a spanproof test, and the process {process} is not part of it"
         );
         response(StatusCode::FORBIDDEN, "text/plain", AnswerBody::new(text, 0))
     }
@@ -319,18 +319,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_breaks_off_in_a_body_is_in_the_journal_and_later_requests_are_answered()
+    async fn a_client_that_disconnects_in_a_body_is_in_the_journal_and_later_requests_are_answered()
     {
         let upstream = upstream("about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'");
         let start = b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{\"half\":";
         let exchange = exchange_after(&upstream, start).await;
-        assert_eq!(exchange.body, "{\"half\":… [the client broke off after 8 bytes]");
+        assert_eq!(exchange.body, "{\"half\":… [the client disconnected after 8 bytes]");
         assert_eq!(exchange.answer, Answer::Closed);
         assert_eq!(post(&upstream, "/a", "").await.unwrap().0, 200);
     }
 
     #[tokio::test]
-    async fn a_request_that_is_no_url_is_answered() {
+    async fn a_request_whose_target_is_not_a_url_is_answered() {
         let upstream = upstream("about = 'x'\n[[reply]]\nmethod = 'GET'\npath = '/a'");
         let start = b"GET //:x:/a HTTP/1.1\r\nhost: x\r\n\r\n";
         assert_eq!(exchange_after(&upstream, start).await.path, "//:x:/a");

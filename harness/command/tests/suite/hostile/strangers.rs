@@ -43,7 +43,7 @@ fn requests_of_another_process_to_the_upstream_are_no_evidence() {
     });
     let answer = request(url.trim().trim_start_matches("http://"));
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
-    assert!(answer.contains("does not belong to it"), "{answer}");
+    assert!(answer.contains("is not part of it"), "{answer}");
     std::fs::remove_file(&address).unwrap();
     let Output { code, stdout, stderr } = running.output();
     assert_eq!(code, 1, "{stdout}{stderr}");

@@ -61,7 +61,7 @@ fn wait_for_exit(id: u32) {
 
 #[rstest]
 #[case::killed(Signal::SIGKILL, "BROKEN no flag set")]
-#[case::stopped(Signal::SIGSTOP, "does not answer any more")]
+#[case::stopped(Signal::SIGSTOP, "no longer answers")]
 fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
     #[case] signal: Signal,
     #[case] expected: &str,

@@ -18,15 +18,15 @@ use spanproof_format::Code;
 
 /// Maximum number of cases in one run that get a second trial. Cases that fail in the same way usually have
 /// the same reason, so the witness of one of them is also used for the others.
-pub(super) const MAX_LOOKS: usize = 8;
+pub(super) const MAX_CASES: usize = 8;
 
 /// Number of further trials of a case whose second trial does not fail like the first one.
 pub(super) const REPETITIONS: usize = 3;
 
 /// Runs a second trial of failing cases: first of one case of each group of cases that fail in the same
-/// way, then of a second case of each group, and so on. A case whose second trial fails in another way
-/// keeps its first trial, and gets further trials.
-pub(super) async fn look_again(
+/// way, then of a second case of each group, and so on. A case whose second trial fails differently keeps
+/// its first trial, and gets further trials.
+pub(super) async fn run_second_trials(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
     options: &RunOptions,
@@ -108,7 +108,7 @@ fn selected(slots: &[Option<CaseOutcome>]) -> Vec<usize> {
         *rank += 1;
     }
     ranked.sort_unstable();
-    ranked.into_iter().take(MAX_LOOKS).map(|(_, index)| index).collect()
+    ranked.into_iter().take(MAX_CASES).map(|(_, index)| index).collect()
 }
 
 fn is_open(judgement: &Judgement) -> bool {

@@ -1,0 +1,30 @@
+//! Numbers with nouns, such as `2 cases`.
+
+use std::fmt::Display;
+
+/// Returns a number with its noun, in the plural unless the number is 1.
+pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = match noun {
+        _ if number == N::from(1) => noun.to_owned(),
+        _ if noun.ends_with('s') => format!("{noun}es"),
+        _ => match noun.strip_suffix('y') {
+            Some(stem) => format!("{stem}ies"),
+            None => format!("{noun}s"),
+        },
+    };
+    format!("{number} {plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nouns_are_plural_unless_the_number_is_one() {
+        assert_eq!(count(0_usize, "row"), "0 rows");
+        assert_eq!(count(1_u64, "row"), "1 row");
+        assert_eq!(count(2_i64, "row"), "2 rows");
+        assert_eq!(count(3_usize, "process"), "3 processes");
+        assert_eq!(count(2_usize, "query"), "2 queries");
+    }
+}
