@@ -1,5 +1,5 @@
-//! Checks what is above units: the spans that the spec places below a span of no unit, such as that of the request
-//! that submitted the job. If a context is lost on its way to another process, each part is a whole tree.
+//! Checks spans that the spec places below a span of no unit, such as the span of the request that submitted the
+//! job. If the trace context is lost on the way to another process, each part is still a complete tree.
 
 use std::iter::successors;
 
@@ -10,13 +10,13 @@ use crate::observation::{Field, Span};
 use crate::spec::SpanRule;
 use spanproof_format::Code;
 
-/// Maximum number of ancestors: the spans may form a cycle.
+/// Maximum number of ancestors to visit: the spans may form a cycle.
 const MAX_ANCESTORS: usize = 100;
 
 /// Checks the ancestors of spans whose rule has `below`.
 pub(super) fn check_ancestors(facts: &Facts<'_>, checks: &mut Checks) {
     for rule in facts.rules_that_apply().into_iter().filter(|rule| !rule.below.is_empty()) {
-        let is_about = |span: &&Span| {
+        let is_checked = |span: &&Span| {
             let is_of_rule = span.name.as_deref().is_some_and(|name| rule.matches(name));
             is_of_rule && is_of_service(facts.spec, span)
         };
@@ -24,7 +24,7 @@ pub(super) fn check_ancestors(facts: &Facts<'_>, checks: &mut Checks) {
             let remark = defect(facts, rule, span)?;
             Some(Evidence::span_with_remark(facts, span, &[Field::Trace, Field::Parent], remark))
         };
-        let wrong: Vec<_> = facts.spans.iter().filter(is_about).filter_map(defect).collect();
+        let wrong: Vec<_> = facts.spans.iter().filter(is_checked).filter_map(defect).collect();
         let count = wrong.len();
         checks.expect(wrong.is_empty(), || {
             let (name, above) = (&rule.name, rule.below.join("` or `"));
@@ -59,14 +59,14 @@ fn defect(facts: &Facts<'_>, rule: &SpanRule, span: &Span) -> Option<String> {
     }
     let named: Vec<_> =
         facts.spec.spans.iter().filter(|other| rule.below.contains(&other.name)).collect();
-    let is_wanted = |other: &&&Span| {
+    let is_allowed = |other: &&&Span| {
         let name = other.name.as_deref().unwrap_or_default();
         named.iter().any(|rule| rule.matches(name))
     };
-    match ancestors.iter().find(is_wanted) {
+    match ancestors.iter().find(is_allowed) {
         Some(found) if found.trace == span.trace => None,
         Some(_) => Some("that span is in another trace".to_owned()),
-        // A span above may be lost as the spans of units are.
+        // An ancestor may be lost, too, if spans of units are.
         None if facts.lacks_spans()
             && ancestors.last().is_none_or(|last| last.parent.is_some()) =>
         {

@@ -1,4 +1,4 @@
-//! Lines of an existing system's log that are about spans of other jobs, which ran at the same time.
+//! Removes lines of an existing system's log that are about spans of other jobs, which ran at the same time.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ impl Facts<'_> {
             *starts.entry(&span.name).or_default().entry(span.started).or_default() += 1;
         }
         let before = self.begin_lines.len();
-        self.begin_lines.retain(|attempt| {
-            let name = attempt.report.name.as_deref().unwrap_or_default();
-            let Some(starts) = starts.get_mut(name).filter(|_| attempt.report.enabled) else {
+        self.begin_lines.retain(|begun| {
+            let name = begun.report.name.as_deref().unwrap_or_default();
+            let Some(starts) = starts.get_mut(name).filter(|_| begun.report.enabled) else {
                 return true;
             };
             let near =
-                attempt.line.at.map_or(DateTime::<Utc>::MIN_UTC..=DateTime::<Utc>::MAX_UTC, |at| {
+                begun.line.at.map_or(DateTime::<Utc>::MIN_UTC..=DateTime::<Utc>::MAX_UTC, |at| {
                     shifted(at, -CLOCK_TOLERANCE)..=shifted(at, CLOCK_TOLERANCE)
                 });
             let Some(start) = starts.range(near).next().map(|(start, _)| *start) else {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
-use super::finding::{Checks, Finding};
+use super::finding::{Checks, Finding, counted};
 use crate::observation::{Line, Observation, Rows, WaitResult, unmasked_flags};
 use crate::spec::{Effects, Flag, FlagState, Pattern, Requests, Spec, Value, is_query, rows_hash};
 use crate::upstream::Exchange;
@@ -21,12 +21,12 @@ const NO_TRACING: &str = "tracing is off, so no span is stored";
 pub(crate) struct ContractCheck {
     /// What is checked, such as `that FLAG=0 leaves no line that matches …`.
     pub what: String,
-    /// Why it could not be checked; `None` if it was.
+    /// Why it could not be checked; `None` if it was checked.
     pub obstacle: Option<String>,
 }
 
 impl ContractCheck {
-    /// Whether the check belongs to cases with tracing, and this is none.
+    /// Whether the check was not made because the case has no tracing.
     pub(crate) fn lacks_tracing(&self) -> bool {
         self.obstacle.as_deref() == Some(NO_TRACING)
     }
@@ -56,8 +56,8 @@ pub(crate) fn contract_checks(spec: &Spec, observation: &Observation) -> Vec<Con
 /// One effect that must or must not appear in a case.
 struct Rule<'a> {
     flag: &'a Flag,
-    /// The value of the flag in the case, as it may be printed.
-    shown: Value,
+    /// The value of the flag in the case, masked if it is secret.
+    printable: Value,
     /// The value of the flag for which the effect is expected.
     value: Value,
     effect: Effect<'a>,
@@ -82,11 +82,11 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
     let mut rules = Vec::new();
     for flag in &facts.spec.flags {
         let value = unmasked.flag(&flag.name);
-        let shown = facts.observation.case.flag(&flag.name);
+        let printable = facts.observation.case.flag(&flag.name);
         let state = flag.state(&unmasked.facts());
         let rule = |effect, value: &Value, must_appear| Rule {
             flag,
-            shown: shown.clone(),
+            printable: printable.clone(),
             value: value.clone(),
             effect,
             must_appear,
@@ -97,7 +97,7 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
             let Some(effects) = effects.as_ref().filter(|_| state != FlagState::Unspecified) else {
                 continue;
             };
-            for effect in all(effects) {
+            for effect in list(effects) {
                 if state == due {
                     rules.push(rule(effect, &value, true));
                 } else if effect.names_value() {
@@ -109,9 +109,9 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
                 }
             }
         }
-        // Without the variable, or with another text, the service takes its default, which may be any of them.
+        // If the variable is unset or has a different value, the service uses its default, which may be any choice.
         let Some(each) = flag.each.as_ref().filter(|_| flag.is_choice(&value)) else { continue };
-        for effect in all(each) {
+        for effect in list(each) {
             let others = flag.choices().filter(|other| **other != value);
             rules.extend(others.map(|other| rule(effect, other, false)));
             rules.push(rule(effect, &value, true));
@@ -120,7 +120,7 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
     rules
 }
 
-fn all(effects: &Effects) -> Vec<Effect<'_>> {
+fn list(effects: &Effects) -> Vec<Effect<'_>> {
     let Effects { startup, log, spans, requests, rows } = effects;
     let startup = startup.iter().map(Effect::Startup);
     let log = log.iter().map(Effect::Log);
@@ -139,7 +139,7 @@ impl Effect<'_> {
         }
     }
 
-    /// Returns the effect as a phrase in the singular, such as `a line that matches …`.
+    /// Returns the effect as a noun phrase in the singular, such as `line that matches …`.
     fn text(&self, value: &Value) -> String {
         let pattern = |pattern: &Pattern| {
             let text = pattern.to_string();
@@ -169,19 +169,19 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What was seen of an effect.
-struct Sight {
+/// Where an effect appeared, and the controls for its absence.
+struct Appearance {
     /// Where it appeared; empty if it did not appear.
     found: Vec<Evidence>,
     /// The control, if the effect must appear: why its absence is certain, or why it is not.
     absent: Result<String, String>,
-    /// The same if the effect must not appear, which needs more.
+    /// The control, if the effect must not appear, which must show more.
     never: Result<String, String>,
 }
 
 impl Rule<'_> {
     fn setting(&self) -> String {
-        format!("{}={}", self.flag.name, self.shown)
+        format!("{}={}", self.flag.name, self.printable)
     }
 
     /// Returns what is checked, for a list of checks that were not made.
@@ -199,17 +199,17 @@ impl Rule<'_> {
     /// # Errors
     /// If the check can't be made; the error is the reason.
     fn result(&self, facts: &Facts<'_>) -> Result<Option<Finding>, String> {
-        let sight = self.sight(facts)?;
+        let appearance = self.appearance(facts)?;
         let effect = self.effect.text(&self.value);
         let setting = self.setting();
         let name = self.flag.name.clone();
-        let variable = Evidence::Variable { name, value: self.shown.clone() };
+        let variable = Evidence::Variable { name, value: self.printable.clone() };
         let state = if self.is_on { "on" } else { "off" };
         if self.must_appear {
-            if !sight.found.is_empty() {
+            if !appearance.found.is_empty() {
                 return Ok(None);
             }
-            let control = Evidence::Note(format!("control: {}", sight.absent?));
+            let control = Evidence::Note(format!("control: {}", appearance.absent?));
             let message = if self.flag.each.is_some() {
                 format!("{setting} leaves no {effect}, which each value must leave")
             } else {
@@ -221,8 +221,8 @@ impl Rule<'_> {
                 vec![variable, control],
             )));
         }
-        if sight.found.is_empty() {
-            return sight.never.map(|_| None);
+        if appearance.found.is_empty() {
+            return appearance.never.map(|_| None);
         }
         let other = if self.is_on { "off" } else { "on" };
         let message = if self.flag.each.is_some() {
@@ -234,18 +234,18 @@ impl Rule<'_> {
                 "{setting} is {state}{needs}, and leaves a {effect}, which only `{other}` may leave"
             )
         };
-        let evidence = [vec![variable], limit(sight.found)].concat();
+        let evidence = [vec![variable], limit(appearance.found)].concat();
         Ok(Some(Finding::new(Code::FlagEffectWhileOff, message, evidence)))
     }
 
-    /// Returns what the flag needs; `None` if its own value decides.
+    /// Returns the unmet condition if the flag is off only because of it; `None` if the flag's own value decides.
     fn unmet_needs(&self, facts: &Facts<'_>) -> Option<String> {
         let unmasked = unmasked_flags(facts.spec, &facts.observation.case);
         let value = unmasked.flag(&self.flag.name);
         (self.flag.is_on(&value) && !self.is_on).then(|| self.flag.needs.to_string())
     }
 
-    fn sight(&self, facts: &Facts<'_>) -> Result<Sight, String> {
+    fn appearance(&self, facts: &Facts<'_>) -> Result<Appearance, String> {
         let unknown = || "its pattern can't be compiled with this value".to_owned();
         match self.effect {
             Effect::Startup(pattern) => {
@@ -267,7 +267,7 @@ impl Rule<'_> {
     }
 
     /// Spans are checked only in cases with tracing on, or for the tracing flag.
-    fn span(&self, facts: &Facts<'_>, name: &str) -> Result<Sight, String> {
+    fn span(&self, facts: &Facts<'_>, name: &str) -> Result<Appearance, String> {
         if let Rows::Unreadable(why) = &facts.observation.tables.spans {
             return Err(format!("the spans can't be read: {why}"));
         }
@@ -278,15 +278,15 @@ impl Rule<'_> {
         let found: Vec<_> = facts.spans.iter().filter(is_named).collect();
         let found = limit(found.into_iter().map(|span| Evidence::span(facts, span, &[])));
         let others = facts.spans.len();
-        let absent = job_ended(facts)
-            .map(|()| format!("the job ended, and {others} other spans are stored"));
+        let other_spans = counted(others, "other span is", "other spans are");
+        let absent = job_ended(facts).map(|()| format!("the job ended, and {other_spans} stored"));
         let never = match &absent {
             Ok(_) if others == 0 && !self.flag.tracing => {
                 Err("no other span is stored, so spans may be lost".to_owned())
             }
             control => control.clone(),
         };
-        Ok(Sight { found, absent, never })
+        Ok(Appearance { found, absent, never })
     }
 }
 
@@ -301,17 +301,17 @@ fn startup_lines<'a>(facts: &Facts<'a>) -> Vec<Line<'a>> {
     facts.observation.lines().into_iter().filter(is_startup).collect()
 }
 
-/// Looks for lines. The control is another line.
+/// Searches for lines. The control is any other line.
 fn lines(
     facts: &Facts<'_>,
     lines: &[Line<'_>],
     matches: impl Fn(&str) -> bool,
     is_startup: bool,
-) -> Sight {
+) -> Appearance {
     let (found, others): (Vec<&Line<'_>>, Vec<&Line<'_>>) =
         lines.iter().partition(|line| matches(line.text));
     let dropped = facts.observation.dropped_bytes();
-    let place = if is_startup { "startup line" } else { "line" };
+    let noun = if is_startup { "startup line" } else { "line" };
     let complete = match dropped {
         0 if is_startup => Ok("the service became ready".to_owned()),
         0 => job_ended(facts).map(|()| "the job ended".to_owned()),
@@ -319,25 +319,26 @@ fn lines(
     };
     let count = others.len();
     let absent = complete.map(|why| {
-        let s = if count == 1 { "" } else { "s" };
-        format!("{why}, and {count} other {place}{s} were read")
+        let suffix = if count == 1 { " was" } else { "s were" };
+        format!("{why}, and {count} other {noun}{suffix} read")
     });
     let never = match &absent {
         Ok(_) if count == 0 => {
-            Err(format!("no other {place} was read, so its output may be switched off"))
+            Err(format!("no other {noun} was read, so its output may be switched off"))
         }
         control => control.clone(),
     };
     let found = found.into_iter().map(|line| Evidence::from(*line)).collect();
-    Sight { found, absent, never }
+    Appearance { found, absent, never }
 }
 
-/// Looks for requests. The control for some paths is a request to another path.
-fn requests(facts: &Facts<'_>, matches: impl Fn(&Exchange) -> bool, is_any: bool) -> Sight {
+/// Searches for requests. The control for some paths is a request to another path.
+fn requests(facts: &Facts<'_>, matches: impl Fn(&Exchange) -> bool, is_any: bool) -> Appearance {
     let (found, others): (Vec<&Exchange>, Vec<&Exchange>) =
         facts.exchanges().iter().partition(|exchange| matches(exchange));
     let count = others.len();
-    let absent = job_ended(facts).map(|()| format!("the job ended with {count} other requests"));
+    let other_requests = counted(count, "other request", "other requests");
+    let absent = job_ended(facts).map(|()| format!("the job ended with {other_requests}"));
     let never = match &absent {
         Ok(_) if count == 0 && !is_any => {
             Err("no other request arrived; use `requests = true` if none may arrive".to_owned())
@@ -347,11 +348,11 @@ fn requests(facts: &Facts<'_>, matches: impl Fn(&Exchange) -> bool, is_any: bool
     let paths: BTreeSet<String> =
         found.iter().map(|one| format!("request  {} {}", one.method, one.path)).collect();
     let found = paths.into_iter().map(Evidence::Note).collect();
-    Sight { found, absent, never }
+    Appearance { found, absent, never }
 }
 
-/// Looks for new rows of a table or a query.
-fn rows(facts: &Facts<'_>, text: &str) -> Result<Sight, String> {
+/// Searches for new rows of a table or a query.
+fn rows(facts: &Facts<'_>, text: &str) -> Result<Appearance, String> {
     let hash = rows_hash(text);
     let gains = facts.trial().map_or(&[][..], |trial| &trial.row_gains);
     let Some(gain) = gains.iter().find(|gain| gain.query == hash) else {
@@ -359,11 +360,12 @@ fn rows(facts: &Facts<'_>, text: &str) -> Result<Sight, String> {
     };
     let added = gain.added().map_err(|why| format!("its rows can't be counted: {why}"))?;
     let table = one_line(text);
-    let found = (added > 0).then(|| Evidence::Note(format!("{table}: {added} new rows")));
+    let rows = if added == 1 { "row" } else { "rows" };
+    let found = (added > 0).then(|| Evidence::Note(format!("{table}: {added} new {rows}")));
     let after = gain.after.unwrap_or_default();
     let control =
         job_ended(facts).map(|()| format!("the job ended, and {after} rows were read as before"));
-    Ok(Sight { found: found.into_iter().collect(), absent: control.clone(), never: control })
+    Ok(Appearance { found: found.into_iter().collect(), absent: control.clone(), never: control })
 }
 
 /// Whether the job ended; the error says that it did not.

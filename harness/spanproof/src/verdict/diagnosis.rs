@@ -19,7 +19,7 @@ struct DiagnosedJobs {
     diagnoses: Vec<JobDiagnosis>,
 }
 
-/// One job, judged by itself.
+/// One job, with its own judgement.
 struct JudgedJob<'a> {
     row: &'a Row,
     /// The rows and lines that belong to this job.
@@ -27,8 +27,8 @@ struct JudgedJob<'a> {
     judgement: Judgement,
 }
 
-/// Judges every job of an existing system. Jobs with the same reasons get one verdict. All jobs get one
-/// verdict if timestamps are lacking, which show to which job a log line belongs.
+/// Judges every job of an existing system. Jobs with the same reasons get one verdict. Without
+/// timestamps, which show to which job a log line belongs, all jobs get one verdict.
 pub fn diagnose(spec: &Spec, observation: &Observation) -> Diagnosis {
     let DiagnosedJobs { jobs, diagnoses } = diagnose_jobs(spec, observation);
     let sources = observation.sources();
@@ -46,8 +46,8 @@ fn diagnose_jobs(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     }
 }
 
-/// Judges all jobs together, except that jobs without any unit are judged apart: the units of other jobs say
-/// nothing about them.
+/// Judges all jobs together, but jobs without any unit separately: the units of other jobs say nothing about
+/// them.
 fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     let rows = observation.tables.jobs.all();
     let parts: Vec<(&Row, Observation)> =
@@ -59,7 +59,7 @@ fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
         _ => vec![parts.iter().collect()],
     };
     let is_all = groups.len() == 1;
-    let mut found = DiagnosedJobs { jobs: Vec::new(), diagnoses: Vec::new() };
+    let mut diagnosed = DiagnosedJobs { jobs: Vec::new(), diagnoses: Vec::new() };
     for group in groups {
         let rows: Vec<&Row> = group.iter().map(|(row, _)| *row).collect();
         let part = if is_all { observation.clone() } else { observation.for_jobs(spec, &rows) };
@@ -69,14 +69,14 @@ fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
             group.iter().map(|(row, of_job)| summary(spec, row, of_job, code)).collect();
         let ids = jobs.iter().map(|job| job.id.clone()).collect();
         let reasons = weigh(spec, &part, &judgement);
-        found.diagnoses.push(JobDiagnosis::new(ids, (&judgement).into(), reasons));
-        found.jobs.extend(jobs);
+        diagnosed.diagnoses.push(JobDiagnosis::new(ids, (&judgement).into(), reasons));
+        diagnosed.jobs.extend(jobs);
     }
     let order = |job: &JobSummary| {
         rows.iter().position(|row| Job::from_row(&spec.tables, row).id.as_ref() == Some(&job.id))
     };
-    found.jobs.sort_by_key(order);
-    found
+    diagnosed.jobs.sort_by_key(order);
+    diagnosed
 }
 
 fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
@@ -101,8 +101,8 @@ fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     DiagnosedJobs { jobs: judged.iter().map(summarize).collect(), diagnoses }
 }
 
-/// Judges jobs together that ran at the same time and lack spans, because each line of the log may be of either.
-/// If that gives another answer than the jobs by themselves, it is the answer for each of them.
+/// Judges jobs together that ran at the same time and lack spans, because a log line may belong to any of them.
+/// If the joint judgement has different causes from that of a job on its own, it replaces the latter.
 fn judge_simultaneous(spec: &Spec, all_jobs: &Observation, judged: &mut [JudgedJob<'_>]) {
     let lacks_spans =
         |job: &&mut JudgedJob<'_>| job.judgement.funnel.stored < job.judgement.funnel.executed;
@@ -121,8 +121,8 @@ fn judge_simultaneous(spec: &Spec, all_jobs: &Observation, judged: &mut [JudgedJ
     }
 }
 
-/// Says that a job has spans and no line about their start, so that a missing line proves nothing; `None` if
-/// that is not so.
+/// Returns a reason for doubt if the log covers a job with spans and has no line about their start: a missing
+/// line then proves nothing. `None` otherwise.
 fn silent_job(spec: &Spec, row: &Row, of_job: &Observation) -> Option<String> {
     let log = &of_job.deployment()?.log.as_ref()?.facts;
     let units = Unit::from_rows(&spec.tables, of_job.tables.units.all());
@@ -143,8 +143,8 @@ fn causes(judgement: &Judgement) -> Causes {
     judgement.findings().iter().map(Finding::causes).collect()
 }
 
-/// The diagnosis of jobs with the same causes: one for all, for which they are judged again, together. Each has
-/// its own if that would say something else than each job says by itself.
+/// The diagnosis of jobs with the same causes: one for all, for which they are judged again, together. If the joint
+/// judgement has different causes, each job has its own diagnosis.
 fn diagnose_group(
     spec: &Spec,
     all_jobs: &Observation,

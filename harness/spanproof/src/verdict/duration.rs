@@ -1,24 +1,24 @@
 //! Checks recorded durations against the times of the spans. The unit of time in which a service records
-//! durations is not known; it shows by the spans that are long enough.
+//! durations is not known; spans that are long enough show it.
 
 use crate::observation::{Span, Time};
 use crate::timestamp::TimeUnit;
 
 /// How many milliseconds a recorded duration may differ from end minus start. A service may measure
-/// them at different moments, and be suspended between these.
+/// them at different moments, and be suspended in between.
 const DURATION_TOLERANCE_MS: f64 = 250.0;
 /// The smaller tolerance that holds if every duration of the case exceeds it: not every span can have
 /// been suspended.
 const COMMON_TOLERANCE_MS: f64 = 10.0;
 /// How much a recorded duration may differ from end minus start, as a fraction of end minus start.
 const DURATION_TOLERANCE: f64 = 0.25;
-/// Durations from this length on show in which unit of time they are recorded.
-const MIN_TELLING_MS: f64 = 0.5;
-/// How close to end minus start such a duration must be, as a fraction.
-const TELLING_TOLERANCE: f64 = 0.1;
-/// So many spans that are long enough to compare can't all have been suspended while they were measured.
+/// Minimum length of a span that shows in which unit of time its duration is recorded, in milliseconds.
+const MIN_UNIT_MS: f64 = 0.5;
+/// How much such a duration may differ from end minus start, as a fraction.
+const UNIT_TOLERANCE: f64 = 0.1;
+/// This many spans that are long enough to compare can't all have been suspended while they were measured.
 const MIN_COMPARABLE: usize = 4;
-/// Spans from this length on are long enough to compare, in milliseconds.
+/// Minimum length of a span that is long enough to compare, in milliseconds.
 const MIN_COMPARABLE_MS: f64 = 2.0;
 /// A duration in whole milliseconds differs by less than this from end minus start.
 const ROUNDING_MS: f64 = 1.0;
@@ -56,8 +56,8 @@ impl Durations {
         text.or_else(|| wrong(span, self.tolerance_ms))
     }
 
-    /// Returns what is wrong if a duration is recorded in another unit of time than most; `None` if it is
-    /// not.
+    /// Returns what is wrong if a duration is recorded in a different unit of time from most; `None` if it
+    /// is not.
     pub(super) fn other_unit(&self, span: &Span) -> Option<String> {
         let common = self.common_unit?;
         let unit = unit(span).filter(|unit| *unit != common)?;
@@ -99,7 +99,7 @@ fn is_near(recorded: f64, computed: f64, tolerance: f64) -> bool {
 }
 
 fn in_no_unit(recorded: f64, computed: f64) -> String {
-    format!("its duration {recorded} is end minus start ({computed} ms) in no unit")
+    format!("its duration {recorded} is not end minus start ({computed} ms) in any unit")
 }
 
 /// Returns the unit of time in which the recorded duration is end minus start; `None` if the span is too
@@ -109,10 +109,10 @@ fn unit(span: &Span) -> Option<TimeUnit> {
     #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
     let computed = (span.end()? - span.start()?).num_microseconds()? as f64 / 1000.0;
     let is_close =
-        |unit: &TimeUnit| (in_ms(recorded, *unit) - computed).abs() <= computed * TELLING_TOLERANCE;
-    let is_telling = computed >= MIN_TELLING_MS
+        |unit: &TimeUnit| (in_ms(recorded, *unit) - computed).abs() <= computed * UNIT_TOLERANCE;
+    let is_long_enough = computed >= MIN_UNIT_MS
         && [&span.started, &span.ended].into_iter().flatten().all(Time::is_exact);
-    TimeUnit::ALL.into_iter().find(is_close).filter(|_| is_telling)
+    TimeUnit::ALL.into_iter().find(is_close).filter(|_| is_long_enough)
 }
 
 /// Converts a number in this unit to milliseconds.

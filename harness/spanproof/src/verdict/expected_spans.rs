@@ -10,7 +10,7 @@ pub(super) struct ExpectedSpans<'a> {
     /// One entry for each of these spans: the names that its parent may have. The entry of the unit's
     /// own span is empty.
     pub(super) parents: Vec<&'a [String]>,
-    /// The most spans of this name that a unit may have; `None` if there is no limit.
+    /// Maximum number of spans of this name per unit; `None` if there is no limit.
     pub(super) max_per_unit: Option<usize>,
 }
 
@@ -32,7 +32,7 @@ impl<'a> ExpectedSpans<'a> {
         groups
     }
 
-    /// The fewest spans of this name that a unit must have.
+    /// Minimum number of spans of this name per unit.
     pub(super) fn min_per_unit(&self) -> usize {
         self.parents.len()
     }
@@ -43,12 +43,12 @@ impl<'a> ExpectedSpans<'a> {
     }
 }
 
-/// Returns at how many places spans of this name may be. A rule whose condition does not hold in this case still
-/// allows its span; rules for the same place exclude each other, and count once.
+/// Returns the number of places where spans of this name may be. A rule whose condition does not hold in this case still
+/// allows its span; rules for the same place exclude each other and count once.
 fn places(spec: &Spec, name: &str) -> usize {
     let mut counted: Vec<&SpanRule> = Vec::new();
     for rule in spec.spans.iter().filter(|rule| rule.name == name) {
-        if !counted.iter().any(|other| other.has_place_of(rule)) {
+        if !counted.iter().any(|other| other.shares_parent_with(rule)) {
             counted.push(rule);
         }
     }

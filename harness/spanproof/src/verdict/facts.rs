@@ -48,7 +48,7 @@ pub(super) struct Facts<'a> {
     pub(super) spans: Vec<Span>,
     /// The indexes of units and spans by their ids: a job may have many thousands.
     index: Index,
-    /// Whether a unit lacks spans, once it is known.
+    /// Whether a unit lacks spans; computed on first use.
     lacks_spans: OnceCell<bool>,
     /// The name of the span table.
     pub(super) span_table: String,
@@ -120,7 +120,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Removes the startup lines of a log that newer ones replaced. Those that say that tracing is on come first.
+    /// Removes startup lines that newer ones replaced. Lines that say that tracing is on come first.
     fn keep_current_claims(&mut self) {
         let all = self.observation.lines();
         let startup: Vec<_> = self.startup_lines.iter().map(|line| line.line).collect();
@@ -132,7 +132,7 @@ impl<'a> Facts<'a> {
         if processes.len() > 1 {
             return;
         }
-        // One process, whose name says nothing new.
+        // If all lines are from one process, its name is redundant.
         let startup = self.startup_lines.iter_mut().map(|line| &mut line.line);
         let begun = self.begin_lines.iter_mut().map(|line| &mut line.line);
         let others = [&mut self.written_lines, &mut self.refused_lines, &mut self.unfinished_lines];
@@ -142,8 +142,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The current startup lines of a log of several processes, if they contradict each other: one that says that
-    /// tracing is on, and one that says that it is off. `None` if they do not.
+    /// Returns a startup line that says that tracing is on, and one that says that it is off; `None` if they agree.
     pub(super) fn contradicting_claims(&self) -> Option<[&Match<'a, Banner>; 2]> {
         let on = self.startup_lines.iter().find(|line| line.report.enabled)?;
         let off = self.startup_lines.iter().find(|line| !line.report.enabled)?;
@@ -153,7 +152,7 @@ impl<'a> Facts<'a> {
     /// Whether a process of an existing system began enabled or disabled spans, and its startup line is not in
     /// the log.
     pub(super) fn begun_without_claim(&self, enabled: bool) -> bool {
-        // The startup line of a main process is about its workers, too, unless they record.
+        // The startup line of a main process also applies to its workers, unless they record.
         let name = |process: Option<&'a str>| {
             if enabled { process.unwrap_or_default() } else { process_name(process) }
         };
@@ -268,7 +267,7 @@ impl<'a> Facts<'a> {
         self.written_lines.iter().fold(0, |sum, line| sum.saturating_add(line.report))
     }
 
-    /// How many spans could not be written, as the service reports.
+    /// How many spans the service reports as not written.
     pub(super) fn refused_count(&self) -> usize {
         self.refused_lines.iter().fold(0, |sum, line| sum.saturating_add(line.report))
     }
@@ -301,11 +300,11 @@ impl<'a> Facts<'a> {
         if surplus == 0 {
             return 0;
         }
-        // Those that belong to a unit that lacks them are reported as such, and none is missing.
+        // Spans with a wrong unit id are not surplus: another check reports them, and their units lack nothing.
         surplus.saturating_sub(self.misattributed(expected).len())
     }
 
-    /// Whether a unit lacks spans of a name. What refers to a lost span is then no finding of its own.
+    /// Whether a unit lacks required spans. References to a lost span are then not reported separately.
     pub(super) fn lacks_spans(&self) -> bool {
         let lacks = |expected: &ExpectedSpans<'_>| {
             self.stored_count(expected) < self.required_count(expected)
@@ -314,7 +313,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Returns the spans of one name that contain a wrong unit id: it differs from the unit id of the parent, the
-    /// parent's unit has too few spans of this name, and the other unit has too many, or has its own elsewhere.
+    /// parent's unit has too few spans of this name, and the other unit has too many, or enough below its own spans.
     pub(super) fn misattributed(&self, expected: &ExpectedSpans<'_>) -> Vec<&Span> {
         let min = expected.min_per_unit();
         let max = expected.max_per_unit.unwrap_or(min);
@@ -342,17 +341,17 @@ impl<'a> Facts<'a> {
         self.spans_with_unit(unit.id.as_deref()).filter(is_named).collect()
     }
 
-    /// All spans with the id of a unit; none without an id.
+    /// All spans with the id of a unit; empty if `id` is `None`.
     pub(super) fn spans_with_unit(&self, id: Option<&str>) -> impl Iterator<Item = &Span> {
         self.index.spans_of_unit(id).map(|at| &self.spans[at])
     }
 
-    /// The spans with an id, in any trace; none without an id.
+    /// The spans with an id, in any trace; empty if `id` is `None`.
     pub(super) fn spans_with_id(&self, id: Option<&str>) -> impl Iterator<Item = &Span> {
         self.index.spans_with_id(id).map(|at| &self.spans[at])
     }
 
-    /// The span with an id, in any trace; `None` if there is none, or if spans share the id.
+    /// The span with an id, in any trace; `None` if there is none, or if several spans share the id.
     pub(super) fn only_span_with_id(&self, id: Option<&str>) -> Option<&Span> {
         let mut found = self.spans_with_id(id);
         found.next().filter(|_| found.next().is_none())
@@ -365,7 +364,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Whether a span is of the service under test. A span without `service.name` counts as such.
+/// Whether a span belongs to the service under test, as a span without `service.name` does.
 pub(super) fn is_of_service(spec: &Spec, span: &Span) -> bool {
     span.service.as_ref().is_none_or(|name| *name == spec.service.name)
 }

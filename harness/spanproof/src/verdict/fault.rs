@@ -56,9 +56,8 @@ fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Chec
     });
 }
 
-/// The service must begin at least one span. A fault may stop the work after some spans were begun, but
-/// it is no reason to begin no span at all. A service may not print lines about begun spans at its log level; then
-/// stored spans, or a line about lost ones, show that they began.
+/// The service must begin at least one span: a fault may stop the work, but only after some spans were begun. If the
+/// log level hides lines about begun spans, stored spans or a line about lost ones show that they began.
 fn check_any_span_begun(facts: &Facts<'_>, checks: &mut Checks) {
     let has_loss = !facts.refused_lines.is_empty() || !facts.unfinished_lines.is_empty();
     let has_begun = facts.total_begun() > 0 || !facts.spans.is_empty() || has_loss;
@@ -67,7 +66,7 @@ fn check_any_span_begun(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Returns a text for each span name with too few complete spans. A span is complete if it has ended,
+/// Describes each span name with too few complete spans. A span is complete if it has ended,
 /// and has a duration if the table has a column for durations.
 fn incomplete_spans(facts: &Facts<'_>) -> Vec<String> {
     let text = |expected: &ExpectedSpans<'_>| {
@@ -80,7 +79,7 @@ fn incomplete_spans(facts: &Facts<'_>) -> Vec<String> {
     facts.expected_spans.iter().filter_map(text).collect()
 }
 
-/// Returns a text for each span name with fewer stored spans than begun spans. When the service
+/// Describes each span name with fewer stored spans than begun spans. When the service
 /// is killed, it may not have begun all units. A begin line shows that a span was begun; without such
 /// lines, a request to the fake upstream shows that a unit was begun.
 fn begun_but_missing(facts: &Facts<'_>) -> Vec<String> {
@@ -91,7 +90,7 @@ fn begun_but_missing(facts: &Facts<'_>) -> Vec<String> {
         let has_begin_lines = facts.total_begun() > 0;
         let begun = if has_begin_lines { facts.begin_line_count(name) } else { requests };
         let (stored, begun) = (facts.spans_named(name).count(), begun.min(units));
-        (stored < begun).then(|| format!("{stored} of {begun} `{name}` spans are there"))
+        (stored < begun).then(|| format!("{stored} of {begun} `{name}` spans are stored"))
     };
     facts.expected_spans.iter().filter_map(text).collect()
 }
@@ -158,7 +157,7 @@ pub(super) fn check_after(fault: &Fault, next_job: Option<&Judgement>, checks: &
             }
             Verdict::Pass => (String::new(), Vec::new()),
         };
-        let message = format!("{subject} is not as it should be: {why}");
+        let message = format!("{subject} did not pass: {why}");
         Finding::new(Code::NotRecovered, message, evidence)
     });
 }

@@ -22,7 +22,7 @@ pub struct Finding {
     pub alternatives: Vec<Alternative>,
 }
 
-/// Collects findings and counts comparisons.
+/// Collects findings and counts assertions.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     findings: Vec<Finding>,
@@ -31,7 +31,7 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// Makes one comparison. If `holds` is `false`, adds the finding.
+    /// Makes one assertion. If `holds` is `false`, adds the finding.
     pub(super) fn expect(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
         self.assertions += 1;
         if !holds {
@@ -39,7 +39,7 @@ impl Checks {
         }
     }
 
-    /// Makes one comparison of many similar ones, such as one for each span. If `holds` is `false` and
+    /// Makes one of many similar assertions, such as one for each span. If `holds` is `false` and
     /// no finding has the same code, adds the finding.
     pub(super) fn expect_each(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
         self.assertions += 1;
@@ -51,14 +51,14 @@ impl Checks {
         }
     }
 
-    /// Adds a finding of comparisons that were counted by `count`.
+    /// Adds a finding whose assertion was already counted by `count`.
     pub(super) fn add(&mut self, finding: Finding) {
         self.findings.push(finding);
     }
 
-    /// Counts comparisons that the caller made.
-    pub(super) fn count(&mut self, comparisons: usize) {
-        self.assertions += comparisons;
+    /// Counts assertions that the caller made.
+    pub(super) fn count(&mut self, assertions: usize) {
+        self.assertions += assertions;
     }
 
     /// Sets the code that the first finding would have without the witness.
@@ -80,7 +80,12 @@ impl Checks {
     }
 }
 
-/// The collected findings, and the number of comparisons.
+/// Returns a number with the noun, and the verb, that fit it: `1 unit was`, `2 units were`.
+pub(super) fn counted(number: usize, singular: &str, plural: &str) -> String {
+    format!("{number} {}", if number == 1 { singular } else { plural })
+}
+
+/// The collected findings, and the number of assertions.
 #[derive(Debug)]
 pub(super) struct CheckResults {
     pub(super) findings: Vec<Finding>,

@@ -46,7 +46,7 @@ pub(super) fn is_about_missing_spans(finding: &Finding) -> bool {
     !finding.alternatives.is_empty()
 }
 
-/// Returns a text such as `another trial, with the witness: never-sent`.
+/// Describes a further trial, such as `another trial, with the witness: never-sent`.
 fn describe(repetition: &Repetition) -> String {
     let with = if repetition.witness { ", with the witness" } else { "" };
     let codes: Vec<_> = repetition.codes.iter().map(|code| code.text()).collect();

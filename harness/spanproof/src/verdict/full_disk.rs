@@ -1,5 +1,5 @@
-//! A service that prints that a file system is full: that may be why spans are missing, or why a job failed,
-//! whatever else the evidence fits.
+//! Takes account of a service that prints that a file system is full. That may be why spans are missing, or why a
+//! job failed, whatever else the evidence suggests.
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
@@ -16,8 +16,8 @@ pub(super) fn lines(facts: &Facts<'_>) -> Vec<Evidence> {
 }
 
 /// Adds the lines to findings that they may explain. Such a finding about missing spans becomes undetermined,
-/// unless it has these lines as evidence, or an error of the database server. Returns whether that happened to
-/// the first finding.
+/// unless it has these lines as evidence, or an error of the database server. Returns whether the
+/// message of the first finding changed.
 pub(super) fn explain(lines: &[Evidence], findings: &mut [Finding]) -> bool {
     let first = findings.first().map(|finding| finding.message.clone());
     for finding in findings.iter_mut() {
@@ -45,7 +45,7 @@ pub(super) fn explain(lines: &[Evidence], findings: &mut [Finding]) -> bool {
     findings.first().map(|finding| &finding.message) != first.as_ref()
 }
 
-/// Whether a finding is about a job that did not come to its end.
+/// Whether a finding is about a job that did not end as it should.
 fn is_about_job(code: Code) -> bool {
     let codes =
         [Code::JobFailedEarly, Code::JobNotFinished, Code::JobNotPickedUp, Code::ProcessCrashed];

@@ -13,8 +13,8 @@ pub struct Funnel {
     pub expected: usize,
     /// Units that have a row in the table of units.
     pub executed: usize,
-    /// Units whose spans were begun, by the service's own output. If the service does not print this,
-    /// the same as `stored`.
+    /// Units whose spans were begun, according to the service's output. If the service does not print
+    /// this, the same as `stored`.
     pub attempted: usize,
     /// Units whose required spans are all stored.
     pub stored: usize,
@@ -24,7 +24,7 @@ pub struct Funnel {
     pub linked: usize,
     /// Units whose spans form one tree.
     pub joined: usize,
-    /// Whether the spans of an existing system could not be read: then `stored` and the numbers after it are not known.
+    /// Whether the spans of an existing system could not be read: then `stored` and the numbers after it are unknown.
     pub spans_unknown: bool,
 }
 
@@ -69,7 +69,7 @@ impl Funnel {
     }
 }
 
-/// Whether nobody knows which spans are stored: those of an existing system can't be read. A trial knows why.
+/// Whether it is unknown which spans an existing system stored, because they can't be read. `false` for a trial.
 pub(super) fn has_unknown_spans(facts: &Facts<'_>) -> bool {
     let is_deployment = facts.observation.deployment().is_some();
     is_deployment && facts.unreadable.is_some() && !facts.units.is_empty()
@@ -86,7 +86,7 @@ fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
 
 /// Returns the names of the attributes in which a span differs from the row of its unit. If the spec
 /// lists the unit statuses that mean success, the status texts may differ, and success must agree.
-/// Success is compared for the unit's own span only: a span below it may fail and be tried again.
+/// Success is compared only for the unit's own span: a span below it may fail and be retried.
 pub(super) fn differences<'a>(facts: &'a Facts<'_>, span: &'a Span, unit: &Unit) -> Vec<&'a str> {
     let tables = &facts.spec.tables;
     let compares_success = tables.compares_success();

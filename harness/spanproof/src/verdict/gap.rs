@@ -26,8 +26,8 @@ pub(super) struct Gap<'a> {
 }
 
 impl<'a> Gap<'a> {
-    /// Returns every gap. The gaps of the most units come first; gaps of equally many units keep the
-    /// order of the spec.
+    /// Returns every gap. Gaps of more units come first; gaps of equally many units keep the order of
+    /// the spec.
     pub(super) fn find(facts: &'a Facts<'_>) -> Vec<Self> {
         let mut gaps = Self::in_spec_order(facts);
         gaps.sort_by_key(|gap| Reverse(gap.units.len()));
@@ -39,7 +39,7 @@ impl<'a> Gap<'a> {
         facts.expected_spans.iter().filter_map(|expected| Self::new(facts, expected)).collect()
     }
 
-    /// `None` if no span of this name is missing.
+    /// Returns the gap of one span name; `None` if no span of this name is missing.
     fn new(facts: &'a Facts<'_>, expected: &'a ExpectedSpans<'a>) -> Option<Self> {
         let (stored, required) = (facts.stored_count(expected), facts.required_count(expected));
         let missing = required.checked_sub(stored).filter(|missing| *missing > 0)?;
@@ -60,8 +60,8 @@ impl<'a> Gap<'a> {
         self.units.iter().filter_map(|unit| unit.id.as_deref())
     }
 
-    /// Returns the status of the units that lack spans, if they are all units with this status, and there
-    /// are units with other ones.
+    /// Returns the common status of the units that lack spans. `None` unless they are exactly the units
+    /// with this status, and other units have a different one.
     pub(super) fn common_status(&self, facts: &Facts<'_>) -> Option<&str> {
         let status = self.units.first()?.status.as_deref()?;
         let has_status = |unit: &&&Unit| unit.status.as_deref() == Some(status);
@@ -126,7 +126,7 @@ impl<'a> Gap<'a> {
                 none_has_unit || with_gap_unit >= self.missing
             }
             Similarity::Similar => units_match || covers_units || (none_has_unit && is_same_number),
-            // If some spans have the right name, the others are probably of another kind.
+            // If some spans have the right name, the others are probably of a different kind.
             Similarity::Different if self.stored > 0 => units_match && parents_match(),
             Similarity::Different => units_match || parents_match(),
         }
@@ -145,13 +145,13 @@ fn has_suffix_after(name: &str, longer: &str) -> bool {
     rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
-/// How similar two span names are, from the least to the most.
+/// How similar two span names are, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Similarity {
     Different,
     /// One contains the other, or they differ in few letters.
     Similar,
-    /// They differ in case and punctuation only.
+    /// They differ only in case and punctuation.
     Spelling,
     Same,
 }

@@ -1,6 +1,6 @@
 //! Checks for values of spans that cannot be right: ids that consist of zeros or are used twice, and
 //! times that contradict each other or the time of the job. A unit is one part of a job. The period
-//! is the time from the submission of the job to the stop of the service; of an existing system, to the end of the
+//! is the time from the submission of the job to the stop of the service; for an existing system, to the end of the
 //! job's last unit.
 
 use std::collections::BTreeMap;
@@ -19,10 +19,10 @@ use spanproof_format::Code;
 /// How far the clocks of the service, of spanproof and of the database server may differ, if the server
 /// may run on another machine.
 pub(super) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
-/// How long after the last unit of a job its spans may start or end in an existing system, besides the time in
-/// which they may be written late: the work may have parts that are no units.
+/// How long after a job's last unit its spans may start or end in an existing system, in addition to the time in
+/// which they may be written late: parts of the work may not be units.
 const AFTERWARDS: TimeDelta = TimeDelta::minutes(1);
-/// How far times may differ that were taken on one machine.
+/// How far times that were taken on one machine may differ.
 const SAME_CLOCK_TOLERANCE: TimeDelta = TimeDelta::milliseconds(50);
 /// How much earlier than its parent a span may start: times may be rounded to milliseconds.
 const START_TOLERANCE: TimeDelta = TimeDelta::milliseconds(10);
@@ -58,7 +58,7 @@ fn check_ids(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
     };
     let shared: Vec<_> = by_id.values().filter(is_shared).flatten().copied().collect();
     checks.expect_each(shared.is_empty(), || {
-        let message = format!("{} of {all} spans share their id with another one", shared.len());
+        let message = format!("{} of {all} spans share their id with another span", shared.len());
         Finding::new(Code::InvalidIds, message, spans_with_ids(facts, shared.into_iter()))
     });
 }
@@ -124,7 +124,7 @@ struct Limits {
     end: &'static str,
     /// How far clocks may differ.
     tolerance: TimeDelta,
-    /// The offset from UTC that the times may have, as the times in the rows of units have it.
+    /// The offset from UTC that the times of spans may have: that of the times in the rows of units.
     offset: TimeDelta,
     /// When the job had ended at the latest; `None` if its route does not wait for its end.
     job_end: Option<DateTime<Utc>>,
@@ -133,7 +133,7 @@ struct Limits {
 impl Limits {
     /// Returns `None` if the time of the submission is not known.
     fn new(facts: &Facts<'_>) -> Option<Self> {
-        let Some(trial) = facts.trial() else { return Self::of_existing_system(facts) };
+        let Some(trial) = facts.trial() else { return Self::for_existing_system(facts) };
         let period = trial.period?;
         // The log can be read if the server was started on this machine.
         let tolerance = if trial.server_log_read { SAME_CLOCK_TOLERANCE } else { CLOCK_TOLERANCE };
@@ -152,7 +152,7 @@ impl Limits {
     }
 
     /// Returns `None` if the time at which a job was created, or a unit ended, is not known.
-    fn of_existing_system(facts: &Facts<'_>) -> Option<Self> {
+    fn for_existing_system(facts: &Facts<'_>) -> Option<Self> {
         let submitted = facts.jobs.iter().map(|job| job.created).collect::<Option<Vec<_>>>()?;
         let submitted = submitted.into_iter().min()?;
         let ended = facts.units.iter().map(|unit| unit.ended).collect::<Option<Vec<_>>>()?;
@@ -162,7 +162,7 @@ impl Limits {
         let offset = started.and_then(|started| zone_offset(started - submitted));
         Some(Self {
             period,
-            end: "the last unit of its job ended, and the time in which spans may be late",
+            end: "the last unit of its job ended, plus the time allowed for late spans",
             tolerance: CLOCK_TOLERANCE,
             offset: offset.unwrap_or_default(),
             job_end: None,
@@ -192,8 +192,8 @@ impl Limits {
         let (at, word) = start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))?;
         if let Some(offset) = zone_offset(at - submitted) {
             let lacks_zone = span.started.as_ref().is_some_and(|time| !time.has_zone());
-            // A service may write local times into a column without a time zone. Where an existing system
-            // runs is not known.
+            // A service may write local times into a column without a time zone. The zone of an existing
+            // system is not known.
             if lacks_zone && (offset == local_offset() || facts.trial().is_none()) {
                 return None;
             }
@@ -265,9 +265,12 @@ mod tests {
     #[rstest]
     #[case::an_hour(3_610, Some(60))]
     #[case::india(-19_795, Some(-330))]
-    #[case::in_time(20, None)]
-    #[case::no_zone(2_000, None)]
-    fn a_difference_may_be_that_of_a_time_zone(#[case] seconds: i64, #[case] minutes: Option<i64>) {
+    #[case::same_zone(20, None)]
+    #[case::not_an_offset(2_000, None)]
+    fn a_difference_may_be_the_offset_of_a_time_zone(
+        #[case] seconds: i64,
+        #[case] minutes: Option<i64>,
+    ) {
         let found = zone_offset(TimeDelta::seconds(seconds));
         assert_eq!(found.map(|offset| offset.num_minutes()), minutes);
     }

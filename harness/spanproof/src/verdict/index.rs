@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::observation::{Span, Unit};
 
-/// The places of units and spans in their lists, by ids.
+/// The positions of units and spans in their lists, by ids.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     units: BTreeMap<String, usize>,
@@ -31,18 +31,18 @@ impl Index {
         index
     }
 
-    /// The place of the unit with an id.
+    /// The position of the unit with an id.
     pub(super) fn unit(&self, id: &str) -> Option<usize> {
         self.units.get(id).copied()
     }
 
-    /// The places of the spans with the id of a unit; none without an id.
+    /// The positions of the spans with the id of a unit; empty if `id` is `None`.
     pub(super) fn spans_of_unit(&self, id: Option<&str>) -> impl Iterator<Item = usize> {
         let found = id.and_then(|id| self.spans_of_unit.get(id));
         found.into_iter().flatten().copied()
     }
 
-    /// The places of the spans with an id; none without an id.
+    /// The positions of the spans with an id; empty if `id` is `None`.
     pub(super) fn spans_with_id(&self, id: Option<&str>) -> impl Iterator<Item = usize> {
         let found = id.and_then(|id| self.spans_with_id.get(id));
         found.into_iter().flatten().copied()

@@ -1,15 +1,15 @@
 //! A flag with a contract must have an effect in the cases of a run.
 
 use super::evidence::Evidence;
-use super::finding::Finding;
+use super::finding::{Finding, counted};
 use super::judgement::Judgement;
 use crate::effect::{Effect, FlagEffects, ValueEffect, flag_effects};
 use crate::observation::{Observation, masked_flag};
 use crate::spec::Spec;
 use spanproof_format::Code;
 
-/// A flag with a contract none of whose values has an effect is a finding of one of the compared cases.
-/// The flag that switches tracing is left out: the verdicts are about its effect.
+/// If no value of a flag with a contract has an effect, adds a finding to one of the compared cases. The
+/// tracing flag is skipped: the verdicts already cover its effect.
 pub(super) fn check_inert_flags(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     let has_contract = |name: &str| {
         let flag = spec.flags.iter().find(|flag| flag.name == name);
@@ -24,8 +24,8 @@ pub(super) fn check_inert_flags(spec: &Spec, all: &[&Observation], judgements: &
         let Some(judgement) = at.and_then(|at| judgements.get_mut(at)) else { continue };
         judgement.assertions += 1;
         let mut value = value.clone();
-        for shown in [&mut value.value, &mut value.compared_with] {
-            *shown = masked_flag(spec, &effects.name, shown, None);
+        for unmasked in [&mut value.value, &mut value.compared_with] {
+            *unmasked = masked_flag(spec, &effects.name, unmasked, None);
         }
         judgement.add(finding(&effects.name, &value, [other, case]));
     }
@@ -34,8 +34,8 @@ pub(super) fn check_inert_flags(spec: &Spec, all: &[&Observation], judgements: &
 /// Returns a value with a pair of cases that do not differ; `None` if a value has an effect, or may
 /// have one.
 fn without_effect(effects: &FlagEffects) -> Option<(&ValueEffect, &[String; 2])> {
-    let pair = |value: &'_ ValueEffect| matches!(value.effect, Effect::Nothing(_));
-    if !effects.values.iter().all(pair) {
+    let has_no_effect = |value: &'_ ValueEffect| matches!(value.effect, Effect::Nothing(_));
+    if !effects.values.iter().all(has_no_effect) {
         return None;
     }
     let last = effects.values.last()?;
@@ -47,7 +47,7 @@ fn without_effect(effects: &FlagEffects) -> Option<(&ValueEffect, &[String; 2])>
 
 fn finding(name: &str, value: &ValueEffect, [other, case]: [&String; 2]) -> Finding {
     let ValueEffect { value, compared_with, pairs, .. } = value;
-    let pairs = if *pairs == 1 { "1 pair".to_owned() } else { format!("{pairs} pairs") };
+    let pairs = counted(*pairs, "pair", "pairs");
     let message = format!(
         "no value of {name} has an effect: in {pairs} of cases, {value} does the same as \
          {compared_with}"

@@ -31,7 +31,7 @@ pub(crate) async fn observe<S: Source>(spec: &Spec, source: S) -> Result<Judged,
     Ok(Judged { observation, judgement })
 }
 
-/// Judges one observation by itself.
+/// Judges one observation, without a comparison with others.
 pub fn judge(spec: &Spec, observation: &Observation) -> Judgement {
     judge_facts(&Facts::read(spec, observation), &[])
 }

@@ -38,7 +38,7 @@ pub struct Judgement {
     pub recording: bool,
     /// Number of stored spans.
     pub spans: usize,
-    /// Number of comparisons.
+    /// Number of assertions.
     pub assertions: usize,
     /// The code of the first finding without the witness's evidence; `None` if the trial had no
     /// witness, or there is no finding.
@@ -52,7 +52,7 @@ pub struct Judgement {
 pub enum Experiment {
     /// Run the same case with the witness.
     Witness,
-    /// The same case with a server of its own as a witness.
+    /// Run the same case with the witness, on a database server of its own.
     OwnServer,
 }
 
@@ -115,7 +115,6 @@ impl Judgement {
         }
     }
 
-    /// Adds a finding to a pass or a failure. Other verdicts stay as they are.
     /// Returns the finding with a code; `None` if the judgement has none.
     pub(super) fn finding_mut(&mut self, code: Code) -> Option<&mut Finding> {
         match &mut self.verdict {
@@ -124,6 +123,7 @@ impl Judgement {
         }
     }
 
+    /// Adds a finding to a pass or a failure. Other verdicts stay as they are.
     pub(super) fn add(&mut self, finding: Finding) {
         match &mut self.verdict {
             Verdict::Fail(findings) => findings.push(finding),
@@ -172,9 +172,9 @@ pub(super) fn conclude_checks(facts: &Facts<'_>, recording: bool, checks: Checks
     }
 }
 
-/// Proposes a trial that would tell more if spans are missing, and the reason is not certain or is a failed
-/// write or export: the server may tell why it failed. `None` under a fault: two jobs run then, and the
-/// witness could not distinguish them.
+/// Returns the next experiment if spans are missing, and the reason is not certain, or is a failed write
+/// or export, which the server may explain. `None` under a fault: two jobs run then, and the witness could
+/// not distinguish them.
 fn next_experiment(facts: &Facts<'_>, findings: &[Finding]) -> Option<Experiment> {
     let needs_witness = |finding: &Finding| {
         let failed = [Code::WriteFailedSilent, Code::WriteFailedReported, Code::ExportFailed];
@@ -197,7 +197,7 @@ pub(crate) fn explains(second: &Judgement, first: &Judgement) -> bool {
     second.unaided.is_some() && second.unaided == first.code()
 }
 
-/// Returns a text that is equal for two cases that fail in the same way: with the same codes, the same
+/// Returns a string that is equal for two cases that fail in the same way: with the same codes, the same
 /// possible reasons, the same numbers of units at each stage, and the same number of spans.
 pub(crate) fn shape(judgement: &Judgement) -> String {
     let reasons =

@@ -1,6 +1,6 @@
 //! Known failures: an `[[expected]]` rule of the spec accepts one failure code in some cases until a
 //! given day. A case is one combination of flags, route, upstream and fault. A case that fails with
-//! another code, that passes, or that still fails after that day is reported.
+//! a different code, that passes, or that still fails after that day is reported.
 
 use super::evidence::Evidence;
 use super::finding::Finding;
@@ -97,7 +97,7 @@ mod tests {
 
     #[rstest]
     #[case::another_code(&[Code::BrokenTree], Code::BrokenTree)]
-    #[case::one_more(&[Code::Unlinked, Code::NotStopped], Code::Unlinked)]
+    #[case::an_additional_code(&[Code::Unlinked, Code::NotStopped], Code::Unlinked)]
     #[case::a_pass(&[], Code::ExpectedFailurePassed)]
     fn whatever_else_happens_is_reported(#[case] codes: &[Code], #[case] first: Code) {
         let Verdict::Fail(findings) = verdict(codes, "queued", "2026-06-30") else {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn other_cases_are_judged_as_ever() {
+    fn cases_without_a_rule_keep_their_verdict() {
         assert_eq!(verdict(&[], "cross-region", "2026-06-30"), Verdict::Pass);
         let fail = verdict(&[Code::Unlinked], "cross-region", "2026-06-30");
         assert!(matches!(fail, Verdict::Fail(_)));

@@ -1,4 +1,4 @@
-//! The last lines of a service that ended or does not go on, and the error before them.
+//! The last lines of a service that ended or hangs, and the error before them.
 
 use std::sync::LazyLock;
 
@@ -7,9 +7,9 @@ use regex::Regex;
 use crate::observation::Line;
 
 /// Number of last lines.
-const COUNT: usize = 3;
-/// Number of lines among which an error is searched: a stack trace may follow it.
-const TRACE: usize = 60;
+const LAST_LINES: usize = 3;
+/// Number of lines before them that are searched for an error: a stack trace may follow it.
+const SEARCHED_LINES: usize = 60;
 
 /// Matches the line in which a runtime names the error that ends a process: Node and Python (`TypeError: …`), Java
 /// (`Exception in thread "main" …`), Rust, Go, C++ and PHP, and Ruby (`… (RuntimeError)`).
@@ -20,14 +20,15 @@ static ERROR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Returns the last lines, without empty ones, and before them the last line that names an error.
+/// Returns the last lines without empty ones, preceded by the last line that names an error, unless they
+/// contain such a line.
 pub(super) fn last_lines<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
     let lines: Vec<_> = lines.iter().copied().filter(|line| !line.text.trim().is_empty()).collect();
-    let (before, last) = lines.split_at(lines.len().saturating_sub(COUNT));
+    let (before, last) = lines.split_at(lines.len().saturating_sub(LAST_LINES));
     let names_error =
         |line: &&Line<'_>| ERROR.as_ref().is_some_and(|error| error.is_match(line.text));
     let is_included = last.iter().any(|line| names_error(&line));
-    let error = before.iter().rev().take(TRACE).find(names_error).filter(|_| !is_included);
+    let error = before.iter().rev().take(SEARCHED_LINES).find(names_error).filter(|_| !is_included);
     error.into_iter().chain(last).copied().collect()
 }
 
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_lines_are_returned_without_another_error() {
+    fn an_earlier_error_is_included_only_if_the_last_lines_have_none() {
         assert_eq!(texts("a\nb\n\nc\nd\n"), ["b", "c", "d"]);
         let text = "ValueError: old\nworked again\nTraceback\n  line\nValueError: x";
         assert_eq!(texts(text), ["Traceback", "  line", "ValueError: x"]);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::observation::Span;
 use crate::spec::{SpanRule, Spec, UnitLink};
 
-/// The trace id and the span id of a span, by which its children name it.
+/// The trace id and the span id of a span, by which its children refer to it.
 type Key<'a> = (Option<&'a str>, &'a str);
 
 /// The link of a span to a unit.
@@ -76,12 +76,12 @@ impl<'a> Parents<'a> {
     /// Returns the unit of the nearest ancestor that has one.
     fn link(&self, spec: &Spec, span: &Span) -> UnitOfParent {
         let ancestors = std::iter::successors(self.parent(span), |span| self.parent(span));
-        // Wrong parents may form a circle, so the number of steps is limited.
+        // Wrong parents may form a cycle, so the number of steps is limited.
         for ancestor in ancestors.take(self.in_any_trace.len() + 1) {
             if ancestor.unit.is_some() {
                 return UnitOfParent { unit: ancestor.unit.clone(), outside_units: false };
             }
-            // It should name a unit and does not, so what is above it does not matter.
+            // This ancestor should name a unit and does not, so the spans above it do not matter.
             if spec.spans.iter().any(|rule| should_name_unit(rule, ancestor)) {
                 break;
             }

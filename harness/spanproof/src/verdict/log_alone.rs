@@ -2,7 +2,7 @@
 
 use super::evidence::Evidence;
 use super::facts::Facts;
-use super::finding::Finding;
+use super::finding::{Finding, counted};
 use spanproof_format::Code;
 
 /// Returns the finding for a log in which a tracer is on.
@@ -19,21 +19,20 @@ pub(super) fn finding(facts: &Facts<'_>) -> Finding {
             ))),
         ),
     };
-    let begun = begin_lines.len();
+    let begun = counted(begin_lines.len(), "span was", "spans were");
     if !refused_lines.is_empty() {
-        let refused = facts.refused_count();
-        let message =
-            format!("{at_least}{begun} spans were begun, and {at_least}{refused} writes failed");
+        let refused = counted(facts.refused_count(), "write", "writes");
+        let message = format!("{at_least}{begun} begun, and {at_least}{refused} failed");
         let evidence = Evidence::lines(refused_lines).into_iter().chain(dropped);
         return Finding::new(Code::WriteFailedReported, message, evidence.collect());
     }
     let startup_lines: Vec<_> = facts.startup_lines.iter().map(Evidence::from).collect();
-    let message = match (begun, facts.written_count()) {
+    let message = match (begin_lines.len(), facts.written_count()) {
         (0, _) => "the tracer is on, and no span was begun: no job ran here, or its work runs outside the \
-                   tracer; give the database or a dump of it, which tells whether work was done"
+                   tracer; give the database or a dump of it, which shows whether work was done"
             .to_owned(),
-        (begun, written) => format!(
-            "the tracer is on, {at_least}{begun} spans were begun and {at_least}{written} reported as written; the \
+        (_, written) => format!(
+            "the tracer is on, {at_least}{begun} begun and {at_least}{written} reported as written; the \
              database or a dump of it shows whether their rows are complete and linked"
         ),
     };

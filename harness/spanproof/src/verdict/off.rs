@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
-use super::finding::{Checks, Finding};
+use super::finding::{Checks, Finding, counted};
 use super::stage::flag_setting;
 use crate::observation::Field;
 use crate::spec::Intent;
@@ -16,10 +16,13 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     }
     let setting = flag_setting(facts);
     let stored = facts.spans.len();
+    let spans = counted(stored, "span is", "spans are");
     if let Some(on) = facts.startup_lines.iter().find(|startup_line| startup_line.report.enabled) {
         let code = if stored > 0 { Code::LeakedWhileOff } else { Code::BannerContradicts };
         return checks.expect(false, || {
-            let message = format!("{setting} leaves tracing off, and the service says that it is on; {stored} spans are stored");
+            let message = format!(
+                "{setting} leaves tracing off, and the service says that it is on; {spans} stored"
+            );
             Finding::new(code, message, vec![on.into()])
         });
     }
@@ -31,14 +34,15 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(off) = facts.startup_lines.first() else {
         return checks.expect(false, || {
             let message =
-                format!("{setting} does not count as on, and the service does not say so");
+                format!("{setting} does not switch tracing on, and the service does not say so");
             Finding::new(Code::TracerNotConstructed, message, Vec::new())
         });
     };
     let reported_value = off.report.raw.as_deref();
     checks.expect(reported_value.is_none() || reported_value == value.text(), || {
+        let reported_value = reported_value.unwrap_or_default();
         let message =
-            format!("{setting} was given to the process, and the service saw {reported_value:?}");
+            format!("{setting} was given to the process, and the service saw `{reported_value}`");
         Finding::new(Code::FlagUnset, message, vec![off.into()])
     });
 }
@@ -47,8 +51,8 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
     let setting = flag_setting(facts);
     checks.expect(facts.spans.is_empty(), || {
-        let message =
-            format!("{setting} leaves tracing off, and {} spans are stored", facts.spans.len());
+        let stored = counted(facts.spans.len(), "span is", "spans are");
+        let message = format!("{setting} leaves tracing off, and {stored} stored");
         let spans = facts.spans.iter();
         let lines = limit(spans.map(|span| Evidence::span(facts, span, &[Field::Status])));
         Finding::new(Code::LeakedWhileOff, message, lines)
@@ -58,8 +62,8 @@ pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
     let is_first = checks.is_clean();
     checks.expect(begun.is_empty() || !is_first, || {
         let message = format!(
-            "{setting} leaves tracing off, and {} spans were begun as if it were on",
-            begun.len()
+            "{setting} leaves tracing off, and {} begun as if it were on",
+            counted(begun.len(), "span was", "spans were")
         );
         Finding::new(Code::LeakedWhileOff, message, limit(begun.iter().map(|line| (*line).into())))
     });
@@ -67,8 +71,8 @@ pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
     let is_first = checks.is_clean();
     checks.expect(acknowledged.is_empty() || !is_first, || {
         let message = format!(
-            "tracing is off and nothing is stored, and the service reports {} spans as written",
-            facts.written_count()
+            "tracing is off and nothing is stored, and the service reports {} as written",
+            counted(facts.written_count(), "span", "spans")
         );
         let first = facts.begin_lines.iter().take(1).map(Evidence::from);
         let lines = first.chain(Evidence::lines(acknowledged));

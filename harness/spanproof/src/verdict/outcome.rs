@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
-use super::finding::{Checks, Finding};
+use super::finding::{Checks, Finding, counted};
 use crate::observation::{Job, Unit};
 use crate::process::{Ending, Exit};
 use serde_json::Value as Json;
@@ -34,14 +34,13 @@ pub(super) fn check_exit(facts: &Facts<'_>, checks: &mut Checks) {
     };
     // Other findings report a service that exited by itself or was killed.
     checks.expect(!stop_requested || *killed || is_clean, || {
-        let message = format!("{name} was asked to stop, and ended with {ending}");
+        let message = format!("{name} exited with {ending} after {signal}");
         let evidence = [vec![exit()], Evidence::last_lines(facts)].concat();
         Finding::new(Code::ProcessCrashed, message, evidence)
     });
     checks.expect(strays.is_empty(), || {
-        let processes = if strays.len() == 1 { "process" } else { "processes" };
-        let message =
-            format!("{} {processes} kept running after the service stopped", strays.len());
+        let processes = counted(strays.len(), "process", "processes");
+        let message = format!("{processes} kept running after the service stopped");
         let left = limit(strays.iter().cloned().map(Evidence::Process));
         Finding::new(Code::ProcessesLeft, message, left)
     });
@@ -51,8 +50,8 @@ pub(super) fn check_exit(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn check_requests(facts: &Facts<'_>, checks: &mut Checks) {
     let lines: Vec<_> = facts.exchanges().iter().filter_map(Evidence::unmatched).collect();
     checks.expect(lines.is_empty(), || {
-        let message =
-            format!("{} requests to the upstream matched no reply of its behaviour", lines.len());
+        let requests = counted(lines.len(), "request", "requests");
+        let message = format!("{requests} to the upstream matched none of its configured replies");
         Finding::new(Code::UnexpectedRequest, message, limit(lines.clone()))
     });
 }
@@ -90,13 +89,13 @@ impl Outcome {
         }
     }
 
-    /// Whether the statuses of jobs and units are the same, which units have values, and the keys of these
-    /// values. The content of the values may differ.
+    /// Whether jobs and units have the same statuses, the same units have values, and these values have
+    /// the same keys. The content of the values may differ.
     pub(super) fn ends_like(&self, other: &Self) -> bool {
         self.jobs == other.jobs && self.units == other.units
     }
 
-    /// Whether as many units end in each way, and some of them are others.
+    /// Whether the same unit outcomes occur equally often, but for different units.
     pub(super) fn is_permutation_of(&self, other: &Self) -> bool {
         let sorted = |outcome: &Self| {
             let mut units: Vec<_> = outcome.units.values().cloned().collect();
@@ -106,7 +105,7 @@ impl Outcome {
         self.jobs == other.jobs && self.units != other.units && sorted(self) == sorted(other)
     }
 
-    /// The units whose values differ.
+    /// The keys of the units whose values differ.
     pub(super) fn different_values(&self, other: &Self) -> BTreeSet<String> {
         let keys = self.values.keys().chain(other.values.keys());
         keys.filter(|key| self.values.get(*key) != other.values.get(*key)).cloned().collect()
@@ -118,13 +117,13 @@ impl Outcome {
         format!("{key}: {value}")
     }
 
-    /// The units that differ in their status, in whether they have a value, or in the keys of the value.
+    /// The keys of the units that differ in their status, in whether they have a value, or in the keys of the value.
     pub(super) fn different_units(&self, other: &Self) -> BTreeSet<String> {
         let keys = self.units.keys().chain(other.units.keys());
         keys.filter(|key| self.units.get(*key) != other.units.get(*key)).cloned().collect()
     }
 
-    /// Returns a text such as `job failed; us-east m q: failed {error, failure}; …`.
+    /// Returns the outcome as text, such as `job failed; us-east m q: failed {error, failure}; …`.
     pub(super) fn to_text(&self) -> String {
         let or_null = |text: &Option<String>| text.clone().unwrap_or_else(|| "null".into());
         let jobs: Vec<_> = self.jobs.iter().map(or_null).collect();
@@ -132,7 +131,7 @@ impl Outcome {
             let value = if unit.has_value {
                 format!("{{{}}}", unit.value_keys.join(", "))
             } else {
-                "without a result".to_owned()
+                "without a value".to_owned()
             };
             format!("{key}: {} {value}", or_null(&unit.status))
         };

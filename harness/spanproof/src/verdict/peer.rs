@@ -12,13 +12,13 @@ use super::flaky::is_about_missing_spans;
 use super::inert_flag::check_inert_flags;
 use super::judge::{judge, judge_facts};
 use super::judgement::{Judgement, Verdict, shape};
-use super::same_job::{compare_outcomes, note_unended_jobs};
+use super::same_job::{compare_outcomes, note_unfinished_jobs};
 use super::stage;
 use crate::observation::{Observation, Origin};
 use crate::spec::{Spec, Value};
 use spanproof_format::{Code, Confidence};
 
-/// Judges all cases of a run, first each by itself, then together. The judgements are in the order of
+/// Judges all cases of a run, first each on its own, then together. The judgements are in the order of
 /// the observations.
 pub fn judge_all<O: Borrow<Observation>>(spec: &Spec, all: &[O]) -> Vec<Judgement> {
     let all: Vec<&Observation> = all.iter().map(Borrow::borrow).collect();
@@ -27,7 +27,7 @@ pub fn judge_all<O: Borrow<Observation>>(spec: &Spec, all: &[O]) -> Vec<Judgemen
     judgements
 }
 
-/// Compares cases that were already judged by themselves, and updates their judgements, which are in
+/// Compares cases that were already judged one by one, and updates their judgements, which are in
 /// the order of the observations.
 pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     use_evidence_of_peers(spec, all, judgements);
@@ -36,7 +36,7 @@ pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
     find_unused_tracer(spec, all, judgements);
     check_inert_flags(spec, all, judgements);
     compare_outcomes(spec, all, judgements);
-    note_unended_jobs(spec, all, judgements);
+    note_unfinished_jobs(spec, all, judgements);
 }
 
 /// Whether the service became ready; `true` for an existing system.
@@ -75,7 +75,7 @@ fn compare_readiness(all: &[&Observation], judgements: &mut [Judgement]) {
 fn exit(observation: &Observation) -> Option<Evidence> {
     let exit = &observation.trial()?.run.exit;
     let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
-    Some(Evidence::Exit { ending, at_ms, remark: Some("when it was asked to stop".into()) })
+    Some(Evidence::Exit { ending, at_ms, remark: Some("after it was asked to stop".into()) })
 }
 
 /// The service ignores the tracing flag if at least two values should switch tracing on and none does.
@@ -169,7 +169,10 @@ fn judge_with_witness_of(
     let mut judgement = judge_facts(&Facts::read(spec, &with_witness), peers);
     if let Verdict::Fail(findings) = &mut judgement.verdict {
         for finding in findings.iter_mut().filter(|finding| is_about_missing_spans(finding)) {
-            let text = format!("the witness is that of case {}, which fails alike", peer.case.id);
+            let text = format!(
+                "the witness is that of case {}, which fails in the same way",
+                peer.case.id
+            );
             finding.evidence.push(Evidence::Note(text));
             if finding.confidence == Confidence::Certain {
                 finding.confidence = Confidence::Likely;

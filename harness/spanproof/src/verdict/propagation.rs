@@ -48,7 +48,7 @@ impl TraceContext {
     }
 }
 
-/// Whether two texts are the same id. Upper and lower case, hyphens and leading zeros do not matter.
+/// Whether two strings are the same id. Upper and lower case, hyphens and leading zeros do not matter.
 pub(super) fn same_id(one: &str, other: &str) -> bool {
     normalize(one) == normalize(other)
 }
@@ -148,7 +148,7 @@ mod tests {
     #[case::w3c_garbage("traceparent", "yes", None)]
     #[case::b3("b3", "4bf92f-00f067-1", Some(("4bf92f", Some(true))))]
     #[case::b3_deferred("b3", "4bf92f-00f067", Some(("4bf92f", None)))]
-    #[case::b3_of_several("x-b3-traceid", "4bf92f", Some(("4bf92f", None)))]
+    #[case::b3_in_several_headers("x-b3-traceid", "4bf92f", Some(("4bf92f", None)))]
     #[case::jaeger("uber-trace-id", "4bf92f:00f0:0:0", Some(("4bf92f", Some(false))))]
     #[case::sentry("sentry-trace", "4bf92f-00f067-0", Some(("4bf92f", Some(false))))]
     #[case::x_ray(

@@ -1,11 +1,11 @@
 //! Compares the outcomes of the same job in different cases. A case is one combination of flags, route,
-//! upstream and fault. A unit is one part of a job; its value is the result in its row. A fault is
-//! something that spanproof disturbs on purpose, such as the database.
+//! upstream and fault. A unit is one part of a job; its value is the result in its row. A fault is a
+//! disturbance that spanproof causes on purpose, such as an outage of the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
-use super::finding::Finding;
+use super::finding::{Finding, counted};
 use super::judgement::Judgement;
 use super::outcome::Outcome;
 use crate::observation::{Job, Observation, Unit, WaitResult};
@@ -13,7 +13,7 @@ use crate::spec::Spec;
 use crate::upstream::{Answer, Exchange};
 use spanproof_format::{Code, Confidence};
 
-/// Stands for the number of requests among the units that differ from trial to trial.
+/// The entry for the number of requests in a set of the units that vary between trials.
 const REQUESTS: &str = "requests to the upstream";
 
 /// Checks that a job has the same outcome with tracing on as with tracing off, and with a fault as
@@ -38,8 +38,12 @@ pub(super) fn compare_outcomes(spec: &Spec, all: &[&Observation], judgements: &m
     }
 }
 
-/// Adds to a job that does not end with tracing on how long it takes with tracing off.
-pub(super) fn note_unended_jobs(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
+/// If a job does not end with tracing on, adds to its finding how long the job took with tracing off.
+pub(super) fn note_unfinished_jobs(
+    spec: &Spec,
+    all: &[&Observation],
+    judgements: &mut [Judgement],
+) {
     for (observation, judgement) in all.iter().zip(judgements) {
         let Some(finding) = judgement.finding_mut(Code::JobNotFinished) else { continue };
         let case = &observation.case;
@@ -98,8 +102,8 @@ pub(super) fn group_by_job(spec: &Spec, all: &[&Observation]) -> Vec<SameJob> {
     groups.into_values().collect()
 }
 
-/// Returns the indexes of cases that should run again, to find out what differs in each run: values of
-/// the job, or the number of requests, differ between a case with tracing and one without.
+/// Returns the indexes of the cases to run again: values, or the number of requests, differ between a
+/// case with tracing and one without. The second run shows which of these vary anyway.
 pub(crate) fn unrepeated(spec: &Spec, all: &[&Observation]) -> Vec<usize> {
     let mut indexes = Vec::new();
     for SameJob { tracing_on, tracing_off, .. } in group_by_job(spec, all) {
@@ -109,11 +113,11 @@ pub(crate) fn unrepeated(spec: &Spec, all: &[&Observation]) -> Vec<usize> {
                 indexes.extend([on.index, off.index]);
             }
         }
-        let has_other_values = |on: &CaseOutcome| {
+        let has_different_values = |on: &CaseOutcome| {
             on.outcome.ends_like(&off.outcome)
                 && !on.outcome.different_values(&off.outcome).is_empty()
         };
-        if tracing_on.iter().any(has_other_values) {
+        if tracing_on.iter().any(has_different_values) {
             indexes.push(off.index);
         }
     }
@@ -121,7 +125,7 @@ pub(crate) fn unrepeated(spec: &Spec, all: &[&Observation]) -> Vec<usize> {
     indexes
 }
 
-/// A comparison of the outcome in one case with the outcomes in baseline cases, and its texts.
+/// A comparison of the outcome in one case with the outcomes in baseline cases, and its messages.
 struct Comparison<'a> {
     /// All cases of the run.
     all: &'a [&'a Observation],
@@ -133,7 +137,7 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// The outcome must be like one of the baseline. Units that end differently within the baseline
+    /// The outcome must match that of a baseline case. Units that end differently within the baseline
     /// are not compared. Returns whether the check holds; `true` if the baseline is empty.
     fn ends_like_baseline(
         &self,
@@ -148,7 +152,8 @@ impl Comparison<'_> {
             varying.extend(other.outcome.different_units(&first.outcome));
             varying.extend(self.variations(other).cloned());
         }
-        // Units that vary only in the case itself are compared: tracing may be the reason.
+        // If nothing varies in the baseline, units that vary in the case are compared, because tracing may be
+        // the reason.
         if !varying.is_empty() {
             varying.extend(self.variations(case).cloned());
         }
@@ -171,15 +176,15 @@ impl Comparison<'_> {
         ];
         let mut finding = Finding::new(Code::OutcomeChangedByTracing, self.message, evidence);
         if is_permuted {
-            // Which unit comes first may depend on the processor only.
+            // Which unit comes first may depend only on scheduling.
             finding.confidence = Confidence::Likely;
         }
         judgements[case.index].add(finding);
         false
     }
 
-    /// Whether the upstream answered equal requests differently, so that the order in which units run
-    /// decides how each ends.
+    /// Whether the upstream answered equal requests differently. The order in which units run then
+    /// decides how each of them ends.
     fn depends_on_order(&self, case: &CaseOutcome) -> bool {
         let exchanges = self.all[case.index].trial().map_or(&[][..], |trial| &trial.exchanges);
         let mut answers: BTreeMap<(&str, &str), &Answer> = BTreeMap::new();
@@ -190,8 +195,8 @@ impl Comparison<'_> {
         })
     }
 
-    /// The values must equal those of the first baseline case, except those that differ each time this
-    /// case runs. Not checked if this case ran only once.
+    /// The values must equal those of the first baseline case, except those that vary between runs of
+    /// the baseline case. Not checked if the baseline case ran only once.
     fn check_values(
         &self,
         case: &CaseOutcome,
@@ -202,7 +207,7 @@ impl Comparison<'_> {
         let Some(varying) = self.all[first.index].variations() else { return };
         judgements[case.index].assertions += 1;
         let mut different = case.outcome.different_values(&first.outcome);
-        // Another unit than with tracing off may be the one that the upstream refuses.
+        // The upstream may refuse a different unit with tracing on.
         for unit in case.outcome.different_units(&first.outcome) {
             different.remove(&unit);
         }
@@ -211,15 +216,15 @@ impl Comparison<'_> {
             self.evidence(case, case.outcome.value_text(unit), false),
             self.evidence(first, first.outcome.value_text(unit), true),
         ];
-        let message = "the same job gives other results with tracing on than with tracing off, and the \
-                       same results each time with tracing off";
+        let message = "the same job gives different results with tracing on and off, but the same results \
+                       each time with tracing off";
         let mut finding = Finding::new(Code::OutcomeChangedByTracing, message, evidence);
         finding.confidence = Confidence::Likely;
         judgements[case.index].add(finding);
     }
 
-    /// The number of requests must be that of the first baseline case, if it is known to be the same each
-    /// time in both cases.
+    /// The number of requests must equal that of the first baseline case. Checked only if both cases ran
+    /// more than once, each time with the same number.
     fn check_requests(
         &self,
         case: &CaseOutcome,
@@ -239,17 +244,17 @@ impl Comparison<'_> {
             return;
         }
         let evidence = vec![
-            self.evidence(case, format!("{} requests", counts[0]), false),
-            self.evidence(first, format!("{} requests", counts[1]), true),
+            self.evidence(case, counted(counts[0], "request", "requests"), false),
+            self.evidence(first, counted(counts[1], "request", "requests"), true),
         ];
-        let message = "the same job sends the upstream another number of requests with tracing on than \
-                       with tracing off, each time";
+        let message = "with tracing on, the same job always sends the upstream a different number of \
+                       requests than with tracing off";
         let mut finding = Finding::new(Code::OutcomeChangedByTracing, message, evidence);
         finding.confidence = Confidence::Likely;
         judgements[case.index].add(finding);
     }
 
-    /// The units that end differently when the case runs again; empty if it ran only once.
+    /// What varies between runs of the case: the keys of units, and [`REQUESTS`]; empty if it ran only once.
     fn variations(&self, case: &CaseOutcome) -> impl Iterator<Item = &String> {
         self.all[case.index].variations().into_iter().flatten()
     }
@@ -261,7 +266,8 @@ impl Comparison<'_> {
     }
 }
 
-/// Returns the units whose statuses or values differ between two trials, by their key columns.
+/// Returns the keys of the units whose statuses or values differ between two trials, and `REQUESTS` if
+/// the number of requests differs.
 pub(crate) fn different_units(
     spec: &Spec,
     (one, other): (&Observation, &Observation),

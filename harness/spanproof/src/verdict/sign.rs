@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::{Evidence, limit};
 use super::fact::Fact;
 use super::facts::Facts;
+use super::finding::counted;
 use super::gap::Gap;
 use super::propagation::{TraceContext, normalize, same_id};
 use crate::observation::{Field, Span};
@@ -54,10 +55,12 @@ pub(super) fn begun_by_requests(
         .filter(|id| !facts.spans.iter().any(|span| has_id(span, id)))
         .collect();
     (not_stored.len() >= gap.missing).then(|| {
-        let count = not_stored.len();
-        Fact::yes(format!(
-            "upstream: {count} requests of stored traces name a span that is not stored"
-        ))
+        let requests = counted(
+            not_stored.len(),
+            "request of a stored trace names",
+            "requests of stored traces name",
+        );
+        Fact::yes(format!("upstream: {requests} a span that is not stored"))
     })
 }
 
@@ -84,8 +87,8 @@ pub(super) fn begun_below(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]
     gaps.iter().filter(is_below).find_map(|other| begun_by_requests(facts, other, peers))
 }
 
-/// Whether spans of the missing name make the requests to the upstream, and no other spans do. The requests and
-/// stored spans of this case and its peers show it. If they don't, the only name that is no parent of another one.
+/// Whether the spans that make the requests to the upstream all have the missing name. The requests and stored
+/// spans of this case and its peers show it. If they don't, this name must be the only one that is not a parent.
 fn is_requesting(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> bool {
     let is_same_route =
         |peer: &&&Facts<'_>| peer.observation.case.route == facts.observation.case.route;
@@ -129,7 +132,7 @@ pub(super) fn has_stored_span(facts: &Facts<'_>, context: &TraceContext) -> bool
 /// is sent again counts once. Applies only if each unit makes one request and must have one span of this name.
 pub(super) fn untraced_requests(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact> {
     let custom = facts.spec.tables.spans.header.as_deref();
-    // For each request, whether it carries a trace, and whether that is sampled.
+    // For each request, whether it carries a trace, and whether that trace is sampled.
     let mut requests: BTreeMap<_, Vec<Option<bool>>> = BTreeMap::new();
     for request in facts.exchanges() {
         let context = TraceContext::read(&request.headers, custom);
@@ -137,8 +140,8 @@ pub(super) fn untraced_requests(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact
         let sampled = context.map(|context| context.sampled != Some(false));
         requests.entry(key).or_default().push(sampled);
     }
-    let all_are = |wanted: Option<bool>| {
-        requests.values().filter(|sent| sent.iter().all(|one| *one == wanted)).count()
+    let all_are = |sampled: Option<bool>| {
+        requests.values().filter(|sent| sent.iter().all(|one| *one == sampled)).count()
     };
     let (sampled, untraced) = (all_are(Some(true)), all_are(None));
     let is_one_per_unit = requests.len() == facts.units.len() && gap.expected.min_per_unit() == 1;
@@ -149,7 +152,7 @@ pub(super) fn untraced_requests(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact
     })
 }
 
-/// Whether requests have sampled traces of which no span is stored. A peer (another case of the run)
+/// Whether requests carry sampled traces without any stored span. A peer (another case of the run)
 /// without tracing must show that the service sends no trace ids if tracing is off.
 pub(super) fn lost_traces(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Option<Fact> {
     let is_lost = |context: &&TraceContext| {
@@ -166,7 +169,8 @@ pub(super) fn lost_traces(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]
     let control = peers.iter().find(is_control).filter(|_| lost >= gap.missing)?;
     let id = &control.observation.case.id;
     Some(Fact::yes(format!(
-        "upstream: {lost} requests carried a trace that is not stored, and none carried a sampled one in \
-         case {id}, where tracing is off"
+        "upstream: {} carried a trace that is not stored, and none carried a sampled one in case {id}, where \
+         tracing is off",
+        counted(lost, "request", "requests")
     )))
 }

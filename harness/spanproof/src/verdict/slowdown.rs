@@ -15,7 +15,7 @@ const FACTOR: u64 = 4;
 /// one slow answer of the server can be the whole difference.
 const FLOOR_MS: u64 = 300;
 
-/// Whether a job of `on` milliseconds with tracing on is slow beside `off` milliseconds with tracing off.
+/// Whether a job of `on` milliseconds with tracing on is slow compared with `off` milliseconds with tracing off.
 fn is_slow(off: u64, on: u64) -> bool {
     on >= FACTOR.saturating_mul(off) && on - off >= FLOOR_MS
 }
@@ -43,8 +43,8 @@ pub(super) fn check_job_times(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(times) = facts.trial().and_then(|trial| trial.job_times.as_ref()) else { return };
     let mut pairs = times.off_ms.iter().zip(&times.on_ms);
     let is_slowed = pairs.len() > 0 && pairs.all(|(off, on)| is_slow(*off, *on));
-    // It depends on the load of the machine which jobs are measured, so a job that is not slow does not
-    // count as a comparison: the number of comparisons is the same in every run.
+    // The load of the machine decides which jobs are measured. A job that is not slow does not count as an
+    // assertion, so that the number of assertions is the same in every run.
     if !is_slowed {
         return;
     }
@@ -59,10 +59,10 @@ pub(super) fn check_job_times(facts: &Facts<'_>, checks: &mut Checks) {
         let evidence = vec![
             Evidence::Note(format!("tracing on: {}", text(&times.on_ms))),
             Evidence::Note(format!("tracing off, case {}: {}", times.off_case, text(&times.off_ms))),
-            Evidence::Note("the trials ran alternately, with no other trial beside them".to_owned()),
+            Evidence::Note("the trials ran alternately, and no other trial ran at the same time".to_owned()),
         ];
         let mut finding = Finding::new(Code::SlowedByTracing, message, evidence);
-        // Another thing on the machine may slow down just these trials.
+        // Something else on the machine may slow down exactly these trials.
         finding.confidence = Confidence::Likely;
         finding
     });
@@ -86,9 +86,9 @@ mod tests {
 
     #[rstest]
     #[case::many_times(20, 400, true)]
-    #[case::too_little_in_all(20, 310, false)]
-    #[case::not_many_times(400, 1500, false)]
-    #[case::at_once(0, 300, true)]
+    #[case::small_difference(20, 310, false)]
+    #[case::small_factor(400, 1500, false)]
+    #[case::no_time_with_tracing_off(0, 300, true)]
     #[case::faster(900, 20, false)]
     fn a_slow_job_takes_many_times_longer_and_noticeably_so(
         #[case] off: u64,

@@ -4,6 +4,7 @@
 use super::evidence::Evidence;
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::{Facts, Match};
+use super::finding::counted;
 use super::gap::Gap;
 use crate::spec::Banner;
 
@@ -39,29 +40,33 @@ pub(super) fn answer(
     if begun_not_stored >= gap.missing && is_countable {
         answers.set(Q::Begun, Fact::Yes(Evidence::lines(&facts.begin_lines)));
         answers.set(Q::NoBeginLine, Fact::no("the service began these spans"));
-    } else if let Some(off) = off_in_part(facts) {
-        // In another case this process begins the spans, so it is the one that should do it here.
-        let is_its_work = |peer: &&Facts<'_>| {
+    } else if let Some(off) = process_with_tracing_off(facts) {
+        // This process begins the spans in another case, so it should begin them here, too.
+        let begins_these_spans = |peer: &&Facts<'_>| {
             peer.begin_lines.iter().any(|begun| {
                 let is_named = begun.report.name.as_deref().is_none_or(|begun| begun == name);
                 is_named && begun.report.enabled && begun.line.process == off.line.process
             })
         };
-        if peers.iter().any(is_its_work) {
+        if peers.iter().any(begins_these_spans) {
             answers.set(Q::ClaimedOff, Fact::Yes(vec![off.into()]));
         }
         let why = format!("another process says off: {}", off.line);
         answers.set(Q::NoBeginLine, Fact::unknown(why));
     } else if begun_not_stored == 0 && is_reliable {
-        let count = facts.begin_line_count(name);
-        let text = format!("output: {count} lines about the start of `{name}`");
+        let lines = counted(facts.begin_line_count(name), "line", "lines");
+        let text = format!("output: {lines} about the start of `{name}`");
         let fact = match &control {
             Control::Against(why) => Fact::unknown(why),
             Control::Lines(_) | Control::None => Fact::yes(text),
         };
         answers.set(Q::NoBeginLine, fact);
     } else {
-        let why = format!("{begun} starts are logged and {} spans stored", gap.stored);
+        let why = format!(
+            "{} logged, and {} stored",
+            counted(begun, "start is", "starts are"),
+            counted(gap.stored, "span is", "spans are")
+        );
         answers.set(Q::NoBeginLine, Fact::unknown(why));
     }
     if let Control::Lines(lines) = control {
@@ -86,8 +91,8 @@ fn control(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Control {
     let has_lines = |peer: &&&Facts<'_>| peer.begin_line_count(name) > 0;
     let id = |peer: &Facts<'_>| peer.observation.case.id.clone();
     let lines = |peer: &Facts<'_>| {
-        let count = peer.begin_line_count(name);
-        Control::Lines(Fact::yes(format!("case {}: {count} lines about its start", id(peer))))
+        let lines = counted(peer.begin_line_count(name), "line", "lines");
+        Control::Lines(Fact::yes(format!("case {}: {lines} about its start", id(peer))))
     };
     let differing = |peer: &Facts<'_>| differing_flags(facts, peer);
     let same_flags = |peer: &&&Facts<'_>| differing(peer).is_empty();
@@ -136,9 +141,9 @@ fn decides_output(flag: &str) -> bool {
         .any(|word| flag.contains(word))
 }
 
-/// Returns the startup line of a process that says that tracing is off, if another process says that it is on:
-/// the process that is off begins no span.
-fn off_in_part<'a>(facts: &'a Facts<'a>) -> Option<&'a Match<'a, Banner>> {
+/// Returns the startup line of a process that says that tracing is off, and so begins no span; `None` unless
+/// another process says that tracing is on.
+fn process_with_tracing_off<'a>(facts: &'a Facts<'a>) -> Option<&'a Match<'a, Banner>> {
     let first = facts.startup_lines.first().filter(|line| line.report.enabled)?;
     let off = facts.startup_lines.iter().find(|line| !line.report.enabled)?;
     (first.line.process != off.line.process).then_some(off)

@@ -1,11 +1,10 @@
 //! The checks for cases in which spans must be recorded. A case is one run of the service with certain flags.
 //! The checks follow a job on its way: the process keeps running, the units (parts of the job) are
-//! executed, spans end, each span agrees with its unit, and the spans of a unit form one tree. A
-//! "begin line" is a line of output that reports the start of a span.
+//! executed, spans end, each span agrees with its unit, and the spans of a unit form one tree.
 
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
-use super::finding::{Checks, Finding};
+use super::finding::{Checks, Finding, counted};
 use super::funnel::differences;
 use super::tree;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
@@ -42,7 +41,7 @@ pub(super) fn check_alive(facts: &Facts<'_>, checks: &mut Checks) {
         let when = if run.ready.is_reached() { "while the job ran" } else { "before it was ready" };
         let message = format!("{} ended by itself {when}, with {}", exit.name(), exit.ending);
         let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
-        let hint = "if that is a success, add the code to `stop.clean`".to_owned();
+        let hint = "if that is a success, add the exit code to `stop.clean`".to_owned();
         let may_be_success = facts.spec.service.one_shot && matches!(ending, Ending::Code(_));
         let remark = may_be_success.then_some(hint);
         let mut evidence = vec![Evidence::Exit { ending, at_ms, remark }];
@@ -64,16 +63,16 @@ pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
         // there was too much, the line may have been in it.
         let is_complete = facts.process_run().is_some() && facts.observation.dropped_bytes() == 0;
         return checks.expect(!is_complete, || {
-            let count = facts.observation.lines().len();
+            let lines = counted(facts.observation.lines().len(), "line", "lines");
             let message = "spans are recorded, and no startup line says that tracing is on";
             let searched =
-                format!("output: {count} lines, none matches the pattern `tracer` of `[probes]`");
+                format!("output: {lines}, none matches the pattern `tracer` of `[probes]`");
             Finding::new(Code::ClaimMissing, message, vec![Evidence::Note(searched)])
         });
     };
     checks.expect(startup_line.report.enabled, || {
-        let message =
-            format!("the tracer says that it is off, and {} spans are stored", facts.spans.len());
+        let stored = counted(facts.spans.len(), "span is", "spans are");
+        let message = format!("the tracer says that it is off, and {stored} stored");
         Finding::new(Code::BannerContradicts, message, vec![startup_line.into()])
     });
 }
@@ -146,7 +145,8 @@ pub(super) fn check_executed(facts: &Facts<'_>, checks: &mut Checks) {
     };
     checks.expect(executed >= expected, || too_few_units(facts, not_ended));
     checks.expect(executed <= expected, || {
-        let message = format!("the job has {expected} units, and {executed} were executed");
+        let units = counted(expected, "unit", "units");
+        let message = format!("the job has {units}, and {executed} were executed");
         Finding::new(Code::Duplicate, message, Evidence::units(facts))
     });
     if checks.is_clean()
@@ -161,7 +161,7 @@ pub(super) fn check_executed(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// The finding for a job of which too few units were executed. `not_ended` describes what spanproof
+/// The finding for a job with too few executed units. `not_ended` describes what spanproof
 /// waited for if the job did not end in time; `None` if the job ended.
 fn too_few_units(facts: &Facts<'_>, not_ended: Option<&str>) -> Finding {
     let (executed, expected) = (facts.units.len(), facts.expected_units);
@@ -197,8 +197,8 @@ fn too_few_units(facts: &Facts<'_>, not_ended: Option<&str>) -> Finding {
     Finding::new(code, message, evidence)
 }
 
-/// The startup line and the begin lines must agree. A begin line may report that the tracer is off only if the
-/// startup line does, too.
+/// The startup line and the lines about begun spans must agree: the latter may report that the tracer is off only if
+/// the startup line does, too.
 pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_attempt() {
         return;
@@ -223,8 +223,8 @@ pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
         return;
     }
     checks.expect(stored >= reported.min(required), || {
-        let message =
-            format!("the service reports {reported} spans as written, and {stored} are stored");
+        let spans = counted(reported, "span", "spans");
+        let message = format!("the service reports {spans} as written, and {stored} are stored");
         let lines = Evidence::lines(&facts.written_lines);
         let rows = vec![Evidence::span_count(facts)];
         Finding::new(Code::BannerContradicts, message, [lines, rows].concat())
@@ -325,8 +325,8 @@ fn check_units_of_parents(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     let wrong = tree::misattributed(facts);
     checks.expect_each(wrong.is_empty(), || {
         let column = facts.spec.tables.spans.unit.to_string();
-        let message =
-            format!("{} spans have the id of another unit than their parent span", wrong.len());
+        let spans = counted(wrong.len(), "span has", "spans have");
+        let message = format!("{spans} a unit id that differs from that of the parent span");
         let lines = limit(wrong.iter().map(|span| {
             let unit = (column.clone(), span.unit.clone());
             Evidence::span_with(facts, span, vec![unit, ("parent".to_owned(), span.parent.clone())])
@@ -366,10 +366,11 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
         });
         let parent = tree::ended_parent_of_other_unit(facts, unit);
         checks.expect_each(parent.is_none(), || {
-            let message = "the span of a unit is below a span of another unit, and that unit had ended before";
+            let message =
+                "the span of a unit is below a span of another unit, which had already ended";
             let lines = std::iter::once(Evidence::unit(facts, unit)).chain(parent.clone());
             let mut finding = Finding::new(Code::BrokenTree, message, lines.collect());
-            // Work that is handed on from unit to unit may be meant to be one trace.
+            // One trace may be intended if each unit hands its work to the next.
             finding.confidence = Confidence::Likely;
             finding
         });
@@ -389,10 +390,9 @@ fn check_links_by_parent(facts: &Facts<'_>, checks: &mut Checks) {
     let unlinked: Vec<_> = facts.required_spans().filter(is_unlinked).collect();
     let has_findings = !checks.is_clean();
     checks.expect_each(unlinked.is_empty() || has_findings, || {
-        let count = unlinked.len();
-        let message = format!(
-            "{count} spans have a parent and no unit of their own, and no span above them has the id of a unit"
-        );
+        let spans = counted(unlinked.len(), "span has", "spans have");
+        let message =
+            format!("{spans} a parent but no unit id, and no span above has the id of a unit");
         let fields = [Field::Trace, Field::Parent];
         let lines = limit(unlinked.iter().map(|span| Evidence::span(facts, span, &fields)));
         Finding::new(Code::BrokenTree, message, lines)

@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn evidence_is_stored_as_text_and_as_data_and_was_text_only_before() {
+    fn evidence_is_stored_as_text_and_data_and_old_text_is_still_read() {
         let evidence = vec![
             Evidence::Compared {
                 word: "off".into(),

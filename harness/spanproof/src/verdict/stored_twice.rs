@@ -1,5 +1,5 @@
-//! Checks that no span is stored twice, where the number of spans does not show it: of a name that a unit may have any
-//! number of, or that belongs to no unit.
+//! Checks that no span is stored twice where the number of spans does not show it: if a unit may have any number of
+//! spans of this name, or if they belong to no unit.
 
 use std::collections::BTreeMap;
 
@@ -26,15 +26,15 @@ pub(super) fn check_stored_twice(facts: &Facts<'_>, checks: &mut Checks) {
     if rows.is_empty() {
         return;
     }
-    let mut twice: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
+    let mut duplicates: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
     for ((name, ..), spans) in rows.into_iter().filter(|(_, spans)| spans.len() > 1) {
-        twice.entry(name).or_default().extend(spans);
+        duplicates.entry(name).or_default().extend(spans);
     }
-    checks.expect_each(twice.is_empty(), || {
-        let names: Vec<_> = twice.keys().map(|name| format!("`{name}`")).collect();
-        let spans: Vec<_> = twice.values().flatten().copied().collect();
+    checks.expect_each(duplicates.is_empty(), || {
+        let names: Vec<_> = duplicates.keys().map(|name| format!("`{name}`")).collect();
+        let spans: Vec<_> = duplicates.values().flatten().copied().collect();
         let message =
-            format!("{} rows of {} have an id that another one has", spans.len(), names.join(", "));
+            format!("{} rows of {} share their id with another row", spans.len(), names.join(", "));
         let fields = [Field::Trace, Field::Unit];
         let lines = limit(spans.into_iter().map(|span| Evidence::span(facts, span, &fields)));
         Finding::new(Code::Duplicate, message, lines)

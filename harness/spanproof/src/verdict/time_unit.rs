@@ -1,4 +1,4 @@
-//! Checks in which unit of time a service records times as numbers: all spans must use one unit in one column.
+//! Checks that all spans use the same unit of time in a column, if a service records times as numbers.
 
 use crate::observation::{Span, Time};
 use crate::timestamp::TimeUnit;
@@ -18,7 +18,7 @@ impl TimeUnits {
         Self { start: common(|span| &span.started), end: common(|span| &span.ended) }
     }
 
-    /// Returns what is wrong if the start or end of a span is in another unit than that of most spans;
+    /// Returns what is wrong if the start or end of a span is in a different unit from that of most spans;
     /// `None` if it is not.
     pub(super) fn other(&self, span: &Span) -> Option<String> {
         let other = |word: &str, time: &Option<Time>, common: Option<TimeUnit>| {
@@ -33,7 +33,7 @@ impl TimeUnits {
             .or_else(|| self.mixed())
     }
 
-    /// Returns what is wrong if starts are in another unit than ends: nobody could subtract them.
+    /// Returns what is wrong if starts are in a different unit from ends, so that one can't be subtracted from the other.
     fn mixed(&self) -> Option<String> {
         let (start, end) = (self.start?, self.end?);
         (start != end)

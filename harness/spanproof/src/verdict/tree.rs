@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
 use super::facts::Facts;
+use super::finding::counted;
 use super::propagation::same_id;
 use crate::observation::{Field, Span, Unit};
 
@@ -44,7 +45,7 @@ struct UnitTree<'a> {
 
 impl UnitTree<'_> {
     /// Returns the spans of one name that have a wrong trace or parent. If the spec requires several
-    /// spans of this name, each below another parent, also returns the parents without such a span.
+    /// spans of this name, each below a different parent, also returns the parents without such a span.
     fn misplaced_spans(&self, name: &str) -> Vec<Evidence> {
         let Self { facts, unit, .. } = self;
         let spans = facts.spans_of_unit(unit, name);
@@ -119,7 +120,7 @@ impl UnitTree<'_> {
         span.parent.as_ref()?;
         let mut outside = self.facts.spans.iter().filter(|other| other.unit != self.unit.id);
         let Some(parent) = outside.find(|other| other.id == span.parent) else {
-            // The parent may be lost as the spans of units are.
+            // The parent may be lost, too, if spans of units are.
             let text = "no span outside this unit has that id".to_owned();
             return (!self.facts.lacks_spans()).then_some(text);
         };
@@ -127,8 +128,8 @@ impl UnitTree<'_> {
     }
 }
 
-/// Returns what is wrong if the unit's own span is below a span of another unit that had ended before; a
-/// tracer may have kept it as the current span. `None` if it is not.
+/// Returns what is wrong if the unit's own span is below a span of another unit that had already ended: a
+/// tracer may have kept that span as the current one. `None` otherwise.
 pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Option<Evidence> {
     let own = facts.expected_spans.first().filter(|own| own.is_root())?;
     let [root] = facts.spans_of_unit(unit, own.name)[..] else { return None };
@@ -136,7 +137,7 @@ pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Opti
     facts.unit_of(parent).filter(|other| other.id != unit.id)?;
     let had_ended = parent.end()? < root.start()?;
     let remark = format!(
-        "its parent `{}` is a span of another unit, and had ended before",
+        "its parent `{}` is a span of another unit, and had already ended",
         parent.name.as_deref().unwrap_or_default()
     );
     let fields = [Field::Trace, Field::Parent];
@@ -157,8 +158,8 @@ fn contains_stored_trace(facts: &Facts<'_>, value: &str) -> bool {
     traces.filter(|trace| !trace.is_empty()).any(|trace| contains_trace(value, trace))
 }
 
-/// Whether each request carries the trace of a stored span, and there are fewer requests than units. Then
-/// a unit whose trace no request carried has sent none.
+/// Whether each request carries the trace of a stored span, and there are fewer requests than units. A unit
+/// whose trace is in no request then sent none.
 fn others_sent_all(facts: &Facts<'_>, header: &str) -> bool {
     let requests = facts.exchanges();
     let is_of_stored_span = |value: &String| contains_stored_trace(facts, value);
@@ -177,29 +178,30 @@ fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidenc
     if requests.is_empty() || is_sent || others_sent_all(facts, &header) {
         return None;
     }
-    let count = requests.len();
-    let text = format!("upstream: none of {count} requests carried `{header}: {trace}`");
+    let count = counted(requests.len(), "request", "requests");
+    let text = format!("upstream: none of {count} carried `{header}: {trace}`");
     Some(Evidence::Note(text))
 }
 
-/// Returns what is wrong if some requests to one place of the fake upstream carry stored traces in the header that
-/// the spec names, and other requests to it have no such header, as those of a retry or of another client.
+/// Returns what is wrong if some requests to one endpoint of the fake upstream carry stored traces in the header that
+/// the spec names, and other requests to it have no such header, such as those of a retry or another client.
 fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
-    let mut places: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
+    let mut endpoints: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
     for request in facts.exchanges() {
         // The last part of a path is often an id.
-        let place = request.path.rsplit_once('/').map_or("", |(place, _)| place);
-        let counts = places.entry((&request.method, place)).or_default();
+        let path = request.path.rsplit_once('/').map_or("", |(path, _)| path);
+        let counts = endpoints.entry((&request.method, path)).or_default();
         match request.headers.get(&header).map(|value| value.trim()) {
             None | Some("") => counts[0] += 1,
             Some(value) => counts[1] += usize::from(contains_stored_trace(facts, value)),
         }
     }
-    let (place, [without, with]) = places.into_iter().find(|(_, counts)| !counts.contains(&0))?;
-    let (method, path) = place;
+    let ((method, path), [without, with]) =
+        endpoints.into_iter().find(|(_, counts)| !counts.contains(&0))?;
+    let requests = if without == 1 { "request" } else { "requests" };
     let text = format!(
-        "upstream: {without} requests `{method} {path}/…` carried no `{header}`, and {with} carried a stored trace"
+        "upstream: {without} {requests} `{method} {path}/…` carried no `{header}`, and {with} carried a stored trace"
     );
     Some(Evidence::Note(text))
 }

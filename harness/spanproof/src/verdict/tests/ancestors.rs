@@ -38,7 +38,7 @@ fn case_with_request() -> TrialParts {
     }
     let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
     spans.push(outer("POST /jobs", "p1", &Json::Null));
-    // A span of a framework between them.
+    // A framework's span between them.
     spans.push(outer("queue.take", "q1", &json!("p1")));
     spans.push(outer("run job", "r1", &json!("q1")));
     evidence
@@ -74,7 +74,7 @@ fn units_below_the_request_pass() {
     |e: &mut TrialParts| change_span(e, "queue.take", "parent_span_id", &Json::Null))]
 #[case::another_trace("1 `run job` span is not below", "that span is in another trace",
     |e: &mut TrialParts| change_span(e, "POST /jobs", "trace_id", &json!("t9")))]
-fn a_context_that_is_lost_above_the_units_is_found(
+fn a_context_that_is_lost_above_the_units_is_reported(
     #[case] message: &str,
     #[case] remark: &str,
     #[case] change: fn(&mut TrialParts),
@@ -83,17 +83,17 @@ fn a_context_that_is_lost_above_the_units_is_found(
     change(&mut evidence);
     let judgement = judge_parts(&spec_with_request(), &evidence);
     let findings: Vec<_> = judgement.findings().iter().map(ToString::to_string).collect();
-    let is_it = |text: &String| {
+    let is_expected = |text: &String| {
         text.starts_with("broken-tree") && text.contains(message) && text.contains(remark)
     };
-    assert!(findings.iter().any(is_it), "{findings:#?}");
+    assert!(findings.iter().any(is_expected), "{findings:#?}");
     let passes = judge_parts(&spec(), &evidence).verdict == Verdict::Pass;
     assert!(passes || message.starts_with('4'), "{:#?}", judge_parts(&spec(), &evidence));
 }
 
 /// The span of the job is lost together with that of a unit, or another span has its id.
 #[test]
-fn an_ancestor_that_is_lost_or_ambiguous_is_no_broken_tree() {
+fn a_lost_or_ambiguous_ancestor_is_not_a_broken_tree() {
     let spec = spec_with_request();
     let has_broken_tree = |evidence: &TrialParts| {
         judge_parts(&spec, evidence).codes().contains(&spanproof_format::Code::BrokenTree)
@@ -107,5 +107,5 @@ fn an_ancestor_that_is_lost_or_ambiguous_is_no_broken_tree() {
     let mut evidence = case_with_request();
     let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
     spans.insert(0, outer("queue.take", "r1", &Json::Null));
-    assert!(!has_broken_tree(&evidence), "two spans have the id of the job's");
+    assert!(!has_broken_tree(&evidence), "two spans share the id of the job's span");
 }

@@ -15,21 +15,21 @@ fn a_service_that_never_becomes_ready_is_a_broken_world_and_not_a_finding() {
 }
 
 #[test]
-fn a_service_that_ends_at_startup_is_a_finding_only_when_others_came_up() {
+fn a_service_that_exits_at_startup_is_a_finding_only_if_another_case_became_ready() {
     let mut dead = recording_case();
     dead.ready = WaitResult::NotReached("ended".into());
     dead.exit.stop_requested = false;
     let alone = judge_all_parts(&spec(), std::slice::from_ref(&dead));
     assert!(matches!(alone[0].verdict, Verdict::Broken(_)));
-    let beside = judge_all_parts(&spec(), &[dead.clone(), case_with_tracing_off()]);
-    assert_eq!(beside[0].code(), Some(Code::ProcessCrashed));
+    let with_other = judge_all_parts(&spec(), &[dead.clone(), case_with_tracing_off()]);
+    assert_eq!(with_other[0].code(), Some(Code::ProcessCrashed));
     dead.exit.stop_requested = true;
     let hanging = judge_all_parts(&spec(), &[dead, case_with_tracing_off()]);
     assert_eq!(hanging[0].code(), Some(Code::NeverReady));
 }
 
 #[test]
-fn a_flag_that_no_value_of_switches_on_is_ignored() {
+fn a_tracing_flag_whose_values_all_leave_tracing_off_is_ignored() {
     let spec = spec_without_enables();
     let cases = ["true", "1"].map(|value| {
         let mut evidence = case_with_tracing_off();
@@ -45,7 +45,7 @@ fn a_flag_that_no_value_of_switches_on_is_ignored() {
 }
 
 #[test]
-fn a_banner_that_no_route_ever_keeps_is_lying() {
+fn a_startup_line_that_says_on_is_wrong_if_no_route_begins_a_span() {
     let mut queued = recording_case();
     drop_lines(&mut queued, "Span");
     clear_rows(&mut queued.spans);
@@ -63,7 +63,7 @@ fn a_banner_that_no_route_ever_keeps_is_lying() {
 }
 
 #[test]
-fn a_job_that_ends_differently_with_tracing_on_names_the_case_it_is_compared_with() {
+fn a_changed_outcome_names_the_case_without_tracing() {
     let mut changed = recording_case();
     change_rows(&mut changed.units, |unit| {
         unit.insert("output".into(), json!({"error": "tracer"}));
@@ -87,7 +87,7 @@ fn a_job_that_ends_differently_with_tracing_on_names_the_case_it_is_compared_wit
 #[rstest]
 #[case::not_repeated(None, "pass")]
 #[case::always_the_same(Some(Vec::new()), "outcome-changed-by-tracing")]
-#[case::varying_by_themselves(Some(vec!["r1 m q", "r2 m q", "r3 m q", "r4 m q"]), "pass")]
+#[case::varying_anyway(Some(vec!["r1 m q", "r2 m q", "r3 m q", "r4 m q"]), "pass")]
 #[case::another_unit_varies(Some(vec!["r1 m q"]), "outcome-changed-by-tracing")]
 fn values_are_compared_where_they_do_not_vary(
     #[case] variations: Option<Vec<&str>>,

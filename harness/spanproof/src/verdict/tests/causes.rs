@@ -28,15 +28,14 @@ fn without_any_fact_nothing_is_concluded() {
     assert_eq!(conclusion(&[], &[]), (None, Confidence::Undetermined));
 }
 
-/// The sets of facts that prove a cause, or leave no other one.
+/// Returns the sets of facts that prove a cause, directly or by excluding all others.
 fn proofs(cause: &Cause) -> Vec<Vec<Question>> {
     let sufficient = cause.sufficient.iter().map(|question| vec![*question]);
     cause.decisive.iter().map(|set| set.to_vec()).chain(sufficient).collect()
 }
 
-/// The facts that prove a cause never prove another one.
 #[test]
-fn the_decisive_facts_of_a_cause_decide_for_no_other_cause() {
+fn the_facts_that_prove_a_cause_prove_no_other() {
     for cause in CAUSES {
         for set in proofs(cause) {
             let concluded = conclude(&answers(&set, &[])).cause;
@@ -46,17 +45,18 @@ fn the_decisive_facts_of_a_cause_decide_for_no_other_cause() {
     }
 }
 
-/// Otherwise no evidence could distinguish the two causes.
+/// Without such a fact, no evidence could distinguish the two causes.
 #[test]
 fn every_pair_of_causes_has_a_fact_that_separates_it() {
     for (index, one) in CAUSES.iter().enumerate() {
         for other in &CAUSES[index + 1..] {
             let separates = |question: &&Question| {
-                let of = |cause: &Cause| {
-                    let state = |answers: &Answers| cause.exclusion(answers).is_some();
-                    (state(&answers(&[**question], &[])), state(&answers(&[], &[**question])))
+                let exclusions = |cause: &Cause| {
+                    let is_excluded = |answers: &Answers| cause.exclusion(answers).is_some();
+                    let [yes, no] = [answers(&[**question], &[]), answers(&[], &[**question])];
+                    (is_excluded(&yes), is_excluded(&no))
                 };
-                of(one) != of(other)
+                exclusions(one) != exclusions(other)
             };
             let found = Question::ALL.iter().find(separates);
             assert!(found.is_some(), "{} and {}", one.code, other.code);
@@ -64,9 +64,9 @@ fn every_pair_of_causes_has_a_fact_that_separates_it() {
     }
 }
 
-/// Without one of its facts, a certain cause may become uncertain, but no other cause becomes certain.
+/// Without one of its facts, a cause may no longer be certain, but no other cause becomes certain.
 #[test]
-fn a_fact_less_never_makes_another_cause_certain() {
+fn removing_a_fact_never_makes_another_cause_certain() {
     for cause in CAUSES {
         for set in proofs(cause) {
             for left_out in &set {
@@ -88,7 +88,7 @@ fn a_fact_less_never_makes_another_cause_certain() {
     Q::Elsewhere, Q::Killed, Q::ExporterError],
     Some(Code::PathNotExecuted), Confidence::Likely
 )]
-#[case::silent_and_alone(
+#[case::no_positive_fact(
     &[], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded, Q::Poisoned, Q::Elsewhere],
     None, Confidence::Undetermined
 )]
@@ -111,17 +111,17 @@ fn a_fact_less_never_makes_another_cause_certain() {
     Q::Discarded, Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError, Q::SampledOut],
     Some(Code::NeverSent), Confidence::Likely
 )]
-#[case::untraced_beside_others(
+#[case::only_the_missing_spans_are_untraced(
     &[Q::Untraced, Q::OtherUnits], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded,
     Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
     Some(Code::PathNotExecuted), Confidence::Likely
 )]
-#[case::named_as_parents(
+#[case::missing_spans_are_named_as_parents(
     &[Q::Named, Q::OtherSpans], &[Q::Reached, Q::Refused, Q::Undone, Q::Removed, Q::Discarded,
     Q::Poisoned, Q::Elsewhere, Q::Killed, Q::ExporterError],
     None, Confidence::Undetermined
 )]
-#[case::rows_beside_a_missing_line(
+#[case::rows_were_inserted_without_a_begin_line(
     &[Q::NoBeginLine, Q::Reached, Q::Undone], &[],
     Some(Code::RolledBack), Confidence::Certain
 )]
@@ -134,9 +134,9 @@ fn facts_leave_one_cause_or_several(
     assert_eq!(conclusion(yes, no), (code, confidence));
 }
 
-/// A connection of another part of the service may have been refused.
+/// The server may have refused a connection of another part of the service.
 #[test]
-fn a_refused_connection_alone_is_only_likely_to_be_the_tracers() {
+fn a_denied_connection_alone_is_only_likely_to_belong_to_the_tracer() {
     let likely = (Some(Code::WriteFailedSilent), Confidence::Likely);
     assert_eq!(conclusion(&[Q::Denied], &[Q::Refused, Q::Elsewhere]), likely);
     let certain = (Some(Code::WriteFailedSilent), Confidence::Certain);

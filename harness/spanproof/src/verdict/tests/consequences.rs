@@ -1,4 +1,4 @@
-//! A defect has one finding: what only follows from it is no finding of its own.
+//! A defect has one finding: its consequences are not reported separately.
 
 use super::*;
 use spanproof_format::Code;
@@ -22,10 +22,10 @@ fn remove_spans(evidence: &mut TrialParts, is_lost: impl Fn(&Row) -> bool) {
 
 /// The work of the last unit runs outside the tracer, so its request has no trace to carry.
 #[test]
-fn requests_of_units_without_spans_are_no_broken_tree() {
+fn requests_of_units_without_spans_are_not_a_broken_tree() {
     let mut evidence = recording_case();
     evidence.exchanges[3].headers.clear();
-    assert!(codes(&spec(), &evidence).contains(&Code::BrokenTree), "all spans are there");
+    assert!(codes(&spec(), &evidence).contains(&Code::BrokenTree), "all spans are stored");
     remove_spans(&mut evidence, |span| span["execution_id"] == json!(4));
     let codes = codes(&spec(), &evidence);
     assert!(!codes.is_empty() && !codes.contains(&Code::BrokenTree), "{codes:?}");
@@ -33,7 +33,7 @@ fn requests_of_units_without_spans_are_no_broken_tree() {
 
 /// A queue drops the span above the units together with that of a unit.
 #[test]
-fn a_parent_that_is_lost_with_other_spans_is_no_broken_tree() {
+fn a_parent_that_is_lost_with_other_spans_is_not_a_broken_tree() {
     let mut evidence = recording_case();
     for id in 1..=4 {
         change(&mut evidence, &format!("s{id}"), "parent_span_id", &json!("lost"));
@@ -44,7 +44,7 @@ fn a_parent_that_is_lost_with_other_spans_is_no_broken_tree() {
     assert!(!codes.is_empty() && !codes.contains(&Code::BrokenTree), "{codes:?}");
 }
 
-/// Each call has the id of the unit that began last, and belongs to another one. A unit may have several calls.
+/// Each call has the id of the unit that began last, but belongs to another unit. A unit may have several calls.
 #[test]
 fn spans_with_the_id_of_another_unit_are_not_missing() {
     let spec = example(|text| {
@@ -63,9 +63,9 @@ fn spans_with_the_id_of_another_unit_are_not_missing() {
     assert_eq!(codes(&spec, &evidence), [Code::Unlinked]);
 }
 
-/// Which of two spans with one id is a parent is not known.
+/// If two spans share an id, it is not known which of them is the parent.
 #[test]
-fn a_shared_id_is_no_impossible_time() {
+fn a_shared_id_is_not_an_impossible_time() {
     let mut evidence = recording_case();
     for id in ["s1", "c1", "s2", "c2"] {
         change(&mut evidence, id, "trace_id", &json!("t"));
@@ -81,7 +81,7 @@ fn a_shared_id_is_no_impossible_time() {
 
 /// The service prints that a batch failed, and the server that one of its rows was refused.
 #[test]
-fn a_loss_that_is_reported_is_not_said_to_be_silent() {
+fn a_reported_loss_is_not_called_silent() {
     let mut evidence = recording_case();
     remove_spans(&mut evidence, |_| true);
     let statement = "insert into trace_spans (span_id) values ($1), ($2)".to_owned();
@@ -102,7 +102,7 @@ fn a_loss_that_is_reported_is_not_said_to_be_silent() {
     assert!(!text.contains("WriteFailedSilent"), "{judgement:#?}");
 }
 
-/// An exporter writes a batch again after an error. A unit may have several calls, so their number says nothing.
+/// An exporter writes a batch again after an error. A unit may have several calls, so their number shows nothing.
 #[test]
 fn a_span_that_is_stored_twice_is_found_where_its_number_does_not_show_it() {
     let spec = example(|text| {

@@ -1,5 +1,5 @@
-//! Verdicts on the contracts of flags: what a flag must leave behind if it is on, and must not if it is
-//! off. A check that something did not appear needs a control.
+//! Verdicts on the contracts of flags: what a flag must leave behind if it is on, and must not leave
+//! behind if it is off. A check that something did not appear needs a control.
 
 use super::super::{ContractCheck, contract_checks};
 use super::*;
@@ -15,17 +15,20 @@ fn spec_with(keys: &str) -> Spec {
 }
 
 /// The codes of a case in which the flag is unset, and the checks that were not made.
-fn judged(keys: &str, change: impl FnOnce(&mut TrialParts)) -> (Vec<String>, Vec<ContractCheck>) {
+fn judge_with(
+    keys: &str,
+    change: impl FnOnce(&mut TrialParts),
+) -> (Vec<String>, Vec<ContractCheck>) {
     let spec = spec_with(keys);
     let mut parts = recording_case();
     change(&mut parts);
     let observation = parts.observation();
     let codes = judge(&spec, &observation).codes().iter().map(ToString::to_string).collect();
-    (codes, not_made(&spec, &observation))
+    (codes, checks_not_made(&spec, &observation))
 }
 
 /// The checks that were not made.
-fn not_made(spec: &Spec, observation: &Observation) -> Vec<ContractCheck> {
+fn checks_not_made(spec: &Spec, observation: &Observation) -> Vec<ContractCheck> {
     let checks = contract_checks(spec, observation).into_iter();
     checks.filter(|check| check.obstacle.is_some()).collect()
 }
@@ -43,7 +46,7 @@ fn switch_on(parts: &mut TrialParts) {
 #[case::span("on = { spans = ['hybrid_router_call'] }", |_: &mut TrialParts| {})]
 #[case::request("on = { requests = '^/infer' }", |_: &mut TrialParts| {})]
 #[case::off_effect("off = { requests = true }", switch_on)]
-#[case::lacks_what_it_needs(
+#[case::unmet_need(
     "on = { log = '^router is off$' }\nneeds = { ENABLE_DB_TRACING = 'false' }",
     |parts: &mut TrialParts| { switch_on(parts); add_line("router is off")(parts); }
 )]
@@ -51,7 +54,7 @@ fn an_effect_that_must_not_appear_is_reported(
     #[case] keys: &str,
     #[case] change: impl FnOnce(&mut TrialParts),
 ) {
-    let (codes, _) = judged(keys, change);
+    let (codes, _) = judge_with(keys, change);
     assert_eq!(codes, ["flag-effect-while-off"]);
 }
 
@@ -61,15 +64,18 @@ fn an_effect_that_must_not_appear_is_reported(
 #[case::span("off = { spans = ['route'] }")]
 #[case::request("off = { requests = '^/other' }")]
 fn a_missing_effect_is_reported(#[case] keys: &str) {
-    assert_eq!(judged(keys, |_| {}), (vec!["flag-without-effect".to_owned()], Vec::new()));
-    assert_eq!(judged(keys, add_line("router is on")).0.len(), usize::from(!keys.contains("log")));
+    assert_eq!(judge_with(keys, |_| {}), (vec!["flag-without-effect".to_owned()], Vec::new()));
+    assert_eq!(
+        judge_with(keys, add_line("router is on")).0.len(),
+        usize::from(!keys.contains("log"))
+    );
 }
 
 #[test]
 fn a_kept_contract_passes_and_is_counted() {
     let keys =
         "on = { log = '^router is off$', startup = '^no router' }\noff = { requests = true }";
-    assert_eq!(judged(keys, |_| {}), (Vec::new(), Vec::new()));
+    assert_eq!(judge_with(keys, |_| {}), (Vec::new(), Vec::new()));
     let count = |spec: &Spec| judge(spec, &healthy()).assertions;
     assert_eq!(count(&spec_with(keys)), count(&spec()) + 3);
 }
@@ -84,15 +90,15 @@ fn without_a_control_the_check_is_not_made(#[case] keys: &str, #[case] why: &str
         parts.output.lines[0].stream = Stream::Stdout;
         parts.output.lines.retain(|line| line.stream == Stream::Stdout);
     };
-    let (codes, unchecked) = judged(keys, without);
+    let (codes, unchecked) = judge_with(keys, without);
     assert!(!codes.iter().any(|code| code.starts_with("flag-")), "{codes:?}");
     assert_eq!(unchecked.len(), 1, "{unchecked:?}");
     assert!(unchecked[0].obstacle.as_ref().unwrap().contains(why), "{unchecked:?}");
 }
 
 #[test]
-fn a_job_that_did_not_end_is_no_control() {
-    let (_, unchecked) = judged("on = { log = '^router is off$' }", |parts| {
+fn a_job_that_did_not_end_is_not_a_control() {
+    let (_, unchecked) = judge_with("on = { log = '^router is off$' }", |parts| {
         parts.settled = Some(WaitResult::NotReached("running".into()));
     });
     let what = "that HYBRID_ROUTER_DISABLE=unset leaves no line that matches `^router is off$`";
@@ -100,7 +106,7 @@ fn a_job_that_did_not_end_is_no_control() {
     assert!(unchecked[0].obstacle.as_ref().unwrap().contains("did not end"), "{unchecked:?}");
 }
 
-/// Two cases differ only in a flag with a contract, and leave the same.
+/// Two cases differ only in a flag with a contract.
 #[rstest]
 #[case::same(|_: &mut TrialParts| {}, true)]
 #[case::other_requests(|parts: &mut TrialParts| parts.exchanges.clear(), false)]
@@ -136,7 +142,7 @@ fn rows_are_counted_before_and_after(
     let Origin::Trial(trial) = &mut observation.origin else { panic!("a trial") };
     trial.row_gains = vec![gain];
     assert_eq!(judge(&spec, &observation).codes().map_text(), expected);
-    assert_eq!(self::not_made(&spec, &observation).len(), not_made);
+    assert_eq!(checks_not_made(&spec, &observation).len(), not_made);
 }
 
 trait Texts {
@@ -149,8 +155,7 @@ impl Texts for Vec<spanproof_format::Code> {
     }
 }
 
-/// Without the variable, or with a text that is no number, the service takes its default, which may be one of the
-/// numbers.
+/// If the variable is unset or not a number, the service uses its default, which may be one of the numbers.
 #[rstest]
 #[case::unset(Value::Unset)]
 #[case::empty(Value::Set(String::new()))]
@@ -165,7 +170,7 @@ fn a_default_may_leave_what_a_number_leaves(#[case] value: Value) {
     assert_eq!(judge(&spec, &parts.observation()).codes().map_text(), <[&str; 0]>::default());
 }
 
-/// The line of each number must appear with this number only.
+/// The line of each number must appear only with this number.
 #[rstest]
 #[case::kept("limit=4", &[])]
 #[case::missing("no limit", &["flag-without-effect"])]

@@ -1,5 +1,5 @@
-//! Rules for spans that depend on the case: conditions that never hold together give the same span another
-//! parent, and the units another span of their own.
+//! Span rules that depend on the case. If their conditions never hold together, they may give the same span
+//! different parents, and the units different spans of their own.
 
 use super::*;
 use spanproof_format::Code;
@@ -63,7 +63,7 @@ fn the_units_own_span_may_depend_on_the_route() {
     let judgement = judge_parts(&spec_with_two_roots(), &evidence);
     assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
     let judgement = judge_parts(&spec_with_two_roots(), &recording_case());
-    assert_ne!(judgement.verdict, Verdict::Pass, "the own span of the other route");
+    assert_ne!(judgement.verdict, Verdict::Pass, "the units' own span of the other route");
 }
 
 #[test]
@@ -96,8 +96,8 @@ fn counterparts_at_the_same_place_allow_one_span() {
     let mut evidence = recording_case();
     assert_eq!(judge_parts(&spec, &evidence).verdict, Verdict::Pass);
     let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
-    let twice = span(2, "hybrid_router_call", "c9", &json!("s2"));
-    spans.push(twice.as_object().unwrap().clone());
+    let duplicate = span(2, "hybrid_router_call", "c9", &json!("s2"));
+    spans.push(duplicate.as_object().unwrap().clone());
     let judgement = judge_parts(&spec, &evidence);
     assert_eq!(judgement.code(), Some(Code::Duplicate), "{judgement:#?}");
 }

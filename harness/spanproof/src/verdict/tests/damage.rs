@@ -36,7 +36,7 @@ const CASES: &[NamedCase] = &[
         evidence.observation()
     }),
     ("never-sent", || witnessed([0, 0, 0], |_| {})),
-    // The tracer's lines say that the spans began. Regression test: they were thought to be never sent.
+    // The tracer's lines say that the spans began. Regression test: they were reported as never sent.
     ("sampled-out", || {
         let mut observation = witnessed([0, 0, 0], |_| {});
         for exchange in &mut trial(&mut observation).exchanges {
@@ -116,7 +116,7 @@ fn witnessed(counts: [usize; 3], change: fn(&mut Witness)) -> Observation {
 
 /// One error about one row does not explain eight lost rows.
 #[test]
-fn fewer_errors_than_lost_rows_leave_it_open_whether_a_batch_was_given_up() {
+fn fewer_errors_than_lost_rows_do_not_show_why_the_other_rows_were_lost() {
     let refused = |errors: usize| {
         let mut observation = witnessed([4, 4, 4], |_| {});
         let trial = trial(&mut observation);
@@ -199,7 +199,7 @@ fn missing_evidence_never_makes_another_reason_certain() {
 
 /// With complete evidence, each case has the verdict that the other tests compare with.
 #[test]
-fn whole_evidence_gives_the_right_reason() {
+fn complete_evidence_gives_the_right_reason() {
     for (right, case) in CASES {
         let judgement = &judge_all(&spec(), &[case(), healthy()])[0];
         let found = reason(judgement).map_or("pass", |(code, _)| code.text());
@@ -209,7 +209,7 @@ fn whole_evidence_gives_the_right_reason() {
 
 /// The line that reports the failure may be among the output that was dropped.
 #[test]
-fn a_silent_failure_is_not_certain_where_output_was_dropped() {
+fn a_silent_failure_is_not_certain_if_output_was_dropped() {
     let mut evidence = only_begun_case();
     refuse_inserts(&mut evidence, "42501");
     evidence.output.dropped_bytes = 9;

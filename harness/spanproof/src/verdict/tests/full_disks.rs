@@ -4,11 +4,15 @@ use rstest::rstest;
 
 use super::*;
 
-/// The line that a service prints, and whether it is about spans, by which a probe of the spec matches it.
+/// `text` is a line that the service prints, and `begun` is whether it prints lines about the missing spans.
 #[rstest]
-#[case::of_the_service("could not open the buffer: No space left on device", false, "undetermined")]
-#[case::by_its_name("Error: ENOSPC: no space left on device, write", false, "undetermined")]
-#[case::of_the_tracer(
+#[case::printed_by_the_service(
+    "could not open the buffer: No space left on device",
+    false,
+    "undetermined"
+)]
+#[case::name_of_the_error("Error: ENOSPC: no space left on device, write", false, "undetermined")]
+#[case::printed_by_the_tracer(
     "❌ StartSpan RecordSpan error: No space left on device",
     true,
     "write-failed-reported"
@@ -44,7 +48,7 @@ fn a_full_disk_leaves_no_other_reason_certain(
 }
 
 #[test]
-fn a_full_disk_is_shown_beside_a_job_that_failed() {
+fn a_full_disk_is_evidence_for_a_failed_job() {
     let mut evidence = recording_case();
     let full = "write /var/data: No space left on device";
     evidence.output.lines.insert(0, line(Stream::Stderr, full));

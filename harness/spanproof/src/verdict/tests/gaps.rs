@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::*;
 
-/// The span of each unit is missing whose id is in `lost`. The fourth unit failed.
+/// The spans of the units with the ids in `lost` are missing. The fourth unit failed.
 #[rstest]
 #[case::of_the_failed_unit(&[4], true)]
-#[case::of_another_unit_too(&[3, 4], false)]
+#[case::also_of_another_unit(&[3, 4], false)]
 #[case::of_another_unit(&[3], false)]
 fn a_gap_of_all_units_with_one_status_is_named(#[case] lost: &[u64], #[case] is_named: bool) {
     let mut evidence = recording_case();
@@ -38,7 +38,7 @@ fn silent_case(recorded: bool, route: &str) -> TrialParts {
     evidence
 }
 
-/// Gives a case another flag.
+/// Adds a flag to a case.
 fn with_flag(evidence: TrialParts, name: &str, value: &str) -> TrialParts {
     let mut evidence = evidence;
     evidence.case.flags.push((name.into(), Value::Set(value.into())));
@@ -71,9 +71,9 @@ fn a_missing_line_needs_a_case_that_prints_it(
     assert_eq!(codes(&judgements[0])[0], code, "{:#?}", judgements[0]);
 }
 
-/// Regression test: an error that the service also meets in a passing case was the certain reason.
+/// Regression test: an error that also occurs in a passing case was the certain reason.
 #[test]
-fn errors_that_a_passing_case_has_too_are_no_reason() {
+fn errors_that_also_occur_in_a_passing_case_are_not_the_reason() {
     let mut passing = recording_case();
     refuse_inserts(&mut passing, "23505");
     let mut broken = silent_case(false, "cross-region");
@@ -83,7 +83,7 @@ fn errors_that_a_passing_case_has_too_are_no_reason() {
     assert_eq!(judgements[1].verdict, Verdict::Pass);
 }
 
-/// The lines of a worker beside those of the main process, which says that tracing is on.
+/// Makes all lines those of a worker, and adds a line of the main process that says that tracing is on.
 fn with_worker(banner: &str, mut evidence: TrialParts) -> TrialParts {
     for line in &mut evidence.output.lines {
         line.process = Some("worker".into());
@@ -97,7 +97,7 @@ fn with_worker(banner: &str, mut evidence: TrialParts) -> TrialParts {
 /// Regression test: the startup line of the main process counted for the worker, too, and the finding was
 /// `path-not-executed`.
 #[test]
-fn the_process_that_does_the_work_and_says_off_is_heard() {
+fn tracing_is_off_if_the_process_that_does_the_work_says_so() {
     let on = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)";
     let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)";
     let broken = with_worker(off, silent_case(false, "queued"));
@@ -108,11 +108,11 @@ fn the_process_that_does_the_work_and_says_off_is_heard() {
     assert!(finding.contains("DISABLED (ENABLE_DB_TRACING=)"), "{finding}");
 }
 
-/// Regression test: one retry, and so one span more than units, and the finding was `path-not-executed`.
+/// Regression test: with a retry, there was one span more than units, and the finding was `path-not-executed`.
 #[rstest]
 #[case::declared("repeats = true")]
 #[case::not_declared("")]
-fn renamed_spans_are_found_beside_a_retry(#[case] key: &str) {
+fn renamed_spans_are_found_despite_a_retry(#[case] key: &str) {
     let rule = "name = \"hybrid_router_call\"";
     let spec = example(|text| text.replace(rule, &format!("{rule}\n{key}")));
     let mut evidence = recording_case();
@@ -133,7 +133,7 @@ fn renamed_spans_are_found_beside_a_retry(#[case] key: &str) {
 #[rstest]
 #[case::before("store_answer", "execute_question")]
 #[case::after("execute_question", "store_answer")]
-fn requests_are_no_sign_of_spans_that_make_none(#[case] first: &str, #[case] second: &str) {
+fn requests_are_not_a_sign_of_spans_that_make_none(#[case] first: &str, #[case] second: &str) {
     let stored = "\n[[span]]\nname = \"store_answer\"\nparent = \"execute_question\"\n";
     let rule = "[[span]]\nname = \"hybrid_router_call\"";
     let spec = example(|text| match (first, second) {
@@ -172,7 +172,7 @@ fn requests_are_no_sign_of_spans_that_make_none(#[case] first: &str, #[case] sec
 #[case::stored(0, true, "job-not-finished", "the job was stored")]
 #[case::nothing_stored(0, false, "job-failed-early", "the job could not be submitted")]
 #[case::refused(500, true, "job-failed-early", "the service refused the job")]
-fn a_submission_without_an_answer_is_no_refusal(
+fn a_submission_without_an_answer_is_not_a_refusal(
     #[case] status: u16,
     #[case] is_stored: bool,
     #[case] code: &str,
@@ -192,7 +192,7 @@ fn a_submission_without_an_answer_is_no_refusal(
 
 /// Regression test: no process recorded in any case, and `flag-unset` was not among the possible reasons.
 #[test]
-fn the_reason_of_the_process_that_says_off_is_possible() {
+fn flag_unset_is_a_possible_reason_if_a_process_says_off() {
     let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)";
     let judgement = judge_parts(&spec(), &with_worker(off, silent_case(false, "queued")));
     assert_eq!(codes(&judgement)[0], "undetermined", "{judgement:#?}");
@@ -225,8 +225,8 @@ fn a_reported_loss_under_a_fault_shows_that_spans_began(
 #[rstest]
 #[case::every_request([true, true, true, true], "/inference", true)]
 #[case::one_request([true, false, false, false], "/inference", false)]
-#[case::of_another_place([true, true, true, false], "/oauth/token", true)]
-fn each_request_to_a_place_carries_the_trace(
+#[case::another_endpoint([true, true, true, false], "/oauth/token", true)]
+fn each_request_to_an_endpoint_carries_the_trace(
     #[case] carries: [bool; 4],
     #[case] path: &str,
     #[case] passes: bool,
@@ -249,7 +249,7 @@ fn each_request_to_a_place_carries_the_trace(
 
 /// A batch exporter prints one line for many spans.
 #[test]
-fn a_line_with_a_count_is_about_so_many_spans() {
+fn a_line_with_a_count_reports_that_many_spans() {
     let spec = example(|text| {
         let own = "acknowledged = '^✅ StartSpan RecordSpan success$'";
         let changed = text.replacen(own, r"acknowledged = '^flushed (?<count>\d+) spans$'", 1);
@@ -271,7 +271,7 @@ fn a_line_with_a_count_is_about_so_many_spans() {
 }
 
 #[test]
-fn without_a_promise_every_spelling_that_means_on_must_record() {
+fn without_enables_every_spelling_that_means_on_must_record() {
     let spec = spec_without_enables();
     let mut evidence = case_with_tracing_off();
     evidence.case.flags[0].1 = Value::Set("TRUE".into());

@@ -32,8 +32,8 @@ fn exact(row: &mut Row) {
     set(row, "completed_at", "2026-01-01T00:00:01.001+00:00");
 }
 
-/// The healthy case with the time of its job.
-fn timed() -> TrialParts {
+/// The healthy case with the period of its job.
+fn case_with_period() -> TrialParts {
     let at = |text: &str| text.parse().unwrap();
     let period =
         Period { submitted: at("2025-12-31T23:59:59Z"), stopped: at("2026-01-01T00:00:03Z") };
@@ -42,11 +42,11 @@ fn timed() -> TrialParts {
 
 #[test]
 fn a_healthy_case_with_the_time_of_its_job_passes() {
-    assert_eq!(judge_parts(&spec(), &timed()).verdict, Verdict::Pass);
+    assert_eq!(judge_parts(&spec(), &case_with_period()).verdict, Verdict::Pass);
 }
 
-/// Replaces the times of spans by numbers that count from the start of 1970, in units of which
-/// `per_second` are one second.
+/// Replaces the times of spans with numbers that count from the start of 1970. One second has
+/// `per_second` of the units in which they count.
 fn count_from_1970(evidence: &mut TrialParts, per_second: i64) {
     change_rows(&mut evidence.spans, |row| {
         for column in ["started_at", "completed_at"] {
@@ -65,7 +65,7 @@ fn times_may_be_numbers(
     #[values(1, 1_000, 1_000_000, 1_000_000_000)] per_second: i64,
     #[values(true, false)] healthy: bool,
 ) {
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     if !healthy {
         change_spans(&mut evidence, "execute_question", |span| {
             set(span, "started_at", "2025-12-31T23:50:40+00:00");
@@ -79,8 +79,8 @@ fn times_may_be_numbers(
 }
 
 #[test]
-fn a_time_in_another_unit_than_the_others_is_impossible() {
-    let mut evidence = timed();
+fn a_time_in_a_different_unit_is_impossible() {
+    let mut evidence = case_with_period();
     count_from_1970(&mut evidence, 1_000);
     change_spans(&mut evidence, "hybrid_router_call", |span| {
         let seconds = span["completed_at"].as_i64().unwrap() / 1_000;
@@ -93,10 +93,10 @@ fn a_time_in_another_unit_than_the_others_is_impossible() {
     );
 }
 
-/// Regression test: each value's unit was read by itself, so nobody noticed.
+/// Regression test: the unit of each column was determined separately, and the units were not compared.
 #[test]
 fn starts_and_ends_in_different_units_are_impossible() {
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     count_from_1970(&mut evidence, 1_000);
     change_rows(&mut evidence.spans, |row| {
         let micros = row["completed_at"].as_i64().unwrap() * 1_000;
@@ -118,14 +118,14 @@ fn starts_and_ends_in_different_units_are_impossible() {
 #[case::in_the_future("impossible-times", "after the service stopped", |e: &mut TrialParts| change_spans(e, "execute_question", |s| set(s, "completed_at", "2026-01-01T00:08:20.5+00:00")))]
 #[case::another_zone("impossible-times", "330 minutes from the time of the job", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { set(s, "started_at", "2026-01-01T05:30:00+00:00"); set(s, "completed_at", "2026-01-01T05:30:01+00:00"); }))]
 #[case::before_its_parent("impossible-times", "500 ms before the span that contains it", |e: &mut TrialParts| { change_spans(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.9+00:00")); change_spans(e, "hybrid_router_call", |s| set(s, "started_at", "2026-01-01T00:00:00.4+00:00")); change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(100)); }); })]
-#[case::from_the_start_of_the_process("impossible-times", "its duration 143 is end minus start (8.6 ms) in no unit", |e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 143.0)))]
-#[case::no_unit_of_time("impossible-times", "in no unit", |e: &mut TrialParts| change_spans(e, "execute_question", |s| { set(s, "completed_at", "2026-01-01T00:00:01.5+00:00"); s.insert("duration_ms".into(), json!(70_000)); }))]
+#[case::from_the_start_of_the_process("impossible-times", "its duration 143 is not end minus start (8.6 ms) in any unit", |e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 143.0)))]
+#[case::no_unit_of_time("impossible-times", "in any unit", |e: &mut TrialParts| change_spans(e, "execute_question", |s| { set(s, "completed_at", "2026-01-01T00:00:01.5+00:00"); s.insert("duration_ms".into(), json!(70_000)); }))]
 fn an_impossible_value_is_reported(
     #[case] code: &str,
     #[case] part: &str,
     #[case] change: fn(&mut TrialParts),
 ) {
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     change(&mut evidence);
     let judgement = judge_parts(&spec(), &evidence);
     let finding = judgement.findings().iter().find(|finding| finding.code.text() == code);
@@ -138,7 +138,7 @@ fn an_impossible_value_is_reported(
 #[case::seconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1)); }))]
 #[case::short_and_rounded(|e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 8.0)))]
 #[case::short_in_microseconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 8600.0)))]
-#[case::durations_that_are_not_filled(|e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 0.0)))]
+#[case::durations_of_zero(|e: &mut TrialParts| change_rows(&mut e.spans, |s| short(s, 0.0)))]
 #[case::nanoseconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(1_000_000_000)); }))]
 #[case::one_trace_for_all_units(|e: &mut TrialParts| { change_rows(&mut e.spans, |s| set(s, "trace_id", "t1")); set_trace_header(e, "t1"); })]
 #[case::child_outlives_its_parent(|e: &mut TrialParts| change_spans(e, "hybrid_router_call", |s| { set(s, "completed_at", "2026-01-01T00:00:02.5+00:00"); s.insert("duration_ms".into(), json!(2500)); }))]
@@ -146,7 +146,7 @@ fn an_impossible_value_is_reported(
 #[case::whole_seconds(|e: &mut TrialParts| change_rows(&mut e.spans, |s| set(s, "started_at", "2025-12-31T23:59:58+00:00")))]
 #[case::rounded_starts(|e: &mut TrialParts| change_spans(e, "execute_question", |s| set(s, "started_at", "2026-01-01T00:00:00.005+00:00")))]
 fn a_value_that_may_be_right_passes(#[case] change: fn(&mut TrialParts)) {
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     change(&mut evidence);
     assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
 }
@@ -160,7 +160,7 @@ fn set_trace_header(evidence: &mut TrialParts, trace: &str) {
 /// A service that writes local times without an offset does so in the rows of units, too.
 #[test]
 fn times_in_the_zone_of_the_units_pass() {
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     let local = |row: &mut Row| {
         set(row, "started_at", "2026-01-01T02:00:00.5");
         set(row, "completed_at", "2026-01-01T02:00:01.5");
@@ -176,7 +176,7 @@ fn times_in_the_zone_of_the_units_pass() {
     assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
 }
 
-/// The job ended 1.2 s after its submission, when the spans had begun for 0.2 s, or 0.1 s before that.
+/// The spans start 1 s after the submission of the job, which ends 0.2 s later, or had ended 0.1 s before.
 #[rstest]
 #[case::in_time(1_200, None)]
 #[case::too_late(900, Some("it starts 100 ms after the job had ended"))]
@@ -184,7 +184,7 @@ fn a_span_does_not_start_when_its_work_has_ended(
     #[case] job_ms: u64,
     #[case] expected: Option<&str>,
 ) {
-    let mut observation = timed().observation();
+    let mut observation = case_with_period().observation();
     let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
     trial.timings =
         [("submit".to_owned(), 1_000), ("settle".to_owned(), job_ms * 1_000 - 1_000)].into();
@@ -194,7 +194,7 @@ fn a_span_does_not_start_when_its_work_has_ended(
     assert!(expected.is_none_or(|part| found.unwrap().contains(part)), "{judgement:#?}");
 }
 
-/// Which unit's span is below the router call of the first unit, which ends after one second.
+/// The span of the second unit is below the router call of the first unit, which ends after one second.
 #[rstest]
 #[case::had_ended("2026-01-01T00:00:01.5+00:00", Some("broken-tree"))]
 #[case::still_open("2026-01-01T00:00:00.5+00:00", None)]
@@ -202,7 +202,7 @@ fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
     #[case] start: &str,
     #[case] code: Option<&str>,
 ) {
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     change_rows(&mut evidence.spans, |row| {
         if row["execution_id"] == 2 {
             set(row, "trace_id", "t1");
@@ -220,10 +220,10 @@ fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
     assert!(judgement.findings().iter().all(|one| one.confidence == Confidence::Likely));
 }
 
-/// Regression test: a parent was searched by its id, without its trace.
+/// Regression test: a parent was looked up by its id alone, without its trace.
 #[test]
 fn a_parent_in_another_trace_breaks_the_tree() {
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     let mut outer = span(1, "GET /", "outer", &Json::Null);
     outer["execution_id"] = Json::Null;
     outer["trace_id"] = json!("t9");
@@ -240,7 +240,7 @@ fn a_parent_in_another_trace_breaks_the_tree() {
 
 /// Three requests for four units: the fourth unit may have sent none.
 #[rstest]
-#[case::each_of_another_unit(true, None)]
+#[case::one_per_unit(true, None)]
 #[case::one_without_a_trace(false, Some("broken-tree"))]
 fn a_unit_that_sent_no_request_needs_no_trace_in_one(
     #[case] has_traces: bool,

@@ -1,4 +1,4 @@
-//! What is known of some spans, units or rows is not taken for what became of the missing ones.
+//! Evidence about some spans, units or rows is not mistaken for evidence about the missing ones.
 
 use spanproof_format::{Code, Confidence};
 
@@ -9,8 +9,8 @@ fn first(spec: &Spec, observation: &Observation) -> (Code, Confidence, Vec<Code>
     judgement.findings()[0].causes()
 }
 
-/// A service that prints no line about the start of a span.
-fn silent() -> Spec {
+/// The spec of a service that prints no line about the start of a span.
+fn spec_without_begin_lines() -> Spec {
     example(|text| {
         let lines = text.lines().filter(|line| !line.starts_with("attempt = "));
         lines.collect::<Vec<_>>().join("\n")
@@ -26,7 +26,7 @@ fn with_witness(parts: &TrialParts, witness: Witness) -> Observation {
 }
 
 /// A silent case without any span.
-fn lost() -> TrialParts {
+fn case_without_spans() -> TrialParts {
     let mut evidence = recording_case();
     drop_lines(&mut evidence, "StartSpan");
     clear_rows(&mut evidence.spans);
@@ -42,17 +42,18 @@ fn refusal(statement: &str) -> Failure {
     }
 }
 
-/// The server stops at the first invalid row, so the triggers never see the rows behind it.
+/// The server stops at the first invalid row, so the triggers never see the rows after it.
 #[rstest]
 #[case::one_row("INSERT INTO trace_spans VALUES ($1)", (Code::WriteFailedSilent, Confidence::Certain))]
 #[case::several("INSERT INTO trace_spans VALUES ($1), ($2), ($3)", (Code::Undetermined, Confidence::Undetermined))]
-fn rows_behind_a_refused_one_may_be_valid(
+fn rows_after_a_refused_one_may_be_valid(
     #[case] statement: &str,
     #[case] expected: (Code, Confidence),
 ) {
     let counts = Witness { statements: 1, attempted_rows: 1, ..Witness::default() };
     let witness = Witness { failures: vec![refusal(statement)], ..counts };
-    let (code, confidence, possible) = first(&silent(), &with_witness(&lost(), witness));
+    let (code, confidence, possible) =
+        first(&spec_without_begin_lines(), &with_witness(&case_without_spans(), witness));
     assert_eq!((code, confidence), expected);
     assert_eq!(possible.contains(&Code::BatchPoisoned), code == Code::Undetermined, "{possible:?}");
 }
@@ -61,7 +62,10 @@ fn rows_behind_a_refused_one_may_be_valid(
 #[rstest]
 #[case::one(1, Code::Undetermined)]
 #[case::all(8, Code::RemovedLater)]
-fn a_removed_row_does_not_stand_for_more_spans(#[case] rows: usize, #[case] expected: Code) {
+fn one_removed_row_does_not_explain_eight_missing_spans(
+    #[case] rows: usize,
+    #[case] expected: Code,
+) {
     let witness = Witness {
         statements: rows,
         attempted_rows: rows,
@@ -69,7 +73,8 @@ fn a_removed_row_does_not_stand_for_more_spans(#[case] rows: usize, #[case] expe
         removed_rows: rows,
         ..Witness::default()
     };
-    let (code, _, possible) = first(&silent(), &with_witness(&lost(), witness));
+    let (code, _, possible) =
+        first(&spec_without_begin_lines(), &with_witness(&case_without_spans(), witness));
     assert_eq!(code, expected);
     assert_eq!(possible.contains(&Code::PathNotExecuted), rows == 1, "{possible:?}");
 }
@@ -77,23 +82,23 @@ fn a_removed_row_does_not_stand_for_more_spans(#[case] rows: usize, #[case] expe
 #[test]
 fn rows_that_were_seen_and_are_gone_were_removed() {
     for (seen, expected) in [(8, Code::RemovedLater), (1, Code::Undetermined)] {
-        let mut observation = lost().observation();
+        let mut observation = case_without_spans().observation();
         let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
         trial.spans_before_stop = Some(seen);
-        assert_eq!(first(&silent(), &observation).0, expected, "{seen}");
+        assert_eq!(first(&spec_without_begin_lines(), &observation).0, expected, "{seen}");
     }
 }
 
-/// The worker has no flag, and says so; the main process has it.
+/// The worker lacks the flag, and says so; the main process has it.
 #[test]
-fn a_process_that_says_off_keeps_the_flag_among_the_reasons() {
-    let mut evidence = lost();
+fn a_process_that_says_off_makes_flag_unset_possible() {
+    let mut evidence = case_without_spans();
     let mut off = line(Stream::Stderr, "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)");
     off.process = Some("worker".into());
     evidence.output.lines.push(off);
     let mut other_route = recording_case();
     other_route.case.route = "cross-region".into();
-    let judgements = judge_all_parts(&silent(), &[evidence, other_route]);
+    let judgements = judge_all_parts(&spec_without_begin_lines(), &[evidence, other_route]);
     let (_, confidence, possible) = judgements[0].findings()[0].causes();
     assert_eq!(confidence, Confidence::Undetermined, "{judgements:#?}");
     assert!(possible.contains(&Code::FlagUnset), "{possible:?}");
@@ -101,8 +106,8 @@ fn a_process_that_says_off_keeps_the_flag_among_the_reasons() {
 
 /// Both spans of each unit are lost, and the requests carry the ids of the inner ones.
 #[test]
-fn spans_below_that_began_are_a_sign_of_those_above() {
-    let mut evidence = lost();
+fn inner_spans_that_began_are_a_sign_of_the_outer_ones() {
+    let mut evidence = case_without_spans();
     let trace = "0af7651916cd43dd8448eb211c80319c";
     evidence.spans =
         rows(vec![json!({"trace_id": trace, "span_id": "00f067aa0ba902b7", "operation": "tick",
@@ -118,7 +123,7 @@ fn spans_below_that_began_are_a_sign_of_those_above() {
         .collect();
     let mut other_route = recording_case();
     other_route.case.route = "cross-region".into();
-    let judgements = judge_all_parts(&silent(), &[evidence, other_route]);
+    let judgements = judge_all_parts(&spec_without_begin_lines(), &[evidence, other_route]);
     for finding in judgements[0].findings() {
         let (code, _, possible) = finding.causes();
         let codes = [vec![code], possible].concat();
@@ -127,7 +132,7 @@ fn spans_below_that_began_are_a_sign_of_those_above() {
     }
 }
 
-/// Spans of frameworks get their unit from their parent, which should have one and has none, or shares its id.
+/// A framework's span gets its unit from its parent, which lacks its unit's id, or shares its own id with another span.
 #[rstest]
 #[case::parent_without_unit(Code::Unlinked, |span: &mut Row| {
     if span["operation"] == "execute_question" { span.insert("execution_id".into(), Json::Null); }
@@ -171,11 +176,11 @@ fn spans_below_one_without_a_unit_are_not_missing(
     assert!(!codes.iter().any(|code| missing.contains(code)), "{judgement:#?}");
 }
 
-/// Exporters write zeros or an empty text for a span without a parent.
+/// Exporters write zeros or an empty string for a span without a parent.
 #[rstest]
 #[case::zeros("0000000000000000")]
 #[case::empty("")]
-fn a_parent_of_zeros_is_no_parent(#[case] parent: &str) {
+fn a_parent_id_of_zeros_means_no_parent(#[case] parent: &str) {
     let mut evidence = recording_case();
     change_rows(&mut evidence.spans, |span| {
         if span["parent_span_id"].is_null() {
@@ -185,12 +190,12 @@ fn a_parent_of_zeros_is_no_parent(#[case] parent: &str) {
     assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
 }
 
-/// The upstream refuses the first request, and which unit makes it depends on the processor.
+/// The upstream refuses the first request, and which unit makes it depends on scheduling.
 #[rstest]
 #[case::first_request_refused([503, 200], None, None)]
 #[case::varies([200, 200], Some(""), None)]
 #[case::constant([200, 200], None, Some(Confidence::Likely))]
-fn units_that_change_places_are_no_changed_outcome(
+fn a_different_failing_unit_is_not_a_changed_outcome(
     #[case] answers: [u16; 2],
     #[case] variation: Option<&str>,
     #[case] expected: Option<Confidence>,

@@ -19,7 +19,7 @@ fn trial(codes: &[Code], error: Option<&str>) -> Repetition {
 }
 
 /// Judges the silent case after further trials.
-fn repeated(trials: Vec<Repetition>) -> Judgement {
+fn judge_after(trials: Vec<Repetition>) -> Judgement {
     let mut observation = silent_case().observation();
     observation.set_repetitions(trials);
     judge(&spec(), &observation)
@@ -31,8 +31,8 @@ fn repeated(trials: Vec<Repetition>) -> Judgement {
 #[case::another_reason(vec![trial(&[Code::NeverSent], None)], "undetermined")]
 #[case::did_not_start(vec![trial(&[], Some("no port"))], "path-not-executed")]
 fn a_reason_must_hold_in_every_trial(#[case] trials: Vec<Repetition>, #[case] code: &str) {
-    assert_eq!(codes(&repeated(Vec::new()))[0], "path-not-executed");
-    let judgement = repeated(trials);
+    assert_eq!(codes(&judge_after(Vec::new()))[0], "path-not-executed");
+    let judgement = judge_after(trials);
     assert_eq!(codes(&judgement)[0], code);
     let finding = judgement.findings()[0].to_string();
     assert!(finding.contains("    another trial: "), "{finding}");
@@ -40,7 +40,7 @@ fn a_reason_must_hold_in_every_trial(#[case] trials: Vec<Repetition>, #[case] co
 
 #[test]
 fn a_finding_contains_the_error_of_a_trial_that_did_not_start() {
-    let finding = repeated(vec![trial(&[], Some("no port"))]).findings()[0].to_string();
+    let finding = judge_after(vec![trial(&[], Some("no port"))]).findings()[0].to_string();
     assert!(finding.contains("another trial: did not start: no port"), "{finding}");
 }
 
@@ -73,14 +73,16 @@ fn with_own_traces(mut job: TrialParts, number: usize) -> TrialParts {
     job
 }
 
-/// A case whose first job is healthy, with these later jobs, each with its own traces.
-fn jobs(later: &[TrialParts]) -> Judgement {
+/// Judges a case whose first job is healthy, with these later jobs, each with its own traces.
+fn judge_jobs(later: &[TrialParts]) -> Judgement {
     let later = later.iter().cloned().zip(2..);
-    jobs_as_they_are(&later.map(|(job, number)| with_own_traces(job, number)).collect::<Vec<_>>())
+    judge_jobs_unchanged(
+        &later.map(|(job, number)| with_own_traces(job, number)).collect::<Vec<_>>(),
+    )
 }
 
-/// A case whose first job is healthy, with these later jobs.
-fn jobs_as_they_are(later: &[TrialParts]) -> Judgement {
+/// Judges a case whose first job is healthy, with these later jobs.
+fn judge_jobs_unchanged(later: &[TrialParts]) -> Judgement {
     let spec = spec();
     let mut observation = recording_case().observation();
     observation.case = observation.case.with_fault(&spec, Some("job-repeated"));
@@ -97,14 +99,14 @@ fn jobs_as_they_are(later: &[TrialParts]) -> Judgement {
     judge(&spec, &observation)
 }
 
-fn refused() -> TrialParts {
+fn refused_job() -> TrialParts {
     let mut evidence = silent_case();
     evidence.submission =
         Some(Submission { request: "POST /".into(), status: 409, body: "{}".into() });
     evidence
 }
 
-fn failing() -> TrialParts {
+fn failed_job() -> TrialParts {
     let mut evidence = silent_case();
     change_rows(&mut evidence.units, |row| drop(row.insert("status".into(), "failed".into())));
     evidence
@@ -116,30 +118,30 @@ fn failing() -> TrialParts {
 #[case::stopped(&[recording_case(), silent_case(), silent_case()], &["recording-stopped"])]
 #[case::stopped_at_once(&[silent_case(), silent_case()], &["recording-stopped"])]
 #[case::lost_once(&[silent_case(), recording_case()], &["path-not-executed"])]
-#[case::refused(&[recording_case(), refused()], &[])]
-#[case::other_outcome(&[failing()], &[])]
+#[case::refused(&[recording_case(), refused_job()], &[])]
+#[case::other_outcome(&[failed_job()], &[])]
 fn later_jobs_must_leave_the_spans_of_the_first_one(
     #[case] later: &[TrialParts],
     #[case] expected: &[&str],
 ) {
-    let judgement = jobs(later);
+    let judgement = judge_jobs(later);
     let found: Vec<_> = codes(&judgement).into_iter().take(1).collect();
     assert_eq!(found, expected, "{judgement:#?}");
 }
 
 #[test]
 fn jobs_with_different_ids_do_not_share_a_trace() {
-    let judgement = jobs_as_they_are(&[recording_case()]);
+    let judgement = judge_jobs_unchanged(&[recording_case()]);
     assert_eq!(codes(&judgement), ["invalid-ids"]);
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
 }
 
-/// A sampler may leave out a few jobs in a row, too.
+/// A sampler may also drop a few jobs in a row.
 #[test]
-fn jobs_that_lost_their_spans_in_an_unknown_way_are_no_proof() {
-    let judgement = jobs(&[recording_case(), recording_case(), silent_case()]);
+fn jobs_whose_spans_were_lost_for_an_unknown_reason_prove_nothing() {
+    let judgement = judge_jobs(&[recording_case(), recording_case(), silent_case()]);
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
-    let judgement = jobs(&[silent_case(), silent_case(), silent_case(), silent_case()]);
+    let judgement = judge_jobs(&[silent_case(), silent_case(), silent_case(), silent_case()]);
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
     let reporting = || {
         let mut evidence = recording_case();
@@ -148,7 +150,7 @@ fn jobs_that_lost_their_spans_in_an_unknown_way_are_no_proof() {
         evidence.output.lines.extend((0..8).map(|_| line(Stream::Stderr, error)));
         evidence
     };
-    let judgement = jobs(&[recording_case(), reporting(), reporting()]);
+    let judgement = judge_jobs(&[recording_case(), reporting(), reporting()]);
     let finding = &judgement.findings()[0];
     assert_eq!(finding.confidence, Confidence::Certain, "{finding}");
     let text = finding.to_string();
