@@ -9,7 +9,7 @@ use spanproof::{World, judge};
 #[case("TRUE", 0)]
 #[case("", 0)]
 #[tokio::test]
-async fn spans_need_exactly_the_text_true(#[case] value: &str, #[case] spans: usize) {
+async fn spans_need_exactly_the_value_true(#[case] value: &str, #[case] spans: usize) {
     let world =
         World::new("../spanproof.toml").binary(env!("CARGO_BIN_EXE_runner")).shared_server();
     let world = world.open().await.unwrap();

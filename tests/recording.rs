@@ -22,7 +22,7 @@ const FLAG: &str = "ENABLE_DB_TRACING";
 #[case::trailing_space("true ", 0)]
 #[case::quoted("\"true\"", 0)]
 #[tokio::test]
-async fn spans_need_exactly_the_text_true(
+async fn spans_need_exactly_the_value_true(
     #[case] value: &str,
     #[case] spans: usize,
     #[values("queued", "cross-region")] route: &str,

@@ -112,7 +112,7 @@ fn print_summary(args: &Capture, path: &Path, masking: &Masking) {
     }
 }
 
-/// Converts an error to an exit code and a text. The code is [`Exit::World`] if Postgres or the
+/// Converts an error to an exit code and a message. The code is [`Exit::World`] if Postgres or the
 /// service did not start.
 pub(super) fn incident_failure(error: IncidentError) -> Failure {
     match error {

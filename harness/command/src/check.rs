@@ -33,7 +33,7 @@ const STEPS: [&str; 8] =
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) exit: Exit,
-    /// What the run proves about the flags; `None` if it did not pass, or if nobody asked.
+    /// What the run proves about the flags; `None` if it did not pass, or if no proof was requested.
     pub(super) proof: Option<FlagProof>,
 }
 
@@ -48,7 +48,7 @@ impl From<Exit> for Checked {
 struct Selected {
     spec: Spec,
     cases: Vec<Case>,
-    /// The cases of environments, which are among `cases`.
+    /// The cases of environments; `cases` contains them, too.
     deployed: Vec<DeployedCase>,
     /// All cases of the matrix.
     matrix: Vec<Case>,
@@ -61,7 +61,7 @@ pub(super) fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure
     Ok((spec, cases))
 }
 
-/// Selects cases, also among those of some environments.
+/// Selects from the cases of the matrix, of faults and of environments.
 fn select(args: &CaseArgs, environments: &[String]) -> Result<Selected, Failure> {
     let spec = sources::spec(&args.config)?;
     let mut all = cases(&spec).map_err(Failure::usage)?;
@@ -114,7 +114,8 @@ pub(super) fn interruptible<T: From<Exit>, F: Future<Output = Result<T, Failure>
     let result = runtime.block_on(async {
         let (cancel, cancelled) = watch::channel(false);
         let interrupt = cancel_on_signal(cancel)?;
-        // A file that gets too large then is an error of a write, and does not end this process.
+        // With a handler for this signal, writing a file that gets too large returns an error and does
+        // not end this process.
         drop(signal(SignalKind::from_raw(Signal::SIGXFSZ as i32)).map_err(Failure::world)?);
         tokio::pin!(interrupt);
         let mut run = std::pin::pin!(run(cancelled));
@@ -195,7 +196,7 @@ async fn run(
     let (build_time, postgres_time) = world.startup_times();
     let close_start = Instant::now();
     world.close().await.map_err(Failure::world)?;
-    let with_snapshots = deployed::of_the_matrix(&result.cases, &matrix, &deployed);
+    let with_snapshots = deployed::matrix_results(&result.cases, &matrix, &deployed);
     let snapshots = snapshots::compare(&spec, &with_snapshots, args.accept.update)?;
     let run = result.document(&spec, &snapshots, incidents);
     if args.timings {

@@ -1,4 +1,4 @@
-//! `check --as`: cases with the flags that the manifests of an environment give.
+//! `check --as`: cases with the flags that the manifests of an environment set.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub(super) fn cases(spec: &Spec, environments: &[String]) -> Result<Vec<Deployed
     environments.iter().map(case).collect()
 }
 
-/// Adds the cases of the environments that the matrix lacks.
+/// Adds the cases of environments, except those that are already in the matrix.
 pub(super) fn add(all: &mut Vec<Case>, deployed: &[DeployedCase]) {
     for one in deployed {
         if all.iter().all(|case| case.id != one.case.id) {
@@ -23,9 +23,9 @@ pub(super) fn add(all: &mut Vec<Case>, deployed: &[DeployedCase]) {
     }
 }
 
-/// Returns the results without those of cases that only an environment has. The spec has no startup
-/// snapshots for them.
-pub(super) fn of_the_matrix<'a>(
+/// Returns the results of all cases except those that only an environment has. The spec has no startup
+/// snapshots for the latter.
+pub(super) fn matrix_results<'a>(
     results: &'a [CaseResult],
     matrix: &[Case],
     deployed: &[DeployedCase],
@@ -58,7 +58,7 @@ pub(super) fn judge(spec: &Spec, deployed: &[DeployedCase], results: &[CaseResul
         } else if must_record.is_some_and(|must| must != records) {
             let what = if records { "spans are recorded" } else { "no spans are recorded" };
             let must = if records { "off" } else { "on" };
-            output::error(&format!("{text}: {what}, and tracing must be {must} there"));
+            output::error(&format!("{text}: {what}, but tracing must be {must} there"));
             exit = Exit::Findings;
         } else {
             output::note(&format!("{text}: passes with {}", crate::report::count(spans, "span")));
@@ -67,7 +67,7 @@ pub(super) fn judge(spec: &Spec, deployed: &[DeployedCase], results: &[CaseResul
     exit
 }
 
-/// Converts an error of the guard to an exit code and a text.
+/// Converts an error of the guard to an exit code and a message.
 pub(super) fn failure(error: GuardError) -> Failure {
     match error {
         GuardError::Nothing { .. } => Failure { exit: Exit::Nothing, text: error.to_string() },

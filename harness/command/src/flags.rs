@@ -91,7 +91,7 @@ fn rows(args: &Flags, spec: &Spec, effects: &[FlagEffects]) -> Result<Vec<FlagRo
         row.settings = of_environments
             .map(|(_, setting)| setting.clone())
             .chain(named)
-            // Of a variable that the spec does not declare, only a manifest that sets it is shown.
+            // For a variable that the spec does not declare, only manifests that set it are shown.
             .filter(|setting| declared || (setting.known && !setting.place.is_empty()))
             .collect();
         row.effects = effects.iter().find(|effects| effects.name == name).cloned();
@@ -129,10 +129,7 @@ async fn sweep(
     for result in results {
         let sweep = result.document(&spec);
         for error in result.errors() {
-            output::warning(&format!(
-                "a spelling of the values of `{}` was not tried: {error}",
-                sweep.flag
-            ));
+            output::warning(&format!("a spelling of `{}` was not tried: {error}", sweep.flag));
         }
         if !sweep.rows.is_empty() {
             sweeps.push(sweep);

@@ -27,13 +27,13 @@ struct Reader {
 }
 
 impl GitFiles {
-    /// Opens a commit of the repository in which the current folder is.
+    /// Opens a commit of the repository that contains the current folder.
     ///
     /// # Errors
-    /// If git can't be started, the folder is in no repository, or the reference is not known.
+    /// If git can't be started, the folder is not in a repository, or the reference is not known.
     pub(super) fn open(reference: &str) -> anyhow::Result<Self> {
-        let prefix = git(&["rev-parse", "--show-prefix"])
-            .context("`--base` compares with a commit, and git reports no repository here")?;
+        let prefix =
+            git(&["rev-parse", "--show-prefix"]).context("`--base` needs a git repository")?;
         let name = format!("{reference}^{{commit}}");
         let commit = git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name]);
         let commit = commit.map_err(|_| {
@@ -49,14 +49,14 @@ impl GitFiles {
             .spawn()
             .context("could not start git")?;
         let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            bail!("git has no pipes");
+            bail!("could not open the pipes of git");
         };
         let reader = Reader { child, requests, answers: BufReader::new(answers) };
         let prefix = PathBuf::from(prefix);
         Ok(Self { commit, prefix, reader: RefCell::new(reader) })
     }
 
-    /// Reads a text; `None` if the commit has no such file.
+    /// Reads a file as text; `None` if the commit has no such file.
     pub(super) fn text(&self, path: &Path) -> Option<String> {
         String::from_utf8(self.read(path).ok()?).ok()
     }
@@ -69,14 +69,14 @@ impl GitFiles {
         reader.requests.flush()?;
         let mut header = String::new();
         reader.answers.read_line(&mut header)?;
-        // `ID TYPE SIZE`, or a path with spaces and `missing`. A link that leads nowhere has its kind in
+        // `ID TYPE SIZE`, or a path with spaces and `missing`. For a broken symlink, git prints its kind in
         // place of id and type.
         let words: Vec<&str> = header.split_whitespace().collect();
         let size = words.last().and_then(|word| word.parse().ok());
         let Some(size) = size else { return Ok(None) };
         let mut content = vec![0; size];
         reader.answers.read_exact(&mut content)?;
-        // A line end follows the content.
+        // A newline follows the content.
         reader.answers.read_exact(&mut [0])?;
         let [id, kind, _] = words.as_slice() else { return Ok(None) };
         let object = |is_file| Object { is_file, content, id_length: id.len() / 2 };
@@ -140,8 +140,8 @@ struct Object {
     id_length: usize,
 }
 
-/// Returns the names of the files in a folder, as git stores it: for each entry its mode, a space, its
-/// name, a zero and its id.
+/// Returns the names of the files in a folder. Git stores a folder as entries: mode, space, name, NUL
+/// byte, id.
 fn files_of_tree(mut entries: &[u8], id_length: usize) -> Vec<String> {
     let mut names = Vec::new();
     while let Some(end) = entries.iter().position(|byte| *byte == 0) {
@@ -164,14 +164,14 @@ impl Drop for Reader {
     }
 }
 
-/// Runs git and returns its output without the last line end.
+/// Runs git and returns its output without trailing newlines.
 fn git(words: &[&str]) -> anyhow::Result<String> {
     let output = command(words).stdin(Stdio::null()).output().context("could not start git")?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
         bail!("{}", reason.trim().trim_start_matches("fatal: "));
     }
-    let text = String::from_utf8(output.stdout).context("git printed no UTF-8")?;
+    let text = String::from_utf8(output.stdout).context("git did not print UTF-8")?;
     Ok(text.trim_end_matches('\n').to_owned())
 }
 

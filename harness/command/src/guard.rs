@@ -15,7 +15,7 @@ pub(super) fn guard(args: &Guard) -> Result<Exit, Failure> {
     let file = proof::path(&args.config);
     let git = args.base.as_deref().map(GitFiles::open).transpose().map_err(Failure::usage)?;
     let base = args.base.as_deref().zip(git.as_ref());
-    let base = base.map(|(name, git)| base_of(name, git, &args.config)).transpose()?;
+    let base = base.map(|(name, git)| read_base(name, git, &args.config)).transpose()?;
     let (exit, found) =
         if args.run { run(args, &spec)? } else { (Exit::Passed, proof::read(&file)?) };
     if args.run && found.is_none() {
@@ -36,7 +36,7 @@ pub(super) fn guard(args: &Guard) -> Result<Exit, Failure> {
     });
     Ok(match exit {
         Exit::Passed => exit_code(&document),
-        // The run is the more severe result.
+        // The result of the run is more severe.
         exit => exit,
     })
 }
@@ -69,7 +69,7 @@ fn run(args: &Guard, spec: &Spec) -> Result<(Exit, Option<FlagProof>), Failure> 
 }
 
 /// Reads the spec and the proof of another commit.
-fn base_of<'a>(name: &str, git: &'a GitFiles, config: &Path) -> Result<GuardBase<'a>, Failure> {
+fn read_base<'a>(name: &str, git: &'a GitFiles, config: &Path) -> Result<GuardBase<'a>, Failure> {
     let text = git.text(config);
     if text.is_none() {
         output::note(&format!("`{name}` has no `{}`", config.display()));
@@ -78,7 +78,7 @@ fn base_of<'a>(name: &str, git: &'a GitFiles, config: &Path) -> Result<GuardBase
         let context = format!("the spec of `{name}` can't be read");
         Failure::usage(anyhow::Error::new(error).context(context))
     })?;
-    // A proof of another version is no proof.
+    // A proof in the format of another version is ignored.
     let proof = git.text(&proof::path(config)).and_then(|text| proof::parse_text(&text).ok());
     Ok(GuardBase { name: name.to_owned(), spec, files: git, proof })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 const ACTIVE: Duration = Duration::from_millis(250);
 /// Maximum polling interval while no row changes.
 const IDLE: Duration = Duration::from_secs(2);
-/// Minimum time between two polls, also if the database sends notifications.
+/// Minimum time between two polls, even if the database sends notifications.
 const MIN: Duration = Duration::from_millis(50);
 /// After a poll that took *t*, the next one waits at least `BACKOFF × t`.
 const BACKOFF: u32 = 4;
@@ -30,7 +30,7 @@ impl Interval {
         self.backoff = elapsed * BACKOFF;
     }
 
-    /// Returns the minimum time between two polls, also if a notification arrives.
+    /// Returns the minimum time between two polls, even if a notification arrives.
     pub(super) fn min(&self) -> Duration {
         MIN.max(self.backoff)
     }

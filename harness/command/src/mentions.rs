@@ -15,13 +15,13 @@ const SKIPPED: [&str; 6] = [".git", ".spanproof", "target", "node_modules", "__p
 /// Files that list variables with examples of their values.
 const EXAMPLES: [&str; 6] =
     [".env.example", ".env.sample", ".env.template", ".env.dist", "env.example", "example.env"];
-/// Ends of the names of files that are no source.
+/// Suffixes of the names of files that are not source code.
 const NOT_SOURCE: [&str; 23] = [
     "md", "rst", "txt", "adoc", "toml", "yaml", "yml", "json", "jsonl", "lock", "snap", "csv",
     "html", "css", "svg", "log", "sql", "xml", "ini", "cfg", "conf", "service", "env",
 ];
-/// Variables of the system, which are no flags.
-const OF_SYSTEM: [&str; 9] =
+/// Variables that are set by the system and are not flags.
+const SYSTEM_VARIABLES: [&str; 9] =
     ["PATH", "HOME", "PWD", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "HOSTNAME"];
 /// Matches expressions that read a variable, in several languages. The group is its name.
 const READS: &str = r#"(?x)
@@ -36,7 +36,7 @@ const READS: &str = r#"(?x)
   | (?: process\.env | import\.meta\.env ) \. (?<field> [A-Z][A-Z0-9_]+ )
   | \$ENV\{ ["']? (?<perl> [A-Z][A-Z0-9_]+ )
 "#;
-/// Matches a line that sets a variable in an example, also in a comment. The group is its name.
+/// Matches a line that sets a variable in an example, even in a comment. The group is its name.
 const SETS: &str = r"^\s*#?\s*(?:export\s+)?(?<name>[A-Z][A-Z0-9_]+)\s*=";
 
 /// The places that name flags, as `file:line`.
@@ -67,8 +67,8 @@ impl Mentions {
                 entry.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= MAX_SIZE)
             });
             for entry in files {
-                let Some(kind) = Kind::of(entry.path()) else { continue };
-                // A file that is not UTF-8 is no source.
+                let Some(kind) = Kind::from_path(entry.path()) else { continue };
+                // A file that is not UTF-8 is not source code.
                 let Ok(text) = std::fs::read_to_string(entry.path()) else { continue };
                 let place = entry.path().strip_prefix(folder).unwrap_or(entry.path());
                 search.file(kind, &place.display().to_string(), &text, &mut mentions);
@@ -77,14 +77,14 @@ impl Mentions {
         Ok(mentions)
     }
 
-    /// Returns the names that examples or the source have besides the known ones.
+    /// Returns the names in examples and source code that are not in `known`.
     pub(super) fn others<'a>(&'a self, known: &BTreeSet<&str>) -> BTreeSet<&'a str> {
         let all = self.documented.keys().chain(self.read.keys()).map(String::as_str);
-        all.filter(|name| !known.contains(name) && !OF_SYSTEM.contains(name)).collect()
+        all.filter(|name| !known.contains(name) && !SYSTEM_VARIABLES.contains(name)).collect()
     }
 }
 
-/// Whether an entry is no part of the service. A folder with a spec of its own is another service.
+/// Whether an entry is not part of the service. A folder with a spec of its own is another service.
 fn is_skipped(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     let is_other_service = || entry.path().join(spanproof::SPEC_FILE).is_file();
@@ -101,7 +101,7 @@ enum Kind {
 
 impl Kind {
     /// Returns the kind of a file by its name; `None` for a file that is not searched.
-    fn of(path: &Path) -> Option<Self> {
+    fn from_path(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_lowercase();
         if EXAMPLES.contains(&name.as_str()) {
             return Some(Self::Example);

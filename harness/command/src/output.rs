@@ -1,7 +1,7 @@
 //! Prints results to standard output, and everything else to standard error.
 //!
-//! The text of a service, a job or a file may be in what is printed. Characters that would change the
-//! terminal, or the order in which it shows text, are printed as escapes.
+//! Printed text may come from a service, a job or a file. Characters that would change the terminal, or
+//! the order in which it shows text, are printed as escapes.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
@@ -14,8 +14,8 @@ use super::{Exit, Failure};
 /// The escape sequences of colours in reports: red, and the end of a colour.
 const COLOURS: [&str; 2] = ["\u{1b}[31m", "\u{1b}[0m"];
 
-/// Why a text could not be printed: the first reason.
-static UNPRINTED: OnceLock<String> = OnceLock::new();
+/// The first error of printing.
+static PRINT_ERROR: OnceLock<String> = OnceLock::new();
 
 /// Prints a result. Ignores a closed pipe.
 pub(super) fn print(text: &str) {
@@ -34,7 +34,7 @@ pub(super) fn print_coloured(text: &str) {
     print_raw(&(all + &visible(rest)));
 }
 
-/// Prints a text with control characters of this program. Text of others must be [`visible`] before.
+/// Prints text with control characters of this program. Pass any other text through [`visible`] first.
 pub(super) fn print_raw(text: &str) {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -51,8 +51,7 @@ pub(super) fn json(document: &impl Serialize) -> Result<String, Failure> {
     Ok(visible_json(&text))
 }
 
-/// Returns a text in JSON with a newline at its end. Characters that would change a terminal are
-/// escaped.
+/// Returns JSON text with a newline at its end. Characters that would change a terminal are escaped.
 pub(super) fn visible_json(text: &str) -> String {
     // They can only be in strings. JSON escapes those below U+0020 itself.
     let escape = |c: char| format!("\\u{:04x}", u32::from(c));
@@ -80,13 +79,13 @@ pub(super) fn error(text: &str) {
     print_stderr(&format!("error: {text}\n"));
 }
 
-/// Prints a text to standard error. Ignores a closed pipe.
+/// Prints text to standard error. Ignores a closed pipe.
 pub(super) fn print_stderr(text: &str) {
     let written = std::io::stderr().lock().write_all(visible(text).as_bytes());
     note_failure("standard error", written);
 }
 
-/// Prints a panic as an error. It is a defect of this program or of a library.
+/// Prints a panic as an error. A panic is a bug in this program or in a library.
 pub(super) fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
     let payload = panic.payload();
     let message = payload.downcast_ref::<String>().map(String::as_str);
@@ -100,29 +99,29 @@ pub(super) fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
         _ => String::new(),
     };
     error(&format!(
-        "internal error: {message}{place}; this is a defect of spanproof, please report it{backtrace}"
+        "internal error: {message}{place}; this is a bug in spanproof, please report it{backtrace}"
     ));
 }
 
 /// Returns the exit code of a command that ends with `exit`: [`Exit::World`] if something could not be
 /// printed. Prints why.
 pub(super) fn exit(exit: Exit) -> Exit {
-    let Some(why) = UNPRINTED.get() else { return exit };
+    let Some(why) = PRINT_ERROR.get() else { return exit };
     error(why);
     Exit::World
 }
 
-/// Remembers that a text could not be printed. A reader that went away is no failure.
+/// Stores the first error of printing. A closed pipe is not an error.
 fn note_failure(stream: &str, written: std::io::Result<()>) {
     if let Err(error) = written
         && error.kind() != ErrorKind::BrokenPipe
     {
-        let _earlier = UNPRINTED.set(format!("{stream} can't be written: {error}"));
+        let _earlier = PRINT_ERROR.set(format!("could not write to {stream}: {error}"));
     }
 }
 
-/// Returns a text in which each character that would change the terminal is an escape, such as
-/// `\u{1b}`. Line breaks and tabs stay.
+/// Escapes each character that would change the terminal, for example as `\u{1b}`. Line breaks and tabs
+/// stay.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |c| c.escape_default().to_string())
 }

@@ -1,4 +1,4 @@
-//! The proof file: what passing cases proved about the flags of a spec, as the repository keeps it.
+//! The proof file: what passing cases proved about the flags of a spec, stored in the repository.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Option<FlagProof>, Failure> {
     };
     parse_text(&text).map(Some).map_err(|error| {
         let context = format!(
-            "`{}` is not a proof of this version; write it anew with `spanproof check --write-proof`",
+            "`{}` is not a proof of this version; write a new one with `spanproof check --write-proof`",
             path.display()
         );
         Failure::usage(anyhow!(error).context(context))

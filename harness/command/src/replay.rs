@@ -40,7 +40,7 @@ fn replay_all(args: &Replay) -> Result<Exit, Failure> {
     for path in paths(&args.incident)? {
         let read = if args.assumptions.edited { Bundle::read_edited } else { Bundle::read };
         let mut bundle = read(&path).map_err(incident_failure)?;
-        // A bisection and a regression test run other programs than the recorded program on
+        // A bisection and a regression test run programs that differ from the recorded one on
         // purpose.
         if args.assumptions.any_program || args.bisect || bundle.expects.is_some() {
             bundle = bundle.with_any_program();
@@ -173,7 +173,7 @@ fn bisect_exit(replay: &ReplayDocument) -> Exit {
         ReplayOutcome::Broken => Exit::Skip,
         ReplayOutcome::Different => {
             let passes = |attempt: &ReplayAttempt| attempt.judgement.verdict == Verdict::Pass;
-            // Another failure does not show whether the incident is absent.
+            // A different failure does not show whether the incident is absent.
             if replay.attempts.iter().any(passes) { Exit::Passed } else { Exit::Skip }
         }
     }

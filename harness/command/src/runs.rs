@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use chrono::NaiveDateTime;
 use spanproof::is_run_folder;
 
-/// Maximum number of runs, the new one included.
+/// Maximum number of runs, including the new one.
 const MAX_RUNS: usize = 5;
 /// Maximum age of a run.
 const MAX_AGE: Duration = Duration::from_hours(14 * 24);

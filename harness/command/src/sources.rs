@@ -93,7 +93,7 @@ pub(super) fn window(
     Ok(Window { since, until })
 }
 
-/// Reads deploy manifests. `secrets` is a file with the names of variables that are set outside.
+/// Reads deploy manifests. `secrets` is a file with the names of variables that are set outside of them.
 pub(super) fn manifests(
     paths: &[PathBuf],
     secrets: Option<&Path>,
@@ -185,7 +185,7 @@ impl Inputs {
         }
         if url.is_none() && dump.is_none() && !system.jobs.is_empty() {
             return Err(Failure::usage(anyhow!(
-                "`--job` needs a database or a dump; a log has no ids of jobs"
+                "`--job` needs a database or a dump; a log has no job ids"
             )));
         }
         let log = system.log.as_deref().map(log).transpose()?;
@@ -237,7 +237,7 @@ pub(super) async fn observe(
     observation.map_err(deployment_failure)
 }
 
-/// Converts an error to an exit code and a text. The code is [`Exit::World`] if the database can't
+/// Converts an error to an exit code and a message. The code is [`Exit::World`] if the database can't
 /// be reached, and [`Exit::Nothing`] if the selected job is missing or ambiguous.
 pub(super) fn deployment_failure(error: DeploymentError) -> Failure {
     match error {

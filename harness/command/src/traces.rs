@@ -12,7 +12,7 @@ use spanproof::{Session, TraceMatches, TraceQuery, find_traces};
 
 /// Columns per line if standard output is not a terminal.
 const DEFAULT_WIDTH: usize = 100;
-/// Minimum columns per line, also on a narrower terminal.
+/// Minimum columns per line, even on a narrower terminal.
 const MIN_WIDTH: usize = 40;
 
 pub(super) fn traces(args: &Traces) -> Result<Exit, Failure> {

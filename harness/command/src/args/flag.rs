@@ -9,7 +9,7 @@ use super::Format;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  spanproof flags                            by the newest run of `check`
+  spanproof flags                            from the newest run of `check`
   spanproof flags --manifest compose.yaml    also what this manifest sets
   spanproof flags --sweep                    tries spellings of each switch
 Exit codes:
@@ -30,7 +30,7 @@ pub(crate) struct Flags {
     pub(crate) sources: Vec<PathBuf>,
     /// Deploy manifest, to show what it sets
     ///
-    /// Beside those of `[manifests.NAME]` of the spec. Every format that `preflight` reads.
+    /// In addition to `[manifests.NAME]` of the spec. Every format that `preflight` reads.
     /// Repeatable.
     #[arg(long = "manifest", value_name = "FILE")]
     pub(crate) manifests: Vec<PathBuf>,

@@ -10,7 +10,7 @@ use super::Format;
 #[command(after_help = "\
 Examples:
   spanproof guard                      compare the manifests with the proof
-  spanproof guard --base origin/main   also with what main has
+  spanproof guard --base origin/main   compare also with main
   spanproof guard --run                run all cases first
 
 The manifests are in `[manifests.NAME]` of the spec. The proof is the file
@@ -33,12 +33,12 @@ pub(crate) struct Guard {
     /// Also compare with this commit
     ///
     /// Reads the spec, the manifests and the proof of the commit with git. A flag that was on there
-    /// and is dropped, renamed, quoted anew or disabled now is a finding.
+    /// and is now dropped, renamed, quoted differently or disabled is a finding.
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
     /// Run all cases and each environment before comparing
     ///
-    /// Makes the proof anew, in memory, and runs `check` with `--as` for each environment.
+    /// Builds a new proof in memory, and runs `check` with `--as` for each environment.
     #[arg(long)]
     pub(crate) run: bool,
     /// Number of parallel cases [default: 2 × CPUs]

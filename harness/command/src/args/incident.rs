@@ -50,7 +50,7 @@ pub(crate) struct Assumptions {
     /// Upstream behaviour, if the incident lacks it
     #[arg(long, value_name = "NAME")]
     pub(crate) upstream: Option<String>,
-    /// Accept another program than the recorded program
+    /// Accept a program that differs from the recorded one
     #[arg(long)]
     pub(crate) any_program: bool,
     /// Accept an incident edited after its capture
@@ -69,7 +69,7 @@ Examples:
 
 Exit codes:
   0  the same result, or the expected result of an adopted incident
-  1  another result
+  1  a different result
   3  no result, because Postgres or the service did not start
   6  the same result, but the conditions may differ
 With --bisect: 0 the incident is absent, 1 it is present, 125 unknown")]

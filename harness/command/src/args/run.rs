@@ -65,14 +65,14 @@ pub(crate) struct Check {
     /// Add a case with the flags of an environment
     ///
     /// The environment is a section `[manifests.NAME]`. The case has exactly the values that its
-    /// manifests give to the flags, also values that the spec does not list. The check fails if
+    /// manifests give the flags, including values that the spec does not list. The check fails if
     /// the environment must record spans and does not. Repeatable.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "prove")]
     pub(crate) environments: Vec<String>,
     /// End the run after this time: `90s`, `10m`
     ///
-    /// Cases that run at its end are broken, with what they waited for; the others are listed as not
-    /// run. Everything learned until then is reported, and the exit code is 3.
+    /// Cases that are running then are broken, and say what they waited for; later cases are listed
+    /// as not run. The results so far are reported, and the exit code is 3.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Show how long each step took

@@ -21,7 +21,7 @@ pub(crate) struct SystemArgs {
     pub(crate) database: Option<String>,
     /// File or folder of `pg_dump`, instead of a database
     ///
-    /// In any of its formats, also compressed. `-` reads standard input.
+    /// In any of its formats, and optionally compressed. `-` reads standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "database")]
     pub(crate) dump: Option<PathBuf>,
     /// Database of a dump of several databases
@@ -34,7 +34,7 @@ pub(crate) struct SystemArgs {
     /// Prefixes and JSON of collectors and loggers are removed; docs/production.md lists them.
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
-    /// Zone of times in the log without one, e.g. `+02:00`
+    /// Time zone of log times without one, e.g. `+02:00`
     #[arg(long, value_name = "ZONE", requires = "log", value_parser = zone, allow_hyphen_values = true)]
     pub(crate) log_zone: Option<FixedOffset>,
     /// Format of the lines, e.g. `flyctl around zap JSON`

@@ -71,7 +71,7 @@ fn headings(code: Code) -> Vec<(&'static str, Vec<&'static str>)> {
     headings
 }
 
-/// Capitalizes a text and adds a period.
+/// Capitalises the first letter and adds a full stop.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
@@ -90,7 +90,7 @@ fn wrapped(item: &str) -> String {
 fn stage_heading(stage: Stage) -> String {
     match stage.number() {
         Some(number) => format!("stage {number}, {}", stage.meaning()),
-        None => format!("beside the funnel: {}", stage.meaning()),
+        None => format!("outside the funnel: {}", stage.meaning()),
     }
 }
 

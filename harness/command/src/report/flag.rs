@@ -10,8 +10,7 @@ use spanproof_format::{
     SweepRow,
 };
 
-/// Returns a line for each flag without an effect, and for each setting that takes the effect of a flag
-/// away.
+/// Returns a line for each flag without an effect, and for each setting that takes away a flag's effect.
 pub(super) fn flag_notices(flags: &[FlagEffects]) -> String {
     let mut text = String::new();
     for flag in flags {
@@ -37,13 +36,13 @@ pub(super) fn flag_notices(flags: &[FlagEffects]) -> String {
     text
 }
 
-/// Returns a sentence for each of these settings under which a flag has no effect.
+/// Returns a sentence for each setting that takes away a flag's effect, if `is_shown` accepts the setting.
 fn masks(flag: &FlagEffects, is_shown: impl Fn(&str) -> bool) -> Vec<String> {
     let mut settings: Vec<&String> =
         flag.values.iter().flat_map(|value| &value.inert_under).collect();
     settings.sort_unstable();
     settings.dedup();
-    // Only what holds for every value that has an effect is true of the flag.
+    // The flag is inert only if all of its effective values are.
     let effective = || flag.values.iter().filter(|value| value.effect == FlagEffect::Effective);
     settings.retain(|setting| effective().all(|value| value.inert_under.contains(setting)));
     settings.retain(|setting| is_shown(setting));
@@ -111,8 +110,8 @@ fn setting(setting: &FlagSetting) -> String {
     let environment: String = environment.collect();
     let place = if setting.place.is_empty() { &setting.manifest } else { &setting.place };
     let processes = setting.processes.join(", ");
-    let of = if processes.is_empty() { String::new() } else { format!("{processes}, ") };
-    plain(&format!("{environment}{value} ({of}{place})"))
+    let owners = if processes.is_empty() { String::new() } else { format!("{processes}, ") };
+    plain(&format!("{environment}{value} ({owners}{place})"))
 }
 
 /// Returns a line for each value with a known effect, or why it is not known.
@@ -137,7 +136,7 @@ fn details(flag: &FlagRow) -> Vec<String> {
         };
         plain(&format!("{}={text}: {what}", flag.name)) + "\n"
     };
-    // A value that is compared with another one says the same as the other one.
+    // If two values are compared with each other, one line describes both.
     let mut shown: Vec<&FlagValue> = Vec::new();
     for value in effects.values.iter().filter(|value| value.value.is_some()) {
         let is_opposite = |other: &&FlagValue| {
@@ -168,7 +167,7 @@ fn sweep_table(sweep: &Sweep) -> String {
             SweepReading::Refused => format!("not ready: {}", row.reason),
             _ => "cannot tell".to_owned(),
         };
-        // The first value of those with which the service does the same stands for all of them.
+        // The first value with the same behaviour stands for all of them.
         let same = sweep.rows.iter().take_while(|other| other.text != row.text);
         let same = same.map(|other| &other.text).find(|text| row.same_as.contains(text));
         let same = same.map_or("-", String::as_str);

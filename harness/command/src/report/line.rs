@@ -2,7 +2,7 @@
 
 use console::Alignment;
 
-/// Replaces characters that move the cursor, end the line or change the writing direction by
+/// Replaces characters that move the cursor, end the line or change the writing direction with
 /// spaces.
 pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).collect()
@@ -13,22 +13,22 @@ fn is_harmless(c: char) -> bool {
         && !matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns the number of columns of a text.
+/// Returns the width of `text` in columns.
 pub(super) fn width(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-/// Truncates a text to `columns` columns.
+/// Truncates `text` to `columns` columns.
 pub(super) fn truncate(text: &str, columns: usize) -> String {
     console::truncate_str(text, columns, "…").into_owned()
 }
 
-/// Truncates or pads a text to exactly `columns` columns.
+/// Truncates or pads `text` to exactly `columns` columns.
 pub(super) fn pad(text: &str, columns: usize) -> String {
     console::pad_str(&truncate(text, columns), columns, Alignment::Left, None).into_owned()
 }
 
-/// Splits a text after at most `columns` columns.
+/// Splits `text` after at most `columns` columns.
 fn split(text: &str, columns: usize) -> (&str, &str) {
     text.split_at(console::truncate_str(text, columns, "").len())
 }

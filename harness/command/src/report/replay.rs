@@ -17,7 +17,7 @@ pub fn replay(replay: &Replay) -> String {
         let _infallible = writeln!(text, "    uncertain: {uncertainty}");
     }
     if replay.other_program {
-        text.push_str("    `--any-program` accepts another program\n");
+        text.push_str("    `--any-program` accepts a different program\n");
     }
     let Some(first) = replay.attempts.first() else { return text };
     let same: Vec<_> =
@@ -59,8 +59,8 @@ fn conditions(attempt: &ReplayAttempt) -> String {
     format!("route {}, upstream {}, job {}", case.route, case.upstream, case.job)
 }
 
-/// Returns the incidents whose replay had another verdict than expected, and the counts of all
-/// incidents; empty if there are no incidents.
+/// Returns the incidents whose replay had an unexpected verdict, and the counts of all incidents; empty
+/// if there are no incidents.
 pub fn incidents(all: &[AdoptedIncident]) -> String {
     if all.is_empty() {
         return String::new();

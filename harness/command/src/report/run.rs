@@ -82,8 +82,8 @@ pub fn run(run: &Run, repeat: &str) -> String {
         let _infallible = writeln!(text, "  {what}");
     }
     let passes = sum([run.summary.failed, run.summary.broken, run.summary.not_run]) == 0;
-    // What a failing run did not try matters only where it weakens what it says.
-    let matters = |what: &&String| passes || what.starts_with("probe");
+    // If a case failed, only probes without a match matter: they weaken what the findings say.
+    let matters = |what: &&String| passes || what.starts_with("[probes]");
     for what in run.not_tried.iter().filter(matters) {
         let _infallible = writeln!(text, "not tried: {what}");
     }
@@ -111,7 +111,7 @@ fn warnings(run: &Run) -> String {
 const MAX_WARNED: usize = 3;
 
 /// The line below a notice, which is a failure under a fault that the spec does not declare.
-const NOTICE: &str = "    notice:   no failure, as the spec declares no such `[[fault]]`; without these cases: `--no-faults`\n";
+const NOTICE: &str = "    notice:   not a failure, because the spec declares no such `[[fault]]`; `--no-faults` omits these cases\n";
 
 /// The stages of the funnel, in the order of [`funnel_counts`]: the heading of the funnel's column.
 pub(super) const FUNNEL_STAGES: &str = "executed→attempted→stored→finished→linked→joined";
@@ -133,9 +133,9 @@ fn row(cells: [&String; 5], has_faults: bool, fault: Option<&str>) -> Vec<String
 /// Returns the counts of a funnel, in the order of [`FUNNEL_STAGES`].
 pub(super) fn funnel_counts(funnel: Funnel) -> String {
     let Funnel { executed, attempted, stored, finished, linked, joined, .. } = funnel;
-    let of_spans = [stored, finished, linked, joined]
+    let span_counts = [stored, finished, linked, joined]
         .map(|count| if funnel.spans_unknown { "?".to_owned() } else { count.to_string() });
-    [&[executed, attempted].map(|count| count.to_string())[..], &of_spans].concat().join("→")
+    [&[executed, attempted].map(|count| count.to_string())[..], &span_counts].concat().join("→")
 }
 
 fn verdict(case: &CaseResult) -> String {

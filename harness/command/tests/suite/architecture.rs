@@ -8,7 +8,7 @@ use regex::Regex;
 
 use crate::repository::{files, read, root};
 
-/// The crates under `harness/`, each with the crates on which it depends. These come earlier in the
+/// The crates under `harness/`, each with the crates that it depends on, which come earlier in the
 /// list.
 const CRATES: [(&str, &[&str]); 6] = [
     ("lease", &[]),
@@ -59,7 +59,7 @@ const WITHOUT_CYCLES: [&str; 20] = [
 /// File names that do not say what is in the file.
 const VAGUE_NAMES: [&str; 7] = ["utils", "helpers", "common", "core", "imp", "misc", "manager"];
 
-/// Returns the source files of all crates with their texts.
+/// Returns the source files of all crates with their contents.
 fn sources() -> Vec<(PathBuf, String)> {
     let crates = CRATES.iter().map(|(name, _)| root().join("harness").join(name).join("src"));
     let all = crates.chain([root().join("runner/src")]).flat_map(|folder| files(&folder, "rs"));

@@ -46,7 +46,7 @@ async fn preflight(folder: &Path, change: &str, args: &[&str]) -> (i32, String) 
 #[case::renamed_only(
     "create table if not exists old (id int); alter table if exists only old rename to new;"
 )]
-#[case::statement_in_a_text("comment on table jobs is 'see\ncreate table not_made (id int)';")]
+#[case::statement_in_a_string("comment on table jobs is 'see\ncreate table not_made (id int)';")]
 #[case::two_on_a_line("create table a (id int); drop table a; create table b (id int);")]
 #[case::search_path(
     "create schema app; set search_path to app, public; create table app_t (id int); create function app_f() returns int language sql as 'select 1'; reset search_path;"
@@ -98,12 +98,12 @@ async fn a_database_with_all_migrations_passes(#[case] migration: &str) {
 #[case::other_parameters(
     "create function f(a int, b text) returns int language sql as 'select 1';",
     "drop function f; create function f(a int) returns int language sql as 'select 1'",
-    "FAIL       function f: there is none with the parameters `(int4, text)`, only with `(int4)`"
+    "FAIL       function f: it exists only with the parameters `(int4)`, not with `(int4, text)`"
 )]
 #[case::column(
     "alter table jobs add note text;",
     "alter table jobs drop note",
-    "advice     columns of jobs: the migrations create `note`, which it lacks"
+    "advice     columns of jobs: the migrations create `note`, which the table lacks"
 )]
 #[case::index(
     "create index by_status on executions (status) where status <> 'done';",

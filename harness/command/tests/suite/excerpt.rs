@@ -3,8 +3,8 @@
 
 use regex::Regex;
 
-/// Patterns of texts that differ from run to run or from machine to machine. Before the comparison,
-/// each text is replaced by its placeholder.
+/// Patterns of strings that differ between runs or machines. Before the comparison, each match is
+/// replaced with its placeholder.
 const VARYING: [(&str, &str); 9] = [
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "[TIME]"),
     (r"\b\d+(\.\d+)? (ms|s|min|h)\b", "[DURATION]"),
@@ -42,7 +42,7 @@ pub(crate) fn find(excerpt: &str, printed: &str) -> Result<(), String> {
     if parts > 0 { Ok(()) } else { Err("the excerpt has no lines".to_owned()) }
 }
 
-/// Returns the lines of a text, with placeholders for the texts that match [`VARYING`].
+/// Returns the lines of `text`, with placeholders for everything that [`VARYING`] matches.
 fn lines(text: &str) -> Vec<String> {
     let patterns = VARYING.map(|(pattern, name)| (Regex::new(pattern).unwrap(), name));
     let spaces = Regex::new(" {2,}").unwrap();

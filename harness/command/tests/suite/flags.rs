@@ -1,5 +1,5 @@
-//! Tests of what the values of flags do: flags without an effect, flags that another one takes out of
-//! effect, and `spanproof flags`.
+//! Tests of what the values of flags do: flags without an effect, flags that another flag disables, and
+//! `spanproof flags`.
 
 use spanproof_format::{FlagEffect, FlagTable, Run, SweepReading};
 
@@ -26,7 +26,7 @@ fn a_run_reports_flags_without_an_effect() {
     assert_eq!(*masked, "notice: SCORING_OFF=true makes PRIORITY inert");
     let start = "notice flag-ignored: DIGEST=weekly does the same as unset in 7 pairs of cases (";
     assert!(ignored.starts_with(start), "{ignored}");
-    // Cases that ran again are a part of the evidence, so a report knows the same.
+    // Repeated cases are part of the evidence, so `report` gives the same answer.
     let reported = newsletter(&["report", evidence, "--format", "json"]);
     let run: Run = spanproof_format::parse(&reported.stdout).unwrap();
     let effects = run.flags.iter().map(|flag| (flag.name.as_str(), flag.effect));
@@ -71,7 +71,7 @@ fn the_table_shows_where_flags_are_named_and_who_sets_them() {
     assert!(stdout.contains("no stored run shows what the flags do"), "{stdout}");
 }
 
-/// The table and the guard get the values from one place, so a script that may change a flag counts.
+/// The table gets the values in the same way as `guard`, so a script that may change a flag counts.
 #[test]
 fn the_table_shows_what_each_environment_sets() {
     let folder = copy();
@@ -120,7 +120,7 @@ fn the_table_shows_what_each_environment_sets() {
     assert!(stderr.contains("fly.toml") && stderr.contains("spanproof.toml:"), "{stderr}");
 }
 
-/// A value that means on and is read as off in silence is a finding.
+/// A value that means on and is silently read as off is a finding.
 #[test]
 fn each_spelling_of_a_flag_is_tried() {
     let folder = copy();

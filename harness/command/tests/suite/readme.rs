@@ -12,9 +12,9 @@ use crate::markdown::{Block, blocks};
 use crate::repository::{read, root};
 use crate::run::{Output, Spanproof, run};
 
-/// Text that identifies a command that has no database to check, and therefore exits with 9.
+/// Part of a command that has no database to check, and therefore exits with 9.
 const WITHOUT_DATABASE: &str = " preflight --manifest ";
-/// Texts that identify commands that report findings and therefore exit with 1.
+/// Parts of commands that report findings and therefore exit with 1.
 const WITH_FINDINGS: [&str; 3] = ["--config fixtures/incidents", " diagnose ", " guard "];
 /// Time limit for one command on a page.
 const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);

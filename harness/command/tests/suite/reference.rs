@@ -83,7 +83,7 @@ fn accepted_keys(project: &Project) -> BTreeSet<String> {
     keys(error.unwrap().1.split([';', '\n']).next().unwrap())
 }
 
-/// Returns the keys that a section of the spec may have. Replacing `old` by `new` adds the unknown
+/// Returns the keys that a section of the spec may have. Replacing `old` with `new` adds the unknown
 /// key to the section.
 fn accepted_in(old: &str, new: &str) -> BTreeSet<String> {
     let project = Project::new("obedient");

@@ -145,7 +145,7 @@ impl Running {
         kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
     }
 
-    /// Writes a text to the command's standard input.
+    /// Writes to the command's standard input.
     pub(crate) fn write(&mut self, text: &str) {
         self.stdin.write_all(text.as_bytes()).unwrap();
     }

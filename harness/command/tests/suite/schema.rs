@@ -35,7 +35,7 @@ pub(crate) fn differences(spec: &str) -> Vec<Difference> {
     found
 }
 
-/// Converts TOML to the JSON that editors validate: dates are texts.
+/// Converts TOML to the JSON that editors validate: dates are strings.
 fn to_json(value: toml::Value) -> Json {
     match value {
         toml::Value::Datetime(date) => date.to_string().into(),

@@ -170,8 +170,7 @@ async fn many_notifications_cause_few_queries() {
 }
 
 /// A large table of spans that refer to their unit by `execution_id` and have no `job_id`, without an
-/// index on `execution_id`. The
-/// job's status has a line break and an escape sequence.
+/// index on `execution_id`. The job's status has a line break and an escape sequence.
 const UNINDEXED: &str = "
 alter table jobs drop constraint jobs_status_check; update jobs set status = E'do\\nne\\x1b[2J';
 drop index trace_spans_execution_id_idx;

@@ -28,12 +28,12 @@ pub(super) struct Judged<'a> {
     pub(super) next: String,
 }
 
-/// What a value is compared with.
+/// What values are compared with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Judge<'a> {
     /// The name of the environment.
     pub(super) environment: &'a str,
-    /// What the flag must be; `None` if every value is accepted that does what it means.
+    /// What the flag must be; `None` accepts every value that does what a person expects of it.
     pub(super) expect: Option<Expect>,
     /// The proof, or why it can't be used.
     pub(super) proof: Result<&'a FlagProof, &'a str>,
@@ -124,7 +124,7 @@ struct State<'a> {
 }
 
 impl State<'_> {
-    /// Returns whether the flag is on, and whether it should be so.
+    /// Returns whether the flag is on (`None` if that is not proved), and whether that is as expected.
     fn result(&self, flag: &Flag, expect: Option<Expect>) -> (Option<bool>, GuardResult) {
         let means_on = self.value.intent() == Intent::On;
         let on = match self.effect {
@@ -132,7 +132,7 @@ impl State<'_> {
             Effect::RecordsNothing | Effect::ChangesNothing => false,
             // A value that means off and changes something is on, if the flag is a switch.
             Effect::Changes => means_on || is_switch(flag),
-            // The values of another kind of flag are all on: 300, `info`.
+            // If the flag is not a switch, values such as 300 or `info` count as on.
             Effect::Baseline if !(means_on && is_switch(flag)) => means_on,
             _ => return (None, GuardResult::Unproven),
         };
@@ -231,7 +231,7 @@ fn need(proof: &FlagProof, flag: &Flag, result: GuardResult) -> String {
     };
     let spans = proved.spans.join("`, `");
     let values = working(proved);
-    format!("spans `{spans}` need {}={}; ", flag.name, values.join("|"))
+    format!("`{spans}` spans need {}={}; ", flag.name, values.join("|"))
 }
 
 /// Returns in which combinations an effect is proved, and by which cases.
@@ -277,7 +277,7 @@ fn working(flag: &ProvedFlag) -> Vec<String> {
 }
 
 impl Judged<'_> {
-    /// Converts this to a comparison of the document.
+    /// Converts this to a comparison in the document.
     pub(super) fn comparison(&self) -> Comparison {
         let value = match &self.flag.setting {
             Setting::Known(Value::Set(text)) => DeployedValue::Set(text.clone()),

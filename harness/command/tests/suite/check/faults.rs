@@ -22,7 +22,7 @@ fn a_failure_under_an_undeclared_fault_is_a_notice_and_the_run_passes() {
         for part in [
             "fault read-only\n",
             "NOTICE process-crashed: TRACING=1, route row, upstream smtp, fault read-only\n",
-            "    notice:   no failure, as the spec declares no such `[[fault]]`",
+            "    notice:   not a failure, because the spec declares no such `[[fault]]`",
             "not tried: fault insert-revoked, table-missing,",
             "not tried: more than 5 jobs without a restart of the service\n",
             "8 passed, 0 failed, 2 notices: 10 cases, 20 units, 8 spans,",

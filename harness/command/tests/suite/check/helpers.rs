@@ -73,9 +73,9 @@ fn a_shared_helper_that_dies_breaks_the_case() {
     assert!(stdout.contains(proof) && stdout.contains("out of memory"), "{stdout}");
 }
 
-/// The secret is the value of a variable of the helper, and its text looks like no secret.
+/// The secret is the value of a variable of the helper, and does not look like a secret.
 #[rstest]
-#[case::of_a_case("", "check")]
+#[case::one_per_case("", "check")]
 #[case::shared("shared = true", "check")]
 #[case::proof("", "check --prove")]
 fn a_helper_that_dies_shows_no_secret(#[case] more: &str, #[case] command: &str) {

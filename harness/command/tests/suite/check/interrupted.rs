@@ -111,7 +111,7 @@ fn a_stopped_run_stops_its_build(#[case] signal: Signal, #[case] code: Option<i3
 
 /// The run is stopped at five moments: three while `initdb` creates a data directory, one when the
 /// server starts on this directory, and one when the server starts on a copy from the cache. Each
-/// moment is an option of `check`, and a text in the command line of the process that is running
+/// moment is given by an option of `check` and a part of the command line of the process that is running
 /// then. The option `--timings` does not change how the server starts, so the cache is used.
 #[rstest]
 fn a_run_stopped_while_its_server_starts_leaves_no_server(

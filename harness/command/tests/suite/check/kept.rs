@@ -132,9 +132,9 @@ fn clean_removes_cache_entries_only_with_the_option_cache() {
     let plan = run(&["clean", "--dry-run"]);
     assert!(!plan.contains("cached"), "{plan}");
     let plan = run(&["clean", "--dry-run", "--cache"]);
-    assert!(plan.contains(" with 1 migrations of "), "{plan}");
+    assert!(plan.contains(" with 1 migration of "), "{plan}");
     assert_eq!(entries().len(), 1);
     let removed = run(&["clean", "--cache", &entries()[0].key]);
-    assert!(removed.contains(" with 1 migrations of "), "{removed}");
+    assert!(removed.contains(" with 1 migration of "), "{removed}");
     assert_eq!(entries().len(), 0);
 }

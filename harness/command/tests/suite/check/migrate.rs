@@ -1,4 +1,4 @@
-//! Tests with databases whose tables a command creates, or the service itself at its start.
+//! Tests with databases whose tables are created by a command, or by the service at its start.
 
 use rstest::rstest;
 
@@ -98,7 +98,11 @@ fn a_command_without_inputs_always_runs() {
     2,
     "`inputs` `versions/**/*.py`: no file matches it"
 )]
-#[case::no_command("inputs = ['a']", 2, "`inputs` names the files of `migrate`, which is missing")]
+#[case::no_command(
+    "inputs = ['a']",
+    2,
+    "`inputs` lists the files that `migrate` reads, but `migrate` is missing"
+)]
 fn a_command_that_does_not_work_is_reported(
     #[case] settings: &str,
     #[case] expected_code: i32,

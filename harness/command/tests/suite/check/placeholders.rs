@@ -60,7 +60,7 @@ env = { DIR = "{dir}", PGHOST = "{database.host}", PGPORT = "{database.port}", P
     let [port, admin, case, other] = arguments[..] else { panic!("{text}") };
     assert_ne!(port.parse::<u16>().unwrap(), admin.parse::<u16>().unwrap());
     assert_eq!(case.len(), 8, "{text}");
-    assert_eq!(other, "{print}", "text in braces that is no placeholder stays");
+    assert_eq!(other, "{print}", "text in braces that is not a placeholder stays");
     assert!(line("folder ").ends_with("/inner"), "{text}");
     assert_eq!(line("HOME="), "/my/home");
     assert!(!text.contains("NOT_SET_ANYWHERE"), "{text}");
@@ -72,8 +72,7 @@ env = { DIR = "{dir}", PGHOST = "{database.host}", PGPORT = "{database.port}", P
     assert!(!std::path::Path::new(&folder).exists(), "{folder} is left behind");
 }
 
-/// `PGPASSWORD` is masked whatever its value, because it may be the password of another database
-/// than the database of the case.
+/// `PGPASSWORD` is always masked, because it may be the password of a database that is not the case's.
 #[test]
 fn a_password_of_the_service_is_masked_in_its_output() {
     let project = project(
@@ -116,7 +115,7 @@ fn wrong_settings_are_refused(#[case] settings: &str, #[case] expected: &str) {
 #[rstest]
 #[case::name(
     "[[process]]\nname = 'My Worker'\ncommand = ['x']",
-    "`My Worker` can't be the name of a process; use small letters, digits and `-`"
+    "`My Worker` can't be the name of a process; use lowercase letters, digits and `-`"
 )]
 #[case::command("[[process]]\nname = 'w'\ncommand = []", "the process `w` has an empty `command`")]
 #[case::ready(

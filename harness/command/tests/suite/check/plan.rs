@@ -47,7 +47,7 @@ fn a_plan_of_a_spec_with_every_kind_of_file_is_printed() {
 #[case::key("upstream.toml", "abuot = 'x'", "./upstream.toml:1:1: unknown key `abuot`")]
 #[case::migration("migrations/0001_x.up.sql", "select 1", "the same version 1; renumber one")]
 #[case::seed("seed.sql", "\\dt", "seed `./seed.sql`: ")]
-fn an_error_in_a_file_is_the_same_as_that_of_check(
+fn plan_and_check_report_the_same_error_in_a_file(
     #[case] name: &str,
     #[case] text: &str,
     #[case] expected: &str,
@@ -65,9 +65,9 @@ fn an_error_in_a_file_is_the_same_as_that_of_check(
 #[case::seed("seed.sql", "seed `./seed.sql`: ")]
 #[case::template("a.conf", "template `./a.conf`: No such file")]
 #[case::fault("apply.sql", "fault file `./apply.sql`: No such file")]
-#[case::end_of_fault("clear.sql", "fault file `./clear.sql`: No such file")]
+#[case::end_of_the_fault("clear.sql", "fault file `./clear.sql`: No such file")]
 #[case::inputs("migrate.sh", "`inputs` `migrate.sh`: no file matches it")]
-fn a_missing_file_is_the_same_error_as_that_of_check(#[case] name: &str, #[case] expected: &str) {
+fn plan_and_check_report_the_same_missing_file(#[case] name: &str, #[case] expected: &str) {
     let project = project_with_every_file();
     std::fs::remove_file(project.path().join(name)).unwrap();
     let stderr = common_error(&project);
@@ -78,7 +78,7 @@ fn a_missing_file_is_the_same_error_as_that_of_check(#[case] name: &str, #[case]
 #[case::path("no/such/service", "there is no program at")]
 #[case::bare_name("no-such-service", "there is no program `no-such-service` in PATH")]
 #[case::not_executable("./job.json", "is not executable; try `chmod +x")]
-fn a_program_that_can_not_be_started_is_reported(#[case] program: &str, #[case] expected: &str) {
+fn a_program_that_cannot_be_started_is_reported(#[case] program: &str, #[case] expected: &str) {
     let project = Project::new("obedient");
     let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let old = text.lines().find(|line| line.starts_with("command")).unwrap().to_owned();
@@ -128,7 +128,7 @@ fn all_errors_are_reported_at_once() {
 }
 
 #[test]
-fn nothing_is_built_and_a_program_that_is_built_may_be_missing() {
+fn plan_builds_nothing_and_a_program_that_the_build_creates_may_be_missing() {
     let project = Project::new("obedient");
     let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let old = text.lines().find(|line| line.starts_with("command")).unwrap().to_owned();
@@ -198,7 +198,7 @@ fn tables_that_a_command_creates_are_checked_too() {
 }
 
 #[test]
-fn tables_that_the_service_creates_can_not_be_checked() {
+fn tables_that_the_service_creates_cannot_be_checked() {
     let project = Project::new("obedient");
     project.append("[database]\nservice-migrates = true");
     let Output { code, stderr, .. } = project.run(&["plan", "--database"]);
@@ -209,7 +209,7 @@ fn tables_that_the_service_creates_can_not_be_checked() {
 }
 
 #[test]
-fn a_migration_that_fails_is_the_same_error_as_that_of_check() {
+fn plan_and_check_report_the_same_error_in_a_migration() {
     let project = Project::new("obedient");
     project.write("migrations/0002_wrong.up.sql", "select 1;\nselect no_such_column;\n");
     let plan = project.run(&["plan", "--database"]);

@@ -69,7 +69,7 @@ impl Project {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Replaces `old` in the spec by `new`.
+    /// Replaces `old` in the spec with `new`.
     pub(crate) fn edit(&self, old: &str, new: &str) {
         let text = std::fs::read_to_string(self.path().join("spanproof.toml")).unwrap();
         assert!(text.contains(old), "no `{old}` in the spec");

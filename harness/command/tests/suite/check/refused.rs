@@ -79,7 +79,7 @@ fn a_missing_spec_is_reported_with_the_option_config() {
 #[case::column_twice_in_an_id(
     "schema = 1",
     "schema = 1\ntables = { units = { id = [\"job\", \"job\"] } }",
-    "`job` is twice in this id; remove one"
+    "`job` occurs twice in this id; remove one"
 )]
 #[case::newer_schema(
     "schema = 1",
@@ -124,12 +124,12 @@ fn a_missing_spec_is_reported_with_the_option_config() {
 #[case::effect_that_no_value_has(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"A\", values = [\"0\"], on = { log = \"x\" } }]",
-    "flag `A` has effects, and none of its values is on, so nothing shows that it has them; add such a value"
+    "flag `A` has effects, but none of its values is on, so no case can show them; add such a value"
 )]
 #[case::effect_of_every_line(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"A\", values = [\"1\", \"0\"], on = { log = \"x*\" } }]",
-    "spanproof.toml:2:57: the pattern `x*` matches every line; name a text"
+    "spanproof.toml:2:57: the pattern `x*` matches every line; make it match specific text"
 )]
 #[case::effect_without_the_value(
     "schema = 1",
@@ -139,17 +139,17 @@ fn a_missing_spec_is_reported_with_the_option_config() {
 #[case::neither_on_nor_off(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"A\", tracing = true, values = [\"1\", \"x\", \"0\"], enables = [\"1\"], disables = [\"0\"] }]",
-    "flag `A`: x is neither in `enables` nor in `disables`, and every case must record spans or none"
+    "flag `A`: x is neither in `enables` nor in `disables`, but every case must either record spans or record none"
 )]
 #[case::needs_an_unknown_flag(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"CACHE\", values = [\"1\"], needs = { CACH = \"1\" } }]",
     "spanproof.toml:2:9: flag `CACHE` needs `CACH`, which is not a flag; did you mean `CACHE`?"
 )]
-#[case::needs_in_a_circle(
+#[case::needs_in_a_cycle(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"A\", values = [\"1\"], needs = { B = \"1\" } }, { name = \"B\", values = [\"1\"], needs = { A = \"1\" } }]",
-    "flags need each other in a circle: A needs B needs A; remove one `needs`"
+    "flags need each other in a cycle: A needs B needs A; remove one `needs`"
 )]
 #[case::parent(
     "name = \"work\"",

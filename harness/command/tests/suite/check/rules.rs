@@ -9,12 +9,12 @@ use super::project::Project;
 #[case::two_roots(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\n[[span]]\nname = 'GET /'",
-    "only one `[[span]]` may have no `parent` in a case; a span that belongs to no unit has `unit = \"none\"`"
+    "in each case only one `[[span]]` may lack a `parent`; set `unit = \"none\"` for a span that belongs to no unit"
 )]
 #[case::two_roots_that_may_meet(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\nwhen = { route = 'direct' }\n[[span]]\nname = 'GET /'\nwhen = { job = 'one' }",
-    "only one `[[span]]` may have no `parent` in a case"
+    "in each case only one `[[span]]` may lack a `parent`"
 )]
 #[case::no_root(
     "[[span]]\nname = 'work'",
@@ -49,7 +49,7 @@ use super::project::Project;
 #[case::linked_by_no_parent(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\nunit = 'parent'",
-    "`work` has `unit = \"parent\"`, and no `parent`; name the parent"
+    "`work` has `unit = \"parent\"`, but no `parent`; name the parent"
 )]
 #[case::unknown_link(
     "[[span]]\nname = 'work'",
@@ -59,12 +59,12 @@ use super::project::Project;
 #[case::repeated_root(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\nrepeats = true",
-    "`work` is the span of the unit itself, of which there is one; remove `repeats`"
+    "`work` is the span of the unit itself, and a unit has only one; remove `repeats`"
 )]
 #[case::same_place_twice(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\n[[span]]\nname = 'a'\nparent = 'work'\n[[span]]\nname = 'a'\nparent = ['a', 'work']",
-    "`a` is declared twice; remove one `[[span]]`, or give it another `parent`"
+    "`a` is declared twice; remove one `[[span]]`, or give it a different `parent`"
 )]
 #[case::parent_of_a_wrong_type(
     "[[span]]\nname = 'work'",
@@ -109,7 +109,7 @@ use super::project::Project;
 #[case::one_shot_that_gets_a_job(
     "ready = { line = \"^ready$\", timeout-ms = 1500 }",
     "one-shot = true",
-    "route `direct`: a `one-shot` service gets its work at its start; use `at-start = true`"
+    "route `direct`: a `one-shot` service gets its work when it starts; use `at-start = true`"
 )]
 #[case::one_shot_that_becomes_ready(
     "ready = {",
@@ -139,7 +139,7 @@ use super::project::Project;
 #[case::job_that_is_submitted_later(
     "command = [",
     "env = { JOB = '{job.file}' }\ncommand = [",
-    "`{job.file}` in `[service]` is the job of a route with `at-start = true`, and the spec has none"
+    "`{job.file}` in `[service]` needs a route with `at-start = true`, and the spec has none"
 )]
 fn a_contradictory_rule_is_refused(#[case] old: &str, #[case] new: &str, #[case] expected: &str) {
     let project = Project::new("obedient");

@@ -28,7 +28,7 @@ fn a_misbehaving_service_is_reported(
     }
 }
 
-/// A service that uses the processor may take longer than `timeout-ms` to become ready.
+/// A busy service may take longer than `timeout-ms` to become ready.
 #[rstest]
 #[case::slow(1500, "POST /jobs: no answer")]
 #[case::never_ready(
@@ -90,7 +90,7 @@ fn processes_that_a_service_started_are_killed(#[case] service: &str, #[case] ch
     assert_eq!(left, Vec::<String>::new());
 }
 
-/// Returns a project whose service gets the URL of its database, by which its daemons are found.
+/// Returns a project whose service gets the URL of its database. Its daemons are found by this URL.
 fn project_with_database(service: &str, mode: &str) -> Project {
     let project = Project::new(service);
     let variables = format!("DATABASE_URL = \"{{database.url}}\", MODE = \"{mode}\"");
@@ -98,7 +98,7 @@ fn project_with_database(service: &str, mode: &str) -> Project {
     project
 }
 
-/// Returns the command lines of the processes that run in the project's folder, without this one.
+/// Returns the command lines of the processes that run in the project's folder, except this one.
 fn running_in(project: &Project) -> Vec<String> {
     let is_in_project = |process: &Path| {
         let folder = std::fs::read_link(process.join("cwd")).ok();
@@ -135,7 +135,7 @@ fn a_daemon_is_found_by_the_database_in_its_environment(
 
 /// The daemon of a helper is ended, but the service did not leave it.
 #[test]
-fn the_daemon_of_a_helper_is_no_finding() {
+fn the_daemon_of_a_helper_is_not_a_finding() {
     let project = Project::new("obedient");
     let helper = std::fs::canonicalize(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -154,7 +154,7 @@ fn the_daemon_of_a_helper_is_no_finding() {
     assert_eq!(running_in(&project), Vec::<String>::new());
 }
 
-/// A case that does not come to its end ends its daemons, too.
+/// The daemons are killed even if the case is not completed.
 #[test]
 fn daemons_of_a_broken_case_are_killed() {
     let project = project_with_database("leaves-orphan", "hangs");
@@ -171,6 +171,6 @@ fn probes_without_a_matching_line_are_listed() {
         "[probes]\nstarted = '^ready$'\nrefused = '^span lost'\nunfinished = '^span unfinished'",
     );
     let json = project.run(&["check", "--format", "json"]).json();
-    let unmatched = "probe refused, unfinished, because no line of any case matches";
+    let unmatched = "[probes] refused, unfinished, because no output line of any case matches";
     assert!(json["not_tried"].as_array().unwrap().contains(&unmatched.into()), "{json}");
 }

@@ -61,7 +61,7 @@ fn a_case_with_a_failing_seed_is_broken_and_names_the_seed() {
 }
 
 #[test]
-fn an_evidence_folder_that_can_not_be_written_is_reported() {
+fn an_evidence_folder_that_cannot_be_written_is_reported() {
     let project = Project::new("obedient");
     let Output { code, stdout, stderr } = project.run(&["check", "--evidence", "job.json"]);
     assert_eq!(code, 3, "{stdout}{stderr}");

@@ -92,7 +92,7 @@ async fn what_was_left_out_makes_the_verdict_undetermined(
 }
 
 #[test]
-fn a_database_of_several_is_selected() {
+fn one_of_several_databases_is_selected() {
     let folder = tempfile::tempdir().unwrap();
     let two = format!(
         "\\connect template1\n\\connect shop\n{}\\connect -reuse-previous=on \"dbname='other one'\"\n{}",

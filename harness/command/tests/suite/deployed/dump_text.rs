@@ -1,5 +1,5 @@
-//! Tests of `diagnose` with the text of dumps: quoted text, ends that are missing, other spellings of statements,
-//! and files that are no dumps.
+//! Tests of `diagnose` with the text of dumps: quoted text, missing ends, unusual spellings of statements, and
+//! files that are not dumps.
 
 use rstest::rstest;
 
@@ -12,14 +12,15 @@ fn healthy() -> String {
     Scene { traced_units: 4, ..Scene::default() }.dump()
 }
 
-/// Runs `diagnose` on a file with this text.
+/// Runs `diagnose` on a file that contains `text`.
 fn diagnose_file(text: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("dump.sql"), text).unwrap();
     run(folder.path(), &["diagnose", "--dump", "dump.sql"])
 }
 
-/// Regression test: a `$$` in a quoted text hid the rest of the dump, and statements in one were read as rows.
+/// Regression test: a `$$` in a quoted string hid the rest of the dump, and statements in such a string were
+/// read as rows.
 #[rstest]
 #[case::dollars("COMMENT ON TABLE public.jobs IS 'costs $$, see the wiki';\n")]
 #[case::labels("CREATE TYPE public.price AS ENUM (\n    '$a$',\n    '$$'\n);\n")]
@@ -48,7 +49,7 @@ fn diagnose_file(text: &str) -> Output {
 #[case::default(
     "CREATE TABLE public.notes (\n    id bigint,\n    note text DEFAULT 'a\n);\nCOPY public.jobs (id) FROM stdin;\n'::text\n);\n"
 )]
-fn quoted_text_is_no_statement(#[case] statement: &str) {
+fn quoted_text_is_not_a_statement(#[case] statement: &str) {
     let dump = healthy().replace("COPY public.jobs", &format!("{statement}COPY public.jobs"));
     let (code, json) = diagnose(&dump, None, &[]);
     assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
@@ -59,7 +60,7 @@ const END: &str = "\n--\n-- PostgreSQL database dump complete\n--\n\n";
 const DATA: &str =
     "--\n-- Data for Name: trace_spans; Type: TABLE DATA; Schema: public; Owner: x\n--\n\n";
 
-/// Regression test: a dump that was cut off between two statements was taken for a whole one, without spans.
+/// Regression test: a dump that was cut off between two statements was taken for a complete one without spans.
 #[rstest]
 #[case::before_the_rows(&format!("{HEADER}{}{DATA}", healthy().split_once("COPY public.trace_spans").unwrap().0))]
 #[case::first_of_two(&format!("{HEADER}{}{DATA}{HEADER}{END}", healthy()))]
@@ -71,7 +72,7 @@ fn a_dump_without_its_end_is_truncated(#[case] text: &str) {
     assert!(stderr.contains("the dump is truncated"), "{stderr}");
 }
 
-/// Whether more rows followed is not known.
+/// It is not known whether more rows followed.
 #[test]
 fn a_dump_that_ends_with_inserts_and_without_its_end_may_be_cut_off() {
     let (tables, _) = healthy()
@@ -94,7 +95,7 @@ fn a_dump_that_ends_with_inserts_and_without_its_end_may_be_cut_off() {
 }
 
 #[rstest]
-#[case::whole(&format!("{HEADER}{}{END}", healthy()))]
+#[case::complete(&format!("{HEADER}{}{END}", healthy()))]
 #[case::joined(&format!("{HEADER}{}{END}{HEADER}{END}", healthy()))]
 #[case::cluster(&format!(
     "-- PostgreSQL database cluster dump\n{HEADER}{}{END}-- PostgreSQL database cluster dump complete\n", healthy()
@@ -103,7 +104,7 @@ fn a_dump_that_ends_with_inserts_and_without_its_end_may_be_cut_off() {
 #[case::excerpt(&healthy())]
 #[case::excerpt_with_a_header(&format!("{HEADER}{}", healthy()))]
 #[case::cluster_without_its_end(&format!("-- PostgreSQL database cluster dump\n{HEADER}{}{END}", healthy()))]
-fn a_dump_with_its_end_or_without_a_header_is_whole(#[case] text: &str) {
+fn a_dump_with_its_end_or_without_a_header_is_complete(#[case] text: &str) {
     let (code, json) = diagnose(text, None, &[]);
     assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
 }
@@ -157,7 +158,7 @@ fn spellings_of_statements_are_read_or_refused(
     }
 }
 
-/// Regression test: a file that is no dump was a dump without the tables of the spec.
+/// Regression test: a file that is not a dump was taken for a dump without the tables of the spec.
 #[rstest]
 #[case::csv("id,jobspec_id,status\n1,a,failed\n2,b,failed\n", "CSV")]
 #[case::aligned(
@@ -179,7 +180,10 @@ fn spellings_of_statements_are_read_or_refused(
     "pg_restore"
 )]
 #[case::json("[{\"id\": 1}]\n", "JSON")]
-fn a_file_that_is_no_dump_is_named(#[case] text: &str, #[case] expected: &str) {
+fn a_file_that_is_not_a_dump_is_refused_with_its_format(
+    #[case] text: &str,
+    #[case] expected: &str,
+) {
     let Output { code, stderr, .. } = diagnose_file(text);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains(expected) && stderr.contains("pg_dump"), "{stderr}");
@@ -223,18 +227,22 @@ fn values_that_a_dump_leaves_out_are_not_known() {
     assert!(first_message(&json).contains("generated column `execution_id`"), "{json:#}");
 }
 
-/// Regression test: ids that SQL calls equal were different.
+/// Regression test: ids that are equal in SQL were treated as different.
 #[rstest]
 #[case::padded("id bigint NOT NULL,\n    job_id bigint", "id character(4) NOT NULL,\n    job_id bigint", ("\n1\t469", "\n1   \t469"))]
 #[case::scale("job_id bigint", "job_id numeric(12,1)", ("\n1\t469", "\n1\t469.0"))]
-fn equal_ids_are_equal(#[case] from: &str, #[case] to: &str, #[case] row: (&str, &str)) {
+fn ids_that_are_equal_in_sql_name_the_same_unit(
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] row: (&str, &str),
+) {
     let dump = Scene { traced_units: 1, units: 1, ..Scene::default() }.dump();
     let dump = dump.replace(from, to).replace(row.0, row.1);
     let (code, json) = diagnose(&dump, None, &[]);
     assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
 }
 
-/// Regression test: without a column of the spec, rows were read as rows without a name, or as no rows.
+/// Regression test: if a column of the spec did not exist, rows were read without a name, or not at all.
 #[rstest]
 #[case::name("service, operation,", "service, name,", "`operation`")]
 #[case::job("job_id, region", "job, region", "`job_id`")]
@@ -249,9 +257,9 @@ fn a_column_of_the_spec_that_does_not_exist_is_named(
     assert!(message.contains("has no column") && message.contains(part), "{json:#}");
 }
 
-/// Regression test: rows that row security hid from the role of the dump were missing rows.
+/// Regression test: rows that row security hid from the role of the dump were reported as missing.
 #[test]
-fn rows_that_row_security_may_hide_are_not_missing() {
+fn rows_that_row_security_may_hide_are_not_reported_as_missing() {
     let policies = "ALTER TABLE public.trace_spans ENABLE ROW LEVEL SECURITY;\n";
     let dump = format!("SET row_security = on;\n{}{policies}", Scene::default().dump());
     let (_, json) = diagnose(&dump, Some(&format!("{ON}{}", BEGUN.repeat(4))), &[]);

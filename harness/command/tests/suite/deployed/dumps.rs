@@ -1,5 +1,4 @@
-//! Tests of `diagnose` with dumps as people have them: with rows in other schemas or left out, and with other
-//! encodings.
+//! Tests of `diagnose` with imperfect dumps: rows in another schema, rows that are left out, other encodings.
 
 use rstest::rstest;
 use serde_json::Value as Json;
@@ -19,7 +18,7 @@ pub(super) fn table(json: &Json) -> Vec<Json> {
 #[case::utf_16(b"\xff\xfe-\x00-".as_slice(), "convert it with `iconv")]
 #[case::custom(b"PGDMP\x01".as_slice(), "convert it with `pg_restore -f - FILE`")]
 #[case::xz(b"\xfd7zXZ\x00".as_slice(), "unpack it with `xzcat FILE`")]
-fn a_damaged_dump_is_refused_with_the_way_out(#[case] bytes: &[u8], #[case] expected: &str) {
+fn a_damaged_dump_is_refused_with_advice(#[case] bytes: &[u8], #[case] expected: &str) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("dump.sql"), bytes).unwrap();
     let Output { code, stderr, .. } = run(folder.path(), &["diagnose", "--dump", "dump.sql"]);
@@ -27,9 +26,9 @@ fn a_damaged_dump_is_refused_with_the_way_out(#[case] bytes: &[u8], #[case] expe
     assert!(stderr.contains(expected), "{stderr}");
 }
 
-/// Regression test: spans in a table of another schema were those of the service, and the verdict was a pass.
+/// Regression test: spans in a table of another schema counted as stored, and the verdict was a pass.
 #[test]
-fn spans_in_another_schema_are_in_another_place() {
+fn spans_in_another_schema_have_a_wrong_destination() {
     let dump = Scene { traced_units: 4, ..Scene::default() }.dump();
     let (tables, spans) = dump.split_once("COPY public.trace_spans ").unwrap();
     let (columns, _) = spans.split_once('\n').unwrap();
@@ -40,9 +39,9 @@ fn spans_in_another_schema_are_in_another_place() {
     assert!(first_message(&json).contains("`archive.trace_spans`"), "{json:#}");
 }
 
-/// Regression test: a table without any place for rows was taken for an empty table.
+/// Regression test: a table whose rows the dump leaves out was taken for an empty table.
 #[test]
-fn rows_that_were_left_out_are_not_missing_spans() {
+fn rows_that_were_left_out_are_not_reported_as_missing() {
     let dump = Scene::default().dump();
     let (rest, _) = dump.split_once("COPY public.trace_spans ").unwrap();
     let (_, json) = diagnose(rest, Some(&format!("{ON}{STARTED}")), &[]);
@@ -53,9 +52,9 @@ fn rows_that_were_left_out_are_not_missing_spans() {
     );
 }
 
-/// Regression test: without times in the log, the units of one job stood for those of the other.
+/// Regression test: without times in the log, the units of one job counted for the other.
 #[test]
-fn a_job_of_which_nothing_was_executed_is_judged_apart() {
+fn a_job_without_units_is_judged_on_its_own() {
     let dump = Scene { traced_units: 4, ..Scene::default() }.dump();
     let dump =
         dump.replace("469\tbias-1", "470\tnothing\tcompleted\t2025-10-22 12:00:00+00\n469\tbias-1");
@@ -65,7 +64,7 @@ fn a_job_of_which_nothing_was_executed_is_judged_apart() {
 
 /// Regression test: the last startup line decided for all processes of the log.
 #[test]
-fn a_process_that_says_off_does_not_speak_for_one_that_begins_spans() {
+fn a_process_with_tracing_off_proves_nothing_about_one_that_starts_spans() {
     let off = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)\n";
     let log = format!("{ON}{}{off}", BEGUN.repeat(4));
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
@@ -74,7 +73,7 @@ fn a_process_that_says_off_does_not_speak_for_one_that_begins_spans() {
 
 /// Regression test: the table said `tracer-not-constructed` above the verdict `undetermined`.
 #[test]
-fn the_table_says_what_the_verdict_below_says() {
+fn the_table_agrees_with_the_verdict_below_it() {
     let dump = Scene::default().dump();
     let dump =
         dump.replace("469\tbias-1", "470\tother\tfailed\t2025-10-22 12:01:00+00\n469\tbias-1");
@@ -88,7 +87,7 @@ fn the_table_says_what_the_verdict_below_says() {
 
 /// Lines that were written while no job ran show that the service prints such lines, and that its clock may differ.
 #[test]
-fn lines_of_no_job_make_missing_lines_doubtful() {
+fn lines_outside_all_jobs_make_missing_lines_doubtful() {
     let dump = Scene { units: 1, ..Scene::default() }.dump();
     let dump =
         dump.replace("469\tbias-1", "470\tother\tfailed\t2025-10-22 13:00:00+00\n469\tbias-1");

@@ -1,4 +1,4 @@
-//! Tests of `diagnose` with several jobs: each is judged by its own rows and lines, whatever becomes of the others.
+//! Tests of `diagnose` with several jobs: each is judged by its own rows and lines, whatever happens to the others.
 
 use rstest::rstest;
 use serde_json::Value as Json;
@@ -9,8 +9,8 @@ use super::scene::{ON, Scene, codes, diagnose, first_message};
 const WRITTEN: &str = "✅ StartSpan RecordSpan success\n";
 const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied\n";
 
-/// A dump with jobs a minute apart, of one unit each, and the rows of spans that are stored: those of the jobs in
-/// `stored`. A job in `unlinked` has spans that name neither a unit nor a job.
+/// Returns a dump with jobs a minute apart, each with one unit. Jobs in `stored` have spans. Jobs in `unlinked`
+/// have spans that name neither a unit nor a job.
 fn dump(jobs: u32, stored: &[u32], unlinked: &[u32]) -> String {
     let scene = Scene { units: 1, traced_units: 1, job_status: "completed", change: ("", "") };
     let one = scene.dump();
@@ -44,7 +44,7 @@ fn dump(jobs: u32, stored: &[u32], unlinked: &[u32]) -> String {
     format!("{head}{jobs}\\.\n{to_units}{units}\\.\n{to_spans}{spans}\\.\n{end}")
 }
 
-/// Lines with the time of a job.
+/// Returns the lines with the time of a job.
 fn at(job: u32, lines: &str) -> String {
     lines.lines().map(|line| format!("2025-10-22T12:{job:02}:00.025Z {line}\n")).collect()
 }
@@ -53,8 +53,8 @@ fn started() -> String {
     format!("2025-10-22T12:00:00Z {ON}")
 }
 
-/// Regression test: jobs with the same code were judged again together, in the time from the first to the last one,
-/// and so a healthy job had the spans and the lines of the jobs between.
+/// Regression test: jobs with the same code were judged again together, with all spans and lines from the start of
+/// the first to the end of the last job. So a healthy job got those of the jobs in between.
 #[test]
 fn jobs_are_not_judged_by_what_happens_between_them() {
     let log = started() + &at(1, BEGUN) + &at(2, BEGUN) + &at(3, BEGUN);
@@ -64,9 +64,9 @@ fn jobs_are_not_judged_by_what_happens_between_them() {
     assert_eq!(table(&json), [Json::Null], "{json:#}");
 }
 
-/// Regression test: the jobs of which nothing shows the reason had the error lines of another job.
+/// Regression test: jobs without evidence of their own got the error lines of another job.
 #[test]
-fn jobs_with_other_causes_have_findings_of_their_own() {
+fn jobs_with_different_causes_have_separate_findings() {
     let lost = at(1, &format!("{BEGUN}{WRITTEN}{WRITTEN}"));
     let refused = at(2, &format!("{BEGUN}{REFUSED}{REFUSED}"));
     let log = started() + &lost + &refused + &at(3, "accepted 3");
@@ -79,7 +79,7 @@ fn jobs_with_other_causes_have_findings_of_their_own() {
     }
 }
 
-/// Regression test: a job without units had the spans of other jobs in its row of the table.
+/// Regression test: the table showed the spans of other jobs for a job without units.
 #[test]
 fn a_job_without_units_has_no_spans() {
     let dump = dump(2, &[], &[1]).replace(
@@ -97,10 +97,10 @@ fn a_job_without_units_has_no_spans() {
     assert_eq!(json["jobs"][0]["spans"], 0, "{json:#}");
 }
 
-/// Regression test: a log without lines about the start of spans was taken for a service that begins none, although
-/// another job has spans and no line either.
+/// Regression test: a log without lines about the start of spans was taken as proof that none were started, although
+/// another job has spans without such lines.
 #[test]
-fn a_log_that_never_names_a_start_proves_nothing() {
+fn a_log_without_any_line_about_a_start_proves_nothing() {
     let log = started() + &at(1, "accepted 1") + &at(2, REFUSED) + &at(3, "accepted 3");
     let log = log.replace(REFUSED, "accepted 2");
     let (_, json) = diagnose(&dump(2, &[1], &[]), Some(&log), &[]);
@@ -113,7 +113,7 @@ fn a_log_that_never_names_a_start_proves_nothing() {
 
 /// Regression test: the last lines of the file counted as the newest ones.
 #[test]
-fn the_order_of_the_lines_is_that_of_their_times() {
+fn lines_are_sorted_by_their_times() {
     let off = "2025-10-22T12:00:30Z ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)\n";
     let on = format!("2025-10-22T12:01:30Z {ON}");
     let written = at(2, &format!("{BEGUN}{WRITTEN}{WRITTEN}"));
@@ -142,7 +142,7 @@ fn the_startup_line_before_the_job_counts() {
     assert!(first_message(&json).contains("the service saw ENABLE_DB_TRACING=off"), "{json:#}");
 }
 
-/// Regression test: each of these was `path-not-executed`, or the error lines of another job.
+/// Regression test: each of these jobs was `path-not-executed`, or got the error lines of another job.
 #[test]
 fn a_zone_that_does_not_fit_each_job_leaves_the_reason_open() {
     let name = |text: String| text.replace("bias-", "bias-detection-");
@@ -171,17 +171,18 @@ fn a_zone_that_does_not_fit_each_job_leaves_the_reason_open() {
     assert!(json.to_string().contains("+00:00 or +01:00"), "{json:#}");
 }
 
-/// Regression test: failed writes were no sign of a tracer, and of spans that began.
+/// Regression test: failed writes were not taken as a sign of a tracer and of started spans.
 #[test]
-fn failed_writes_show_that_the_spans_began() {
+fn failed_writes_show_that_the_spans_were_started() {
     let refused = REFUSED.repeat(2);
     let (_, json) = diagnose(&dump(1, &[], &[]), Some(&at(1, &refused)), &[]);
     assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
 }
 
-/// Regression test: with `--job`, the spans of another job took the place of this job's lines, whatever their times.
+/// Regression test: with `--job`, this job's lines were attributed to another job that has spans, whatever their
+/// times.
 #[test]
-fn one_job_keeps_its_lines_beside_another_with_spans() {
+fn a_job_keeps_its_lines_if_another_job_has_spans() {
     let lines = |job| at(job, &format!("{BEGUN}{WRITTEN}{WRITTEN}"));
     let log = started() + &lines(1) + &lines(2);
     for more in [&[][..], &["--job", "2"]] {
@@ -194,7 +195,7 @@ fn one_job_keeps_its_lines_beside_another_with_spans() {
 
 /// Regression test: lines without times that fit another job counted for the selected one.
 #[test]
-fn lines_without_times_may_be_of_jobs_that_are_not_selected() {
+fn lines_without_times_may_belong_to_jobs_that_are_not_selected() {
     let log = format!("{ON}{BEGUN}{WRITTEN}{WRITTEN}{BEGUN}{REFUSED}{REFUSED}");
     let (_, json) = diagnose(&dump(3, &[1], &[]), Some(&log), &["--job", "3"]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
@@ -218,16 +219,16 @@ fn lines_of_jobs_that_run_at_the_same_time_count_once() {
     assert_eq!(table(&json), ["write-failed-reported", "path-not-executed"], "{json:#}");
 }
 
-/// Regression test: an error that a background task prints after the job was of no job.
+/// Regression test: an error that a background task prints after the job belonged to no job.
 #[test]
-fn errors_shortly_after_a_job_are_of_this_job() {
+fn errors_shortly_after_a_job_belong_to_this_job() {
     let late = |job, text: &str| at(job, text).replace(":00.025Z", ":20.000Z");
     let log = started() + &at(1, BEGUN) + &late(1, &REFUSED.repeat(2)) + &at(2, "accepted 2");
     let (_, json) = diagnose(&dump(2, &[], &[]), Some(&log), &[]);
     assert_eq!(table(&json), ["write-failed-reported", "path-not-executed"], "{json:#}");
 }
 
-/// Regression test: a clock of the log that is behind hid the lines of the job.
+/// Regression test: if the log's clock was behind, the lines of the job were not found.
 #[test]
 fn a_line_that_names_a_job_before_its_row_shows_that_the_clocks_differ() {
     let early = |job: u32, text: &str| {
@@ -268,7 +269,7 @@ fn values_that_cannot_be_right_do_not_pass(
     assert_eq!((exit_code, table(&json)), (1, vec![Json::Null, code.into()]), "{json:#}");
 }
 
-/// Regression test: a masked value was "a value that means on".
+/// Regression test: a masked value was reported as "a value that means on".
 #[test]
 fn a_masked_value_is_not_known() {
     let log = "2025-10-22T12:00:30Z ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=***)\n".to_owned()
@@ -278,7 +279,8 @@ fn a_masked_value_is_not_known() {
     assert!(first_message(&json).contains("the log masks the value"), "{json:#}");
 }
 
-/// Regression test: spans that only one value of another flag requires were missing, whatever that flag is.
+/// Regression test: spans that are expected only with one value of another flag were reported as missing, whatever
+/// the value.
 #[test]
 fn a_flag_that_decides_about_spans_must_be_known() {
     let outer = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";

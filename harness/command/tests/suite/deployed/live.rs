@@ -65,7 +65,7 @@ async fn the_recreated_incident_has_the_known_facts() {
         let rows: Vec<String> =
             sqlx::query_scalar(sql).fetch_all(&mut production.connection).await.unwrap();
         let section = format!(" FROM stdin;\n{}\n\\.\n", rows.join("\n"));
-        assert!(dump.contains(&section), "the dump has other rows than\n{section}");
+        assert!(dump.contains(&section), "the dump does not contain these rows:\n{section}");
     }
     production.close().await;
 }

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use super::production::{LOG, Production};
 use crate::run::Output;
 
-/// The texts with which a statement between `begin` and `rollback` may start.
+/// What a statement between `begin` and `rollback` may start with.
 const ALLOWED_STARTS: [&str; 6] = [
     "set local ",
     "savepoint statement",

@@ -91,7 +91,7 @@ fn a_log_that_is_too_long_to_be_read_completely_is_undetermined() {
 const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied";
 const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
 
-/// Regression test: times without a zone were silently in UTC, and the lines of the job were thought to be missing.
+/// Regression test: times without a zone were silently read as UTC, and the lines of the job seemed to be missing.
 #[test]
 fn times_without_a_zone_are_undetermined_until_the_zone_is_known() {
     let line = |text: &str| format!("2025-10-22 14:00:00.030 {text}\n");
@@ -120,7 +120,7 @@ fn a_line_that_names_the_job_shows_the_zone() {
     let facts = &json["sources"]["log"];
     assert_eq!(facts["fitting_zone"], "+02:00 (log:2)");
     assert_eq!(facts["first"], "2025-10-22T09:00:00Z");
-    // A line that is too late to be of the job's start shows nothing.
+    // A line too long after the job's start shows nothing.
     let late = log.replace("2025-10-22 14:00:00.030 accepted", "2025-10-22 14:05:00.030 accepted");
     let (_, json) = diagnose(&dump, Some(&late), &[]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
@@ -144,9 +144,9 @@ fn the_rows_complete_a_date(#[case] stamp: &str) {
     assert_eq!(json["sources"]["log"]["first"], "2025-10-11T12:00:00Z", "{json:#}");
 }
 
-/// Between two dates that are as good, spanproof does not choose.
+/// spanproof does not choose between two equally plausible dates.
 #[test]
-fn a_date_that_nothing_decides_is_undetermined() {
+fn an_ambiguous_date_is_undetermined() {
     let stamp = "10/11/2025 12:00:00 INFO: ";
     let log = format!("{stamp}{ON}{}", format!("{stamp}{BEGUN}\n{stamp}{REFUSED}\n").repeat(4));
     for (date, code) in [("2025-10-11", "write-failed-reported"), ("2026-05-05", "undetermined")] {
@@ -158,9 +158,9 @@ fn a_date_that_nothing_decides_is_undetermined() {
     }
 }
 
-/// Regression test: a line that a probe with `$` does not match was not mentioned beside a reason that other lines gave.
+/// Regression test: a line that a probe with `$` does not match was not mentioned if other lines gave a reason.
 #[test]
-fn a_text_with_something_behind_it_is_mentioned() {
+fn a_line_with_something_after_the_text_of_a_probe_is_mentioned() {
     let line = |text: &str| format!("2025-10-22T12:00:00.030Z {text} ~~7\n");
     let log = format!("2025-10-22T11:00:00Z {ON}{}", line(BEGUN) + &line(REFUSED).repeat(4));
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
@@ -171,7 +171,7 @@ fn a_text_with_something_behind_it_is_mentioned() {
     );
 }
 
-/// Ids of units are as good, if they are long: a short number may be anything.
+/// Ids of units show the zone, too, if they are long: a short number may be anything.
 #[test]
 fn a_line_that_names_a_unit_shows_the_zone() {
     let id = "5f1c2a9e-7b64-4c1d-9a55-8d2f6f0b7e11";
@@ -194,12 +194,12 @@ fn a_given_format_replaces_the_detected_one() {
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
     let Output { code, stderr, .. } = Scene::default().run(Some(&log), &["--log-format", "x"]);
     assert_eq!(code, 2);
-    assert!(stderr.contains("unknown log format `x`; known are plain, flyctl"), "{stderr}");
+    assert!(stderr.contains("unknown log format `x`; expected one of plain, flyctl"), "{stderr}");
 }
 
-/// Lines of another time are shown beside `path-not-executed`: they may be of the job, by another clock.
+/// Lines from another time are shown with `path-not-executed`: they may belong to the job if the clocks differ.
 #[test]
-fn the_report_contains_lines_about_spans_of_another_time() {
+fn the_report_contains_lines_about_spans_from_another_time() {
     let log =
         format!("2025-10-22T11:59:00Z {ON}2025-10-22T12:00:01Z x\n2025-10-22T13:00:00Z {BEGUN}\n");
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
@@ -209,7 +209,7 @@ fn the_report_contains_lines_about_spans_of_another_time() {
     assert!(reasons.contains("log:3  2025-10-22 13:00:00Z  🔍 StartSpan called"), "{reasons}");
 }
 
-/// Regression test: a line in a format that nobody knows was a line that is not there.
+/// Regression test: a line in an unknown format counted as missing.
 #[test]
 fn lines_in_an_unknown_format_are_undetermined() {
     let log: String =
@@ -220,7 +220,7 @@ fn lines_in_an_unknown_format_are_undetermined() {
     assert!(text.contains("behind something that no known format puts there"), "{json:#}");
 }
 
-/// Each log has the same lines as a collector or logger writes them. Regression test: none of them was read.
+/// Each log has the same lines in the format of a collector or logger. Regression test: none of them was read.
 #[rstest]
 #[case::heroku(|text: &str| format!("2025-10-22T12:00:00.030000+00:00 app[worker.1]: {text}\n"))]
 #[case::syslog(|text: &str| format!("<14>1 2025-10-22T12:00:00.030Z web-1 runner 8 - - {text}\n"))]
@@ -246,7 +246,7 @@ fn the_lines_of_every_collector_are_evidence(#[case] wrap: fn(&str) -> String) {
 }
 
 #[test]
-fn the_number_of_lines_that_were_kept_is_not_reported_as_the_number_of_all() {
+fn the_number_of_kept_lines_is_not_reported_as_the_total() {
     let folder = tempfile::tempdir().unwrap();
     let log = format!("{ON}{}", format!("{BEGUN}\n").repeat(40_000));
     std::fs::write(folder.path().join("runner.log"), log).unwrap();

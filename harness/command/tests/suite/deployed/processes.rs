@@ -10,7 +10,7 @@ const OFF: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)";
 const ZERO: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=0)";
 const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
 const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied";
-/// A span of a tracer that is off.
+/// A line about a span of a tracer that is off.
 const IDLE: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false";
 
 /// Writes a line of the process `name` at a second.
@@ -77,7 +77,7 @@ fn the_process_that_begins_spans_does_the_work(#[case] wrap: Wrap) {
 }
 
 #[test]
-fn the_claim_of_another_machine_does_not_say_that_tracing_is_on() {
+fn the_startup_line_of_another_machine_does_not_prove_that_tracing_is_on() {
     let on = ON.trim_end();
     let (_, json) = diagnose(&log(FLY, &[("1", 0, on), ("2", 0, IDLE), ("2", 0, IDLE)]));
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");

@@ -21,7 +21,7 @@ pub(crate) struct Scene {
     pub(crate) units: usize,
     /// The number of units that have spans. Each of these units has two spans.
     pub(crate) traced_units: usize,
-    /// A text to replace in the row of each span, and its replacement. If the first text is empty,
+    /// A string to replace in the row of each span, and its replacement. If the first string is empty,
     /// nothing is replaced.
     pub(crate) change: (&'static str, &'static str),
 }

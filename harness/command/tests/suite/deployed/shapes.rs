@@ -93,7 +93,7 @@ status = "status"
 "#,
 };
 
-/// JSON in a column of type `text`. One row has a text that is not JSON.
+/// JSON in a column of type `text`. One row has a value that is not JSON.
 const TEXTS: Shape = Shape {
     sql: "
 alter table trace_spans add attributes text;
@@ -160,7 +160,7 @@ unit = ["job_id", "position"]
 "#,
 };
 
-/// As [`POSITIONS`], but spans have the position inside a JSON column.
+/// Like [`POSITIONS`], but spans have the position inside a JSON column.
 const POSITIONS_IN_JSON: Shape = Shape {
     sql: "
 alter table trace_spans add attributes jsonb;
@@ -251,7 +251,7 @@ struct Answers {
 
 impl Answers {
     /// Asks every command about the tables of a shape.
-    async fn about(shape: &Shape) -> Self {
+    async fn for_shape(shape: &Shape) -> Self {
         let production = shape.production().await;
         dump(&production);
         let url = production.database.url();
@@ -285,7 +285,7 @@ impl Answers {
     }
 }
 
-/// Runs `traces`, and returns its document without what depends on the names of columns.
+/// Runs `traces`, and returns its document without the parts that depend on the names of columns.
 async fn traces(production: &Production, args: &[&str]) -> Json {
     let start = ["traces", "--format", "json", "--database", production.database.url()];
     let output = run(production, &[&start, args].concat()).await;
@@ -336,7 +336,7 @@ async fn incident(production: &Production, source: [&str; 2]) -> String {
 #[case::positions_in_json(&POSITIONS_IN_JSON)]
 #[tokio::test]
 async fn answers_do_not_depend_on_the_shape_of_the_tables(#[case] shape: &Shape) {
-    let (plain, other) = (Answers::about(&PLAIN).await, Answers::about(shape).await);
+    let (plain, other) = (Answers::for_shape(&PLAIN).await, Answers::for_shape(shape).await);
     let codes: Vec<_> =
         plain.diagnosis["diagnoses"].as_array().unwrap().iter().map(|one| &one["codes"]).collect();
     // Half of the units of job 470 have spans without a line about their start, so the absence of such

@@ -76,7 +76,7 @@ fn the_document_of_preflight_keeps_its_keys_and_values() {
     };
     let all = ["passed", "failed", "advice", "untried"].map(|outcome| json!(outcome));
     assert_eq!(outcomes(&frozen), all.into_iter().collect());
-    // The number of checks may grow, and the wording of texts is not part of the format.
+    // The number of checks may grow, and the wording of messages is not part of the format.
     let varying = [
         "/passed",
         "/failed",

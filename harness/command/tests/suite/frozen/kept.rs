@@ -1,7 +1,7 @@
 //! Tests that this version lists and removes what earlier versions left: folders of servers, and
-//! databases on a server given by URL. The folder of a server contains the journal `things`, which
-//! lists what must be removed with the folder. It also contains the FIFO `users`, which each
-//! process that uses the server holds open. Git can't store a FIFO, so each test creates one.
+//! databases on a server given by URL. The folder of a server contains the file `things`, the journal of
+//! what must be removed with the folder. It also contains the FIFO `users`, which each process that uses
+//! the server holds open. Git can't store a FIFO, so each test creates one.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -28,8 +28,8 @@ struct Leftover {
 }
 
 impl Leftover {
-    /// Copies a folder from `fixtures/format-1/kept`. Replaces `FOLDER`, `RECORD` and `CACHE` in
-    /// its files by the paths of the copy.
+    /// Copies a folder from `fixtures/format-1/kept`. Replaces the placeholders `FOLDER`, `RECORD` and
+    /// `CACHE` in its files with actual paths.
     fn new(name: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join(name);
@@ -37,7 +37,8 @@ impl Leftover {
         let left = Self { scratch, folder };
         let users = left.folder.join("users");
         nix::unistd::mkfifo(&users, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-        // The clean-up ignores newer folders, because a process may still be creating them.
+        // The clean-up ignores folders that are only seconds old, because a process may still be creating
+        // them.
         let minute_ago = SystemTime::now() - Duration::from_mins(1);
         let minute_ago = minute_ago.duration_since(SystemTime::UNIX_EPOCH).unwrap().into();
         let (at, flags) = (nix::fcntl::AT_FDCWD, UtimensatFlags::NoFollowSymlink);
@@ -71,7 +72,7 @@ impl Leftover {
         self.scratch.path().join("cache")
     }
 
-    /// Runs the command with this `TMPDIR` and with servers from binaries.
+    /// Runs the command with this `TMPDIR`, and with Postgres servers from local binaries.
     fn run(&self, args: &[&str]) -> Output {
         let command = Spanproof::new(self.scratch.path(), args).env("TMPDIR", self.scratch.path());
         command.env("SPANPROOF_POSTGRES", "binaries").output()
@@ -81,7 +82,10 @@ impl Leftover {
 #[rstest]
 #[case::server_of_a_run("spanproof-postgres-843f4b194ef4", false)]
 #[case::shared_server("spanproof-postgres-b77df4d20838", true)]
-fn doctor_lists_and_clean_removes_a_kept_server(#[case] name: &str, #[case] shared: bool) {
+fn a_kept_server_is_listed_by_doctor_and_removed_by_clean(
+    #[case] name: &str,
+    #[case] shared: bool,
+) {
     let left = Leftover::new(name);
     if shared {
         std::fs::copy(left.folder.join("record"), left.record()).unwrap();

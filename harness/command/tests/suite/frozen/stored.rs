@@ -13,9 +13,9 @@ use super::{fixture, fixtures, run};
 use crate::folder::{copy, names};
 use crate::run::{MIGRATIONS, Spanproof};
 
-/// JSON pointers to values of a report that may differ: texts, because their wording is not part of
+/// JSON pointers to values of a report that may differ: messages, because their wording is not part of
 /// the format; the path of the evidence; and what a later version adds, because it compares more and
-/// shows more evidence. That no evidence is lost is another test.
+/// shows more evidence. Another test checks that no evidence is lost.
 const VARYING: [&str; 8] = [
     "/cases/*/assertions",
     "/cases/*/verdict/fail/*/evidence",
@@ -90,7 +90,7 @@ fn a_stored_run_has_the_same_failures_and_evidence() {
     let output = run(&["report", "run", "--config", "spec/spanproof.toml"]);
     assert_eq!(output.code, 3, "{output:?}");
     let frozen = fixture("json/report.txt");
-    // The words in headings are not part of the format. Replaces old words by today's words.
+    // The words in headings are not part of the format. Replaces old words with the current ones.
     let frozen = frozen
         .replace(" by ", ", route ")
         .replace(" with upstream ", ", upstream ")

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::repository::{files, root};
 
-/// A file.
+/// An undamaged file, or one that broke a parser once.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
-    /// Its name, which decides its format.
+    /// Its name, which determines its format.
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
     /// Whether the parser accepts it.
@@ -24,7 +24,7 @@ pub(super) fn samples(paths: &[&str], extension: &str) -> Vec<Sample> {
     all.map(|path| sample(&path, true)).collect()
 }
 
-/// Reads the files that broke a parser once; none if there is no folder of that name.
+/// Reads the files that broke a parser once; empty if the parser has no folder of such files.
 pub(super) fn broken(parser: &str) -> Vec<Sample> {
     let folder = root().join("fixtures/fuzz").join(parser);
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -1,6 +1,6 @@
-//! Parsers read damaged files without a panic, a hang or a growth of memory, and their errors name the place.
+//! Parsers read damaged files without a panic, a hang or unlimited memory, and their errors name the place.
 //!
-//! Each parser runs for two seconds. One command runs them for longer, with other damage each time:
+//! Each parser runs for two seconds. This command runs them for longer, with different damage each time:
 //! `SPANPROOF_FUZZ_SEED=random SPANPROOF_FUZZ_SECONDS=600 cargo test -p spanproof-cli --test suite fuzz -- --nocapture`.
 
 mod corpus;
@@ -30,6 +30,6 @@ fn a_damaged_file_breaks_nothing(#[case] name: &str) {
 
 /// A part of the test above, which starts it in a process with limited memory.
 #[test]
-fn the_parser_that_a_variable_names() {
+fn run_the_parser_that_a_variable_names() {
     run::run_named_parser();
 }

@@ -1,12 +1,12 @@
-//! Damages a file: bytes, words, lines, and values of JSON. The same random numbers make the same damage.
+//! Damages a file: bytes, words, lines, and values of JSON. The same random numbers cause the same damage.
 
 use serde_json::{Value as Json, json};
 
 /// Maximum length of a damaged file, in bytes.
 pub(super) const MAX_BYTES: usize = 96 * 1024;
 
-/// Texts on which parsers stumble: numbers at their limits, brackets, quotes, signs with a meaning in one
-/// of the formats, bytes that are no text.
+/// Strings that may break a parser: numbers at their limits, brackets, quotes, characters with a meaning in
+/// one of the formats, bytes that are not text.
 const TOKENS: &[&[u8]] = &[
     b"0",
     b"-1",
@@ -118,7 +118,7 @@ const BRACKETS: &[(&str, &str)] = &[
     ("(a|", ")*"),
 ];
 
-/// A generator of random numbers (splitmix64), so that a seed makes the same inputs on every machine.
+/// A generator of random numbers (splitmix64), so that a seed gives the same inputs on every machine.
 #[derive(Debug)]
 pub(super) struct Random(u64);
 
@@ -151,7 +151,7 @@ impl Random {
         TOKENS[self.below(TOKENS.len())]
     }
 
-    /// Returns a range of at most `limit` bytes of a text.
+    /// Returns a range of at most `limit` bytes in a file of `length` bytes.
     fn range(&mut self, length: usize, limit: usize) -> std::ops::Range<usize> {
         let start = self.below(length + 1);
         let end = (start + 1 + self.below(limit)).min(length);
@@ -232,7 +232,7 @@ fn word_at(bytes: &[u8], at: usize) -> std::ops::Range<usize> {
     start..end
 }
 
-/// Returns the line around a position, with its end.
+/// Returns the line around a position, including its newline.
 fn line_at(bytes: &[u8], at: usize) -> std::ops::Range<usize> {
     let end =
         bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end + 1);
@@ -311,7 +311,7 @@ fn replace(value: &mut Json, source: &Json, random: &mut Random) {
     }
 }
 
-/// Returns the number of values in a value.
+/// Returns the number of values in a value, including the value itself.
 fn count(value: &Json) -> usize {
     match value {
         Json::Array(items) => 1 + items.iter().map(count).sum::<usize>(),
@@ -348,7 +348,7 @@ fn change(value: &mut Json, left: &mut usize, new: &mut dyn FnMut(&mut Json)) ->
 }
 
 #[test]
-fn the_same_numbers_make_the_same_damage() {
+fn the_same_numbers_cause_the_same_damage() {
     let files = [b"a = 1\n".to_vec(), b"{\"a\": [1, 2]}\n".to_vec()];
     let others: Vec<_> = files.iter().collect();
     let make = |input| damaged(&files[1], &others, &mut Random::new(7, input));

@@ -1,4 +1,4 @@
-//! The parsers, each with valid files and what is done with a file that it accepts.
+//! The parsers, each with valid files and the code that uses a file that it accepts.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -81,13 +81,13 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// Checks that an error names a file, and that its text has no end.
+/// Asserts that an error names a file and is not too long.
 fn assert_place(error: &str, name: &str) {
     assert!(error.contains(name), "the error does not name `{name}`: {error}");
     assert!(error.len() < 20_000, "the error has {} bytes: {}", error.len(), &error[..2000]);
 }
 
-/// Checks that an error names a line of a file; a file that is no text has no lines.
+/// Asserts that an error names a line of a file. A file that is not text has no lines.
 fn assert_line(error: &str, name: &str, bytes: &[u8]) {
     assert_place(error, name);
     let place = regex::Regex::new(&format!(r"{}:\d+:\d+: ", regex::escape(name))).unwrap();
@@ -113,7 +113,7 @@ fn spec(folder: &Path, bytes: &[u8]) -> bool {
     true
 }
 
-/// Writes a project with files, of which one is damaged.
+/// Writes a project in which one file is damaged.
 fn project(folder: &Path, damaged: &'static str) -> Read {
     std::fs::create_dir_all(folder.join("migrations")).unwrap();
     let reply = "[[reply]]\nmethod = \"GET\"\npath = \"/\"\n";
@@ -171,7 +171,7 @@ fn manifest(name: &str, bytes: &[u8]) -> bool {
 /// The spec of the sample logs and dumps.
 static EXISTING: LazyLock<Spec> = LazyLock::new(|| Spec::read(Path::new(SPEC)).unwrap());
 
-/// Judges what was read of an existing system, and prints the report.
+/// Judges what was read from an existing system, and prints the report.
 fn diagnosed(system: ExistingSystem<'_>, name: &str) -> bool {
     let spec = system.spec;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -1,5 +1,5 @@
-//! Runs a parser with damaged files in a process of its own, so that an overflow of the stack and the end of
-//! its memory are found, too.
+//! Runs a parser with damaged files in a process of its own, so that a stack overflow and exhausted memory are
+//! found, too.
 
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use super::parser::{Parser, parser};
 
 /// Seconds for each parser; 2 by default.
 const SECONDS: &str = "SPANPROOF_FUZZ_SECONDS";
-/// The number from which the damage follows. It is 1 by default, so that a change that did nothing wrong
-/// does not fail; `random` takes another one each time.
+/// The seed of the damage. It is 1 by default, so that an unrelated change does not fail; `random` takes a
+/// different seed each time.
 const SEED: &str = "SPANPROOF_FUZZ_SEED";
 /// The number of the only input to run.
 const INPUT: &str = "SPANPROOF_FUZZ_INPUT";
@@ -22,13 +22,13 @@ const PARSER: &str = "SPANPROOF_FUZZ_PARSER";
 const PROGRESS: &str = "SPANPROOF_FUZZ_PROGRESS";
 /// Address space of the inner process, in KiB.
 const MEMORY: u32 = 2 * 1024 * 1024;
-/// Limit of the processor time of one input. Other work on the machine does not count.
+/// CPU time limit for one input. Other work on the machine does not count.
 const INPUT_TIME: Duration = Duration::from_secs(2);
-/// Limit of the time of one input, for a parser that waits.
+/// Time limit for one input, for a parser that waits.
 const INPUT_WAIT: Duration = Duration::from_mins(2);
-/// How often the time of the running input is checked.
+/// Interval between checks of the time of the running input.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// Microseconds of a clock tick of `/proc`.
+/// Microseconds per clock tick of `/proc`.
 const TICK: u64 = 10_000;
 
 #[expect(clippy::disallowed_methods, reason = "options of a test")]
@@ -60,7 +60,7 @@ pub(super) fn run_parser(name: &str) {
     let mut command = std::process::Command::new("sh");
     command.args(["-c", &format!("ulimit -v {MEMORY}; ulimit -c 0; exec \"$@\""), "sh"]);
     command.arg(std::env::current_exe().unwrap());
-    command.args(["--exact", "fuzz::the_parser_that_a_variable_names", "--nocapture"]);
+    command.args(["--exact", "fuzz::run_the_parser_that_a_variable_names", "--nocapture"]);
     command.env(PARSER, name).env(PROGRESS, &progress).env(SEED, seed.to_string());
     let output = command.output().unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -88,14 +88,14 @@ pub(super) fn run_parser(name: &str) {
 fn save(name: &str, seed: u64, input: u64) -> PathBuf {
     let folder = tempfile::tempdir().unwrap();
     let parser = parser(name, folder.path());
-    let (_, bytes) = made(&parser, seed, input);
+    let (_, bytes) = make_input(&parser, seed, input);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{name}-{seed}-{input}"));
     std::fs::write(&path, bytes).unwrap();
     path
 }
 
 /// Returns an input, with the number of the sample from which it was made. The first inputs are the samples.
-fn made(parser: &Parser, seed: u64, input: u64) -> (usize, Vec<u8>) {
+fn make_input(parser: &Parser, seed: u64, input: u64) -> (usize, Vec<u8>) {
     let samples = &parser.samples;
     if let Some(sample) = usize::try_from(input).ok().filter(|input| *input < samples.len()) {
         return (sample, samples[sample].bytes.clone());
@@ -143,7 +143,7 @@ pub(super) fn run_named_parser() {
     println!("{name}: {inputs} inputs, {accepted} accepted; the slowest, {number}, took {time:?}");
 }
 
-/// Runs inputs until the time is over.
+/// Runs inputs until the time is up.
 fn inputs(name: &str, progress: &Path) -> Summary {
     let folder = tempfile::tempdir().unwrap();
     let mut parser = parser(name, folder.path());
@@ -157,7 +157,7 @@ fn inputs(name: &str, progress: &Path) -> Summary {
             break;
         }
         progress.write_all_at(format!("{input:<20}").as_bytes(), 0).unwrap();
-        let (sample, bytes) = made(&parser, seed, input);
+        let (sample, bytes) = make_input(&parser, seed, input);
         let began = Instant::now();
         let accepted = (parser.read)(&parser.samples[sample].name, &bytes);
         summary.slowest = summary.slowest.max((began.elapsed(), input));
@@ -180,12 +180,12 @@ fn watch(receiver: &Receiver<PathBuf>, progress: &Path) {
             (number, ticks, since) = (now, used, Instant::now());
         }
         let time = Duration::from_micros(used.saturating_sub(ticks) * TICK);
-        assert!(time < INPUT_TIME, "the input took {time:?} of processor time");
+        assert!(time < INPUT_TIME, "the input took {time:?} of CPU time");
         assert!(since.elapsed() < INPUT_WAIT, "the input took {:?}", since.elapsed());
     }
 }
 
-/// Returns the processor time of a thread; 0 if it has ended.
+/// Returns the CPU time of a thread; 0 if it has ended.
 fn processor_ticks(task: &Path) -> u64 {
     let stat = std::fs::read_to_string(task.join("stat")).unwrap_or_default();
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();

@@ -1,5 +1,5 @@
-//! Drifts of manifests, which `guard` must find, and healthy edits, which it must accept. Each file of
-//! `fixtures/drifts/` has manifests and edits of them. The base is what the file has without an edit.
+//! Drifts (edits that lose or change a flag), which `guard` must find, and healthy edits, which it must
+//! accept. Each file of `fixtures/drifts/` has manifests and edits. The base is the unedited manifests.
 //!
 //! Prints the score: `cargo test -p spanproof-cli --test suite guard::drift -- --nocapture`.
 
@@ -19,7 +19,7 @@ use crate::repository::{files, read, root};
 struct Set {
     /// The keys of `[manifests.production]`.
     manifests: String,
-    /// The texts of the manifests, by their paths.
+    /// The contents of the manifests, by their paths.
     files: BTreeMap<String, String>,
     edits: Edits,
 }
@@ -106,7 +106,7 @@ impl Storefront {
         texts.iter().fold(MemoryFiles::default(), add)
     }
 
-    /// Compares the files of today with the proof and with those of the base. `Err` is the error.
+    /// Compares the edited files with the proof and with those of the base. `Err` is the error.
     fn guard(
         &self,
         manifests: &str,
@@ -132,7 +132,7 @@ impl Storefront {
     }
 }
 
-/// Replaces a text in a file, which must have it.
+/// Replaces a string in a file, which must contain it.
 fn replace(texts: &mut BTreeMap<String, String>, file: &str, [old, new]: [&str; 2]) {
     if old.is_empty() {
         return;
@@ -162,7 +162,7 @@ fn edited(set: &Set, edit: &Edit) -> BTreeMap<String, String> {
     texts
 }
 
-/// Returns the comparisons with another result than `ok`, as text.
+/// Returns the comparisons whose result is not `ok`, as text.
 fn problems(found: &Result<Guard, String>) -> Vec<String> {
     let text = |one: &Comparison| format!("{} {:?}: {}", one.flag, one.result, one.found);
     match found {

@@ -103,12 +103,12 @@ fn an_environment_without_spans_is_a_finding() {
     shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"yes\"");
     let output = shop.run(&["check", "--as", "production", "--filter", "TRACING=yes"]);
     assert_eq!(output.code, 1, "{output:?}");
-    let text = "no spans are recorded, and tracing must be on there";
+    let text = "no spans are recorded, but tracing must be on there";
     assert!(output.stderr.contains(text), "{output:?}");
 }
 
 #[test]
-fn a_value_that_is_not_known_can_not_be_run() {
+fn an_unknown_value_cannot_be_run() {
     let shop = Shop::in_production();
     shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"${TRACING}\"");
     let output = shop.run(&["check", "--as", "production"]);

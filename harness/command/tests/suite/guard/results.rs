@@ -16,7 +16,7 @@ fn a_healthy_deployment_passes_and_every_comparison_is_counted() {
     );
     assert!(output.contains("compose.yaml:6 set: true"), "{output}");
     assert!(output.contains("not checked: the program, because nothing was built"), "{output}");
-    assert!(!output.contains("hunter2"), "a variable that is no flag is not printed: {output}");
+    assert!(!output.contains("hunter2"), "a variable that is not a flag is printed: {output}");
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_spelling_that_records_nothing_is_named_with_the_spans_and_the_case() {
     let (code, output) = shop.guard(&[]);
     assert_eq!(code, 1, "{output}");
     for line in [
-        "spans `price` need TRACING=true|1; production sets True (compose.yaml:6), which records nothing (proved by case 4579b5e4 and 3 more)",
+        "`price` spans need TRACING=true|1; production sets True (compose.yaml:6), which records nothing (proved by case 4579b5e4 and 3 more)",
         "next: set TRACING to one of: true, 1",
     ] {
         assert!(output.contains(line), "expected {line}\nfound {output}");
@@ -71,13 +71,13 @@ fn the_document_has_the_value_its_lines_and_the_cases() {
     "production sets true (compose.yaml:6), which records spans in every combination that was tried (proved by case",
 ])]
 #[case::not_set("      TRACING: \"true\"\n", "", 1, &[
-    "spans `price` need TRACING=true|1; production does not set it, which records nothing",
+    "`price` spans need TRACING=true|1; production does not set it, which records nothing",
 ])]
 #[case::in_another_process("      TRACING: \"true\"\n", "  db:\n    image: db\n    environment:\n      TRACING: \"true\"\n", 1, &[
     "next: set TRACING to one of: true, 1; another process has it: `db` (compose.yaml:9)",
 ])]
 #[case::not_known("TRACING: \"true\"", "TRACING: \"${TRACING}\"", 8, &["unknown   TRACING not known"])]
-fn a_value_that_is_not_proved_to_be_on_is_no_pass(
+fn a_value_that_is_not_proved_to_be_on_does_not_pass(
     #[case] old: &str,
     #[case] new: &str,
     #[case] expected: i32,
@@ -142,7 +142,10 @@ fn which_of_several_processes_runs_the_service_must_be_clear() {
     let (code, output) = shop.guard(&[]);
     assert_eq!(code, 8, "{output}");
     assert!(output.contains("it depends on the process"), "{output}");
-    assert!(output.contains("name it in the spec, such as `process = \"web\"`"), "{output}");
+    assert!(
+        output.contains("name it in the spec, for example with `process = \"web\"`"),
+        "{output}"
+    );
     shop.edit(
         "spanproof.toml",
         "files = ['compose.yaml']",
@@ -232,7 +235,7 @@ fn comments_and_manifests_do_not_make_a_proof_stale() {
 }
 
 #[test]
-fn of_a_variable_that_fills_in_a_flag_only_the_name_is_printed() {
+fn a_variable_in_the_value_of_a_flag_is_printed_without_its_own_value() {
     let shop = Shop::in_production();
     shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"${SWITCH}\"");
     shop.write(".env", "SWITCH=true\n");

@@ -66,7 +66,7 @@ impl Shop {
         std::fs::remove_file(self.path().join(name)).unwrap();
     }
 
-    /// Replaces a text in a file.
+    /// Replaces a string in a file.
     pub(super) fn edit(&self, name: &str, old: &str, new: &str) {
         let text = std::fs::read_to_string(self.path().join(name)).unwrap();
         assert!(text.contains(old), "`{name}` has no `{old}`");

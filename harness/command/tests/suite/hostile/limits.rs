@@ -13,12 +13,12 @@ use crate::run::{Output, run};
 const FLAG: &str = "[[flag]]\nname = \"MODE\"\nvalues = [\"a\", \"b\"]\ndefault = \"a\"";
 
 #[test]
-fn a_time_limit_ends_the_run_with_what_was_learned() {
+fn a_run_that_reaches_its_time_limit_reports_what_it_learned() {
     let project = Project::new("never-ready");
     project.edit("timeout-ms = 1500", "timeout-ms = 600000");
     project.append(FLAG);
     let start = Instant::now();
-    // The server must have started by then, also beside many other tests.
+    // The server must have started by then, even while many other tests run.
     let arguments = ["check", "--no-faults", "-j", "1", "--timeout", "20s", "--evidence", "run"];
     let Output { code, stdout, stderr } = project.run(&arguments);
     assert_eq!(code, 3, "{stdout}{stderr}");
@@ -111,11 +111,12 @@ fn a_time_limit_also_ends_the_replays_of_adopted_incidents() {
     assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
-/// Each service destroys the evidence when it starts: that of earlier cases, or also the place of its own.
+/// When it starts, each service destroys the evidence of earlier cases. The second one also puts a file in the
+/// place of the folder.
 #[rstest]
 #[case::removed("rm -rf run", "run/", "was removed while spanproof ran")]
 #[case::replaced("rm -rf run; touch run", "could not create `run/", "run.json")]
-fn evidence_that_can_not_be_written_loses_no_verdict(
+fn evidence_that_cannot_be_written_loses_no_verdict(
     #[case] destroy: &str,
     #[case] first: &str,
     #[case] second: &str,
@@ -136,7 +137,7 @@ fn evidence_that_can_not_be_written_loses_no_verdict(
     assert!(!stdout.contains("BROKEN"), "{stdout}");
 }
 
-/// Creates a folder for evidence in which `name` leads nowhere, so that nothing can be written below it.
+/// Creates a folder for evidence in which `name` is a broken symlink, so that nothing can be written below it.
 fn evidence_without(folder: &Path, name: &str) {
     let evidence = folder.join("run");
     std::fs::create_dir(&evidence).unwrap();
@@ -144,7 +145,7 @@ fn evidence_without(folder: &Path, name: &str) {
 }
 
 #[test]
-fn evidence_of_extra_cases_that_can_not_be_written_is_listed() {
+fn evidence_of_extra_cases_that_cannot_be_written_is_listed() {
     let project = Project::new("obedient");
     project.append(FLAG);
     evidence_without(project.path(), "probes");
@@ -158,7 +159,7 @@ fn evidence_of_extra_cases_that_can_not_be_written_is_listed() {
 
 /// The service has a flag whose effect only repetitions show.
 #[test]
-fn evidence_of_repetitions_that_can_not_be_written_is_listed() {
+fn evidence_of_repetitions_that_cannot_be_written_is_listed() {
     let folder = tempfile::tempdir().unwrap();
     evidence_without(folder.path(), "repetitions");
     let evidence = folder.path().join("run");

@@ -1,4 +1,4 @@
-//! Tests with input that somebody made up to break the command: numbers at their limits, control
+//! Tests with input that is meant to break the command: numbers at their limits, control
 //! characters, files that can't be written, secrets of every kind.
 
 mod limits;

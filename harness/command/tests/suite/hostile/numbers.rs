@@ -8,7 +8,7 @@ use spanproof::{Bundle, Spec};
 use crate::repository::{files, root};
 use crate::run::{SPEC, Spanproof};
 
-/// Replaces, one after the other, each number and each time in a record by an extreme value. `name`
+/// Replaces each number and each time in a record with an extreme value, one at a time. `name`
 /// identifies the place in all records; a place is changed only if it is new in `seen`.
 fn mutations(record: &Json, name: &str, seen: &mut BTreeSet<String>) -> Vec<Json> {
     let numbers = [json!(i64::MIN), json!(i64::MAX), json!(u64::MAX), json!(1e308)];
@@ -119,7 +119,7 @@ fn a_number_of_a_spec_beyond_its_limit_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_time_before_all_times_is_an_error_or_the_first_time() {
+fn a_time_or_duration_that_is_out_of_range_is_an_error() {
     for arguments in [
         ["diagnose", "--since", "200000000d"],
         ["diagnose", "--since", "262142-12-31"],

@@ -1,4 +1,4 @@
-//! Secrets of every kind, at the places where data comes from, must not be at any place where it goes to.
+//! Tests that secrets of every kind that are planted in the input reach no output.
 
 use std::path::Path;
 
@@ -51,7 +51,7 @@ fn planted() -> (String, Vec<String>) {
     (text, parts)
 }
 
-/// Returns the planted secrets that a text shows.
+/// Returns the planted secrets that `text` shows.
 fn secrets_in<'a>(text: &str, secrets: &'a [String]) -> Vec<&'a String> {
     secrets.iter().filter(|secret| text.contains(secret.as_str())).collect()
 }

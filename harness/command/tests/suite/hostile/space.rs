@@ -1,5 +1,5 @@
-//! Folders that are full or removed while cases run: that of temporary files, that of the evidence, and the
-//! server's own.
+//! Folders that are full or removed while cases run: the folders of temporary files, of the evidence and of the
+//! server.
 
 use nix::unistd::Uid;
 use rstest::rstest;
@@ -7,8 +7,8 @@ use rstest::rstest;
 use crate::check::project::Project;
 use crate::run::{Output, Spanproof};
 
-/// A project with two cases and a folder of the case, whose service runs a script with `$DIR` and `$TEMPORARY`
-/// before it is ready.
+/// Creates a project with two cases, whose service runs a script before it is ready. In the script, `$DIR` is the
+/// folder of the case, and `$TEMPORARY` that of temporary files.
 fn project(script: &str) -> Project {
     let project = Project::new("obedient");
     let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
@@ -22,7 +22,8 @@ fn project(script: &str) -> Project {
     project
 }
 
-/// Runs `check` with a `TMPDIR` of its own, in which there are 400 KB if `is_small`. Only root may mount.
+/// Runs `check` with a `TMPDIR` of its own, which has only 400 KB if `is_small`. Such a folder needs a mount:
+/// `None` unless the user is root.
 fn check(project: &Project, is_small: bool, options: &str) -> Option<Output> {
     let mount = "mount -t tmpfs -o size=400k tmpfs \"$PWD/tmp\" && ";
     if is_small && !Uid::effective().is_root() {

@@ -20,12 +20,12 @@ fn request(address: &str) -> String {
 }
 
 #[test]
-fn requests_of_another_process_to_the_upstream_are_no_evidence() {
+fn requests_of_another_process_to_the_upstream_are_not_evidence() {
     let project = Project::new("obedient");
     let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let command = spec.lines().find(|line| line.starts_with("command")).unwrap();
     let address = project.path().join("address");
-    // Moved, so that it is complete at once. The job ends when the file is gone.
+    // The file is moved into place, so that it is complete when it appears. The job ends when the file is gone.
     let script = format!(
         "echo $UPSTREAM > {path}.new; mv {path}.new {path}; echo ready; \
          while [ -e {path} ]; do sleep 0.05; done; exit 7",

@@ -1,4 +1,4 @@
-//! Control characters of others never reach the terminal, and what can't be printed is an error.
+//! Control characters in input never reach the terminal, and output that can't be printed is an error.
 
 use crate::check::project::Project;
 use crate::repository::root;
@@ -7,7 +7,7 @@ use crate::run::{SPEC, Spanproof};
 /// Clears the screen, in both spellings of the escape character, and reverses the order of text.
 const CONTROLS: &str = "\u{1b}[2J\u{9b}2J\u{7}\r\u{202e}";
 
-/// Asserts that a text has no control characters except line breaks and tabs, and no characters that
+/// Asserts that `text` has no control characters except line breaks and tabs, and no characters that
 /// reverse the order of text.
 fn assert_harmless(text: &str, what: &str) {
     let harmful = |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{202e}';
@@ -27,7 +27,7 @@ fn control_characters_in_arguments_and_files_are_printed_as_escapes() {
     let hostile_spec = spec.replace("\"one-unit\"", &format!("\"{named}\""));
     assert_ne!(spec, hostile_spec);
     let path = root().join("hostile-spec.toml");
-    let _removed = Removed(path.clone());
+    let _removed = RemoveOnDrop(path.clone());
     std::fs::write(&path, hostile_spec).unwrap();
     let bundle =
         std::fs::read_to_string(root().join("fixtures/incidents/zero-spans.jsonl")).unwrap();
@@ -68,16 +68,16 @@ fn control_characters_in_arguments_and_files_are_printed_as_escapes() {
 }
 
 /// Removes a file when dropped.
-struct Removed(std::path::PathBuf);
+struct RemoveOnDrop(std::path::PathBuf);
 
-impl Drop for Removed {
+impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
         let _absent = std::fs::remove_file(&self.0);
     }
 }
 
 #[test]
-fn output_that_can_not_be_written_is_an_error_in_every_command() {
+fn output_that_cannot_be_written_is_an_error_in_every_command() {
     for command in [
         "plan",
         "schema",
@@ -95,7 +95,7 @@ fn output_that_can_not_be_written_is_an_error_in_every_command() {
     ] {
         let full = Spanproof::shell(root(), &format!("spanproof {command} > /dev/full")).output();
         assert_eq!(full.code, 3, "{command}: {}", full.stderr);
-        let message = "standard output can't be written: No space left on device";
+        let message = "could not write to standard output: No space left on device";
         assert!(full.stderr.contains(message), "{command}: {}", full.stderr);
         let gone = Spanproof::shell(root(), &format!("spanproof {command} | true")).output();
         assert!(

@@ -122,9 +122,9 @@ fn a_session_of_the_server_that_is_stopped_breaks_the_case() {
 
 /// Before the cases, the template is migrated, and while a case starts, its seeds run.
 #[rstest]
-#[case::of_the_migrations("migrations/0002_slow.up.sql", "SELECT")]
-#[case::of_an_administrator("migrations/0002_slow.up.sql", " postgres ")]
-#[case::of_a_seed("seed.sql", "SELECT")]
+#[case::migrations("migrations/0002_slow.up.sql", "SELECT")]
+#[case::administrator("migrations/0002_slow.up.sql", " postgres ")]
+#[case::seed("seed.sql", "SELECT")]
 fn a_session_that_is_stopped_while_the_world_opens_ends_the_run(
     #[case] file: &str,
     #[case] words: &str,
@@ -152,11 +152,11 @@ fn a_session_that_is_stopped_while_the_world_opens_ends_the_run(
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
-/// The limit of file sizes has the effect of a full disk, and every user can set it.
+/// A limit on the size of files has the effect of a full disk, and every user can set it.
 #[rstest]
 #[case::at_once("8", "`initdb` failed: signal: 25 (SIGXFSZ)")]
 #[case::while_the_case_runs("40000", "the Postgres server could not write its files: could not ")]
-fn files_that_can_not_be_written_break_the_run(#[case] blocks: &str, #[case] expected: &str) {
+fn files_that_cannot_be_written_break_the_run(#[case] blocks: &str, #[case] expected: &str) {
     let project = Project::new("obedient");
     let rows = "insert into jobs (status) select 'queued' || md5(n::text) from generate_series(1, 600000) n";
     project.edit("path = \"/jobs\"", &format!("sql = \"{rows}\""));
@@ -179,7 +179,7 @@ fn files_that_can_not_be_written_break_the_run(#[case] blocks: &str, #[case] exp
 )]
 #[case::slow("select pg_sleep(600)", "can't be read in time")]
 #[case::large_rows("select 1 from generate_series(1, 40)", "the limit of a case is 33554432")]
-fn a_table_that_can_not_be_read_to_its_end_breaks_the_case(
+fn a_table_that_cannot_be_read_to_its_end_breaks_the_case(
     #[case] rows: &str,
     #[case] expected: &str,
 ) {

@@ -23,7 +23,7 @@ fn project(folder: &Path) {
     std::fs::write(folder.join("spanproof.toml"), format!("{few}{after}")).unwrap();
 }
 
-/// Replaces `old` in the service's source by `new`.
+/// Replaces `old` in the service's source with `new`.
 fn edit_service(folder: &Path, old: &str, new: &str) {
     let path = folder.join("runner.py");
     let text = std::fs::read_to_string(&path).unwrap();

@@ -74,7 +74,7 @@ fn an_edited_bundle_is_refused_without_the_option_edited() {
 
 #[rstest]
 #[case::newer_major_version(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"2.0\"", 1), "has format 2.0, but this version reads 1.1; use a newer spanproof")]
-#[case::invalid_format(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"x\"", 1), "its format is `x`, which is not a version up to 1.1")]
+#[case::invalid_format(|text: &str| text.replacen("\"format\":\"1.0\"", "\"format\":\"x\"", 1), "its format is `x`, but this version reads formats up to 1.1")]
 #[case::other_json(|_: &str| "{\"a\":1}\n".into(), "its first line is not the record `incident`; `spanproof capture` writes incident files")]
 #[case::prose(|_: &str| "hello\nworld\n".into(), "line 1 is not JSON")]
 #[case::empty(|_: &str| String::new(), "it is empty")]
