@@ -83,14 +83,14 @@ fn rows(args: &Flags, spec: &Spec, effects: &[FlagEffects]) -> Result<Vec<FlagRo
         row.documented = places(&mentions.documented);
         row.read = places(&mentions.read);
         row.named = places(&mentions.named);
-        let of_environments = environments.iter().filter(|(flag, _)| flag == name);
-        let named = manifests.iter().flat_map(|manifest| {
+        let in_environments = environments.iter().filter(|(flag, _)| flag == name);
+        let in_manifests = manifests.iter().flat_map(|manifest| {
             let process = args.process.as_deref();
             ManifestFlag::new(spec, manifest, name, process, &DiskFiles).settings(name)
         });
-        row.settings = of_environments
+        row.settings = in_environments
             .map(|(_, setting)| setting.clone())
-            .chain(named)
+            .chain(in_manifests)
             // For a variable that the spec does not declare, only manifests that set it are shown.
             .filter(|setting| declared || (setting.known && !setting.place.is_empty()))
             .collect();

@@ -14,7 +14,7 @@ Examples:
   spanproof flags --sweep                    tries spellings of each switch
 Exit codes:
   0  no finding
-  1  a value that means on is read as off in silence, or a promise is broken
+  1  a value that means on is silently read as off, or a promise is broken
   3  the service or Postgres did not start")]
 pub(crate) struct Flags {
     /// Spec file

@@ -17,14 +17,14 @@ fn shell(folder: &Path, url: &str, script: &str) {
     let programs = spanproof_postgres::client_programs("pg_dump");
     let path = std::env::var("PATH").unwrap();
     let bin = programs[0].parent().unwrap().display().to_string();
-    let done = std::process::Command::new("sh")
+    let output = std::process::Command::new("sh")
         .args(["-ec", script])
         .current_dir(folder)
         .env("PATH", format!("{bin}:{path}"))
         .env("URL", url)
         .output()
         .unwrap();
-    assert!(done.status.success(), "{script}: {}", String::from_utf8_lossy(&done.stderr));
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Returns the verdicts of a document.

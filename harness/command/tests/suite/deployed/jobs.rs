@@ -136,8 +136,8 @@ fn the_startup_line_before_the_job_counts() {
     let log = format!("{off}2025-10-22T12:01:30Z {ON}{}", at(2, BEGUN));
     let (code, json) = diagnose(&dump(2, &[2], &[]), Some(&log), &["--job", "1"]);
     assert_eq!((code, table(&json)), (0, vec![Json::Null]), "tracing is off on purpose: {json:#}");
-    let given = ["--job", "1", "--flag", "ENABLE_DB_TRACING=true"];
-    let (_, json) = diagnose(&dump(2, &[2], &[]), Some(&log), &given);
+    let args = ["--job", "1", "--flag", "ENABLE_DB_TRACING=true"];
+    let (_, json) = diagnose(&dump(2, &[2], &[]), Some(&log), &args);
     assert_eq!(codes(&json), ["flag-unset"], "{json:#}");
     assert!(first_message(&json).contains("the service saw ENABLE_DB_TRACING=off"), "{json:#}");
 }

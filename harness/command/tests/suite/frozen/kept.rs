@@ -34,8 +34,8 @@ impl Leftover {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join(name);
         copy(&fixtures().join("kept").join(name), &folder);
-        let left = Self { scratch, folder };
-        let users = left.folder.join("users");
+        let leftover = Self { scratch, folder };
+        let users = leftover.folder.join("users");
         nix::unistd::mkfifo(&users, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
         // The clean-up ignores folders that are only seconds old, because a process may still be creating
         // them.
@@ -44,15 +44,15 @@ impl Leftover {
         let (at, flags) = (nix::fcntl::AT_FDCWD, UtimensatFlags::NoFollowSymlink);
         utimensat(at, &users, &minute_ago, &minute_ago as &TimeSpec, flags).unwrap();
         for (name, private) in [("things", true), ("record", true), ("kept", false)] {
-            let path = left.folder.join(name);
+            let path = leftover.folder.join(name);
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
-            std::fs::write(&path, left.with_paths(&text)).unwrap();
+            std::fs::write(&path, leftover.with_paths(&text)).unwrap();
             let mode = if private { 0o600 } else { 0o644 };
             std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
         }
-        std::fs::create_dir(left.folder.join("data")).unwrap();
-        std::fs::write(left.folder.join("data/PG_VERSION"), "any\n").unwrap();
-        left
+        std::fs::create_dir(leftover.folder.join("data")).unwrap();
+        std::fs::write(leftover.folder.join("data/PG_VERSION"), "any\n").unwrap();
+        leftover
     }
 
     fn with_paths(&self, text: &str) -> String {
@@ -86,37 +86,41 @@ fn a_kept_server_is_listed_by_doctor_and_removed_by_clean(
     #[case] name: &str,
     #[case] shared: bool,
 ) {
-    let left = Leftover::new(name);
+    let leftover = Leftover::new(name);
     if shared {
-        std::fs::copy(left.folder.join("record"), left.record()).unwrap();
+        std::fs::copy(leftover.folder.join("record"), leftover.record()).unwrap();
     }
-    let folder = left.folder.to_str().unwrap();
-    let doctor = left.run(&["doctor"]);
+    let folder = leftover.folder.to_str().unwrap();
+    let doctor = leftover.run(&["doctor"]);
     let line = format!("kept      {folder}: ");
     assert!(doctor.code == 0 && doctor.stdout.contains(&line), "expected {line}\nfound {doctor:?}");
-    let plan = left.run(&["clean", "--dry-run"]);
+    let plan = leftover.run(&["clean", "--dry-run"]);
     assert!(plan.stdout.contains(&format!("would remove {folder}\n")), "{plan:?}");
-    assert!(left.folder.join("data/PG_VERSION").exists());
-    let removed = left.run(&["clean", folder]);
+    assert!(leftover.folder.join("data/PG_VERSION").exists());
+    let removed = leftover.run(&["clean", folder]);
     assert_eq!((removed.code, removed.stdout), (0, format!("removed {folder}\n")));
-    assert!(!left.folder.exists() && !left.record().exists(), "{:?}", names(left.scratch.path()));
+    assert!(
+        !leftover.folder.exists() && !leftover.record().exists(),
+        "{:?}",
+        names(leftover.scratch.path())
+    );
 }
 
 #[test]
 fn folders_of_a_dead_process_are_removed() {
-    let left = Leftover::new("spanproof-74023cffbd7c");
+    let leftover = Leftover::new("spanproof-74023cffbd7c");
     // The process died before it finished this cache entry. The journal names the folder of the
     // entry.
-    let unfinished = left.cache().join("making-628929ae2ba0401b9747eaf52353609c");
+    let unfinished = leftover.cache().join("making-628929ae2ba0401b9747eaf52353609c");
     std::fs::create_dir_all(&unfinished).unwrap();
     std::fs::write(unfinished.join("half"), "").unwrap();
-    let doctor = left.run(&["doctor"]);
+    let doctor = leftover.run(&["doctor"]);
     assert!(doctor.code == 0 && !doctor.stdout.contains("74023cffbd7c"), "{doctor:?}");
     wait_until("the removal of both folders", Duration::from_secs(20), || {
-        let present = left.folder.exists() || unfinished.exists();
-        if present { Err((names(&left.folder), names(&left.cache()))) } else { Ok(()) }
+        let present = leftover.folder.exists() || unfinished.exists();
+        if present { Err((names(&leftover.folder), names(&leftover.cache()))) } else { Ok(()) }
     });
-    assert!(left.cache().exists(), "a folder that the journal does not name was removed");
+    assert!(leftover.cache().exists(), "a folder that the journal does not name was removed");
 }
 
 /// Runs SQL on a server.

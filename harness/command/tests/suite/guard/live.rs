@@ -75,9 +75,9 @@ fn a_proof_knows_the_effect_of_every_value() {
     assert_eq!(output.code, 0, "{output:?}");
     let proof = std::fs::read_to_string(shop.path().join("spanproof.proof.json")).unwrap();
     let proof: Json = serde_json::from_str(&proof).unwrap();
-    let of_value = |value: &Json| value["effects"][0]["effect"].as_str().unwrap().to_owned();
+    let effect = |value: &Json| value["effects"][0]["effect"].as_str().unwrap().to_owned();
     let effects: Vec<_> =
-        proof["flags"][1]["values"].as_array().unwrap().iter().map(of_value).collect();
+        proof["flags"][1]["values"].as_array().unwrap().iter().map(effect).collect();
     assert_eq!(effects, [vec!["baseline"], vec!["changes"; 7]].concat());
 }
 
