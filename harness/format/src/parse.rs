@@ -42,7 +42,7 @@ documents! {
     RunPlan, "format", EVIDENCE_FORMAT;
 }
 
-/// Why a text could not be parsed as a document.
+/// Why a string could not be parsed as a document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseError {

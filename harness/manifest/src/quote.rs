@@ -1,6 +1,6 @@
 //! Quoted strings in which a backslash escapes a quote.
 
-/// Returns the offset of the closing quote of a text that starts with the opening quote; `None` if it is
+/// Returns the offset of the closing quote of a string that starts with the opening quote; `None` if it is
 /// unterminated. An escaped backslash escapes nothing.
 pub(crate) fn closing(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;

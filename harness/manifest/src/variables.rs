@@ -11,7 +11,7 @@ pub(crate) enum Scope {
     Any,
     /// Variables whose name starts with this prefix.
     Prefix(String),
-    /// Variables whose name is a word in this text.
+    /// Variables whose name occurs in this text as a whole word.
     Mentioned(String),
     /// Variables that this shell script seems to set or remove.
     Assigned(String),
@@ -28,7 +28,7 @@ impl Scope {
     }
 }
 
-/// Whether a text contains a name as a whole word.
+/// Whether `text` contains `name` as a whole word.
 pub(crate) fn mentions(text: &str, name: &str) -> bool {
     uses(text, name).next().is_some()
 }

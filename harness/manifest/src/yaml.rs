@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 100;
 /// [`parse`] indents.
 const MAX_PARSED: usize = 16 * 1024 * 1024;
 
-/// Parses all documents of a text.
+/// Parses all documents of a YAML file.
 ///
 /// # Errors
 /// If the text is not valid YAML. The error names the line.
@@ -53,7 +53,7 @@ pub fn yaml_value(text: &str) -> Option<serde_json::Value> {
     parse(text).ok()?.into_iter().next().map(value)
 }
 
-/// Why a text is not valid YAML, and the line of the error.
+/// Why a file is not valid YAML, and the line of the error.
 struct Failure {
     line: usize,
     message: String,

@@ -106,7 +106,7 @@ fn plain(word: Option<&Vec<Part>>) -> Option<&str> {
     }
 }
 
-/// Groups tokens into commands. `None` if a command begins with a keyword.
+/// Groups tokens into commands. `None` if a command starts with a reserved word.
 fn commands(tokens: Vec<Token>) -> Option<Vec<Command>> {
     let mut commands = Vec::new();
     let mut command = Command { assignments: Vec::new(), words: Vec::new(), operator: ";" };

@@ -159,7 +159,7 @@ impl Word {
     }
 }
 
-/// Returns the length of the variable name at the start of a text; `0` if there is none.
+/// Returns the length of the variable name at the start of `text`; `0` if there is none.
 pub(crate) fn name_length(text: &str) -> usize {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         return 0;

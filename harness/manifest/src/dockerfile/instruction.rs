@@ -32,7 +32,7 @@ pub(super) fn escape(text: &str) -> char {
     '\\'
 }
 
-/// Splits a text into instructions, without the lines of here-documents (`<<EOF`).
+/// Splits a Dockerfile into instructions, without the lines of here-documents (`<<EOF`).
 pub(super) fn instructions(text: &str, escape: char) -> Vec<Instruction> {
     let mut found = Vec::new();
     let mut lines = (1..).zip(text.lines()).peekable();

@@ -6,7 +6,7 @@ use crate::variable::{Reason, Value};
 /// Maximum nesting depth of variables in defaults.
 const MAX_DEPTH: usize = 20;
 
-/// Splits a text at unquoted blanks. Returns the words with their quotes and escapes, and their offsets.
+/// Splits a string at unquoted blanks. Returns the words with their quotes and escapes, and their offsets.
 pub(super) fn split(text: &str, escape: char) -> Vec<(usize, &str)> {
     let mut words = Vec::new();
     let mut start = None;

@@ -9,7 +9,7 @@ use crate::variable::Value;
 
 use super::assignment::{Assignment, Parsed, earlier};
 
-/// A position in a text.
+/// A position in a file.
 struct Cursor<'a> {
     rest: &'a str,
     line: usize,

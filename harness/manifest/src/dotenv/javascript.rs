@@ -73,7 +73,7 @@ fn is_end(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with(['\n', '#'])
 }
 
-/// Returns the offset of the closing quote of a text. A backslash escapes a quote.
+/// Returns the offset of the closing quote of a string. A backslash escapes a quote.
 fn closing_quote(text: &str, quote: char) -> Option<usize> {
     let mut before = quote;
     text.char_indices().skip(1).find_map(|(at, c)| {

@@ -9,7 +9,7 @@ use crate::variables::{Setting, Unread, Variables};
 
 use super::reader::Reader;
 
-/// Whether each line of a text is an assignment or a comment.
+/// Whether each line of a file is an assignment or a comment.
 pub(crate) fn looks_like(text: &str) -> bool {
     let lines = without_bom(text).lines().map(str::trim);
     let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
