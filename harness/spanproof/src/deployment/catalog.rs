@@ -56,8 +56,8 @@ impl Table {
         Ok(Reply::Accepted(Self { name: name_in_sql, columns, has_row_security }))
     }
 
-    /// Returns SQL for the row `r` of the table as JSON. Values of `character(n)` have no spaces at their end, because
-    /// these have no meaning.
+    /// Returns SQL for the row `r` of the table as JSON. Values of `character(n)` lose their trailing spaces,
+    /// which have no meaning.
     pub(crate) fn row_as_json(&self) -> String {
         let padded = self.columns.iter().filter(|(_, sql_type)| *sql_type == "bpchar");
         let value = |(column, _): (&String, _)| {
@@ -70,13 +70,13 @@ impl Table {
         }
     }
 
-    /// Whether the table has this column, or the JSON column from which this path starts.
+    /// Whether the table has this column, or the JSON column of this path.
     pub(crate) fn has_column(&self, column: &str) -> bool {
         self.column_type(column).is_some()
     }
 
-    /// Returns the SQL type of a column; `None` if the column does not exist. The value at the end of
-    /// a path into JSON is a text.
+    /// Returns the SQL type of a column; `None` if the column does not exist. The value of a path into JSON
+    /// is a `text`.
     pub(crate) fn column_type(&self, column: &str) -> Option<&str> {
         self.column(column).map(|(_, sql_type)| sql_type)
     }
@@ -127,9 +127,9 @@ impl Table {
         }
     }
 
-    /// Returns the condition that the time in a column is not before `bound` (`is_start`), or is before it;
-    /// `None` if the column does not exist. Where the condition needs the bound as a parameter, its number is
-    /// `parameter`; the second value says whether it does.
+    /// Returns the condition that the time in a column is not before `bound` (if `is_start`) or is before it,
+    /// and whether the condition has the bound as its parameter, with the number `parameter`. `None` if the
+    /// column does not exist.
     pub(crate) fn time_condition(
         &self,
         column: &str,
@@ -175,7 +175,7 @@ impl Table {
             Some("bigint") => value.parse::<i64>().is_ok(),
             Some("uuid") => value.parse::<uuid::Uuid>().is_ok(),
             Some("numeric" | "real" | "double precision") => value.parse::<f64>().is_ok(),
-            // Other types take most texts, as domains do. If not, the server says so.
+            // Other types, such as domains, accept most values. If not, the server reports an error.
             Some(_) => true,
         }
     }
@@ -186,8 +186,8 @@ impl Table {
     }
 }
 
-/// Returns the message about a table that does not exist. It names the schemas that have such a table, and the search
-/// path on which they are not.
+/// Returns the message about a table that does not exist. It names the schemas that have such a table, and
+/// the search path, which lacks them.
 async fn not_found(session: &mut Session, name: &str) -> Result<String, Error> {
     let missing = format!("relation \"{name}\" does not exist");
     let (None, plain) = identifier::parts(name) else { return Ok(missing) };
@@ -206,8 +206,8 @@ async fn not_found(session: &mut Session, name: &str) -> Result<String, Error> {
     ))
 }
 
-/// Returns the condition that a number since 1970 is not before `bound` (`is_start`), or is before it. The unit
-/// of the number may be any. Postgres can use an index on the number.
+/// Returns the condition that a time as a number since 1970 is not before `bound` (if `is_start`) or is
+/// before it. The number may have any unit. Postgres can use an index on the number.
 fn number_condition(value: &str, is_start: bool, bound: DateTime<Utc>) -> String {
     let nanos =
         i128::from(bound.timestamp()) * 1_000_000_000 + i128::from(bound.timestamp_subsec_nanos());

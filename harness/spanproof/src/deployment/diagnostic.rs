@@ -28,8 +28,8 @@ pub(crate) struct FunctionResult {
     pub rows: Result<Vec<Row>, String>,
 }
 
-/// Calls the diagnostic functions for the executions to which these spans refer. Adds missing
-/// functions to `unread`.
+/// Calls the diagnostic functions for the executions that these spans refer to. Adds missing functions to
+/// `unread`.
 pub(super) async fn explain_executions(
     lookup: &mut Lookup<'_>,
     spans: &[Row],

@@ -86,7 +86,7 @@ impl Source for ExistingSystem<'_> {
     }
 }
 
-/// Creates the observation of a system from which nothing has been read yet.
+/// Creates the observation of a system before anything was read from it.
 pub(crate) fn empty_observation(spec: &Spec, selection: &JobSelection) -> Observation {
     Observation {
         case: Case::new(spec, selection.flags.clone(), ["", "", ""]),
@@ -111,7 +111,7 @@ fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
     Window { since: requested.since.or(since), until: requested.until.or(until) }
 }
 
-/// Returns what the found rows say about times in the log.
+/// Returns the times of the found rows, to compare with times in the log.
 fn row_times(spec: &Spec, found: &TableRows) -> RowTimes {
     let mut times = RowTimes::default();
     let tables = &spec.tables;

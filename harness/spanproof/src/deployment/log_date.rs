@@ -1,5 +1,5 @@
-//! Decides about dates that a log does not say completely, from facts of the whole log and from the rows: the year
-//! of `Oct 22`, and the order of `10/11/2025`. Does not guess: a date that neither decides is not known.
+//! Completes dates of a log from the whole log and from the rows: the year of `Oct 22`, and the order of
+//! `10/11/2025`. Does not guess: a date that neither the log nor the rows decide is not known.
 
 use std::collections::BTreeSet;
 
@@ -20,17 +20,17 @@ const NEAR_HOURS: i64 = 24;
 pub(super) struct Calendar {
     /// The times of the rows, sorted.
     rows: Vec<DateTime<Utc>>,
-    /// The years in which lines near the rows may be.
+    /// The possible years of lines near the rows.
     years: BTreeSet<i32>,
     now: DateTime<Utc>,
-    /// The orders in which every date of the log is one, each with the number of times near a row.
+    /// The orders in which every date of the log is valid, each with the number of times near a row.
     orders: Vec<(DateOrder, usize)>,
-    /// The last date with numbers in an order that it does not show.
+    /// The last date that consists of numbers without a known order.
     last: Option<Time>,
 }
 
 impl Calendar {
-    /// `now` is the latest time of a log without rows.
+    /// Creates a calendar that knows the times of the rows. `now` is the latest time of a log without rows.
     pub(super) fn new(times: &RowTimes, now: DateTime<Utc>) -> Self {
         let named = times.names.iter().map(|(_, at)| *at);
         let mut rows: Vec<_> = times.starts.iter().copied().chain(named).collect();
@@ -46,7 +46,7 @@ impl Calendar {
         }
     }
 
-    /// Returns a point in time, as if in UTC if it names no zone; `None` if its date is not known.
+    /// Returns a point in time, read as UTC if it names no zone; `None` if its date is not known.
     pub(super) fn at(&self, time: Time) -> Option<DateTime<Utc>> {
         match time.date {
             Date::Whole => Some(time.at),
@@ -59,8 +59,8 @@ impl Calendar {
         }
     }
 
-    /// Returns a point in time in UTC; `None` if its date is not known. `zone` is the zone of times that name none;
-    /// without it, these are in UTC.
+    /// Returns a point in time in UTC; `None` if its date is not known. `zone` is the zone of times that name
+    /// none; without it, these are in UTC.
     pub(super) fn utc(&self, time: Time, zone: Option<FixedOffset>) -> Option<DateTime<Utc>> {
         let seconds = zone.filter(|_| !time.has_zone).map_or(0, |zone| zone.local_minus_utc());
         Some(shifted(self.at(time)?, Duration::seconds(-i64::from(seconds))))
@@ -71,27 +71,27 @@ impl Calendar {
         self.orders.iter().filter_map(move |(order, _)| time.in_order(*order))
     }
 
-    /// Whether the date of a time is known only when the whole log was read.
+    /// Whether the date of a time is known only after the whole log was read.
     pub(super) fn is_open(time: Time) -> bool {
         matches!(time.date, Date::Numbers(_))
     }
 
-    /// Returns why the date of a time is not known, though there are rows that it may be near; `None` if it is known.
+    /// Returns why the date of a time is not known; `None` if it is known, or if there are no rows.
     pub(super) fn doubt(&self, time: Time) -> Option<&'static str> {
         let is_unknown = !self.rows.is_empty() && self.at(time).is_none();
         is_unknown.then_some(match time.date {
-            Date::MonthDay(..) => "it may be of several years",
+            Date::MonthDay(..) => "its date may belong to several years",
             _ => DAY_OR_MONTH,
         })
     }
 
-    /// Returns what is not known about the order of the dates of the log; `None` if it is known, or no date depends on
-    /// it.
+    /// Returns what is not known about the order of the dates of the log; `None` if it is known, or if no
+    /// date depends on it.
     pub(super) fn open_order(&self) -> Option<&'static str> {
         self.last.and_then(|time| self.doubt(time))
     }
 
-    /// Excludes the orders in which this is no date.
+    /// Excludes the orders in which this is not a valid date.
     pub(super) fn learn(&mut self, time: Time) {
         if !Self::is_open(time) {
             return;
@@ -104,8 +104,8 @@ impl Calendar {
         }
     }
 
-    /// Decides about the order of dates: that in which lines follow the rows that they name, or, without such lines,
-    /// that in which the log is of the time of the rows.
+    /// Decides on the order of dates: the one in which lines follow the rows that they name. Without such
+    /// lines, the one in which the log has times near the rows.
     pub(super) fn decide(&mut self, named: &NamedLines, times: &RowTimes) {
         let fits = |order: DateOrder| named.offset(times, |time| time.in_order(order)).is_some();
         let by_names: Vec<_> =
@@ -115,12 +115,12 @@ impl Calendar {
         self.orders = decided.unwrap_or_else(|| std::mem::take(&mut self.orders));
     }
 
-    /// Returns the time in the year in which it is nearest to a row; `None` if it is near rows in several years.
-    /// Without rows, that is the last year in which it is not in the future.
+    /// Returns the time in the year that brings it nearest to a row; `None` if it is near rows in several
+    /// years. Without rows, uses the last year in which the time is not in the future.
     fn in_likely_year(&self, time: Time) -> Option<DateTime<Utc>> {
         if self.rows.is_empty() {
             let until = shifted(self.now, Duration::hours(NEAR_HOURS));
-            // In eight years there is a leap year.
+            // Eight years always include a leap year.
             let years = (until.year() - 8..=until.year()).rev();
             return { years }.filter_map(|year| time.in_year(year)).find(|at| *at <= until);
         }
@@ -182,7 +182,7 @@ mod tests {
     #[case::not_in_the_future(&[], (3, 3), "2025-03-03T00:00")]
     #[case::today_in_the_east(&[], (3, 2), "2026-03-02T00:00")]
     #[case::last_leap_day(&[], (2, 29), "2024-02-29T00:00")]
-    fn the_rows_or_today_give_the_year(
+    fn the_rows_or_today_determine_the_year(
         #[case] rows: &[&str],
         #[case] (month, day): (u32, u32),
         #[case] expected: &str,
@@ -204,7 +204,7 @@ mod tests {
     #[case::rows_in_neither(&["2026-05-05T09:00"], &[[1, 2, 2026]], "")]
     #[case::year_first(&["2025-10-11T09:00"], &[[25, 10, 11]], "2025-10-11T00:00")]
     #[case::two_digits(&[], &[[25, 10, 11]], "")]
-    fn evidence_decides_about_the_order_of_a_date(
+    fn evidence_determines_the_order_of_a_date(
         #[case] rows: &[&str],
         #[case] dates: &[[u32; 3]],
         #[case] expected: &str,

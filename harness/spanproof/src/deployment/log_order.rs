@@ -2,8 +2,8 @@
 
 use crate::observation::LogLine;
 
-/// Sorts lines by their times: a log may begin with the newest line, or consist of files in another order. Lines
-/// of equal times keep their order, or are reversed with the whole log. Lines without times are not sorted.
+/// Sorts lines by time: a log may begin with the newest line, or consist of files in a different order. Lines
+/// with equal times keep their order, or are reversed with the whole log. Does nothing if a line has no time.
 pub(super) fn sort_by_time(lines: &mut [LogLine]) {
     if lines.iter().any(|line| line.at.is_none()) {
         return;

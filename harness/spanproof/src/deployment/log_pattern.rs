@@ -1,4 +1,4 @@
-//! Patterns of lines that are not those of the spec: of crashes, and of probes that are too strict.
+//! Patterns of lines besides those of the spec: patterns of crashes, and less strict probes.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ pub(super) const CRASH_PATTERNS: [&str; 8] = [
 pub(super) static CRASH: LazyLock<Option<RegexSet>> =
     LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
 
-/// Returns the patterns without `^` at their start and `$` at their end.
+/// Returns the patterns without a leading `^` and a trailing `$`; `None` if one is invalid without them.
 pub(super) fn without_anchors(patterns: &[&str]) -> Option<RegexSet> {
     let patterns = patterns.iter().map(|pattern| {
         let pattern = pattern.strip_prefix('^').unwrap_or(pattern);

@@ -1,5 +1,5 @@
-//! Deduces the zone of times in a log that name none, from facts that the log and the rows both know: a line
-//! that names a job was written when the job ran.
+//! Deduces the zone of log times that name none, by comparing the log with the rows: a line that names a job
+//! was written when the job ran.
 
 use chrono::{DateTime, Duration, FixedOffset, Utc};
 
@@ -18,11 +18,11 @@ const CLOCKS: i64 = 2;
 /// Minimum length of an id or a name that identifies a job in a line. A short number may be anything.
 const MIN_LENGTH: usize = 8;
 
-/// Maximum number of names that are searched for in the log: a few lines show the zone, and the search for many
-/// texts is slow.
+/// Maximum number of names to search for in the log: a few lines show the zone, and a search for many names
+/// is slow.
 const MAX_NAMES: usize = 32;
 
-/// What the rows say about the times of the log.
+/// The times of the rows, to compare with times in the log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RowTimes {
     /// Names and ids of jobs and units that lines may contain, each with the time of its row.
@@ -32,13 +32,13 @@ pub(crate) struct RowTimes {
 }
 
 impl RowTimes {
-    /// Adds a job or a unit by the texts of its row that may identify it.
-    pub(super) fn add(&mut self, texts: impl Iterator<Item = String>, at: DateTime<Utc>) {
-        let texts = texts.filter(|text| text.len() >= MIN_LENGTH);
-        self.names.extend(texts.map(|text| (text, at)));
+    /// Adds the names and ids of a job or a unit that are long enough to identify it.
+    pub(super) fn add(&mut self, names: impl Iterator<Item = String>, at: DateTime<Utc>) {
+        let names = names.filter(|name| name.len() >= MIN_LENGTH);
+        self.names.extend(names.map(|name| (name, at)));
     }
 
-    /// Keeps some of the names, from all rows, if there are many.
+    /// Keeps an even sample of the names if there are more than [`MAX_NAMES`].
     pub(super) fn limit_names(&mut self) {
         let step = self.names.len().div_ceil(MAX_NAMES).max(1);
         let names = std::mem::take(&mut self.names);
@@ -51,7 +51,7 @@ impl RowTimes {
 pub(super) struct NamedLines(Vec<(usize, u64, Time)>);
 
 impl NamedLines {
-    /// Takes a line that may contain a name.
+    /// Adds a line if it is the first one that contains a name.
     pub(super) fn add(&mut self, times: &RowTimes, number: u64, text: &str, at: Time) {
         for (index, (name, _)) in times.names.iter().enumerate() {
             if text.contains(name.as_str()) && self.0.iter().all(|(known, ..)| *known != index) {
@@ -60,7 +60,7 @@ impl NamedLines {
         }
     }
 
-    /// Says which line names a job or unit at another time than that of its row; `None` if there is none.
+    /// Describes a line that names a job or unit at a time that contradicts its row; `None` if there is none.
     /// `at` returns the time of a line.
     pub(super) fn contradiction(
         &self,
@@ -89,7 +89,8 @@ impl NamedLines {
     }
 
     /// Returns the offset at which each line follows the row that it names, and the number of such a line;
-    /// `None` if there is none, or if lines contradict each other. `at` returns the time of a line as if in UTC.
+    /// `None` if there is none, or if lines contradict each other. `at` returns the time of a line read as
+    /// UTC.
     pub(super) fn offset(
         &self,
         times: &RowTimes,
@@ -115,8 +116,8 @@ fn offset_and_delay(line: DateTime<Utc>, row: DateTime<Utc>) -> (i64, i64) {
     (offset, seconds - offset)
 }
 
-/// Returns the offsets at which most units have a line at their start: several if they fit equally well, none if
-/// the lines fit no unit.
+/// Returns the offsets at which most units have a line at their start: several if they fit equally well, none
+/// if the lines fit no unit.
 pub(super) fn fitting_offsets(lines: &[LogLine], times: &RowTimes) -> Vec<FixedOffset> {
     let count = |offset: i64| {
         let has_line = |start: &&DateTime<Utc>| {
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_names_some_are_searched_for() {
+    fn only_some_of_many_names_are_searched_for() {
         let mut times = RowTimes::default();
         for job in 0..5_000 {
             times.add([format!("bias-detection-{job}")].into_iter(), at("12:00:00"));

@@ -24,7 +24,7 @@ pub(super) struct Lookup<'a> {
     pub(super) spec: &'a Spec,
     /// What could not be read, each with its reason.
     pub(super) unread: Vec<String>,
-    /// The tables of which row security may hide rows.
+    /// The tables in which row security may hide rows.
     filtered: BTreeSet<String>,
 }
 
@@ -74,14 +74,15 @@ impl<'a> Lookup<'a> {
         self.filtered.contains(table)
     }
 
-    /// Returns rows that a verdict may rest on: none if they are not enough, and row security may hide more.
+    /// Returns rows that a verdict may rely on: `Unreadable` if they are not enough and row security may hide
+    /// more.
     pub(super) fn without_hidden(&self, rows: Rows, table: &str, is_enough: bool) -> Rows {
         let is_hidden = !is_enough && matches!(rows, Rows::Found(_)) && self.may_hide(table);
         if is_hidden { Rows::Unreadable(row_security(table)) } else { rows }
     }
 
-    /// Returns the rows of a table that match any of the keys, without duplicates. Skips a key whose
-    /// column does not exist or has no index, and adds a text about it to `unread`.
+    /// Returns the rows of a table that match any of the keys, without duplicates. Skips a key whose column
+    /// does not exist or has no index, and adds a note about it to `unread`.
     pub(super) async fn rows_by(
         &mut self,
         rows_of: observation::Table,
@@ -169,12 +170,12 @@ impl Conditions {
             [column] => self.require_any(table, column, &possible(column, ids.to_vec())),
             [first, ..] => {
                 let Some(joined) = table.joined(columns) else { return false };
-                // Without this condition on the first column, Postgres could not use an index. The
-                // value itself may contain `/`, so every start of an id before a `/` is allowed.
-                let starts = ids.iter().flat_map(|id| {
+                // Without this condition on the first column, Postgres could not use an index. The value
+                // itself may contain `/`, so every prefix of an id that ends before a `/` is allowed.
+                let prefixes = ids.iter().flat_map(|id| {
                     id.match_indices('/').map(|(at, _)| id[..at].to_owned()).collect::<Vec<_>>()
                 });
-                self.require_any(table, first, &possible(first, starts.collect()));
+                self.require_any(table, first, &possible(first, prefixes.collect()));
                 let condition = format!("{joined} = any(${}::text[])", self.next_parameter());
                 self.add_with_values(Some(condition), ids)
             }
@@ -261,13 +262,13 @@ pub(super) fn ids(rows: &[Row], columns: &Columns) -> Vec<String> {
     rows.iter().filter_map(|row| observation::id(row, columns)).collect()
 }
 
-/// Returns the values of a column as texts. Skips null.
+/// Returns the values of a column as strings. Skips null.
 pub(super) fn texts(rows: &[Row], column: &str) -> Vec<String> {
     rows.iter().filter_map(|row| text(row, column)).collect()
 }
 
-/// Returns rows that a verdict may rest on: none if there are more than [`ROW_LIMIT`], because a part of them would
-/// look like missing rows.
+/// Returns rows that a verdict may rely on: `Unreadable` if there are more than [`ROW_LIMIT`], because the
+/// others would seem to be missing.
 pub(super) fn complete(rows: Rows, what: &str) -> Rows {
     if rows.all().len() > ROW_LIMIT { Rows::Unreadable(too_many(what)) } else { rows }
 }
@@ -275,7 +276,7 @@ pub(super) fn complete(rows: Rows, what: &str) -> Rows {
 /// Returns the reason why rows are not read: there are more than [`ROW_LIMIT`].
 pub(super) fn too_many(what: &str) -> String {
     format!(
-        "{what}: more than {ROW_LIMIT} rows are of these jobs; select fewer with `--job` or `--last`"
+        "{what}: these jobs have more than {ROW_LIMIT} rows; select fewer jobs with `--job` or `--last`"
     )
 }
 

@@ -1,11 +1,11 @@
-//! Which columns rows need, so that they can be judged, and why rows are not all of a table.
+//! The columns that rows need to be judged, and the reasons why a table may have more rows than were read.
 
 use crate::json_path::base;
 use crate::observation::Table;
 use crate::spec::Spec;
 
-/// Returns why the rows of a table can't be judged: it has no column by which they are found or recognised. `None`
-/// if it has all of them.
+/// Returns why the rows of a table can't be judged: it lacks a column that finds or identifies them. `None`
+/// if it has all of these columns.
 pub(super) fn missing_column(
     spec: &Spec,
     rows_of: Table,
@@ -31,8 +31,8 @@ pub(super) fn missing_column(
     Some(format!("`{table}` has no column `{column}`; correct `{key}` under `[tables.{section}]`"))
 }
 
-/// Returns why the rows of a dump can't be judged: the server computes a column, and `pg_dump` leaves its values out.
-/// `None` if no column that a verdict depends on is computed.
+/// Returns why the rows of a dump can't be judged: the server computes a column, and `pg_dump` omits its
+/// values. `None` if no column that a verdict depends on is computed.
 pub(super) fn generated_column(
     spec: &Spec,
     rows_of: Table,

@@ -88,7 +88,7 @@ pub(crate) type Error = DeploymentError;
 
 debug_as_chain!(DeploymentError);
 
-/// An error by which the server refused a statement.
+/// The error with which the server refused a statement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message} (SQLSTATE {code})")]
 pub(crate) struct Refusal {

@@ -24,7 +24,7 @@ pub struct GuardBase<'a> {
     pub proof: Option<FlagProof>,
 }
 
-/// What the processes of an environment had at the base.
+/// The processes of an environment at the base, with their flags.
 pub(super) struct Before {
     pub(super) environment: String,
     pub(super) deployed: Vec<Deployed>,
@@ -40,7 +40,7 @@ impl GuardBase<'_> {
         names.dedup();
         let (mut found, mut notes) = (Vec::new(), Vec::new());
         for environment in names {
-            // An environment that only the new spec declares may have had the same files before.
+            // An environment that only the new spec declares may have had the same files at the base.
             let declares = |spec: &&Spec| spec.manifests.contains_key(&environment);
             let declaring = own.filter(declares).unwrap_or(spec);
             match self.read_environment(declaring, &environment) {
@@ -54,7 +54,8 @@ impl GuardBase<'_> {
         (found, notes)
     }
 
-    /// Reads an environment. The names of secrets are often not in the repository.
+    /// Reads an environment. Ignores `secrets` if that file can't be read: it is often not in the
+    /// repository.
     fn read_environment(
         &self,
         spec: &Spec,
@@ -69,8 +70,8 @@ impl GuardBase<'_> {
         read_environment(&spec, environment, self.files)
     }
 
-    /// Compares the flags that were on in the base with those of today. `now` is `Err` if the manifests
-    /// of an environment can't be read any more. `proof` is the proof of today, if it is usable.
+    /// Compares the flags that were on at the base with the current ones. `now` is `Err` if the manifests
+    /// of an environment can no longer be read. `proof` is the current proof, if it is usable.
     pub(super) fn compare(
         &self,
         spec: &Spec,
@@ -100,18 +101,18 @@ impl GuardBase<'_> {
             let manifests = spec.manifests.get(name);
             flag.zip(manifests).is_some_and(|(flag, all)| all.expected(flag) == Some(Expect::Off))
         };
-        let declared = |flag: &str| spec.flags.iter().any(|one| one.name == flag);
+        let is_declared = |flag: &str| spec.flags.iter().any(|one| one.name == flag);
         let mut comparisons = Vec::new();
         for was in old.iter().filter(|was| was.on == Some(true)) {
             let flag = &was.flag.name;
-            if !declared(flag) || expects_off(flag) {
+            if !is_declared(flag) || expects_off(flag) {
                 continue;
             }
             let same_flag = || new.iter().filter(|is| is.flag.name == *flag);
             let same = same_flag().find(|is| is.deployed.process == was.deployed.process);
             let comparison = match same.or_else(|| same_flag().next()) {
                 Some(is) => self.changed(was, is),
-                None => self.gone(was, now.err()),
+                None => self.dropped(was, now.err()),
             };
             if !comparisons.contains(&comparison) {
                 comparisons.push(comparison);
@@ -140,7 +141,7 @@ impl GuardBase<'_> {
             (Setting::Known(_), GuardResult::Disabled) => {
                 format!("disabled: {had}, and now {}", is.found)
             }
-            _ if same => format!("{had}, and it has the same value; {}", is.found),
+            _ if same => format!("{had}, and it still has this value; {}", is.found),
             _ => format!("changed: {had}, and now {}", is.found),
         };
         if is.on == Some(false) {
@@ -152,8 +153,8 @@ impl GuardBase<'_> {
         comparison
     }
 
-    /// Returns the comparison for a flag of which the environment has nothing any more.
-    fn gone(&self, was: &Judged<'_>, error: Option<&GuardError>) -> Comparison {
+    /// Returns the comparison for a flag that the environment no longer has.
+    fn dropped(&self, was: &Judged<'_>, error: Option<&GuardError>) -> Comparison {
         let why = match error {
             Some(error) => crate::chain::chain(error),
             None => {
@@ -170,8 +171,7 @@ impl GuardBase<'_> {
         );
         comparison.with_base = true;
         comparison.files.clone_from(&was.deployed.files);
-        comparison.next =
-            format!("name the manifest of today in `[manifests.{}]`", was.environment);
+        comparison.next = format!("name the current manifest in `[manifests.{}]`", was.environment);
         comparison
     }
 

@@ -1,4 +1,5 @@
-//! The case of an environment: the flags that its manifests give, in an otherwise plain case.
+//! The case of an environment: the first case of the matrix, with the flags from the environment's
+//! manifests.
 
 use spanproof_manifest::Files;
 
@@ -14,7 +15,7 @@ pub struct DeployedCase {
     pub environment: String,
     /// The case.
     pub case: Case,
-    /// Whether the environment must record spans; `None` without a tracing flag.
+    /// Whether the environment must record spans; `None` if the spec has no tracing flag.
     pub must_record: Option<bool>,
 }
 
@@ -43,7 +44,7 @@ impl DeployedCase {
     }
 }
 
-/// Returns the value that all processes of an environment get for a flag.
+/// Returns the value of a flag, which all processes of an environment must share.
 fn value(environment: &str, name: &str, deployed: &[Deployed]) -> Result<Value, GuardError> {
     let fail = |reason: String, resolve: &str| {
         Err(GuardError::NotKnown {
@@ -65,7 +66,7 @@ fn value(environment: &str, name: &str, deployed: &[Deployed]) -> Result<Value, 
         match value {
             Some((known, other)) if known != raw => {
                 let reason = format!(
-                    "`{name}` is {found} in the process `{}`, and something else in `{other}`",
+                    "`{name}` is {found} in the process `{}`, but different in `{other}`",
                     process.process
                 );
                 let resolve = format!("name the process in `[manifests.{environment}]`");

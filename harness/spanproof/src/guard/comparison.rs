@@ -9,7 +9,7 @@ use super::environment::{comparisons, judge_all};
 use super::{GuardError, fingerprint};
 use crate::spec::Spec;
 
-/// What is compared.
+/// The input of a comparison.
 #[derive(Debug)]
 pub struct GuardInput<'a> {
     /// The spec, with its environments.
@@ -52,7 +52,7 @@ impl GuardInput<'_> {
             let was = before.iter().find(|before| before.environment == *name);
             let now = deployed.as_deref();
             let with_base = with_base(*base, spec, was, (now, fresh));
-            // What the base had and what can't be read any more was dropped.
+            // What the base had and what can no longer be read was dropped.
             if with_base.is_empty() {
                 deployed?;
             }
@@ -67,20 +67,20 @@ impl GuardInput<'_> {
     }
 }
 
-/// Returns a note for each script that a process of an environment runs and that is not here.
+/// Returns a note for each script that a process of an environment runs but that was not found.
 fn missing_scripts(environment: &str, deployed: &[super::deployed::Deployed]) -> Vec<String> {
     let scripts =
         deployed.iter().flat_map(|one| one.missing_scripts.iter().map(move |script| (one, script)));
     let notes = scripts.map(|(one, script)| {
         format!(
-            "whether `{script}`, which is not here, changes a flag; `{}` runs it in {environment}",
+            "whether `{script}`, which was not found, changes a flag; `{}` runs it in {environment}",
             one.process
         )
     });
     notes.collect()
 }
 
-/// Returns a note for each flag that the spec of the base declares and the spec of today does not.
+/// Returns a note for each flag that the spec of the base declares but the current spec does not.
 fn removed_flags(spec: &Spec, base: Option<&GuardBase<'_>>) -> Vec<String> {
     let old = base.and_then(|base| base.spec.as_ref());
     let flags = old.into_iter().flat_map(|old| &old.flags);
@@ -98,7 +98,7 @@ fn with_base(
     base.compare(spec, was, now, fresh)
 }
 
-/// Compares the proof with the spec and the migrations of today.
+/// Compares the proof with the current spec and migrations.
 fn proof_state(input: &GuardInput<'_>) -> Result<ProofState, GuardError> {
     let file = &input.proof_file;
     let Some(proof) = input.proof else {
@@ -114,7 +114,7 @@ fn proof_state(input: &GuardInput<'_>) -> Result<ProofState, GuardError> {
     match (&proof.inputs.migrations, &migrations) {
         (Some(then), Some(now)) if then == now => {}
         (None, None) => not_checked.push(
-            "the migrations, because a program makes the tables and the spec does not name its \
+            "the migrations, because a program creates the tables and the spec does not name its \
              `inputs`"
                 .to_owned(),
         ),

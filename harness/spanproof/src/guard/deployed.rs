@@ -1,4 +1,4 @@
-//! What the processes of an environment get for each flag (an environment variable of the service),
+//! The value of each flag (an environment variable of the service) in the processes of an environment,
 //! computed from the environment's deploy manifests.
 
 use std::path::{Path, PathBuf};
@@ -29,28 +29,28 @@ pub(super) struct Deployed {
     pub(super) flags: Vec<DeployedFlag>,
     /// The names of all variables of the process.
     pub(super) variables: Vec<String>,
-    /// The names of scripts that the process runs and that are not here.
+    /// The names of scripts that the process runs but that were not found.
     pub(super) missing_scripts: Vec<String>,
 }
 
-/// What a process gets for a flag.
+/// A flag in the environment of a process.
 #[derive(Debug, Clone)]
 pub(super) struct DeployedFlag {
     /// The name of the flag.
     pub(super) name: String,
     /// The value, for comparisons and messages.
     pub(super) setting: Setting,
-    /// The value without a mask, for a run of the service; `None` if it is not known.
+    /// The unmasked value, for a run of the service; `None` if it is not known.
     pub(super) raw: Option<Value>,
     /// The line that decides the value, as `FILE:LINE`; `None` if no line does.
     pub(super) place: Option<String>,
     /// All lines that concern the flag, in order of effect.
     pub(super) steps: Vec<GuardStep>,
-    /// Processes that were not selected and have the flag.
+    /// Processes that were not selected but have the flag.
     pub(super) others: Vec<String>,
 }
 
-/// A value of a process.
+/// The value of a flag in a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Setting {
     /// The process gets this value. Secrets are masked.
@@ -121,7 +121,7 @@ pub(super) fn environment_section<'a>(
     })
 }
 
-/// Resolves a path of the spec, without a dot in front.
+/// Resolves a path of the spec, without a leading `./`.
 fn path(spec: &Spec, file: &Path) -> PathBuf {
     if spec.folder == Path::new(".") { file.to_owned() } else { spec.path(file) }
 }
@@ -150,7 +150,7 @@ fn processes(
     let is_named = manifests.process.is_some();
     let is_service = is_named || selected.len() < manifest.running(&[]).len();
     let file = manifest.files.first().map_or("", String::as_str);
-    let of = |process: &&Process| {
+    let deployed = |process: &&Process| {
         let scripts = Scripts::find(files, file, process, &spec.service.command);
         Deployed {
             files: manifest.files.clone(),
@@ -169,11 +169,11 @@ fn processes(
             missing_scripts: scripts.missing,
         }
     };
-    Ok(selected.iter().filter(|one| has_values(one, &selected, spec)).map(of).collect())
+    Ok(selected.iter().filter(|one| has_values(one, &selected, spec)).map(deployed).collect())
 }
 
-/// Whether a process has values of the flags. A map of values that lacks the flags which another map has
-/// is not the map of the service.
+/// Whether a process has values of the flags. If one map of values has flags, a map without flags does not
+/// belong to the service.
 fn has_values(process: &Process, selected: &[&Process], spec: &Spec) -> bool {
     let has = |process: &Process| {
         spec.flags.iter().any(|flag| process.variable(&flag.name).value != Found::Unset)
@@ -183,7 +183,7 @@ fn has_values(process: &Process, selected: &[&Process], spec: &Spec) -> bool {
         || !selected.iter().any(|other| other.role == Role::Values && has(other))
 }
 
-/// Returns a manifest without processes, with the reason for every flag.
+/// Returns an entry for a manifest whose processes can't be computed, with the reason for every flag.
 fn unresolved(spec: &Spec, manifest: &Manifest, reason: &Reason) -> Deployed {
     let flag = |name: &str| DeployedFlag {
         name: name.to_owned(),
@@ -239,8 +239,8 @@ fn deployed_flag(
     }
 }
 
-/// Returns the flag after the scripts that the process runs first. If a script may change it, its value is
-/// not known.
+/// Returns the flag as the service gets it after the scripts that the process runs first. If a script may
+/// change it, its value is not known.
 fn after_scripts(flag: DeployedFlag, scripts: &Scripts) -> DeployedFlag {
     let changing = scripts.changing_line(&flag.name);
     let Some(changing) = changing.filter(|_| flag.raw.is_some()) else { return flag };
@@ -265,8 +265,8 @@ fn in_spec(reason: &Reason) -> Reason {
     Reason { why: crate::mask::text(&reason.why), resolve }
 }
 
-/// Converts a step. A value in backticks is masked like the value of the flag. Of another variable, which
-/// supplied a part of the value, only the name is kept.
+/// Converts a step. A value in backticks is masked like the value of the flag. If another variable supplied
+/// a part of the value, only its name is kept.
 fn guard_step(step: &Step, masked: &dyn Fn(&str) -> Value) -> GuardStep {
     let inner = step.note.strip_prefix('`').and_then(|note| note.strip_suffix('`'));
     let note = match (inner, step.other_variable()) {

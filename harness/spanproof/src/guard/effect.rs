@@ -8,19 +8,19 @@ use crate::spec::Value;
 /// What a proof says about a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Proved {
-    /// The effect, in what it differs, and the cases that prove it.
+    /// The effect, the differences that show it, and the cases that prove it.
     Effect {
         effect: Effect,
         differences: Vec<Difference>,
         cases: Vec<String>,
-        /// With which other flags the value has another effect; empty if it always has this one.
+        /// The values of other flags with which the value takes effect; empty if there are none.
         depends_on: String,
-        /// Whether every other flag has a value that cases tried.
+        /// Whether cases tried the value of every other flag.
         others_tried: bool,
     },
-    /// No case tried it; why.
+    /// No case tried the value; the explanation.
     Untried(String),
-    /// The effect depends on a value that is not known; why.
+    /// The effect depends on a value that is not known; the explanation.
     Depends(String),
 }
 
@@ -75,8 +75,8 @@ pub(super) fn proved(
     }
 }
 
-/// Returns the fewest other flags with which a value has the effect that it lacks here; empty if there
-/// are none.
+/// Returns the smallest change of other flags that gives a value the effect it lacks here; empty if there
+/// is none.
 fn depends_on(effects: &[ProvedEffect], here: &ProvedEffect) -> String {
     let differs = |other: &ProvedEffect| -> Vec<String> {
         let changed = other.with.iter().filter(|pair| !here.with.contains(pair));
@@ -131,7 +131,7 @@ fn others(name: &str, flags: &[DeployedFlag]) -> String {
     texts.join(" and ")
 }
 
-/// Returns a value of a proof for a message.
+/// Formats a value of a proof for a message.
 pub(super) fn display(value: Option<&String>) -> String {
     value.map_or(Value::Unset, |text| Value::Set(text.clone())).to_string()
 }

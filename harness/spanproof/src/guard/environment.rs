@@ -25,9 +25,9 @@ pub(super) fn judge_all<'a>(
     all
 }
 
-/// Converts the results of an environment to comparisons. Processes of a manifest with the same value are
-/// one comparison. If it is not known which process runs the service, and the results differ, the
-/// result is not known either.
+/// Converts the results of an environment to comparisons. Processes of a manifest with the same value share
+/// one comparison. If it is not known which process runs the service and the results differ, the result is
+/// not known either.
 pub(super) fn comparisons(judged: &[Judged<'_>]) -> Vec<Comparison> {
     let mut groups: Vec<Vec<&Judged<'_>>> = Vec::new();
     for one in judged {
@@ -62,7 +62,7 @@ fn group_comparisons(group: &[&Judged<'_>]) -> Vec<Comparison> {
     found.into_iter().map(|(_, comparison)| comparison).collect()
 }
 
-/// Returns the comparison for different results of processes of which one runs the service.
+/// Returns one comparison for processes with different results, one of which runs the service.
 fn ambiguous(found: &[(&Judged<'_>, Comparison)]) -> Comparison {
     let (first, comparison) = &found[0];
     let is_reader = first.deployed.role == Some(Role::Reader);
@@ -78,7 +78,7 @@ fn ambiguous(found: &[(&Judged<'_>, Comparison)]) -> Comparison {
     comparison.processes = found.iter().flat_map(|(_, one)| one.processes.clone()).collect();
     comparison.found = format!("it depends on {what}: {}", texts.join("; "));
     comparison.next = format!(
-        "name it in the spec, such as `process = {name:?}` in `[manifests.{}]`",
+        "name it in the spec, for example with `process = {name:?}` in `[manifests.{}]`",
         first.environment
     );
     comparison.cases.clear();

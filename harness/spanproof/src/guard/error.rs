@@ -74,7 +74,7 @@ pub enum GuardError {
     /// The migrations can't be read.
     #[error("the migrations can't be read")]
     Migrations(#[from] spanproof_postgres::Error),
-    /// The spec has no case from which the route, the upstream and the job can be taken.
+    /// The matrix has no case to take the route, the upstream and the job from.
     #[error("the matrix of the spec has no case")]
     Matrix(#[from] crate::matrix::MatrixError),
 }

@@ -16,7 +16,7 @@ pub(super) fn spec(spec: &Spec) -> String {
     let mut hash = Sha256::new_with_prefix(&spec.canonical);
     for path in files(spec) {
         hash.update(path.to_string_lossy().as_bytes());
-        // A file that can't be read is an error of `check`. Here it only counts as another content.
+        // A file that can't be read is an error in `check`. Here it only counts as different content.
         let content = std::fs::read(spec.path(&path)).unwrap_or_default();
         hash.update(Sha256::digest(content));
     }
@@ -33,8 +33,8 @@ fn files(spec: &Spec) -> Vec<PathBuf> {
     all.cloned().collect()
 }
 
-/// Returns the hash of the migrations; `None` if a program makes the tables and the spec does not
-/// name the files that it reads.
+/// Returns the hash of the migrations; `None` if a program creates the tables and the spec does not name
+/// the files that it reads.
 ///
 /// # Errors
 /// If a migration can't be read.
@@ -50,7 +50,7 @@ pub(super) fn migrations(spec: &Spec) -> Result<Option<String>, spanproof_postgr
     }
     for pattern in &database.inputs {
         let full = spec.path(Path::new(pattern));
-        // A pattern that is not valid is an error of `check`.
+        // An invalid pattern is an error in `check`.
         for path in glob::glob(&full.to_string_lossy()).into_iter().flatten().flatten() {
             hash.update(Sha256::digest(std::fs::read(&path).unwrap_or_default()));
         }

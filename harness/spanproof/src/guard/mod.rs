@@ -1,5 +1,5 @@
 //! The guard: compares the flags in deploy manifests with what passing cases proved about them. A flag is
-//! an environment variable of the service, an environment is a place with manifests of its own, such as
+//! an environment variable of the service. An environment is a place with its own manifests, such as
 //! production.
 
 mod base;

@@ -75,7 +75,7 @@ fn combinations(evidence: &[Evidence<'_>]) -> Vec<Combination> {
     found
 }
 
-/// `effects` are the effects of the flag's value in each case.
+/// Returns what the cases prove about a flag. `effects` contains the effect of the flag's value in each case.
 fn proved_flag(
     spec: &Spec,
     flag: &Flag,
@@ -136,7 +136,8 @@ fn difference(kind: ChangeKind) -> Difference {
     }
 }
 
-/// Returns the values that the spec lists, and those that the case of an environment has.
+/// Returns the values that the spec lists, then those that only cases have, such as the case of an
+/// environment.
 fn values(flag: &Flag, evidence: &[Evidence<'_>], masked: impl Fn(&Value) -> Value) -> Vec<Value> {
     let mut values: Vec<_> = flag.values.iter().map(masked).collect();
     for value in evidence.iter().map(|one| one.case.flag(&flag.name)) {
@@ -147,7 +148,7 @@ fn values(flag: &Flag, evidence: &[Evidence<'_>], masked: impl Fn(&Value) -> Val
     values
 }
 
-/// Returns the names of the spans that occur only while a case records.
+/// Returns the names of the spans that occur only in cases that record.
 fn spans(flag: &Flag, evidence: &[Evidence<'_>]) -> Vec<String> {
     let names = |records: bool| -> BTreeSet<&String> {
         let cases =
@@ -157,7 +158,7 @@ fn spans(flag: &Flag, evidence: &[Evidence<'_>]) -> Vec<String> {
     names(true).difference(&names(false)).map(|name| (*name).clone()).collect()
 }
 
-/// Adds a case of the tracing flag. One case with spans is enough.
+/// Adds a case to the effect of a value of the tracing flag. One case with spans proves that it records.
 fn add_recording(effect: &mut ProvedEffect, one: &Evidence<'_>) {
     if !one.span_names.is_empty() {
         effect.effect = Effect::Records;

@@ -1,4 +1,4 @@
-//! What the processes of each environment get for each flag, for the table of flags.
+//! The values of each flag in the processes of each environment, for the table of flags.
 
 use spanproof_format::FlagSetting;
 use spanproof_manifest::Files;
@@ -8,9 +8,9 @@ use super::deployed::{Deployed, DeployedFlag, Setting, read_environment};
 use crate::spec::{Spec, Value};
 
 impl Spec {
-    /// Returns what the manifests of each environment give to a flag (an environment variable of the service),
-    /// with the name of the flag. Processes of one manifest with the same value are one setting. Values
-    /// that may be secrets are masked.
+    /// Returns the values of each flag (an environment variable of the service) in the manifests of each
+    /// environment, with the name of the flag. Processes of one manifest with the same value share one
+    /// setting. Values that may be secrets are masked.
     ///
     /// # Errors
     /// If a manifest can't be read, or lacks the process that the spec names.

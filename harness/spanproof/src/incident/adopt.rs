@@ -31,7 +31,7 @@ pub enum ExpectedVerdict {
 }
 
 impl ExpectedVerdict {
-    /// Returns whether a replay of the incident has this verdict.
+    /// Whether a replay of the incident has this verdict.
     pub fn is_met_by(self, replay: &Replay) -> bool {
         let verdict = replay.attempts.first().map(|nearest| &nearest.judgement.verdict);
         match self {
@@ -117,8 +117,8 @@ pub fn adopt(
     let reproduced = is_reproduced(replayed);
     let is_possible = reproduced || expected != ExpectedVerdict::Same;
     let Some(nearest) = replayed.attempts.first().filter(|_| is_possible) else {
-        let why = "the incident was not reproduced, so it can't be adopted as `same`; adopt it as `pass` to keep it as \
-                   a failure that must not happen";
+        let why = "the incident was not reproduced, so it can't be adopted as `same`; adopt it as `pass` to require \
+                   that it does not happen again";
         return Err(Error::NotReproduced(why.into()));
     };
     if !reproduced && replayed.attempts.len() > 1 {

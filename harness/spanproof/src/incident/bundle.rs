@@ -1,6 +1,6 @@
-//! A bundle, the file of an incident (a case or a job of an existing system that can be replayed). It
-//! has one record of JSON per line, so `jq` and `grep` can read it. Each record is written as soon as
-//! it is known, so a crash loses only later records.
+//! A bundle is the file of an incident: a case, or a job of an existing system, that can be replayed. It
+//! has one JSON record per line, so `jq` and `grep` can read it. Each record is written as soon as it is
+//! known, so a crash loses only later records.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -111,8 +111,8 @@ pub async fn capture_deployment(
     writer.finish()
 }
 
-/// Returns the flag's value that a service printed. An empty text most likely means that the flag
-/// is unset.
+/// Returns the flag's value that a service printed. An empty string most likely means that the flag is
+/// unset.
 fn flag_value(raw: String) -> crate::spec::Value {
     if raw.is_empty() { crate::spec::Value::Unset } else { crate::spec::Value::Set(raw) }
 }
@@ -122,7 +122,7 @@ struct Recorder<'a> {
     spec: &'a Spec,
     masking: &'a mut Masking,
     writer: Writer,
-    /// The first error. After an error nothing more is written.
+    /// The first error. After an error, nothing more is written.
     error: Option<Error>,
 }
 

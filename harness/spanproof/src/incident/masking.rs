@@ -31,7 +31,7 @@ enum Content {
     /// Only secrets, e-mail addresses and matches of the user's rules are masked. The value does not
     /// belong to the contents of a job (its input and output), or the user keeps these contents.
     Kept,
-    /// Every text and number is masked. The value belongs to the contents of a job.
+    /// Every string and number is masked. The value belongs to the contents of a job.
     Masked,
 }
 
@@ -40,7 +40,7 @@ enum Content {
 pub struct Masking {
     rules: Vec<(String, Regex)>,
     keeps_contents: bool,
-    /// How often a value was masked, by place (such as a column) and by kind (such as "secret").
+    /// How many values were masked, by place (such as a column) and by kind (such as "secret").
     counts: BTreeMap<(String, String), usize>,
     names: NameMasker,
     keys: PemLines,
@@ -93,13 +93,13 @@ impl Masking {
         Self { keeps_contents: keep, ..self }
     }
 
-    /// Returns how often a value of each kind was masked at each place, such as a column.
+    /// Returns how many values of each kind were masked at each place, such as a column.
     pub fn counts(&self) -> Vec<Masked> {
         let counts = self.counts.iter();
         counts.map(|((place, what), count)| Masked::new(place, what, *count)).collect()
     }
 
-    /// Returns whether the inputs and outputs of jobs are kept.
+    /// Whether the inputs and outputs of jobs are kept.
     pub(super) fn keeps_contents(&self) -> bool {
         self.keeps_contents
     }
@@ -121,7 +121,7 @@ impl Masking {
         }
     }
 
-    /// Masks secrets, e-mail addresses and the matches of rules in a text.
+    /// Masks secrets, e-mail addresses and the matches of rules in a string.
     pub(super) fn text(&mut self, place: &str, text: &str) -> String {
         let mut masked = mask_secrets(text);
         // This also counts secrets that were masked earlier, when the evidence was written.
@@ -140,8 +140,8 @@ impl Masking {
         masked
     }
 
-    /// Masks the texts and numbers in a JSON value. Keeps the structure and the names of fields,
-    /// because verdicts depend on these.
+    /// Masks the strings and numbers in a JSON value. Keeps the structure and the names of fields, because
+    /// verdicts depend on these.
     fn value(&mut self, place: &str, value: &mut Json, content: Content) {
         match value {
             Json::Null | Json::Bool(_) => {}
@@ -258,7 +258,7 @@ impl Masking {
     }
 }
 
-/// A visitor that masks every text of an observation.
+/// A visitor that masks every string of an observation.
 struct MaskingVisitor<'a> {
     masking: &'a mut Masking,
     spec: &'a Spec,
@@ -268,7 +268,7 @@ impl Visitor for MaskingVisitor<'_> {
     fn text(&mut self, part: Part, text: &mut String) {
         let tables = &self.spec.tables;
         let place = match part {
-            // Secrets in addresses are counted in the texts that contain the address.
+            // Secrets in addresses are counted in the strings that contain the address.
             Part::Addresses => return *text = mask_secrets(text),
             Part::Command => {
                 // The path of the program may be private.

@@ -41,7 +41,7 @@ struct Records {
 }
 
 impl Bundle {
-    /// Reads a bundle. If the file was cut off, `doubts` contains a text about this.
+    /// Reads a bundle. If the file was cut off, `doubts` says so.
     ///
     /// # Errors
     /// If the file is not a bundle, is damaged, was edited, or was written by a newer version.
@@ -49,8 +49,7 @@ impl Bundle {
         Self::read_as(path, Edits::Refused)
     }
 
-    /// Reads a bundle that may have been edited. If the file was edited or cut off, `doubts` contains
-    /// a text about this.
+    /// Reads a bundle that may have been edited. If the file was edited or cut off, `doubts` says so.
     ///
     /// # Errors
     /// If the file is not a bundle, is damaged, or was written by a newer version.
@@ -87,9 +86,9 @@ impl Bundle {
                 )));
             }
             if records.end.is_some() {
-                records.doubts.push(format!(
-                    "the file has more lines after its record `end`, from line {number}"
-                ));
+                records
+                    .doubts
+                    .push(format!("the file continues on line {number}, after its record `end`"));
                 break;
             }
             let record: Json = match serde_json::from_slice(&line) {
@@ -141,8 +140,9 @@ fn check_format(path: &Path, record: &Json) -> Result<(), Error> {
             Err(Error::Newer { path, found: found.to_owned(), reads: BUNDLE_FORMAT })
         }
         Compatibility::Unsupported => {
-            let reason =
-                format!("its format is `{found}`, which is not a version up to {BUNDLE_FORMAT}");
+            let reason = format!(
+                "its format is `{found}`, but this version reads formats up to {BUNDLE_FORMAT}"
+            );
             Err(Error::Damaged { path, reason })
         }
     }
@@ -228,7 +228,7 @@ impl Records {
     }
 }
 
-/// Replaces the former name of a code by its current name.
+/// Replaces the former name of a code with its current name.
 fn with_current_name(expects: String) -> String {
     expects.parse::<Code>().map_or(expects, |code| code.to_string())
 }

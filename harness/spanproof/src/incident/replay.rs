@@ -1,7 +1,7 @@
-//! Replays an incident: recreates its setup, runs the service with this setup, and compares the
-//! results with the recorded results. A setup has the flags, the job, the route (how the job is
-//! submitted) and the upstream (the fake server that the service calls). Results are the verdict, the funnel (how many units of work
-//! reached each stage, from executed to joined), and the statuses of the units.
+//! Replays an incident: recreates its setup, runs the service with this setup, and compares the results
+//! with the recorded results. A setup has the flags, the job, the route (how the job is submitted) and the
+//! upstream (the fake server that the service calls). Results are the verdict, the funnel (how many units
+//! of work reached each stage, from executed to joined), and the statuses of the units.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use super::setup::Recreation;
 use crate::chain::chain;
 use crate::observation::{Observation, Unit, masked_case, spec_secrets};
 use crate::spec::Spec;
-use crate::trial::{Overrides, World, watched};
+use crate::trial::{Overrides, World, run_watched};
 use crate::verdict::{Funnel, Judged, Judgement, Verdict, observe};
 
-/// Maximum number of setups with which one incident is replayed.
+/// Maximum number of setups that one incident is replayed with.
 const MAX_SETUPS: usize = 32;
 
 /// Replays an incident once with each setup that fits what is known of the incident.
@@ -88,7 +88,7 @@ async fn run(
     };
     let spec = world.spec();
     let trial = world.trial_for(&setup.case).overrides(overrides);
-    let judged = Box::pin(watched(world.server(), observe(spec, trial)));
+    let judged = Box::pin(run_watched(world.server(), observe(spec, trial)));
     let Judged { observation, judgement } = judged.await.map_err(|error| chain(&error))?;
     if let Verdict::Broken(why) = &judgement.verdict {
         return Err(why.clone());
@@ -100,7 +100,7 @@ async fn run(
     Ok((judgement, differences))
 }
 
-/// Returns a text with the recorded and the current program; `None` if both are the same, or if the
+/// Returns a note with the recorded and the current program; `None` if both are the same, or if the
 /// bundle accepts any program.
 fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     let recorded = bundle.setup.program.as_ref()?;
@@ -109,7 +109,7 @@ fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     differs.then(|| format!("the program: recorded {recorded}, now {current}"))
 }
 
-/// Returns a text if the incident may depend on the clock of the machine where it happened; otherwise
+/// Returns a note if the incident may depend on the clock of the machine where it happened; otherwise
 /// `None`. A replay can't recreate that clock.
 fn clock_uncertainty(bundle: &Bundle) -> Option<String> {
     let code = bundle.judgement.as_ref().and_then(Judgement::code);
@@ -127,7 +127,7 @@ fn expected_difference(expected: &str, judgement: &Judgement) -> Vec<String> {
     vec![format!("verdict: expected {expected}, found {found}")]
 }
 
-/// Returns the differences of a judgement from the recorded judgement.
+/// Returns the differences between the recorded judgement and another one.
 fn differences(
     spec: &Spec,
     bundle: &Bundle,
@@ -142,7 +142,7 @@ fn differences(
     if was != is {
         differences.push(format!("verdict: recorded {was}, now {is}"));
     }
-    // How many units were expected is not known of a job in production.
+    // The number of expected units is not compared: it is not known of a job in production.
     let (was, is) = (funnel_text(recorded.funnel), funnel_text(judgement.funnel));
     if was != is {
         differences.push(format!("funnel: recorded {was}, now {is}"));

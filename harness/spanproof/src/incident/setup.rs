@@ -52,9 +52,9 @@ pub(super) struct Recreations {
 }
 
 impl Setup {
-    /// Returns every way to recreate this setup with a spec. If the route is not known, there is one
-    /// way for each route of the spec. The same holds for the upstream. `recording` says whether the incident
-    /// was judged as one that should record spans.
+    /// Returns every way to recreate this setup with a spec. If the route is not known, there is one way
+    /// for each route of the spec. The same holds for the upstream. `recording` is whether the judgement of
+    /// the incident expected spans.
     ///
     /// # Errors
     /// If the spec does not have a flag, route, upstream, job or fault of the setup.
@@ -148,8 +148,7 @@ impl Setup {
     }
 }
 
-/// Returns all `names`, and adds the text that this part of the setup is not known to
-/// `uncertainties`.
+/// Returns all `names`, and adds a note to `uncertainties` that this part of the setup is not known.
 fn assume_each<'a>(
     part: &str,
     kind: &str,
@@ -174,7 +173,7 @@ fn require_name<'a>(
         return Ok(name.to_owned());
     }
     Err(format!(
-        "the incident needs the {kind} `{name}`, which the spec does not have{}; use the spec with which the incident was captured",
+        "the incident needs the {kind} `{name}`, which the spec does not have{}; use the spec that the incident was captured with",
         suggestion(name, names)
     ))
 }

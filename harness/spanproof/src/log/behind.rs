@@ -1,5 +1,5 @@
-//! What loggers put behind the text of a line. Where it begins is not always known: each end that may be the
-//! text's is tried.
+//! What loggers append to the text of a line. Where that begins is not always known, so each possible end of
+//! the text is tried.
 
 use std::sync::LazyLock;
 
@@ -10,8 +10,8 @@ use super::wrapper::STRUCTLOG;
 /// Maximum number of pairs to remove.
 const MAX_PAIRS: usize = 16;
 
-/// A pair of structlog's console: `job=7`, `name='x y'`, `list=[1, 2]`. The value before a text that is longer than
-/// its column does not end with a comma.
+/// A pair of structlog's console: `job=7`, `name='x y'`, `list=[1, 2]`. An unquoted value that ends with a
+/// comma is part of the text.
 const PAIR: &str = r#"\s+(?P<key>[A-Za-z_][\w.]*)=(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|\{[^{}]*\}|\([^()]*\)|[^\s'",=\[({]*[^\s'",=\[({,])$"#;
 /// The name of the logger, which structlog's console puts between the text and the pairs.
 const NAME: &str = r"\s+\[[A-Za-z_][\w.-]*\]$";
@@ -23,8 +23,8 @@ static PAIR_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PAIR)
 static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAME).ok());
 static POSITION_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(POSITION).ok());
 
-/// Returns the texts that are left if what a logger put behind a text is removed, the shortest one last. `outer` is the
-/// name of the wrapper around the text. Only what is behind a time or a level is taken for such.
+/// Returns the possible texts without what a logger appended, the shortest one last. `outer` is the name of
+/// the wrapper around the text. A text without a wrapper is shortened only after a time.
 pub(super) fn without_ends(text: &str, outer: Option<&str>, has_time: bool) -> Vec<String> {
     let ends = if outer == Some(STRUCTLOG) {
         without_pairs(text)
@@ -38,7 +38,7 @@ pub(super) fn without_ends(text: &str, outer: Option<&str>, has_time: bool) -> V
     ends.into_iter().map(str::to_owned).collect()
 }
 
-/// Removes pairs as long as their keys are in the order of the alphabet, in which structlog prints them.
+/// Removes pairs as long as their keys are in alphabetical order, in which structlog prints them.
 fn without_pairs(text: &str) -> Vec<&str> {
     let mut ends = Vec::new();
     let mut rest = text.trim_end();

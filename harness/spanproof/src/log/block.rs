@@ -1,4 +1,4 @@
-//! Entries that a tool writes in several lines, each with a key and a value. They become one line of JSON.
+//! Entries that a tool writes on several lines, often one for each key. Each becomes one line of JSON.
 
 use std::sync::LazyLock;
 
@@ -14,13 +14,14 @@ pub(super) enum Block {
     JournalExport,
     /// YAML documents, as `gcloud logging read` prints them.
     Yaml,
-    /// `java.util.logging.SimpleFormatter`: a line with the time and the method, and one with the level and the text.
+    /// `java.util.logging.SimpleFormatter`: a line with the time and the method, and one with the level and
+    /// the text.
     JavaSimple,
     /// `java.util.logging.XMLFormatter` and Log4j's XML layouts.
     Xml,
 }
 
-/// Lines at the start of a log in which the first entry begins, if others may be before it.
+/// Number of lines at the start of a log that are searched for the first entry.
 const PREAMBLE: usize = 32;
 /// Matches `Oct 22, 2025 12:00:01 PM runner.Worker run`.
 static JAVA_SIMPLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -40,7 +41,7 @@ static VERBOSE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 impl Block {
-    /// Finds the tool that wrote a log with this start; `None` for another tool.
+    /// Finds the tool that wrote a log with this start; `None` for any other tool.
     pub(super) fn of(start: &[u8]) -> Option<Self> {
         let mut lines = start.split(|byte| *byte == b'\n');
         // `-- Journal begins at …`
@@ -75,7 +76,8 @@ impl Block {
         }
     }
 
-    /// Returns the lines of an entry as empty lines and one line of JSON; the same bytes if they are no entry.
+    /// Returns the lines of an entry as empty lines and one line of JSON; the same bytes if they are not an
+    /// entry.
     pub(super) fn joined(self, lines: Vec<u8>) -> Vec<u8> {
         let text = String::from_utf8_lossy(&lines);
         let entry = match self {
@@ -96,7 +98,7 @@ impl Block {
     }
 }
 
-/// Puts the time of an entry of `SimpleFormatter` before its level; other lines stay as they are.
+/// Moves the time of an entry of `SimpleFormatter` before its level; `None` for other lines.
 fn java_simple(text: &str) -> Option<String> {
     let (header, rest) = text.split_once('\n')?;
     let found = JAVA_SIMPLE.as_ref()?.captures(header.as_bytes())?;

@@ -7,8 +7,8 @@ use crate::timestamp::shifted;
 /// A time of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Time {
-    /// The point in time; as if in UTC if the line does not name the zone, and as if on [`NO_DATE`] if the line
-    /// does not say the whole date.
+    /// The point in time: read as UTC if the line does not name the zone, and on [`NO_DATE`] if the line does
+    /// not contain the whole date.
     pub at: DateTime<Utc>,
     /// Whether the line names the zone.
     pub has_zone: bool,
@@ -42,19 +42,20 @@ impl DateOrder {
     pub(crate) const ALL: [Self; 3] = [Self::MonthDayYear, Self::DayMonthYear, Self::YearMonthDay];
 }
 
-/// The date of [`Time::at`] if the line does not say the whole date.
+/// The date of [`Time::at`] if the line does not contain the whole date.
 pub(super) const NO_DATE: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
 
 impl Time {
-    /// A time with its whole date.
+    /// Creates a time with a whole date.
     pub(super) fn whole(at: DateTime<Utc>, has_zone: bool) -> Self {
         Self { at, has_zone, date: Date::Whole }
     }
 
-    /// Returns the point in time in this year; `None` if the year has no such day. Only for [`Date::MonthDay`].
+    /// Returns the point in time in this year; `None` if the year has no such day. Only for
+    /// [`Date::MonthDay`].
     pub(crate) fn in_year(self, year: i32) -> Option<DateTime<Utc>> {
         match self.date {
-            Date::MonthDay(month, day) => self.on(NaiveDate::from_ymd_opt(year, month, day)?),
+            Date::MonthDay(month, day) => self.on_date(NaiveDate::from_ymd_opt(year, month, day)?),
             _ => Some(self.at),
         }
     }
@@ -72,11 +73,11 @@ impl Time {
         if order == DateOrder::YearMonthDay && third > 99 {
             return None;
         }
-        self.on(NaiveDate::from_ymd_opt(full_year(year)?, month, day)?)
+        self.on_date(NaiveDate::from_ymd_opt(full_year(year)?, month, day)?)
     }
 
-    /// Returns the point in time on another date than [`NO_DATE`].
-    fn on(self, date: NaiveDate) -> Option<DateTime<Utc>> {
+    /// Returns the point in time on this date, in place of [`NO_DATE`].
+    fn on_date(self, date: NaiveDate) -> Option<DateTime<Utc>> {
         Some(shifted(self.at, date.signed_duration_since(NO_DATE?)))
     }
 }

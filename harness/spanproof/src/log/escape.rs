@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Control sequences (`ESC [ … letter`), operating system commands such as links (`ESC ] … BEL` or
-/// `ESC ] … ESC \`), application commands (`ESC _ … BEL`, as Buildkite writes times), and other sequences of two characters (ECMA-48).
+/// `ESC ] … ESC \`), application commands (`ESC _ … BEL`, as Buildkite writes times), and other sequences of
+/// two characters (ECMA-48).
 static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         "\u{1b}(?:\\[[0-9;:?]*[ -/]*[@-~]|\\][^\u{7}\u{1b}]*(?:\u{7}|\u{1b}\\\\)|[P^_][^\u{7}\u{1b}]*(?:\u{7}|\u{1b}\\\\)|[@-Z\\\\^_])",
@@ -14,21 +15,21 @@ static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Colours as text, as programs show or store them that don't interpret them: `ESC[32m` (`less`), `^[[32m` (`cat -v`),
-/// `#033[32m` (rsyslog), `\033[32m`, `\x1b[32m`, `\u001b[32m`, `\e[32m`, `␛[32m`.
+/// Colours in visible characters, as written by programs that don't interpret them: `ESC[32m` (`less`),
+/// `^[[32m` (`cat -v`), `#033[32m` (rsyslog), `\033[32m`, `\x1b[32m`, `\u001b[32m`, `\e[32m`, `␛[32m`.
 static VISIBLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?:ESC|\^\[|#033|\\0?33|\\x1[bB]|\\u001[bB]|\\e|␛|<1[bB]>)\[[0-9;]*[mK]").ok()
 });
 
-/// Returns a text without escape sequences, and without zero bytes: a file that was cut off while a
-/// process wrote to it begins with these.
+/// Returns a text without escape sequences and NUL bytes. A file that was truncated while a process wrote to
+/// it begins with NUL bytes.
 pub(super) fn without_escapes(text: &str) -> Cow<'_, str> {
     let plain = match ESCAPE.as_ref() {
         Some(escape) if text.contains('\u{1b}') => escape.replace_all(text, ""),
         _ => Cow::Borrowed(text),
     };
     let plain = match VISIBLE.as_ref() {
-        // In JSON, a backslash may belong to the one before it; the text inside of JSON is read on its own.
+        // In JSON, a backslash may belong to the one before it. The text inside JSON is read separately.
         Some(visible) if plain.contains('[') && !plain.contains("{\"") => {
             Cow::Owned(visible.replace_all(&plain, "").into_owned())
         }

@@ -1,25 +1,25 @@
-//! The bytes with which a match of a pattern can begin. A pattern is only tried on a text that begins with one of
-//! them.
+//! The bytes that a match of a pattern can begin with. A pattern is tried only on a text that begins with one
+//! of them.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// A set of bytes. Those that are not ASCII are all in it or none of them.
+/// A set of bytes, which contains either all non-ASCII bytes or none of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct FirstBytes {
     /// One bit for each ASCII character.
     ascii: u128,
     others: bool,
-    /// Whether the pattern matches the empty text, and so at any byte.
+    /// Whether the pattern matches the empty string, and so at any byte.
     empty: bool,
 }
 
 impl FirstBytes {
-    /// The first bytes of the matches of a pattern.
+    /// Returns the first bytes of a pattern's matches.
     ///
     /// # Errors
     /// If the pattern can't be parsed.
     pub(super) fn of(pattern: &str) -> Result<Self, Box<regex_syntax::Error>> {
-        Ok(Self::of_hir(&regex_syntax::parse(pattern)?))
+        Ok(Self::from_hir(&regex_syntax::parse(pattern)?))
     }
 
     /// Whether a match of the pattern can begin at the start of the text.
@@ -28,36 +28,36 @@ impl FirstBytes {
         self.empty || if byte.is_ascii() { self.ascii & (1 << byte) != 0 } else { self.others }
     }
 
-    fn of_hir(hir: &Hir) -> Self {
+    fn from_hir(hir: &Hir) -> Self {
         match hir.kind() {
             HirKind::Empty | HirKind::Look(_) => Self { empty: true, ..Self::default() },
             HirKind::Literal(literal) => match literal.0.first() {
-                Some(byte) => Self::of_ranges([(u32::from(*byte), u32::from(*byte))]),
+                Some(byte) => Self::from_ranges([(u32::from(*byte), u32::from(*byte))]),
                 None => Self { empty: true, ..Self::default() },
             },
-            HirKind::Class(Class::Unicode(class)) => Self::of_ranges(
+            HirKind::Class(Class::Unicode(class)) => Self::from_ranges(
                 class.iter().map(|range| (u32::from(range.start()), u32::from(range.end()))),
             ),
-            HirKind::Class(Class::Bytes(class)) => Self::of_ranges(
+            HirKind::Class(Class::Bytes(class)) => Self::from_ranges(
                 class.iter().map(|range| (u32::from(range.start()), u32::from(range.end()))),
             ),
             HirKind::Repetition(repeated) => {
-                let first = Self::of_hir(&repeated.sub);
+                let first = Self::from_hir(&repeated.sub);
                 Self { empty: first.empty || repeated.min == 0, ..first }
             }
-            HirKind::Capture(group) => Self::of_hir(&group.sub),
+            HirKind::Capture(group) => Self::from_hir(&group.sub),
             HirKind::Concat(parts) => {
                 let start = Self { empty: true, ..Self::default() };
                 parts.iter().fold(start, |set, part| {
                     if set.empty {
-                        Self::of_hir(part).or(Self { empty: false, ..set })
+                        Self::from_hir(part).or(Self { empty: false, ..set })
                     } else {
                         set
                     }
                 })
             }
             HirKind::Alternation(branches) => {
-                branches.iter().fold(Self::default(), |set, branch| Self::of_hir(branch).or(set))
+                branches.iter().fold(Self::default(), |set, branch| Self::from_hir(branch).or(set))
             }
         }
     }
@@ -70,8 +70,8 @@ impl FirstBytes {
         }
     }
 
-    /// The first bytes of the characters of ranges.
-    fn of_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
+    /// Returns the first bytes of the characters in ranges.
+    fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
         let mut set = Self::default();
         for (start, end) in ranges {
             for code in start..=end.min(127) {

@@ -1,14 +1,14 @@
-//! The format of a log: which tools put something around the text of its lines.
+//! The format of a log: the tools that wrapped the text of its lines.
 
 use super::logger::LOGGER;
 use super::message::{LITERAL, LOGGERS};
 use super::wrapper::wrapper_names;
 
-/// Between the names of a format, from the outside to the inside.
+/// Separates the names in a format, from the outermost to the innermost.
 pub(crate) const AROUND: &str = " around ";
 /// The name of the format in which a line has at most a time before its text.
 const PLAIN: &str = "plain";
-/// The end of the name of every JSON format. Alone it stands for all of them.
+/// The suffix of the name of every JSON format. On its own, it stands for all of them.
 const JSON: &str = "JSON";
 
 /// The format of a log.
@@ -17,7 +17,7 @@ pub(crate) enum Format {
     /// Each line has the format that its content suggests.
     #[default]
     Detected,
-    /// Every line has these wrappers, from the outside to the inside.
+    /// Every line has these wrappers, from the outermost to the innermost.
     Given(Vec<String>),
 }
 
@@ -40,7 +40,7 @@ impl Format {
             found.map(|name| (*name).to_owned()).ok_or_else(|| {
                 let known = known.join(", ");
                 format!(
-                    "unknown log format `{}`; known are {PLAIN}, {known}, and several with `{}` between them",
+                    "unknown log format `{}`; expected one of {PLAIN}, {known}, or several joined by `{}`",
                     name.trim(),
                     AROUND.trim()
                 )
@@ -49,7 +49,7 @@ impl Format {
         text.split(AROUND).map(name).collect::<Result<_, _>>().map(Self::Given)
     }
 
-    /// Whether the wrapper with this name may be the one at `position`, counted from the outside.
+    /// Whether a wrapper with this name may be at `position`, counted from the outermost.
     pub(super) fn allows(&self, position: usize, name: &str) -> bool {
         match self {
             Self::Detected => true,
@@ -72,6 +72,9 @@ mod tests {
         assert_eq!(Format::parse("flyctl around zap json"), given(&["flyctl", "zap JSON"]));
         assert_eq!(Format::parse("plain"), given(&[]));
         let error = Format::parse("flyctl around x").unwrap_err();
-        assert!(error.starts_with("unknown log format `x`; known are plain, flyctl"), "{error}");
+        assert!(
+            error.starts_with("unknown log format `x`; expected one of plain, flyctl"),
+            "{error}"
+        );
     }
 }

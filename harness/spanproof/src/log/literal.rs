@@ -1,12 +1,12 @@
-//! Objects as languages print them: the `repr` of a dictionary in Python, `util.inspect` in Node.js. They look like
-//! JSON with other quotes, with keys without quotes, and with values that are no data.
+//! Objects as languages print them: the `repr` of a dictionary in Python, `util.inspect` in Node.js. They
+//! look like JSON with different quotes, unquoted keys, and values that are not data.
 
 use serde_json::{Map, Value as Json};
 
-/// Maximum depth of objects in objects.
+/// Maximum nesting depth of objects.
 const MAX_DEPTH: usize = 8;
 
-/// Parses an object; `None` if the text is none, or goes on behind it.
+/// Parses an object; `None` if the text is not an object, or continues after it.
 pub(super) fn object_literal(text: &str) -> Option<Map<String, Json>> {
     let (object, rest) = object(text.trim_start(), MAX_DEPTH)?;
     rest.trim().is_empty().then_some(object)
@@ -40,7 +40,7 @@ fn key(text: &str) -> Option<(String, &str)> {
     (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
 }
 
-/// Parses a value. What is no text, number or object, such as a list or a call, becomes a null.
+/// Parses a value. Anything except a string, number or object, such as a list or a call, becomes null.
 fn value(text: &str, depth: usize) -> Option<(Json, &str)> {
     if text.starts_with('{') {
         return match depth.checked_sub(1).and_then(|depth| object(text, depth)) {
@@ -49,7 +49,7 @@ fn value(text: &str, depth: usize) -> Option<(Json, &str)> {
         };
     }
     if let Some((mut whole, mut rest)) = quoted(text) {
-        // Node.js breaks a long text: `'a' +\n 'b'`.
+        // Node.js splits a long string: `'a' +\n 'b'`.
         while let Some((more, after)) =
             rest.trim_start().strip_prefix('+').and_then(|next| quoted(next.trim_start()))
         {
@@ -65,7 +65,7 @@ fn value(text: &str, depth: usize) -> Option<(Json, &str)> {
     Some((if is_value { Json::String(bare.to_owned()) } else { Json::Null }, rest))
 }
 
-/// Returns what follows a value: a comma or a closing bracket that is not in it.
+/// Returns the text from the comma or closing bracket after a value.
 fn after_value(text: &str) -> Option<&str> {
     let mut open = 0_usize;
     let mut rest = text;
@@ -84,7 +84,7 @@ fn after_value(text: &str) -> Option<&str> {
     }
 }
 
-/// Parses the text in quotes at the start of a text, and returns what follows it.
+/// Parses the quoted string at the start of a text, and returns what follows it.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let quote = text.chars().next().filter(|c| "'\"`".contains(*c))?;
     let mut found = String::new();
@@ -107,7 +107,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// Parses the character that some hexadecimal digits mean.
+/// Parses a character from its code in hexadecimal digits.
 fn code(chars: &mut std::str::CharIndices<'_>, digits: usize) -> Option<char> {
     let code = chars.take(digits).try_fold(0, |sum: u32, (_, c)| Some(sum * 16 + c.to_digit(16)?));
     char::from_u32(code?)

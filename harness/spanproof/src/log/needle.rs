@@ -12,10 +12,10 @@ use super::escape::without_escapes;
 
 /// The first byte of an escape sequence.
 const ESCAPE: u8 = 0x1b;
-/// Minimum length of a literal in bytes; shorter literals are in too many lines.
+/// Minimum length of a literal in bytes; shorter literals occur in too many lines.
 const MIN_LENGTH: usize = 4;
 
-/// Texts after which a line must be parsed to know its literals: escape sequences in JSON, and lists of bytes.
+/// Strings that hide the literals of a line until it is parsed: escape sequences in JSON, and lists of bytes.
 const UNCLEAR: [&str; 6] =
     ["\\u001b", "\\u001B", "\\x1b", "\"MESSAGE\":[", "\"MESSAGE\" : [", "\"MESSAGE\": ["];
 
@@ -26,7 +26,7 @@ pub(crate) enum Needles {
     Few(packed::Searcher),
     /// More literals than vector instructions can find.
     Many(AhoCorasick),
-    /// A pattern has no literals, so that any line may match.
+    /// A pattern has no literals, so any line may match.
     Any,
 }
 
@@ -46,7 +46,7 @@ impl Needles {
         AhoCorasick::new(needles).map_or(Self::Any, Self::Many)
     }
 
-    /// Returns the places of a text at which lines may match.
+    /// Returns the offsets in a text at which lines may match.
     pub(super) fn hits<'a>(&'a self, text: &'a [u8]) -> Hits<'a> {
         Hits { needles: self, text, literal: Next::Unknown, escape: Next::Unknown }
     }
@@ -72,7 +72,7 @@ impl Needles {
     }
 }
 
-/// Returns the part of a literal that begins with its rarest characters: the search looks at the first ones.
+/// Returns the suffix of a literal that begins with its rarest characters, which the search compares first.
 fn rare_end(literal: &str) -> &str {
     let rarity = |byte: u8| match byte {
         b'A'..=b'Z' | b'\\' | b'[' | b'(' => 3,
@@ -93,7 +93,7 @@ fn packed_span(start: usize, end: usize) -> aho_corasick::Span {
     aho_corasick::Span { start, end }
 }
 
-/// What is known of the next place of one kind.
+/// What is known about the next offset of one kind.
 #[derive(Debug, Clone, Copy)]
 enum Next {
     Unknown,
@@ -103,7 +103,7 @@ enum Next {
 }
 
 impl Next {
-    /// Returns the place at or after `from`, which `find` finds if it is not known.
+    /// Returns the offset at or after `from`. Calls `find` if it is not known.
     fn update(&mut self, from: usize, find: impl FnOnce() -> Option<usize>) -> Option<usize> {
         let is_known = match self {
             Self::Unknown => false,
@@ -117,7 +117,7 @@ impl Next {
     }
 }
 
-/// The places of a text at which lines may match, from the start to the end.
+/// The offsets in a text at which lines may match, in ascending order.
 #[derive(Debug)]
 pub(super) struct Hits<'a> {
     needles: &'a Needles,
@@ -127,20 +127,21 @@ pub(super) struct Hits<'a> {
 }
 
 impl Hits<'_> {
-    /// Returns the next place at or after `from`, which must not become smaller from call to call.
+    /// Returns the next offset at or after `from`, which must not decrease from call to call.
     pub(super) fn next(&mut self, from: usize) -> Option<usize> {
         let (needles, text) = (self.needles, self.text);
         let literal = self.literal.update(from, || needles.find(text, from));
         if needles.matches_all() {
             return literal;
         }
-        // An escape sequence may be inside of a literal.
+        // An escape sequence may be inside a literal.
         let find_escape = || Some(memchr(ESCAPE, text.get(from..)?)? + from);
         let escape = self.escape.update(from, find_escape);
         literal.into_iter().chain(escape).min()
     }
 
-    /// Whether a line that was found may match: with a literal, also if an escape sequence is removed.
+    /// Whether a line that was found may match: it contains a literal, perhaps after its escape sequences are
+    /// removed.
     pub(super) fn is_possible(&self, line: &[u8]) -> bool {
         if self.needles.matches_all() || self.needles.find(line, 0).is_some() {
             return true;

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memrchr};
 
-/// Whether the text of an entry of docker surely ends with a line break.
+/// Whether the text of an entry of docker certainly ends with a line break.
 pub(super) fn is_whole_docker(line: &[u8]) -> bool {
     let Some(time) = memrchr(b',', line) else { return false };
     let text = &line[..time];
@@ -12,7 +12,7 @@ pub(super) fn is_whole_docker(line: &[u8]) -> bool {
     end.is_some_and(|end| end.last() != Some(&b'\\'))
 }
 
-/// Whether a line of a container runtime surely is not a piece.
+/// Whether a line of a container runtime is certainly not a piece.
 pub(super) fn is_whole_runtime(line: &[u8]) -> bool {
     let Some(time) = memchr(b' ', line) else { return false };
     let rest = &line[time..];
@@ -21,7 +21,7 @@ pub(super) fn is_whole_runtime(line: &[u8]) -> bool {
 
 /// A line of a container runtime: `2025-10-22T12:00:01Z stderr P text`.
 pub(super) struct RuntimePiece<'a> {
-    /// What is before the mark.
+    /// The text before the mark, `P` or `F`.
     pub(super) head: &'a [u8],
     pub(super) stream: &'a [u8],
     /// Whether this is the last piece of its line.

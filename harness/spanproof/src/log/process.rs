@@ -1,5 +1,5 @@
-//! Which process wrote a line, as far as log collectors and loggers name it: the log of a service may be of
-//! several machines, containers or processes.
+//! The process that wrote a line, as named by a log collector or logger. The log of a service may contain the
+//! lines of several machines, containers or processes.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -10,19 +10,19 @@ use serde_json::{Map, Value as Json};
 /// A process, machine or container that wrote a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
-    /// What keeps its name when the service starts again, such as a machine, or a host and a program.
+    /// The part that stays the same when the service restarts, such as a machine, or a host and a program.
     name: String,
-    /// What is new at each start, such as a process id; empty if nothing is.
+    /// The part that changes at each start, such as a process id; empty if there is none.
     instance: String,
 }
 
-/// Names of pods: `runner-7f9c5b4d6-x7k2f` of a deployment, `runner-x7k2f` of a daemon set or a job. Pods of a
-/// stateful set (`runner-0`) keep their names.
+/// Names of pods: `runner-7f9c5b4d6-x7k2f` of a deployment, `runner-x7k2f` of a daemon set or a job. Pods of
+/// a stateful set (`runner-0`) keep their names.
 static POD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"^(?P<name>[a-z0-9.-]+?)-(?P<instance>(?:[a-z0-9]{6,10}-)?[bcdfghjklmnpqrstvwxz2456789]{5})$").ok()
 });
 
-/// Levels in small letters, which are no names of services.
+/// Levels in lower case, which are not names of services.
 const LEVELS: [&str; 7] = ["trace", "debug", "info", "notice", "warn", "warning", "error"];
 
 /// Paths of keys in JSON and logfmt that name a pod.
@@ -35,7 +35,7 @@ const PODS: [&str; 7] = [
     "pod_name",
     "pod",
 ];
-/// Paths of keys that name what keeps its name when the service starts again.
+/// Paths of keys whose values stay the same when the service restarts.
 const NAMES: [&str; 20] = [
     "fly.app.instance",
     "instance",
@@ -102,7 +102,7 @@ impl Process {
         }
     }
 
-    /// Returns the process of a line with a wrapper of `self` around one of `inner`.
+    /// Returns the process of a line whose outer wrapper names `self` and whose inner wrapper names `inner`.
     pub(super) fn around(self, inner: Self) -> Self {
         if !self.instance.is_empty() || self.name == inner.name {
             return if self.instance.is_empty() { inner } else { self };
@@ -112,7 +112,7 @@ impl Process {
     }
 }
 
-/// Writes a text such as `web-1 runner[812]`.
+/// Writes the process, such as `web-1 runner[812]`.
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
@@ -120,7 +120,7 @@ impl fmt::Display for Process {
     }
 }
 
-/// Returns the text or the number at a path of keys, which may also be one key with dots.
+/// Returns the string or number at a path of keys, which may also be one key with dots.
 fn text_at(fields: &Map<String, Json>, path: &str) -> Option<String> {
     let value = fields.get(path).or_else(|| {
         let (key, rest) = path.split_once('.')?;
@@ -147,7 +147,7 @@ mod tests {
 
     use super::super::{Format, parse_line};
 
-    /// What is in brackets is new at each start.
+    /// The part in brackets changes at each start.
     #[rstest]
     #[case::flyctl("2025-10-22T12:00:01Z app[148e2d7b] iad [info]x", "148e2d7b")]
     #[case::flyctl_json(r#"{"message":"x","instance":"148e","region":"iad","meta":{}}"#, "148e")]

@@ -9,15 +9,15 @@ use super::{Format, parse_line};
 
 const TEXT: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true )";
 
-/// Returns the text and the time of a line, and whether that has a zone. A time without a whole date is on the first
-/// of January 2000.
+/// Returns the text and the time of a line, and whether the time has a zone. A time without a whole date is
+/// on the first of January 2000.
 fn read(line: &str) -> (String, Option<String>, bool) {
     let entry = parse_line(line, &Format::Detected);
     let at = entry.at.map(|time| time.at.format("%Y-%m-%dT%H:%M:%S%.f").to_string());
     (entry.texts.last().unwrap().clone(), at, entry.at.is_some_and(|time| time.has_zone))
 }
 
-/// Times with a zone, which are all the same.
+/// Notations of the same time, with a zone.
 #[rstest]
 #[case::rfc_1123("Wed, 22 Oct 2025 12:00:01 GMT ")]
 #[case::rfc_1123_numeric("[Wed, 22 Oct 2025 07:00:01 -0500] ")]
@@ -98,7 +98,7 @@ fn times_without_a_zone_are_read(#[case] prefix: &str, #[case] date: &str) {
     assert_eq!(read(&format!("{prefix}{TEXT}")), expected, "{prefix}");
 }
 
-/// What has no date, or is something else.
+/// Prefixes without a date, and prefixes that only look like metadata.
 #[rstest]
 #[case::time_of_day("12:00:01.171 [info] ", TEXT)]
 #[case::details("env=prod,team=a ", TEXT)]
@@ -151,7 +151,7 @@ fn a_text_without_a_date_has_none(#[case] prefix: &str, #[case] text: &str) {
 )]
 #[case::structlog("2025-10-22 12:00:01 [info     ] RAW attempt=1 job_ref='x y'\n")]
 #[case::structlog_with_name("2025-10-22 12:00:01 [warning  ] RAW   [shop.worker] job=7\n")]
-#[case::position_behind("2025-10-22 12:00:01,000 INFO RAW (worker.py:12)\n")]
+#[case::position_after("2025-10-22 12:00:01,000 INFO RAW (worker.py:12)\n")]
 fn entries_are_read(#[case] log: &str) {
     let json = serde_json::to_string(TEXT).unwrap();
     let log = log.replace("TEXT", &json).replace("RAW", TEXT);
@@ -175,9 +175,9 @@ fn the_text_before_pairs_is_among_the_texts() {
     assert!(texts.contains(&"span begun: operation=a, enabled=true".to_owned()), "{texts:?}");
 }
 
-/// Fields with tabs are no log of GitHub Actions.
+/// Fields separated by tabs are not a log of GitHub Actions.
 #[test]
-fn a_format_is_not_announced_for_what_only_looks_like_it() {
+fn a_format_is_not_reported_for_a_line_that_only_looks_like_it() {
     let found = parse_line(&format!("7001\ta\tb\tc\td\te\t{TEXT}"), &Format::Detected);
     assert!(!found.wrappers.contains(&"GitHub Actions"), "{:?}", found.wrappers);
 }

@@ -42,8 +42,8 @@ pub(crate) struct Scan {
     pub first: Option<Time>,
     /// The last timestamp near the end; `None` if there is none.
     pub last: Option<Time>,
-    /// The names of the tools that wrote the lines, from the outside to the inside; empty if no line has more
-    /// than a time before its text.
+    /// The names of the tools that wrote the lines, from the outermost to the innermost; empty if no line has
+    /// more than a time before its text.
     pub format: Vec<&'static str>,
 }
 
@@ -127,7 +127,7 @@ fn check_text(start: &[u8]) -> Result<(), Error> {
     if stream.is_some_and(|name| [b"\n\x06stdout", b"\n\x06stderr"].iter().any(|one| name == *one))
     {
         return Err(Error::Encoded(
-            "a file of Docker's `local` driver; let docker print it: `docker logs --timestamps CONTAINER`",
+            "a file of Docker's `local` driver; print it with `docker logs --timestamps CONTAINER`",
         ));
     }
     if start.starts_with(b"PGDMP") {
@@ -146,8 +146,8 @@ fn check_text(start: &[u8]) -> Result<(), Error> {
     if let Some((_, what)) = known.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Err(Error::Encoded(what));
     }
-    // A file that was cut off while a process wrote to it begins with zero bytes, and so does a part of one
-    // that was lost with the machine. Programs have other control characters, too.
+    // A file that was truncated while a process wrote to it begins with NUL bytes, and a crash of the machine
+    // may leave NUL bytes, too. Binary files also contain other control characters.
     let is_control = |byte: &u8| matches!(byte, 1..=6 | 14..=26 | 28..=31 | 127);
     if memchr(0, start).is_some() && start.iter().any(is_control) {
         return Err(Error::NotText("not text: it contains NUL bytes"));
@@ -155,7 +155,7 @@ fn check_text(start: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns the names of what is around the text of most lines, from the outside to the inside.
+/// Returns the names of the wrappers around the text of most lines, from the outermost to the innermost.
 fn format<'a>(lines: impl Iterator<Item = &'a [u8]>, given: &Format) -> Vec<&'static str> {
     let mut counts: BTreeMap<Vec<&'static str>, usize> = BTreeMap::new();
     for line in lines.filter(|line| !line.is_empty()) {
@@ -165,7 +165,7 @@ fn format<'a>(lines: impl Iterator<Item = &'a [u8]>, given: &Format) -> Vec<&'st
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(names, _)| names).unwrap_or_default()
 }
 
-/// Returns the lines of a text without their ends.
+/// Returns the lines of a text without their line endings.
 fn lines(text: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n')
 }
@@ -176,7 +176,7 @@ fn has_utc_header(start: &[u8]) -> bool {
     memchr(b',', header).is_some() && memmem::find(header, b" [UTC]").is_some()
 }
 
-/// Parses a line. `is_in_utc` says that times in columns of a CSV file are in UTC.
+/// Parses a line. `is_in_utc` is whether times in columns of a CSV file are in UTC.
 fn parse(line: &str, given: &Format, is_in_utc: bool) -> Entry {
     let mut entry = parse_line(line, given);
     let column = || Message::from_csv(entry.texts.first()?)?.at;
@@ -211,9 +211,8 @@ mod tests {
         (scan.unwrap(), all)
     }
 
-    /// The header of a CSV file may say the zone of its times.
     #[test]
-    fn a_header_says_the_zone_of_times_in_columns() {
+    fn the_header_of_a_csv_file_may_name_the_zone_of_its_times() {
         for (header, has_zone) in [("TimeGenerated [UTC]", true), ("TimeGenerated", false)] {
             let log = format!(
                 "\u{feff}\"{header}\",\"LogEntry\"\n\"10/22/2025, 9:03:00.317 AM\",\"a tracer on b\"\n"

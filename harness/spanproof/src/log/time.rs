@@ -10,7 +10,7 @@ use super::stamp::{is_rest_of_time, stamp};
 use crate::timestamp::{Fields, epoch};
 
 /// Matches `2025-10-22T12:34:56.789Z`, also with slashes in the date, a space instead of the `T`, a comma
-/// instead of the point, another zone or no zone.
+/// instead of the point, a different zone or no zone.
 static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"^\[?(\d{4}[-/]\d\d[-/]\d\d)[T _](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?\]?(?:\s+|$)",
@@ -26,8 +26,8 @@ pub(super) fn time_text(text: &str) -> Option<Time> {
     time.or_else(|| Some(Time::whole(epoch(text)?.0, true)))
 }
 
-/// Parses a label of TAI64N (`@400000006b0910672896f7e4`), as multilog and svlogd write it. These count 10 seconds
-/// more than Unix.
+/// Parses a label of TAI64N (`@400000006b0910672896f7e4`), as multilog and svlogd write it. These labels are
+/// 10 seconds ahead of Unix time.
 fn tai(text: &str) -> Option<(Time, String)> {
     let (label, rest) = text.strip_prefix('@')?.split_at_checked(24)?;
     let number = |part: &str| i64::from_str_radix(part, 16).ok();

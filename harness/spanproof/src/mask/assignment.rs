@@ -1,4 +1,4 @@
-//! Finds secrets that have a name in front of them: `password=…`, `"api_key": "…"`, `--token …`.
+//! Finds secrets that follow a name: `password=…`, `"api_key": "…"`, `--token …`.
 
 use std::sync::LazyLock;
 
@@ -7,14 +7,13 @@ use regex::{Captures, Regex};
 use super::name::{is_secret, looks_random, may_be_secret};
 use super::text::{Found, without_overlaps};
 
-/// Matches a name with a word for secrets; [`may_be_secret`] decides.
+/// Matches a name that contains a word for secrets; [`may_be_secret`] decides whether the name counts.
 const NAME: &str = r"(?P<name>[a-z0-9_-]*(?:pass|pwd|pw|secret|token|key|credential|cookie|auth|sig|sid|session|jwt|csrf|xsrf|hmac|salt|seed|dsn|connection)[a-z0-9_-]*)";
-/// Bytes of a value that are read before it is decided whether it is a secret. A longer value with a
-/// name for secrets is one.
+/// Number of bytes at the start of a value that decide whether it is a secret.
 const DECISIVE: usize = 1024;
 
-/// Patterns of what stands in front of a value. A value is read by hand, so that the time does not grow
-/// with the number of names in it.
+/// Patterns of the text before a value. Code finds the end of a value, because with a pattern the time
+/// would grow with the number of names in the value.
 static HEADS: LazyLock<Vec<(Regex, Ends)>> = LazyLock::new(|| {
     let heads = heads();
     heads.into_iter().filter_map(|(head, ends)| Some((Regex::new(&head).ok()?, ends))).collect()
@@ -23,11 +22,11 @@ static HEADS: LazyLock<Vec<(Regex, Ends)>> = LazyLock::new(|| {
 /// Where a value ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ends {
-    /// At its closing quote or, without quotes, before a blank or a sign.
+    /// At its closing quote or, without quotes, before a blank or punctuation.
     Usual,
     /// At the next `'`, which ends the whole word on a command line.
     Word,
-    /// At its closing quote. It must look random: a list of names has names after names.
+    /// At its closing quote. The value must look random, because in a list of names another name follows.
     Listed,
 }
 
@@ -52,7 +51,7 @@ fn heads() -> [(String, Ends); 5] {
     ]
 }
 
-/// Returns the secrets in a text that have a name.
+/// Returns the secrets in a text that follow a name.
 pub(super) fn find(text: &str) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
     for (index, (head, ends)) in HEADS.iter().enumerate() {
@@ -76,7 +75,7 @@ pub(super) fn find(text: &str) -> Vec<Found> {
     without_overlaps(all)
 }
 
-/// Returns the secret after a head, and where its value ends; `None` if the value is no secret.
+/// Returns the secret after a head, and where its value ends; `None` if the value is not a secret.
 fn secret(text: &str, head: &Captures<'_>, ends: Ends) -> Option<(Found, usize)> {
     let (name, start) = (head.name("name")?.as_str(), head.get(0)?.end());
     if !may_be_secret(name) {
@@ -117,8 +116,8 @@ fn trim_quotes(value: &str) -> &str {
     value.trim_start_matches(QUOTES).trim_end_matches(QUOTES)
 }
 
-/// Returns the length of the value at the start of a text, with its quotes. It may be cut off before its
-/// closing quote.
+/// Returns the length of the value at the start of a text, with its quotes. The closing quote may be
+/// missing.
 fn value_length(text: &str) -> usize {
     let backslashes = text.len() - text.trim_start_matches('\\').len();
     let after = &text[backslashes..];

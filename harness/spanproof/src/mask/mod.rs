@@ -3,7 +3,7 @@
 //! A secret is recognised by its name, by the syntax around it, by the form that its issuer gave it, or by
 //! its value if a variable in the service's environment has this value.
 //!
-//! Masking takes time in proportion to the length of a text, whatever the text is.
+//! Masking takes time proportional to the length of a text, whatever the text contains.
 
 mod assignment;
 mod name;
@@ -22,5 +22,5 @@ pub(crate) use secrets::Secrets;
 pub use text::text;
 pub(crate) use text::{secrets_in, variable};
 
-/// The text that replaces a secret.
+/// The replacement for a secret.
 pub(crate) const MASK: &str = "***";

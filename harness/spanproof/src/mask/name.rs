@@ -1,12 +1,12 @@
-//! Decides by the name of a value whether it is a secret.
+//! Decides from the name of a value whether the value is a secret.
 
-/// Maximum length of a value that may be a secret under a name that only hints at one, in bytes.
+/// Maximum length of a secret whose name only hints at a secret, in bytes.
 const MAX_KEY: usize = 1024;
-/// Minimum length of such a value.
+/// Minimum length of such a secret, in bytes.
 const MIN_KEY: usize = 16;
-/// Minimum length of a part of such a value without signs.
+/// Minimum length of the longest part of such a secret between punctuation, in bytes.
 const MIN_PART: usize = 12;
-/// Minimum entropy of such a value, in bits for each character. A word repeated has less.
+/// Minimum entropy of such a secret, in bits per byte. A repeated word has less.
 const MIN_ENTROPY: f64 = 3.0;
 
 /// Parts of words that name a secret.
@@ -26,11 +26,11 @@ const PARTS: [&str; 14] = [
     "ENCRYPTIONKEY",
     "CONNECTIONSTRING",
 ];
-/// Ends of words that name a secret.
+/// Suffixes of words that name a secret.
 const ENDINGS: [&str; 5] = ["TOKEN", "TOKENS", "COOKIE", "COOKIES", "AUTHORIZATION"];
 /// Whole words that name a secret.
 const WORDS: [&str; 5] = ["PASS", "PWD", "PW", "JWT", "HMAC"];
-/// Words that name a secret with the word `KEY` after them.
+/// Words that name a secret if the word `KEY` follows.
 const KEY_KINDS: [&str; 24] = [
     "ACCESS",
     "ACCOUNT",
@@ -74,7 +74,7 @@ const HINTS: [&str; 14] = [
     "HASHKEY",
     "DSN",
 ];
-/// Words of names of keys that are no secrets.
+/// Words in the names of keys that are not secrets.
 const OTHER_KEYS: [&str; 14] = [
     "CACHE",
     "COLUMN",
@@ -155,7 +155,7 @@ fn is_something_else(words: &[String], value: &str) -> bool {
 }
 
 /// Whether a value looks like a generated key: letters of both cases or with digits, without blanks.
-/// A UUID and a path are no keys.
+/// A UUID or a path does not count.
 pub(super) fn looks_random(value: &str) -> bool {
     let is_sign = |c: char| "+/=_.~-%".contains(c);
     if !(MIN_KEY..=MAX_KEY).contains(&value.len())
@@ -177,7 +177,7 @@ pub(super) fn looks_random(value: &str) -> bool {
     value.split(is_sign).any(is_mixed) && entropy(value) >= MIN_ENTROPY
 }
 
-/// Returns Shannon's entropy in bits for each byte.
+/// Returns the Shannon entropy in bits per byte.
 fn entropy(value: &str) -> f64 {
     let mut counts = [0_u32; 256];
     for byte in value.bytes() {
@@ -206,7 +206,7 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether a value is not a secret even if its name is a name for secrets, such as `true`.
+/// Whether a value, such as `true`, is not a secret even if its name is that of a secret.
 pub(super) fn is_harmless(value: &str) -> bool {
     let words = ["true", "false", "yes", "no", "on", "off", "none", "null", "nil", "unset"];
     let value = value.trim();

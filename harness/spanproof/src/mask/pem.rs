@@ -1,4 +1,4 @@
-//! Finds private keys in PEM, in one text and line by line.
+//! Finds private keys in PEM, in a whole text or line by line.
 
 use super::MASK;
 use super::text::Found;
@@ -6,17 +6,16 @@ use super::text::Found;
 /// The start of the line before a key. It ends with `PRIVATE KEY-----`, or `PRIVATE KEY BLOCK-----`.
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END";
-/// Maximum length of the name of a key in the line before it.
+/// Maximum length of the label of a key in its `BEGIN` line, in bytes.
 const MAX_NAME: usize = 60;
-/// Length of a line of a key.
+/// Length of a full line of a key, in bytes.
 const LINE: usize = 64;
-/// Maximum number of lines of a key: a file of a private key has up to about 100.
+/// Maximum number of lines of a key. Most private keys have at most about 100.
 const MAX_LINES: usize = 200;
 /// Minimum length of a word that is masked inside a key.
 const MIN_WORD: usize = 16;
 
-/// Returns the private keys in a text. Without its first line, a line of a key is found by its length and
-/// its letters.
+/// Returns the private keys in a text. A single line of a key is recognised by its length and characters.
 pub(super) fn find(text: &str) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
     for (at, _) in text.match_indices(BEGIN) {
@@ -35,7 +34,7 @@ pub(super) fn find(text: &str) -> Vec<Found> {
     all
 }
 
-/// Returns where the key after this `BEGIN` starts; `None` if it is no private key.
+/// Returns where the key after this `BEGIN` starts; `None` if it is not a private key.
 fn key_start(text: &str, begin: usize) -> Option<usize> {
     let start = begin + BEGIN.len();
     let name = &text[start..text.floor_char_boundary(start + MAX_NAME)];
@@ -44,8 +43,8 @@ fn key_start(text: &str, begin: usize) -> Option<usize> {
     is_private.then_some(start + end + "-----".len())
 }
 
-/// Whether a line has the length of a line of a key and letters of both cases and digits, as a hash in
-/// hexadecimal digits has not.
+/// Whether a line has the length of a line of a key, and contains letters of both cases and digits. A
+/// hexadecimal hash does not contain letters of both cases.
 fn is_key_line(line: &str) -> bool {
     let has = |test: fn(&u8) -> bool| line.bytes().any(|byte| test(&byte));
     line.len() == LINE
@@ -59,10 +58,10 @@ fn is_base64(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte))
 }
 
-/// Masks the lines of private keys in lines that come one after the other.
+/// Masks the lines of private keys in a sequence of lines.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PemLines {
-    /// The lines that may still follow in the current key; 0 outside of keys.
+    /// The number of lines that may still follow in the current key; 0 outside a key.
     left: usize,
 }
 

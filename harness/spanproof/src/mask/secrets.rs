@@ -8,20 +8,20 @@ use super::MASK;
 use super::name::{is_harmless, is_secret};
 use super::text::{has_hint, mask_text};
 
-/// Minimum length of a secret, in characters; shorter texts occur by chance.
+/// Minimum length of a secret, in characters; shorter strings occur by chance.
 const MIN_LENGTH: usize = 4;
 
 /// The secret values in the environment of one run of the service, to be masked wherever they occur.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets {
     values: Vec<String>,
-    /// Finds the values; `None` without values.
+    /// Finds the values; `None` if there are none.
     automaton: Option<AhoCorasick>,
     /// Names that the user gave to secrets.
     names: Vec<String>,
 }
 
-/// Prints the number of secrets only.
+/// Prints only the number of secrets.
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Secrets({})", self.values.len())
@@ -67,7 +67,7 @@ impl Secrets {
         Self { names: names.to_vec(), ..self }
     }
 
-    /// Returns these secrets and others.
+    /// Returns the union of these and other secrets.
     #[must_use]
     pub(crate) fn and(&self, others: &Self) -> Self {
         let names = [self.names.clone(), others.names.clone()].concat();
@@ -162,7 +162,7 @@ mod tests {
     use super::super::{text, variable};
     use super::*;
 
-    /// Returns the rows in which masking the first text does not give the second text.
+    /// Returns the rows whose first text, when masked, differs from the second.
     fn mismatches(table: &[(&str, &str)], masked: impl Fn(&str) -> String) -> Vec<String> {
         let mismatches = table.iter().filter(|(before, after)| masked(before) != *after);
         mismatches.map(|(before, _)| format!("{before}  =>  {}", masked(before))).collect()

@@ -1,4 +1,4 @@
-//! Finds secrets by the words in front of them that are not a name: `Bearer …`, `Cookie: …`.
+//! Finds secrets by the syntax before them: `Bearer …`, `Cookie: …`, `-u user:…`.
 
 use std::sync::LazyLock;
 

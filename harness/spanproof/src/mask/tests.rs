@@ -1,4 +1,5 @@
-//! Tests that secrets of many kinds are masked, ordinary text is not, and long lines take no long time.
+//! Tests that secrets of many kinds are masked, that ordinary text is not, and that masking takes linear
+//! time.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -86,7 +87,7 @@ fn secrets_of_every_kind_are_masked() {
             for context in contexts {
                 let masked = text(&context);
                 count += 1;
-                // A shorter part is in a secret with a longer one.
+                // Shorter parts occur by chance; each secret also has a longer part.
                 if parts.iter().any(|part| part.len() >= 8 && masked.contains(part.as_str())) {
                     shown.push(format!("{kind}: {context}  =>  {masked}"));
                 }
@@ -102,7 +103,7 @@ fn secrets_of_every_kind_are_masked() {
     assert!(shown.is_empty(), "{} kinds: {shown:#?}", shown.len());
 }
 
-/// Returns every file below a folder that is text.
+/// Returns the content of every text file below a folder.
 fn texts(folder: &Path) -> Vec<String> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
@@ -137,7 +138,7 @@ fn lines_of_this_repository_are_hardly_ever_masked() {
 }
 
 #[test]
-fn ids_hashes_pictures_and_names_are_not_masked() {
+fn ids_hashes_images_and_names_are_not_masked() {
     let mut random = Random(77);
     let mut masked = Vec::new();
     let mut count = 0;
@@ -145,7 +146,7 @@ fn ids_hashes_pictures_and_names_are_not_masked() {
         let mut hex = |length| random.text(&alphabet('H'), length);
         let uuid = format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12));
         let (trace, span, sha1, sha256) = (hex(32), hex(16), hex(40), hex(64));
-        let picture = random.text(&alphabet('B'), 2000);
+        let image = random.text(&alphabet('B'), 2000);
         let id = random.text(&alphabet('N'), 12);
         for line in [
             format!("trace_id={trace} span_id={span}"),
@@ -155,8 +156,8 @@ fn ids_hashes_pictures_and_names_are_not_masked() {
             format!("image app@sha256:{sha256}"),
             format!("etag: \"{sha1}\" idempotency-key: {uuid}"),
             format!("primary key={id}, key: {uuid}, cache_key={sha256}"),
-            format!("data:image/png;base64,{picture}"),
-            format!("{{\"image\":\"{picture}\",\"tokens\":{id}}}"),
+            format!("data:image/png;base64,{image}"),
+            format!("{{\"image\":\"{image}\",\"tokens\":{id}}}"),
             format!("GET /files/{sha256}?page=2&sort=name 200 {id} ms"),
             format!("session started at 2025-10-22T12:00:00.123456Z by worker-{id}"),
             format!(
@@ -183,7 +184,7 @@ fn ids_hashes_pictures_and_names_are_not_masked() {
 }
 
 #[test]
-fn the_time_of_masking_grows_with_the_length_and_not_faster() {
+fn masking_takes_linear_time() {
     let pieces = [
         "key=",
         "token=",
@@ -215,7 +216,7 @@ fn the_time_of_masking_grows_with_the_length_and_not_faster() {
         "\n",
     ];
     for piece in pieces {
-        // The shortest of several times: another process may use the processor meanwhile.
+        // The shortest of several times, because other processes may use the CPU meanwhile.
         let time = |length: usize| {
             let line = piece.repeat(length / piece.len());
             let times = (0..3).map(|_| {
@@ -226,7 +227,7 @@ fn the_time_of_masking_grows_with_the_length_and_not_faster() {
             times.min().unwrap_or_default()
         };
         let (short, long) = (time(16 * 1024), time(64 * 1024));
-        // Quadratic time would be 16 times as long. Short times are not exact.
+        // With quadratic time, the long line would take 16 times as long. Short times are not exact.
         let limit = short * 9 + Duration::from_millis(60);
         assert!(long < limit, "{piece:?}: {short:?}, then {long:?} for four times the length");
     }

@@ -1,4 +1,4 @@
-//! Masks the secrets that a text shows by itself.
+//! Masks the secrets that can be recognised from a text alone.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -8,8 +8,8 @@ use regex::Regex;
 use super::name::is_secret;
 use super::{MASK, assignment, pem, shape, token, url};
 
-/// Matches the words and signs that announce a secret. Each finder except those of tokens and of private
-/// keys needs at least one of them. They are slower, and are tried only on texts that match.
+/// Matches the words and punctuation that announce a secret. All finders, except those of tokens and of
+/// private keys, are slow and run only on texts that match.
 const HINT: &str = "(?i)pass|pwd|pw|secret|token|key|credential|cookie|auth|bearer|basic|://|sig|sid|session|jwt|csrf|xsrf|hmac|salt|seed|dsn|connection|-u|--user";
 
 static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HINT).ok());
@@ -29,8 +29,8 @@ impl From<Range<usize>> for Found {
     }
 }
 
-/// Sorts secrets, and leaves out those that start inside an earlier one. Of those with the same start, the longest
-/// stays.
+/// Sorts secrets, and removes those that start inside an earlier one. Of those with the same start, the
+/// longest stays.
 pub(super) fn without_overlaps(mut all: Vec<Found>) -> Vec<Found> {
     all.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
     let mut end = 0;
@@ -45,7 +45,7 @@ pub(super) fn without_overlaps(mut all: Vec<Found>) -> Vec<Found> {
 /// A function that returns the secrets in a text, in order and without overlaps.
 type Finder = fn(&str) -> Vec<Found>;
 
-/// The finders in the order in which they are applied, each with whether it needs a hint.
+/// The finders in the order in which they run; `true` if a finder needs a hint.
 const FINDERS: [(Finder, bool); 5] = [
     (pem::find, false),
     (url::find, true),
@@ -59,7 +59,7 @@ pub(super) fn has_hint(text: &str) -> bool {
     HINTS.as_ref().is_none_or(|hints| hints.is_match(text))
 }
 
-/// Masks every secret that a text shows by itself, and also returns the secrets.
+/// Masks every secret that can be recognised from a text alone. Also returns the secrets.
 pub(super) fn mask_text(text: &str) -> (String, Vec<String>) {
     let (mut masked, mut secrets) = (text.to_owned(), Vec::new());
     let has_hint = has_hint(text);
@@ -90,18 +90,18 @@ pub(super) fn mask_text(text: &str) -> (String, Vec<String>) {
     (masked, secrets)
 }
 
-/// Masks every secret that a text shows by itself, such as `password=…`.
+/// Masks every secret that can be recognised from a text alone, such as `password=…`.
 pub fn text(text: &str) -> String {
     mask_text(text).0
 }
 
-/// Returns the secrets that a text shows by itself.
+/// Returns the secrets that can be recognised from a text alone.
 pub(crate) fn secrets_in(text: &str) -> Vec<String> {
     mask_text(text).1
 }
 
 /// Masks the value of an environment variable or a header: the whole value if the name is a name for
-/// secrets, otherwise only secrets that the value shows by itself.
+/// secrets, otherwise only secrets that can be recognised from the value alone.
 pub(crate) fn variable(name: &str, value: &str) -> String {
     if is_secret(name, value) { MASK.to_owned() } else { text(value) }
 }

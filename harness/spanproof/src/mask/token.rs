@@ -38,7 +38,7 @@ impl Alphabet {
 }
 
 /// A form of tokens: prefixes, the alphabet and the minimum length of what follows, and the page that
-/// documents it. A longer token is one, too: issuers have made their tokens longer before.
+/// documents it. Longer tokens count, too, because issuers have lengthened their tokens before.
 type Form = (&'static [&'static str], Alphabet, usize, &'static str);
 
 use Alphabet::{Alphanumeric, Base64, Dotted, Hex, Upper, Url};
@@ -269,13 +269,13 @@ fn prefixed(text: &str) -> Vec<Found> {
     all
 }
 
-/// Whether the bytes have a digit, or letters of both cases: a word has neither.
+/// Whether the bytes have a digit, or letters of both cases. An ordinary word has neither.
 fn is_mixed(bytes: &[u8]) -> bool {
     let has = |test: fn(&u8) -> bool| bytes.iter().any(test);
     has(u8::is_ascii_digit) || (has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase))
 }
 
-/// Whether no word continues here. A letter after a backslash, and digits after `%`, are escapes.
+/// Whether a word may start here. An escape, such as `\n` or `%3D`, may come directly before it.
 fn starts_word(text: &[u8], at: usize) -> bool {
     let before = |distance: usize| at.checked_sub(distance).map(|at| text[at]);
     let Some(last) = before(1) else { return true };

@@ -19,7 +19,7 @@ pub(super) fn find(text: &str) -> Vec<Found> {
     all
 }
 
-/// Returns the place of the password in the URL whose user starts here; `None` if it has none.
+/// Returns the range of the password in the URL whose user starts at `start`; `None` if it has none.
 fn password(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
     let rest = &text[start..text.floor_char_boundary(start.saturating_add(2 * MAX_LENGTH))];
     let user = rest.find(|c: char| c.is_whitespace() || ":/?#@".contains(c))?;
@@ -27,7 +27,7 @@ fn password(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
     let run = password.find(char::is_whitespace).map_or(password, |end| &password[..end]);
     let authority = run.find(['/', '?', '#']).map_or(run, |end| &run[..end]);
     let length = authority.rfind('@').or_else(|| {
-        // A password with one of these signs. Digits before it are the port of a host.
+        // The password contains `/`, `?` or `#`, unless only digits come before it: then they are a port.
         let is_port = !authority.is_empty() && authority.bytes().all(|byte| byte.is_ascii_digit());
         let end = run.find(['"', '\'', '<', '>']).unwrap_or(run.len());
         let end = run.find("://").map_or(end, |other| end.min(other));

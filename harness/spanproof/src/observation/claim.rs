@@ -1,5 +1,5 @@
-//! Which startup lines of a log count. Each line says whether tracing is on in the process that wrote it, and a
-//! log may be of several processes, one after the other or at the same time.
+//! Selects the startup lines of a log that count. Each line says whether tracing is on in the process that
+//! wrote it. A log may contain the lines of several processes, one after the other or at the same time.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use chrono::Duration;
 use super::{Line, LogLine};
 use crate::spec::Probes;
 
-/// Processes of one service that start within this time run beside each other: a new start takes longer.
+/// Processes of one service that start within this time run at the same time: a restart takes longer.
 const TOGETHER: Duration = Duration::seconds(10);
 
-/// Returns the indexes of the startup lines that count: the last one of each process that was not replaced by
-/// a newer process. `all` are all lines of the log that a probe matches, and `startup` is a part of them; both are
-/// in the order in which they were written.
+/// Returns the indexes of the startup lines that count: the last one of each process that was not replaced
+/// by a newer process. `all` contains every line of the log that a probe matches, and `startup` contains the
+/// startup lines among them. Both are sorted by time.
 pub(crate) fn current_claims(startup: &[Line<'_>], all: &[Line<'_>]) -> Vec<usize> {
     let mut last = BTreeMap::new();
     for (at, line) in startup.iter().enumerate() {
         last.insert(line.process, at);
     }
-    // The order of times, which may be another than that of the line numbers.
+    // Positions in the order of time, which may differ from the order of line numbers.
     let mut seen = BTreeMap::new();
     let mut positions = BTreeMap::new();
     for (position, line) in all.iter().enumerate() {
@@ -52,7 +52,8 @@ pub(crate) fn contradictions(probes: &Probes, lines: &[LogLine]) -> usize {
     banners.iter().filter(|(process, banner)| last.get(process) != Some(&banner)).count()
 }
 
-/// Returns the name of a process without what is new at each start: `web-1 runner` of `web-1 runner[812]`.
+/// Returns the name of a process without the part that changes at each start: `web-1 runner` for
+/// `web-1 runner[812]`.
 pub(crate) fn process_name(process: Option<&str>) -> &str {
     let process = process.unwrap_or_default();
     let instance = process.strip_suffix(']').and_then(|rest| rest.rsplit_once('['));
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
     use crate::observation::Location;
 
-    /// Each line is a process and a second. A line with `!` is a startup line.
+    /// Each line has the form `PROCESS@SECOND`. A line that starts with `!` is a startup line.
     #[rstest]
     #[case::one("!a@0 !a@100 a@200", &["!a@100"])]
     #[case::machines("!a@0 !b@100", &["!a@0", "!b@100"])]

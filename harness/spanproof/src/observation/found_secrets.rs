@@ -1,5 +1,5 @@
-//! Collects the secrets that an observation shows at one place, so that they are masked at every place: a
-//! service may print a token with its name in one line, and without it in the next.
+//! Collects the secrets that an observation shows in one place, to mask them in every place: a service may
+//! print a token with its name in one line, and without its name in the next.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,12 @@ use super::{Observation, Row, Table};
 use crate::mask::{Secrets, secrets_in};
 use crate::spec::{Spec, Value};
 
-/// Lengths of values that are masked at other places, too. Shorter ones occur by chance.
+/// Lengths of values that are masked in every place, in bytes. Shorter values occur by chance.
 const LENGTHS: std::ops::RangeInclusive<usize> = 10..=4096;
 /// Maximum number of values.
 const MAX_VALUES: usize = 2_000;
 
-/// Returns the secrets that an observation shows. Values on which verdicts depend, such as ids, are none.
+/// Returns the secrets that an observation shows, without values that verdicts depend on, such as ids.
 pub(super) fn found_secrets(observation: &mut Observation, spec: &Spec) -> Secrets {
     let names = Secrets::default().with_names(&spec.service.secrets);
     let (values, compared) = (BTreeSet::new(), BTreeSet::new());
@@ -66,7 +66,7 @@ impl Collector<'_> {
             Json::Object(fields) => {
                 let outer = name;
                 for (name, value) in fields {
-                    // A table of credentials has its secrets in fields with any name.
+                    // In an object of credentials, a field with any name may contain a secret.
                     let name = if self.names.has_name(outer, "{}") { outer } else { name };
                     self.field(name, value);
                 }

@@ -27,7 +27,7 @@ pub(crate) struct Line<'a> {
     pub at: Option<DateTime<Utc>>,
     /// The text of the line, without the line ending.
     pub text: &'a str,
-    /// The name of the process in the spec, or in a log; `None` for the main process of the service, and if the
+    /// The name of the process in the spec, or in a log. `None` for the main process of the service, and if a
     /// log does not name the process.
     pub process: Option<&'a str>,
 }
@@ -42,7 +42,7 @@ impl fmt::Display for Location {
     }
 }
 
-/// Writes a text such as `stderr:12  text`.
+/// Writes the line with its location, such as `stderr:12  text`.
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  {}", self.location, self.text)
@@ -62,18 +62,18 @@ impl<'a> From<&'a LogLine> for Line<'a> {
 pub(crate) enum TracerEvent {
     /// Whether tracing is on. The service prints this line at startup.
     Banner(Banner),
-    /// A span was begun.
+    /// A span was started.
     Attempt(Attempt),
-    /// So many spans were written.
+    /// The number of spans that were written.
     Acknowledged(usize),
-    /// So many spans could not be written.
+    /// The number of spans that could not be written.
     Refused(usize),
-    /// So many spans could not be ended.
+    /// The number of spans that could not be ended.
     Unfinished(usize),
 }
 
-/// Returns a number of spans; `None` for none.
-fn some(count: usize) -> Option<usize> {
+/// Returns a count; `None` if it is 0.
+fn nonzero(count: usize) -> Option<usize> {
     (count > 0).then_some(count)
 }
 
@@ -83,9 +83,9 @@ impl TracerEvent {
         let parsers: [fn(&Probes, &str) -> Option<Self>; 5] = [
             |probes, text| probes.banner(text).map(Self::Banner),
             |probes, text| probes.attempt(text).map(Self::Attempt),
-            |probes, text| some(probes.acknowledged(text)).map(Self::Acknowledged),
-            |probes, text| some(probes.refused(text)).map(Self::Refused),
-            |probes, text| some(probes.unfinished(text)).map(Self::Unfinished),
+            |probes, text| nonzero(probes.acknowledged(text)).map(Self::Acknowledged),
+            |probes, text| nonzero(probes.refused(text)).map(Self::Refused),
+            |probes, text| nonzero(probes.unfinished(text)).map(Self::Unfinished),
         ];
         parsers.into_iter().filter_map(move |parse| parse(probes, text))
     }

@@ -64,7 +64,7 @@ impl Observation {
         }
     }
 
-    /// Notes how long the job takes with tracing on and off.
+    /// Sets how long the job takes with tracing on and off.
     pub(crate) fn set_job_times(&mut self, times: JobTimes) {
         if let Origin::Trial(trial) = &mut self.origin {
             trial.job_times = Some(times);
@@ -92,7 +92,7 @@ impl Observation {
     }
 
     /// Returns the evidence of the second job as an observation of a case without a fault. A case with a
-    /// fault (something that spanproof disturbs on purpose) submits this job after it has removed the
+    /// fault (a disturbance that spanproof causes on purpose) submits this job after it has removed the
     /// fault. `None` if there was no second job.
     pub(crate) fn second_job(&self) -> Option<Self> {
         let trial = self.trial()?;
@@ -106,7 +106,7 @@ impl Observation {
         jobs.map(|job| self.later_job(trial, job)).collect()
     }
 
-    /// Replaces the evidence of the first job by that of a later job.
+    /// Returns the evidence of a later job as an observation of a case without a fault.
     fn later_job(&self, trial: &TrialRecord, job: &SecondJob) -> Self {
         let SecondJob { run, job_run, tables, server_errors } = job.clone();
         let case = Case { fault: None, ..self.case.clone() };

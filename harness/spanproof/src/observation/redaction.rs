@@ -1,4 +1,4 @@
-//! Replaces values in the startup output that differ from run to run by placeholders, such as `[PORT]`.
+//! Replaces values in the startup output that differ from run to run with placeholders, such as `[PORT]`.
 //! First come the values that spanproof itself chose, then those that match a rule of the spec, then
 //! those that look like times, process ids and durations.
 
@@ -13,7 +13,7 @@ const PORT: &str = "PORT";
 /// The name of the placeholder for a process id.
 const PID: &str = "PID";
 
-/// Replaces the varying values of one trial (one run of the service) by placeholders.
+/// Replaces the varying values of one trial (one run of the service) with placeholders.
 #[derive(Debug)]
 pub(crate) struct Redactor<'a> {
     /// Placeholder names, each with the value that it replaces.
@@ -52,7 +52,7 @@ impl<'a> Redactor<'a> {
         line
     }
 
-    /// Updates a stored snapshot of an older version, which had fewer placeholders and another name for
+    /// Updates a stored snapshot of an older version, which had fewer placeholders and a different name for
     /// the placeholder of a named port.
     pub(crate) fn update_snapshot(&self, snapshot: &str) -> String {
         let names = self.known.iter().filter_map(|(name, _)| name.strip_prefix("PORT:"));
@@ -74,7 +74,7 @@ impl<'a> Redactor<'a> {
 }
 
 /// Returns patterns that match the ids of the service's processes in the places where loggers write a
-/// process id. In other places, an equal number is probably not an id.
+/// process id. Elsewhere, the same number is probably not an id.
 fn process_patterns(ids: &[String]) -> Vec<Regex> {
     if ids.is_empty() {
         return Vec::new();
@@ -93,8 +93,8 @@ fn process_patterns(ids: &[String]) -> Vec<Regex> {
     patterns.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect()
 }
 
-/// Replaces a value by a placeholder, except if it is a part of a longer number. A port is also kept if
-/// it is a part of a longer word or of a decimal number.
+/// Replaces a value with a placeholder, unless it is part of a longer number. A port is also kept if it is
+/// part of a longer word or of a decimal number.
 fn replace_whole(line: &str, value: &str, placeholder: &str, is_port: bool) -> String {
     let mut replaced = String::new();
     let mut copied = 0;
@@ -117,8 +117,8 @@ fn replace_whole(line: &str, value: &str, placeholder: &str, is_port: bool) -> S
     replaced
 }
 
-/// Whether there are digits on both sides of the border between a value and the text beside it. Both
-/// iterators start at the border.
+/// Whether there are digits on both sides of the boundary between a value and the text beside it. Both
+/// iterators start at the boundary.
 fn digits_touch(value: impl Iterator<Item = char>, beside: impl Iterator<Item = char>) -> bool {
     starts_with_digit(value) && starts_with_digit(beside)
 }
@@ -136,8 +136,7 @@ fn continues_word(mut chars: impl Iterator<Item = char>) -> bool {
     }
 }
 
-/// Whether a text ends with an escape sequence for a colour. Its last character is a letter, but not a
-/// part of a word.
+/// Whether a text ends with an escape sequence for a colour, whose last letter is not part of a word.
 fn ends_with_escape(text: &str) -> bool {
     let parameters = text
         .strip_suffix('m')
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_varies_in_lines_of_well_known_runtimes_is_replaced() {
+    fn varying_values_in_lines_of_well_known_runtimes_are_replaced() {
         let rows = VARYING.iter().map(|(line, as_expected)| {
             let colour = |text: &str| text.replace("E[", &format!("{ESCAPE}["));
             (colour(line), colour(as_expected))
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_vary_is_kept() {
+    fn constant_values_are_kept() {
         let lines = [
             "app 1.2.3 with 123 plugins in 4 modules",
             "pool: 124 connections, [12] queues, 123 --verbose",
@@ -327,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_snapshot_gets_the_placeholders_of_today() {
+    fn an_old_snapshot_gets_the_current_placeholders() {
         let spec = example(|text| text);
         let known = vec![("PORT:redis-cache", "45125")];
         let redactor = Redactor { known, processes: Vec::new(), startup: &spec.startup };

@@ -11,7 +11,7 @@ pub(crate) trait Source {
     /// Returns the observation. Passes rows and log lines to `sink` as soon as they are read.
     ///
     /// # Errors
-    /// When the service or its Postgres does not start, or a database or file can't be read.
+    /// If the service or its Postgres does not start, or a database or file can't be read.
     fn observe(self, sink: &mut dyn Sink)
     -> impl Future<Output = Result<Observation, Self::Error>>;
 }

@@ -18,7 +18,7 @@ pub(crate) trait SpanSource {
     /// Returns every recorded span.
     ///
     /// # Errors
-    /// When the spans can't be read; the error is the reason.
+    /// If the spans can't be read; the error is the reason.
     fn spans(&self) -> Result<Vec<Span>, &str>;
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct Span {
     pub attributes: Map<String, Json>,
     /// The recorded text of the duration.
     duration: Option<String>,
-    /// Whether the table has a duration column, and it is null.
+    /// Whether the table has a duration column that is null.
     lacks_duration: bool,
     /// The field that shows that the span has not ended; `None` if the span has ended.
     not_ended_by: Option<Field>,
@@ -138,16 +138,16 @@ pub(crate) enum Field {
 }
 
 impl Span {
-    /// Reads rows by the mapping of a spec.
+    /// Reads rows with the mapping of a spec.
     pub(crate) fn from_rows(mapping: &SpanTable, rows: &[Row]) -> Vec<Self> {
         rows.iter().map(|row| Self::from_row(mapping, row)).collect()
     }
 
-    /// Reads a row by the mapping of a spec.
+    /// Reads a row with the mapping of a spec.
     pub(crate) fn from_row(mapping: &SpanTable, row: &Row) -> Self {
         let value = |column: &str| text(row, column);
         let at = |column: &str| value(column).map(Time::new);
-        // Without an error, a `NOT NULL` column contains an empty text.
+        // Without an error, a `NOT NULL` column contains an empty string.
         let not_empty = |column: &str| value(column).filter(|text| !text.is_empty());
         let (error, error_type) = (not_empty(&mapping.error), not_empty(&mapping.error_type));
         let (ended, status) = (at(&mapping.completed), value(&mapping.status));
@@ -242,7 +242,7 @@ impl Span {
         self.status.code == StatusCode::Error
     }
 
-    /// Returns `error.type` and the error message as one text; `None` without an error.
+    /// Returns `error.type` and the error message, joined by a colon; `None` without an error.
     pub(crate) fn error_text(&self) -> Option<String> {
         match (&self.error_type, &self.error) {
             (Some(kind), Some(text)) => Some(format!("{kind}: {text}")),
@@ -278,7 +278,7 @@ impl Time {
         self.text.contains('.') || self.unit.is_some_and(|unit| unit != TimeUnit::Seconds)
     }
 
-    /// Whether the time is one point in time everywhere: it has its offset from UTC, or is a number.
+    /// Whether the time does not depend on a time zone: it has an offset from UTC, or is a number.
     pub(crate) fn has_zone(&self) -> bool {
         let tail = self.text.get(11..).unwrap_or_default();
         self.unit.is_some() || self.text.ends_with('Z') || tail.contains(['+', '-'])
@@ -299,8 +299,8 @@ impl Time {
 
 impl StatusCode {
     /// Interprets a recorded status. `ok` is the spec's list of statuses that mean success. If it is not
-    /// empty, any other status is an error, except OpenTelemetry's `UNSET`. If it is empty, a status with
-    /// unknown words gives `None`.
+    /// empty, any other status is an error, except OpenTelemetry's `UNSET`. `None` if it is empty and the
+    /// status has no known word.
     pub(crate) fn new(text: &str, ok: &[String]) -> Option<Self> {
         let known = Self::from_text(text);
         if ok.is_empty() {
@@ -351,20 +351,20 @@ impl Field {
     }
 }
 
-/// Whether an id of a parent names a span: exporters write an empty text or zeros for no parent.
+/// Whether a parent id names a span. For no parent, exporters write an empty string or zeros.
 fn names_span(id: &str) -> bool {
     !id.trim().is_empty() && !is_zero_id(id)
 }
 
-/// Whether all digits of an id are 0, as those of an invalid id are (OpenTelemetry specification, "`SpanContext`"). A
-/// short id may be a number that counts from 0.
+/// Whether an id consists of zeros, like an invalid id (OpenTelemetry specification, "`SpanContext`"). A
+/// short id does not count: it may be a number that counts from 0.
 pub(crate) fn is_zero_id(id: &str) -> bool {
     let digits = id.chars().filter(|c| *c != '-');
     digits.clone().count() >= 8 && digits.clone().all(|c| c == '0')
 }
 
-/// Returns an id without the `\x` that Postgres puts before the digits of a `bytea`: headers and other columns
-/// contain the digits alone.
+/// Returns an id without the `\x` that Postgres puts before the digits of a `bytea`: headers and other
+/// columns contain only the digits.
 fn without_bytea_prefix(id: String) -> String {
     match id.strip_prefix("\\x") {
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => digits.to_owned(),
@@ -372,7 +372,7 @@ fn without_bytea_prefix(id: String) -> String {
     }
 }
 
-/// Parses a JSON number, or a text with a number: `numeric` columns may be stored as text.
+/// Parses a JSON number, or a string with a number: `numeric` columns may be stored as strings.
 fn milliseconds(value: &Json) -> Option<f64> {
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
@@ -457,9 +457,9 @@ mod tests {
         }
     }
 
-    /// Regression test: spans with such ids were thought not to be stored, as the ids in headers differ.
+    /// Regression test: spans with such ids were reported as not stored, because headers lack the prefix.
     #[test]
-    fn ids_of_bytes_are_their_digits() {
+    fn bytea_ids_are_read_without_their_prefix() {
         let found = span(&json!({"trace_id": "\\x05348EA1", "parent_span_id": "\\xyz"}));
         assert_eq!(found.trace.as_deref(), Some("05348EA1"));
         assert_eq!(found.parent.as_deref(), Some("\\xyz"));

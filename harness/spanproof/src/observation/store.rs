@@ -66,14 +66,14 @@ fn file_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) ->
 /// Writes evidence into the folder `<case id>` below `parent`, and returns the folder's path.
 ///
 /// # Errors
-/// When a file can't be written.
+/// If a file can't be written.
 pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error> {
     let folder = parent.join(&observation.case.id);
     std::fs::create_dir_all(&folder).map_err(file_error("create", &folder))?;
     if let Some(trial) = observation.trial() {
         write_streams(&folder, "", &trial.run.output)?;
         if let Some(second) = &trial.second_job {
-            // The prefix of version 0.1.0, when the second job was called a recovery.
+            // The prefix of version 0.1.0, which called the second job a recovery.
             write_streams(&folder, "recovery-", &second.run.output)?;
         }
         for (number, job) in (3..).zip(&trial.further_jobs) {
@@ -118,7 +118,7 @@ pub(crate) fn is_stored(folder: &Path) -> bool {
 /// Reads the evidence in a folder.
 ///
 /// # Errors
-/// When the evidence is missing, damaged or written by a newer version.
+/// If the evidence is missing, damaged or written by a newer version.
 pub fn read(folder: &Path) -> Result<Observation, Error> {
     let path = folder.join(EVIDENCE_FILE);
     let bytes = std::fs::read(&path).map_err(file_error("read", &path))?;
@@ -141,7 +141,7 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
 /// Lists the folders below `parent` that contain evidence, sorted by name.
 ///
 /// # Errors
-/// When `parent` can't be read or contains no evidence.
+/// If `parent` can't be read or contains no evidence.
 pub fn list(parent: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = std::fs::read_dir(parent).map_err(file_error("read", parent))?;
     let mut folders: Vec<_> =

@@ -1,5 +1,5 @@
-//! The rows of the three tables: jobs, units of work and spans. Rows keep all columns, also those
-//! that the spec does not name.
+//! The rows of the three tables: jobs, units of work and spans. Rows keep all columns, including those that
+//! the spec does not name.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};

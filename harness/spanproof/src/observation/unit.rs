@@ -1,5 +1,5 @@
 //! Reads jobs and units of work from their rows. A unit of work is a part of a job that should leave
-//! spans. Also reads from a span's row to which unit or job the span belongs. No other module interprets
+//! spans. Also reads the unit or job that a span belongs to from the span's row. No other module interprets
 //! rows of units and jobs.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -21,7 +21,7 @@ const ZONE: &str =
 /// Matches units of time below one second. Numbers with such a unit are usually measured.
 const FINE_UNIT: &str = r"(?:ns|[uµμ]s|ms|msecs?|millis|(?:milli|micro|nano)seconds?)";
 const UNIT: &str = r"(?:ns|[uµμ]s|ms|msecs?|millis|(?:milli|micro|nano)seconds?|s|secs?|seconds?|m|mins?|minutes?|h|hours?)";
-/// Matches the end of a text after which a duration is a setting, and not measured, such as `retrying in`.
+/// Matches text after which a duration is a setting instead of a measurement, such as `retrying in`.
 const SETTING: &str = r"(?i)\b(?:retr(?:y|ies|ying)|time[sd]?[ -]?out|timeouts?|wait\w*|sleep\w*|expir\w*|intervals?|delay\w*|deadline|backoff|every|limit\w*|idle)(?:\W+\w+)?\W*$";
 
 /// One kind of varying values.
@@ -83,7 +83,7 @@ fn times() -> [String; 11] {
 }
 
 /// Returns the patterns of times as numbers of seconds, milliseconds, microseconds or nanoseconds since
-/// 1970. They match only behind a key such as `ts=`, which distinguishes them from other numbers.
+/// 1970. They match only after a key such as `ts=`, which distinguishes them from other numbers.
 fn epochs() -> [String; 2] {
     let keys = "time|ts|timestamp|timeMillis|time_ms|epochSecond|datetime|created|start_?time|t";
     let key = format!(r#""@?(?i:{keys})"\s*:\s*"?|{START}(?:time|ts|timestamp){COLOUR}={COLOUR}"#);
@@ -94,14 +94,14 @@ fn epochs() -> [String; 2] {
     ]
 }
 
-/// Returns the pattern of a process id behind a word for it: `pid=123`, `PID 123`, `"pid":123`.
+/// Returns the pattern of a process id after a word for it: `pid=123`, `PID 123`, `"pid":123`.
 fn process_id() -> String {
     let separator = format!(r#"(?:{COLOUR}"?\s*{COLOUR}[=:]{COLOUR}\s*"?|\s+)"#);
     format!(r"(?P<before>{START}(?i:p?pid|process[ _.-]?id){separator})\d+\b")
 }
 
 /// Returns the patterns of measured durations. A whole number of seconds is usually a setting, so it
-/// matches only behind a verb in the past tense, such as `migrated in`.
+/// matches only after a verb in the past tense, such as `migrated in`.
 fn durations() -> [String; 5] {
     let mixed = r"(?:\d+[hm])*";
     let precise = format!(r"(?:{mixed}\d+\.\d+ ?{UNIT}|\d+ ?{FINE_UNIT})");
@@ -143,7 +143,7 @@ impl Variance {
     }
 }
 
-/// Whether a duration behind this text is a setting.
+/// Whether a duration after this text is a setting.
 fn is_setting(before: &str) -> bool {
     SETTINGS.as_ref().is_some_and(|pattern| pattern.is_match(before))
 }

@@ -3,7 +3,7 @@
 
 use spanproof_format::{Check, CheckResult};
 
-/// A check without its result. Each method ends it with one kind of result.
+/// A check without its result. Each method completes it with one kind of result.
 #[derive(Debug, Clone)]
 pub(super) struct PendingCheck {
     name: String,

@@ -37,7 +37,7 @@ pub(super) async fn clock_check(session: &mut Session) -> Result<Check, Error> {
 /// Returns the result of the check for this difference between the clocks.
 fn judge(check: &PendingCheck, difference_ms: i64) -> Check {
     let found = format!("the server's clock differs from this machine's by {difference_ms} ms");
-    let next = "synchronize both clocks by NTP; otherwise queries by time miss spans";
+    let next = "synchronize both clocks with NTP; otherwise queries by time miss spans";
     match difference_ms.abs() {
         ms if ms > FAILURE_MS => check.failed(found, next),
         ms if ms > ADVICE_MS => check.advice(found, next),

@@ -95,15 +95,14 @@ pub(super) async fn columns(
     Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
 
-/// Some of `columns` are paths into JSON, such as `data->>'id'`. Returns the columns that contain this JSON,
-/// such as `data`.
+/// Returns the JSON columns of the paths among `columns`, such as `data` for `data->>'id'`.
 fn bases(columns: &[&str]) -> Vec<String> {
     let paths = columns.iter().filter_map(|column| JsonPath::find(column));
     paths.map(|path| path.base().to_owned()).collect()
 }
 
-/// A column of the span may have the same value as a column of its unit. Returns the unit's column; `None` if
-/// there is none.
+/// Returns the column of units that must have the same value as this column of spans; `None` if there is
+/// none.
 fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     let spans = &spec.tables.spans;
     match name {

@@ -7,8 +7,8 @@ use crate::deployment::{Error, Reply, Session};
 use crate::identifier::TableName;
 use crate::observation::Row;
 
-/// Selects tables and views, each with its columns. Leaves out what belongs to an extension, the
-/// partitions, which come and go with time, and the record of the tool that applies the migrations.
+/// Selects tables and views, each with its columns. Leaves out the objects of extensions, partitions (they
+/// come and go with time), and the table in which sqlx records the applied migrations.
 const RELATIONS: &str = "select jsonb_build_object('schema', n.nspname, 'name', c.relname,
           'visible', pg_table_is_visible(c.oid),
           'kind', case when c.relkind in ('v', 'm') then 'view' else 'table' end,
@@ -107,7 +107,7 @@ impl Declared {
         }
     }
 
-    /// Returns the numbers of functions, tables and views, as text.
+    /// Returns the numbers of functions, indexes, tables and views, for a message.
     pub(super) fn counts(&self) -> String {
         let indexes: usize = self.indexes.values().map(Vec::len).sum();
         let counts = [

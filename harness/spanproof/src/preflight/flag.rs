@@ -38,12 +38,12 @@ impl Startup {
         let all: Vec<Line<'_>> = log.lines.iter().map(Line::from).collect();
         let is_startup = |line: &&Line<'_>| spec.probes.banner(line.text).is_some();
         let startup: Vec<_> = all.iter().filter(is_startup).copied().collect();
-        // A process that says that tracing is off may be the one that does the work.
+        // If one process reports that tracing is off, that process may be the one that does the work.
         let current = current_claims(&startup, &all).into_iter().filter_map(|at| {
             let Location::Log(number) = startup[at].location else { return None };
             Some((at, number, spec.probes.banner(startup[at].text)?))
         });
-        // The lines are in the order of their times, and line numbers may be in another one.
+        // The lines are sorted by time, which may not be the order of their line numbers.
         let banner = current.max_by_key(|(at, _, banner)| (!banner.enabled, *at));
         Self {
             log: log.facts.name.clone(),
@@ -81,7 +81,7 @@ fn check_answer(flag: &Flag, check: &PendingCheck, answer: &Answer, found: &Mani
     let history = answer.history();
     let mut notes = String::new();
     if !found.ignoring.is_empty() {
-        notes = format!("; {} do not read this line", found.ignoring.join(", "));
+        notes = format!("; this line is ignored by {}", found.ignoring.join(", "));
     }
     match &answer.variable.value {
         manifest::Value::Literal(text) => {
@@ -93,7 +93,7 @@ fn check_answer(flag: &Flag, check: &PendingCheck, answer: &Answer, found: &Mani
         }
         manifest::Value::Unset => {
             if !found.others.is_empty() {
-                notes = format!("; {}, which is another process", found.others.join(", "));
+                notes = format!("; of the other processes, {}", found.others.join(", "));
             }
             let next = format!("set {} to one of: {}", flag.name, enabling_values(flag));
             check.failed(format!("it is not set{history}{notes}"), next)
@@ -147,8 +147,7 @@ fn check_answers(flag: &Flag, check: &PendingCheck, answers: &[Answer]) -> Check
     check.untried(format!("it depends on {depends}: {all}"), next)
 }
 
-/// Returns the values of a flag that a file of variables sets more than once; `None` if it is set
-/// once.
+/// Returns the values of a flag that a `.env` file sets more than once; `None` if it is set once.
 fn repeated_values(answers: &[Answer]) -> Option<String> {
     answers.iter().find_map(|answer| {
         let set = |step: &&manifest::Step| {
@@ -160,7 +159,7 @@ fn repeated_values(answers: &[Answer]) -> Option<String> {
     })
 }
 
-/// Checks the only value of the flag in a manifest. `place` is a text with the place of the value.
+/// Checks the only value of the flag in a manifest. `place` continues a message after the value.
 fn check_value(flag: &Flag, check: &PendingCheck, text: &str, place: &str) -> Check {
     let value = Value::Set(text.to_owned());
     let found = format!("it is {}{place}", display_value(text));
@@ -176,7 +175,7 @@ fn check_value(flag: &Flag, check: &PendingCheck, text: &str, place: &str) -> Ch
     }
 }
 
-/// Returns a value for a message, without secrets, and in quotes if a reader would overlook its spaces.
+/// Formats a value for a message: with secrets masked, and in quotes if a reader would overlook its spaces.
 fn display_value(text: &str) -> String {
     Value::Set(crate::mask::text(text)).to_string()
 }
@@ -236,7 +235,7 @@ mod tests {
         spec.unwrap().tracing_flag().unwrap().clone()
     }
 
-    /// Looks the tracing flag up in a manifest.
+    /// Looks up the tracing flag in a manifest.
     fn look_up(file: &str, text: &str, process: Option<&str>) -> ManifestFlag {
         let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
         let files = manifest::MemoryFiles::default().with(file, text);
@@ -290,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_that_only_some_processes_have_is_no_pass() {
+    fn a_flag_that_only_some_processes_have_does_not_pass() {
         const ON: &str = "ENABLE_DB_TRACING=true";
         const OFF: &str = "ENABLE_DB_TRACING=false";
         for (services, process, outcome, part) in [
@@ -311,7 +310,7 @@ mod tests {
                 &[("a", ON), ("db", "")],
                 Some("db"),
                 CheckResult::Failed,
-                "it is not set; `a` has true (compose.yaml:2)",
+                "it is not set; of the other processes, `a` has true (compose.yaml:2)",
             ),
             (
                 &[("a", ON), ("db", "")],
@@ -339,7 +338,7 @@ mod tests {
 
     /// Regression test: the value of another variable was printed.
     #[test]
-    fn a_secret_that_fills_in_the_flag_is_masked() {
+    fn a_secret_that_is_interpolated_into_the_flag_is_masked() {
         let text = "services: {runner: {environment: [\"ENABLE_DB_TRACING=${DB_PASSWORD}\"]}}\n";
         let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
         let files = manifest::MemoryFiles::default()
@@ -353,14 +352,14 @@ mod tests {
     }
 
     #[test]
-    fn readers_of_a_file_of_variables_may_disagree() {
+    fn readers_of_an_env_file_may_disagree() {
         for (text, process, outcome, part) in [
             ("ENABLE_DB_TRACING=true", None, CheckResult::Passed, "it is true (x.env:1)"),
             (
                 "\u{feff}ENABLE_DB_TRACING=true\r\n",
                 None,
                 CheckResult::Passed,
-                "python-dotenv, systemd, foreman do not read this line",
+                "this line is ignored by python-dotenv, systemd, foreman",
             ),
             ("ENABLE_DB_TRACING: true", None, CheckResult::Passed, "it is true (x.env:1)"),
             (

@@ -10,15 +10,14 @@ use crate::identifier;
 use crate::json_path::JsonPath;
 use crate::spec::Spec;
 
-/// Number of rows above which a missing index is a failure, and not only advice.
+/// Number of rows above which a missing index is a failure instead of advice.
 const MAX_ADVICE_ROWS: f64 = 10_000.0;
 /// Number of rows above which removing old spans needs an index on their start time.
 const RETENTION_ROWS: f64 = 10_000_000.0;
 /// Number of rows up to which preflight scans a whole table.
 const MAX_FULL_SCAN_ROWS: f64 = 100_000.0;
 
-/// Returns whether a query for a value of a column is cheap: the column has an index, or the table is
-/// small.
+/// Whether a query for a value of a column is cheap: the column has an index, or the table is small.
 pub(super) async fn is_query_cheap(
     session: &mut Session,
     table: &str,
@@ -29,7 +28,7 @@ pub(super) async fn is_query_cheap(
         || row_count(session, table).await? <= MAX_FULL_SCAN_ROWS)
 }
 
-/// Checks that each column by which queries find spans has an index.
+/// Checks that each column that queries use to find spans has an index.
 pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<Vec<Check>, Error> {
     let spans = &spec.tables.spans;
     let checked = "valid indexes on all rows of the table, by their first column; paths into JSON are not checked";
@@ -128,8 +127,7 @@ pub(super) async fn size_check(session: &mut Session, spec: &Spec) -> Result<Che
     })
 }
 
-/// Returns a text with the first and last start time of spans, or the reason why these times were
-/// not read.
+/// Describes the first and last start time of spans, or why these times were not read.
 async fn time_range(session: &mut Session, spec: &Spec) -> Result<String, Error> {
     let spans = &spec.tables.spans;
     let table = match Table::read(session, &spans.table).await? {

@@ -21,9 +21,9 @@ const OWN_SETTINGS: [&str; 5] = [
 /// The result of a login.
 #[derive(Debug)]
 pub(super) enum Login {
-    /// The server accepts the login; with the results of the login's checks.
+    /// The server accepts the login. Contains the results of the login's checks.
     Granted(Vec<Check>),
-    /// The server refuses the login; with the failed check.
+    /// The server refuses the login. Contains the failed check.
     Denied(Check),
 }
 

@@ -1,4 +1,4 @@
-//! The flag in a deploy manifest: what each process gets, and which lines decide it.
+//! The flag in a deploy manifest: the value that each process gets, and the lines that decide it.
 
 use spanproof_manifest::{Event, Files, Manifest, Process, Reason, Role, Step, Value, Variable};
 
@@ -11,9 +11,9 @@ use spanproof_format::FlagSetting;
 pub struct ManifestFlag {
     /// The files of the manifest.
     pub(super) files: String,
-    /// What the selected processes get, without those that get the same as an earlier one.
+    /// What the selected processes get; those with the same value share one answer.
     pub(super) answers: Vec<Answer>,
-    /// Processes that were not selected and have the flag, with the lines that set it.
+    /// Processes that were not selected but have the flag, with the lines that set it.
     pub(super) others: Vec<String>,
     /// Programs that read a `.env` file and ignore the line of the flag.
     pub(super) ignoring: Vec<String>,
@@ -21,7 +21,7 @@ pub struct ManifestFlag {
     pub(super) unresolved: Option<Reason>,
 }
 
-/// What some processes get.
+/// A value of the flag, with the processes that get it.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) processes: Vec<String>,
@@ -30,8 +30,8 @@ pub(super) struct Answer {
 }
 
 impl ManifestFlag {
-    /// Looks a flag up in a manifest. `process` names a process; without it, the process that runs
-    /// the service of the spec is selected if one clearly does, and all processes otherwise. `files` has the
+    /// Looks up a flag in a manifest. `process` names a process. Without it, the process that clearly runs
+    /// the service of the spec is selected; if there is none, all processes are. `files` contains the
     /// scripts that a process may run first.
     pub fn new(
         spec: &Spec,
@@ -73,7 +73,7 @@ impl ManifestFlag {
         Self { files: manifest.files.join(", "), answers, others, ignoring, unresolved }
     }
 
-    /// Returns the value if all selected processes certainly get the same text; `None` otherwise.
+    /// Returns the value if all selected processes certainly get the same one; `None` otherwise.
     pub fn value(&self) -> Option<&str> {
         match self.answers.as_slice() {
             [one] if self.unresolved.is_none() => one.variable.value.literal(),
@@ -126,7 +126,7 @@ pub(crate) fn selected_processes<'a>(
     }
 }
 
-/// Returns the names by which a process of the service can be recognised: its name, and its program.
+/// Returns the names that identify a process of the service: the service's name, and its programs.
 fn service_names(spec: &Spec) -> Vec<String> {
     let binary = spec.service.cargo.as_ref().map(|cargo| cargo.bin.clone());
     let program = spec
@@ -145,7 +145,7 @@ fn service_names(spec: &Spec) -> Vec<String> {
     [spec.service_name().to_owned()].into_iter().chain(programs).collect()
 }
 
-/// Returns the name of a process, with what it belongs to.
+/// Returns the name of a process, as `GROUP/NAME` if its group has a different name.
 pub(crate) fn label(process: &Process) -> String {
     match &process.group {
         Some(group) if *group != process.name => format!("{group}/{}", process.name),
@@ -159,7 +159,7 @@ fn answers(processes: Vec<(&Process, Variable)>) -> (Vec<Answer>, Vec<String>) {
     let mut ignoring = Vec::new();
     let any_set = processes.iter().any(|(_, variable)| variable.value.literal().is_some());
     for (process, variable) in processes {
-        // Values without a process: a map that lacks the flag is not the flag's map.
+        // A map of values without a process: one that lacks the flag does not belong to the service.
         if any_set && process.role == Role::Values && variable.value == Value::Unset {
             continue;
         }
@@ -180,7 +180,7 @@ fn answers(processes: Vec<(&Process, Variable)>) -> (Vec<Answer>, Vec<String>) {
     (answers, ignoring)
 }
 
-/// Returns the note of a step without secrets: another variable that supplied a part of the value may be one.
+/// Returns the note of a step with secrets masked. A variable that supplied a part of the value may be one.
 fn masked_note(step: &Step) -> String {
     match step.other_variable() {
         Some((name, value)) => format!("`{name}` is `{}`", crate::mask::variable(name, value)),
@@ -215,7 +215,7 @@ impl Answer {
         if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
     }
 
-    /// Returns the path of names to the setting, as ` under PATH`; empty if there is none.
+    /// Returns the path of keys to the setting, as ` under PATH`; empty if there is none.
     pub(super) fn location(&self) -> String {
         let location = &self.variable.location;
         if location.is_empty() { String::new() } else { format!(" under {location}") }

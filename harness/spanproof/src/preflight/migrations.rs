@@ -18,7 +18,7 @@ use crate::json_path::base;
 use crate::spec::Spec;
 use crate::trial;
 
-/// Names of missing columns or indexes that one check lists.
+/// Maximum number of missing columns or indexes that one check lists.
 const MAX_NAMES: usize = 10;
 
 /// Checks that everything that the migrations create exists, and that the role may use it.
@@ -144,7 +144,7 @@ async fn function_problem(
             let others: Vec<_> =
                 others.iter().map(|row| format!("`({})`", text(row, "parameters"))).collect();
             Some(format!(
-                "there is none with the parameters `({parameters})`, only with {}",
+                "it exists only with the parameters {}, not with `({parameters})`",
                 others.join(", ")
             ))
         }
@@ -163,7 +163,7 @@ async fn columns_check(
     let Reply::Accepted(found) = Table::read(session, table).await? else { return Ok(None) };
     let spans = &spec.tables.spans;
     let own = if spans.table == table { spans.columns() } else { Vec::new() };
-    // The spec may not name the error column, and then only the migrations show that the service writes it.
+    // If the spec does not name the error column, only the migrations show that the service writes it.
     let is_error = |column: &String| spans.table == table && *column == spans.error;
     let is_own =
         |column: &String| !is_error(column) && own.iter().any(|name| base(name) == *column);
@@ -178,7 +178,7 @@ async fn columns_check(
         "compared with the database to which the migrations were applied",
     );
     Ok((!missing.is_empty()).then(|| {
-        let found = format!("the migrations create {}, which it lacks", list(&missing));
+        let found = format!("the migrations create {}, which the table lacks", list(&missing));
         let next = "apply the migrations to this database";
         let lacks_error = columns.iter().any(|column| is_error(column) && !exists(column));
         if lacks_error { check.failed(found, next) } else { check.advice(found, next) }
@@ -186,8 +186,8 @@ async fn columns_check(
 }
 
 /// Returns advice about indexes of a table that the database lacks or does not use; `None` if it has all
-/// of them, or they can't be read. An index counts as the same if its definition is, whatever its
-/// name.
+/// of them, or they can't be read. Indexes with the same definition count as the same, whatever their
+/// names.
 async fn indexes_check(
     session: &mut Session,
     table: &str,
@@ -217,25 +217,25 @@ fn index_problem(wanted: &Index, found: &[Index]) -> Option<String> {
         return None;
     }
     if let Some(index) = same.first() {
-        return Some(format!("`{}` is invalid, so that no query uses it", index.name));
+        return Some(format!("`{}` is invalid, so no query uses it", index.name));
     }
     Some(match found.iter().find(|index| index.name == *name) {
         None => format!("the {unique}index `{name}` ({definition}) is missing"),
         Some(other) => {
             let is_unique = if other.unique { "unique " } else { "" };
             format!(
-                "the index `{name}` is {is_unique}{}, and {unique}{definition} in the migrations",
+                "the index `{name}` is {is_unique}{}, but {unique}{definition} in the migrations",
                 other.definition
             )
         }
     })
 }
 
-/// Lists texts, without those after the first [`MAX_NAMES`].
-fn list(texts: &[String]) -> String {
-    let shown = texts.len().min(MAX_NAMES);
-    let more = texts.len() - shown;
-    let text = texts[..shown].join(", ");
+/// Joins the first [`MAX_NAMES`] items, and counts the others.
+fn list(items: &[String]) -> String {
+    let length = items.len().min(MAX_NAMES);
+    let more = items.len() - length;
+    let text = items[..length].join(", ");
     if more == 0 { text } else { format!("{text} and {more} more") }
 }
 
@@ -254,7 +254,7 @@ mod tests {
     #[case::renamed("other", false, true, "btree (a)", None)]
     #[case::stricter("i", true, true, "btree (a)", None)]
     #[case::invalid("i", false, false, "btree (a)", Some("is invalid"))]
-    #[case::changed("i", false, true, "btree (b)", Some("is btree (b), and btree (a) in"))]
+    #[case::changed("i", false, true, "btree (b)", Some("is btree (b), but btree (a) in"))]
     #[case::missing("other", false, true, "btree (b)", Some("`i` (btree (a)) is missing"))]
     fn an_index_is_recognised_by_its_definition(
         #[case] name: &str,
@@ -273,6 +273,6 @@ mod tests {
     fn a_plain_index_does_not_replace_a_unique_one() {
         let wanted = index("i", true, true, "btree (a)");
         let problem = index_problem(&wanted, &[index("i", false, true, "btree (a)")]).unwrap();
-        assert!(problem.contains("`i` is btree (a), and unique btree (a) in"), "{problem}");
+        assert!(problem.contains("`i` is btree (a), but unique btree (a) in"), "{problem}");
     }
 }

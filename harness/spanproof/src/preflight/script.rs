@@ -1,5 +1,5 @@
-//! Scripts that the command of a process runs. What a script does with its variables is not computed;
-//! here it is only recognised that it may change one.
+//! Scripts that the command of a process runs. Scripts are not interpreted: this module only finds lines
+//! that may change a variable.
 
 use std::path::{Path, PathBuf};
 
@@ -29,16 +29,16 @@ impl ScriptLine {
 /// The scripts that a process runs before the service or in its place.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scripts {
-    /// Path and text of those that are at hand.
+    /// Path and text of each script that was found.
     found: Vec<(PathBuf, String)>,
-    /// The names of those that are not.
+    /// The names of scripts that were not found.
     pub(crate) missing: Vec<String>,
 }
 
 impl Scripts {
-    /// Finds the scripts that the command of a process names. Searches beside the manifest, and among
-    /// the files that a Dockerfile copies: a container has them elsewhere. `known` are words of the
-    /// spec's own command, whose scripts ran in the cases of the proof, too.
+    /// Finds the scripts that the command of a process names. Searches beside the manifest, and among the
+    /// files that a Dockerfile copies to other paths. Skips the scripts in `known`, the spec's own command:
+    /// they also ran in the cases of the proof.
     pub(crate) fn find(
         files: &dyn Files,
         manifest: &str,
@@ -60,7 +60,7 @@ impl Scripts {
         scripts
     }
 
-    /// Reads the script that a word names, and those that it reads in turn. Returns whether there is one.
+    /// Reads the script that a word names, and the scripts that it sources. Returns whether there is one.
     fn add(&mut self, files: &dyn Files, places: &[PathBuf], word: &str) -> bool {
         for path in candidates(places, word) {
             if self.found.iter().any(|(known, _)| *known == path) {
@@ -93,9 +93,9 @@ impl Scripts {
     }
 }
 
-/// Characters that separate the words of a command for a shell.
+/// Characters that separate the words of a shell command.
 const SEPARATORS: [char; 6] = [' ', ';', '&', '|', '\n', '"'];
-/// Matches a line that may change the variable NAME: of a shell, and of a program that starts another one.
+/// Matches a line that may change the variable NAME, in a script in shell, Python, JavaScript or Ruby.
 const CHANGE: &str = r#"(?x)
     (?:^|[\s;&|(])NAME=
     | \bunset\b[^;&|]*\bNAME\b
@@ -123,7 +123,7 @@ fn is_script(path: &Path, text: &str) -> bool {
     text.starts_with("#!") || path.extension().is_some_and(|end| ends.iter().any(|one| end == *one))
 }
 
-/// Returns the file that a line of a shell script reads.
+/// Returns the file that a line of a shell script sources; `None` for any other line.
 fn sourced(line: &str) -> Option<&str> {
     let mut words = line.trim_start().split([' ', ';', '"', '\'']).filter(|word| !word.is_empty());
     matches!(words.next(), Some("." | "source")).then(|| words.next())?
@@ -134,8 +134,8 @@ fn sets_paths_only(word: &str) -> bool {
     ["activate", "nvm.sh", "env", "profile", ".bashrc"].contains(&file_name(word))
 }
 
-/// Returns where a file may be that a command names: below each place by the last parts of its path, and the
-/// place itself if it is a file with this name.
+/// Returns the possible paths of a file that a command names: the last parts of its path below each place,
+/// and the place itself if it has the same file name.
 fn candidates(places: &[PathBuf], word: &str) -> Vec<PathBuf> {
     let inside = Path::new(word.trim_start_matches("./").trim_start_matches('/'));
     let parts: Vec<_> = inside.components().collect();
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(line.map(|line| line.line), found.then_some(2));
     }
 
-    /// The scripts of the service `app` of `deploy/compose.yaml`.
+    /// Finds the scripts of the service `app` in `deploy/compose.yaml`.
     fn scripts(files: &MemoryFiles, known: &[String]) -> Scripts {
         let manifest = "deploy/compose.yaml";
         let read = spanproof_manifest::read(files, &[manifest.into()], &Options::default());
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_is_not_here_is_named() {
+    fn a_missing_script_is_named() {
         let compose =
             "services:\n  app:\n    image: x\n    command: /docker-entrypoint.sh app --log.sh=1\n";
         let files = MemoryFiles::default().with("deploy/compose.yaml", compose);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_another_one_reads_counts() {
+    fn a_sourced_script_counts() {
         let compose = "services:\n  app:\n    image: x\n    command: ./start.sh\n";
         let files = MemoryFiles::default()
             .with("deploy/compose.yaml", compose)

@@ -87,7 +87,7 @@ async fn work_table_check(session: &mut Session, name: &str) -> Result<Check, Er
     })
 }
 
-/// Returns a text about other schemas that have a table of the same name; `None` if there are none.
+/// Describes the other schemas that have a table of the same name; `None` if there are none.
 fn others_text(schemas: &[String]) -> Option<String> {
     let named: Vec<_> = schemas.iter().map(|schema| format!("`{schema}`")).collect();
     let has = if named.len() == 1 { "has" } else { "have" };

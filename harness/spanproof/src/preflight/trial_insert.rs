@@ -18,7 +18,7 @@ const NAME: &str = "a span, written and undone";
 /// Common status texts of ended spans, tried after the final statuses that the spec lists for jobs.
 const FINAL_STATUSES: [&str; 9] =
     ["completed", "ok", "done", "OK", "DONE", "finished", "Ok", "UNSET", "1"];
-/// SQLSTATEs by which a server refuses a status text: a check constraint, and a type without this value.
+/// SQLSTATEs of a refused status: by a check constraint, and by a type that lacks this value.
 const STATUS_REFUSED: [&str; 2] = ["23514", "22P02"];
 
 /// Inserts a span, reads it, completes it, and rolls it back. Then checks in a new transaction that
@@ -65,7 +65,7 @@ pub(super) async fn trial_insert(session: &mut Session, spec: &Spec) -> Result<C
 enum Step {
     /// All statements succeeded.
     Succeeded,
-    /// All statements succeeded, but the role may not update the span, which it need not.
+    /// All statements succeeded, except that the role may not update the span and does not need to.
     NotCompleted,
     /// A statement decided the result of the check. The other steps are skipped.
     Finished(Check),
@@ -183,7 +183,7 @@ impl<'a> TrialInsert<'a> {
                 );
             }
             Reply::Accepted(_) => {}
-            Reply::Refused(why) if spans.only_ended() && is_privilege(&why) => {
+            Reply::Refused(why) if spans.only_ended() && lacks_privilege(&why) => {
                 return Ok(Step::NotCompleted);
             }
             Reply::Refused(why) => return refused("completing the span", &why),
@@ -262,8 +262,8 @@ impl<'a> TrialInsert<'a> {
             ));
         }
         if assignments.is_empty() {
-            // Everything that changes is a value inside of a JSON column. An update that changes nothing still
-            // runs the triggers and policies.
+            // All values that change are inside JSON columns. An update that changes nothing still runs the
+            // triggers and policies.
             assignments.push(format!("{0} = {0}", id.quoted()));
         }
         let (id, assignments) =
@@ -277,8 +277,7 @@ impl<'a> TrialInsert<'a> {
     }
 }
 
-/// Executes the first statement whose status the table accepts. If it accepts none, returns the first
-/// refusal.
+/// Executes statements until the table accepts a status. If it accepts none, returns the first refusal.
 async fn first_accepted(
     session: &mut Session,
     attempts: impl Iterator<Item = (String, Vec<String>)>,
@@ -296,8 +295,8 @@ async fn first_accepted(
     Ok(first_refusal.map_or(Reply::Accepted(0), Reply::Refused))
 }
 
-/// Whether the role lacks a privilege.
-fn is_privilege(why: &Refusal) -> bool {
+/// Whether a statement was refused because the role lacks a privilege.
+fn lacks_privilege(why: &Refusal) -> bool {
     why.code == "42501" && !why.message.contains("row-level security")
 }
 

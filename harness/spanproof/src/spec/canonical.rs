@@ -1,12 +1,12 @@
-//! The settings of a spec as a text that does not depend on comments, on the order of keys or on the
-//! list of deploy manifests.
+//! The canonical form of a spec's settings. Comments, the order of keys and the list of deploy manifests
+//! do not change it.
 
 use toml::Table;
 
 use super::deprecated;
 use crate::document::{Document, Error};
 
-/// Returns the settings. Two specs with the same text run the same cases.
+/// Returns the settings in canonical form. Two specs with the same canonical form run the same cases.
 ///
 /// # Errors
 /// If the document is not TOML.
@@ -23,11 +23,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_settings_that_change_cases_change_the_text() {
-        let text = |text: &str| canonical(&Document::new("spec.toml", text)).unwrap();
-        let first = text("schema = 1\n[matrix]\nlimit = 5\n");
+    fn only_settings_that_change_cases_change_the_canonical_form() {
+        let form = |text: &str| canonical(&Document::new("spec.toml", text)).unwrap();
+        let first = form("schema = 1\n[matrix]\nlimit = 5\n");
         let same = "# comment\nmatrix = { limit = 5 }\nschema = 1\n[manifests.a]\nfiles = ['x']\n";
-        assert_eq!(text(same), first);
-        assert_ne!(text("schema = 1\n[matrix]\nlimit = 6\n"), first);
+        assert_eq!(form(same), first);
+        assert_ne!(form("schema = 1\n[matrix]\nlimit = 6\n"), first);
     }
 }

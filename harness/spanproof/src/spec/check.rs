@@ -1,4 +1,4 @@
-//! Checks a whole spec file, after each key was parsed.
+//! Checks a whole spec file after its keys were parsed.
 //!
 //! The words of a spec: a *route* is a way to submit a job, an *upstream* is a behaviour of the fake
 //! HTTP service that the service under test calls, a *unit* is a piece of work that must leave spans,
@@ -80,8 +80,8 @@ impl Check<'_> {
         let uses_job = command.iter().chain(env.values()).any(|text| text.contains("{job.file}"));
         if uses_job && !self.file.routes.iter().any(|route| route.get_ref().at_start) {
             return fail(
-                "`{job.file}` in `[service]` is the job of a route with `at-start = true`, and the \
-                 spec has none",
+                "`{job.file}` in `[service]` needs a route with `at-start = true`, and the spec has \
+                 none",
             );
         }
         self.inherited(inherit, service.span())
@@ -115,7 +115,7 @@ impl Check<'_> {
             let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             if name.is_empty() || !name.chars().all(is_word) {
                 return fail(format!(
-                    "`{name}` can't be the name of a process; use small letters, digits and `-`"
+                    "`{name}` can't be the name of a process; use lowercase letters, digits and `-`"
                 ));
             }
             if command.is_empty() {
@@ -175,7 +175,7 @@ impl Check<'_> {
         let one_shot = self.file.service.get_ref().one_shot;
         if one_shot && !at_start {
             return Some(format!(
-                "route `{name}`: a `one-shot` service gets its work at its start; use `at-start = true`"
+                "route `{name}`: a `one-shot` service gets its work when it starts; use `at-start = true`"
             ));
         }
         if one_shot && done.is_some() {
@@ -201,7 +201,7 @@ impl Check<'_> {
         }
         if database.migrate.is_empty() && !database.inputs.is_empty() {
             let message =
-                "`inputs` names the files of `migrate`, which is missing; name the command";
+                "`inputs` lists the files that `migrate` reads, but `migrate` is missing; add it";
             return Err(self.document.error_at(section.span(), message));
         }
         if database.service_migrates && self.file.service.get_ref().one_shot {
@@ -347,7 +347,7 @@ impl Check<'_> {
     }
 }
 
-/// Returns what is wrong with a rule for readiness; `None` if nothing is wrong.
+/// Returns what is wrong with the conditions in `ready`; `None` if nothing is wrong.
 fn ready_problem(ready: &Ready) -> Option<String> {
     if ready.condition_count() != 1 {
         return Some("`ready` needs exactly one of `http`, `line`, `sql` and `tcp`".to_owned());

@@ -49,8 +49,8 @@ impl<'de> Deserialize<'de> for Columns {
                 while let Some(column) = seq.next_element::<String>()? {
                     if column.is_empty() || columns.contains(&column) {
                         let message = match column.as_str() {
-                            "" => "a part of an id needs the name of a column".to_owned(),
-                            _ => format!("`{column}` is twice in this id; remove one"),
+                            "" => "each part of an id must name a column".to_owned(),
+                            _ => format!("`{column}` occurs twice in this id; remove one"),
                         };
                         return Err(de::Error::custom(message));
                     }

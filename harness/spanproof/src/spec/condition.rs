@@ -1,6 +1,6 @@
-//! Conditions on cases. A case is one combination of values with which the service is run: a value
-//! for each flag (an environment variable), a route (a way to submit a job), a behaviour of the fake
-//! upstream, a job and an optional fault.
+//! Conditions on cases. A case is one combination of values to run the service with: a value for each
+//! flag (an environment variable), a route (a way to submit a job), a behaviour of the fake upstream, a
+//! job and an optional fault.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,7 +33,7 @@ impl Condition {
         })
     }
 
-    /// Whether no case meets both conditions: they allow no common value of a name.
+    /// Whether no case can meet both conditions, because they allow no common value for some name.
     pub(super) fn excludes(&self, other: &Self) -> bool {
         self.0.iter().any(|(name, values)| {
             let others = other.0.get(name);
@@ -41,7 +41,7 @@ impl Condition {
         })
     }
 
-    /// Whether every case that meets this condition meets the other one, too.
+    /// Whether every case that meets this condition also meets `other`.
     pub(super) fn implies(&self, other: &Self) -> bool {
         other.0.iter().all(|(name, allowed)| {
             let values = self.0.get(name);

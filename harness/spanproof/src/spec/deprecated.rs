@@ -68,7 +68,7 @@ fn keys(document: &Document, root: &mut DeTable<'_>) -> Result<Vec<FormerName>, 
         for table in tables(root, path) {
             let Some((key, value)) = table.remove_entry(former) else { continue };
             if table.contains_key(present) {
-                return Err(document.error_at(key.span(), both(former, present)));
+                return Err(document.error_at(key.span(), both_names(former, present)));
             }
             found.push(FormerName::new(key.span().start, former, present));
             table.insert(Spanned::new(key.span(), present.into()), value);
@@ -92,7 +92,7 @@ fn groups(document: &Document, root: &mut DeTable<'_>) -> Result<Vec<FormerName>
         }
         let group = |name: &str| format!("(?<{name}>…)");
         if has(present) {
-            return Err(document.error_at(span, both(&group(former), &group(present))));
+            return Err(document.error_at(span, both_names(&group(former), &group(present))));
         }
         let renamed = pattern.replace(&format!("<{former}>"), &format!("<{present}>"));
         *pattern = renamed.into();
@@ -119,7 +119,7 @@ fn codes(root: &mut DeTable<'_>) -> Vec<FormerName> {
 }
 
 /// Returns the error message if a table has a key under both names.
-fn both(old: &str, new: &str) -> String {
+fn both_names(old: &str, new: &str) -> String {
     format!("`{old}` is the old name of `{new}`, and both are given; remove `{old}`")
 }
 
@@ -151,7 +151,7 @@ mod tests {
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml")
     }
 
-    /// Reads the spec of this repository, with a text replaced.
+    /// Reads this repository's spec, with `former` in place of `present`.
     fn read(present: &str, former: &str) -> Result<Spec, String> {
         let text = std::fs::read_to_string(path()).unwrap();
         assert!(text.contains(present), "{present}");
@@ -160,8 +160,7 @@ mod tests {
         Spec::from_document(&document).map_err(|error| error.to_string())
     }
 
-    /// Returns the number of the line in the spec of this repository that has this text, counted
-    /// from 1.
+    /// Returns the number (from 1) of the line with this text in this repository's spec.
     fn line(text: &str) -> usize {
         let spec = std::fs::read_to_string(path()).unwrap();
         spec.lines().position(|line| line.contains(text)).unwrap() + 1
@@ -228,7 +227,7 @@ mod tests {
         let mut today = read(present, present).unwrap();
         assert_eq!(today.warnings(), [""; 0]);
         today.warnings.extend_from_slice(spec.warnings());
-        // The text has a key that the file of today leaves out.
+        // The old spec has a key that today's spec omits.
         today.canonical.clone_from(&spec.canonical);
         // Both syntaxes of a group mean the same.
         let text = |spec: &Spec| format!("{spec:?}").replace("(?P<", "(?<");
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn several_warnings_come_in_the_order_of_the_lines() {
+    fn warnings_are_sorted_by_line() {
         let path = path().with_file_name("fixtures/format-1/spec/spanproof.toml");
         let spec = Spec::read(&path).unwrap();
         let line = |warning: &String| {
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_set_over_the_spec_may_have_former_names() {
+    fn an_overlay_may_have_former_names() {
         let overlays = [
             Overlay::new("tables.spans.link", "{ job = 'job_id' }"),
             Overlay::new("span", "[{ operation = 'a' }]"),
@@ -305,7 +304,7 @@ mod tests {
         let spec = Spec::read_with(&path(), &overlays).unwrap();
         assert_eq!(spec.tables.spans.attributes.keys().collect::<Vec<_>>(), ["job"]);
         assert_eq!(spec.spans[0].name, "a");
-        let at = "a value set over the spec:1";
+        let at = "a value that overrides the spec:1";
         assert_eq!(
             spec.warnings(),
             [

@@ -25,8 +25,8 @@ pub(crate) struct Fault {
     /// The cases to run once more with this fault, among those that must record spans. By default the
     /// cases with the first upstream, and with every flag at its default except that tracing is on.
     pub when: Option<Condition>,
-    /// Whether the fault may also make the job fail, so that the job's outcome is not compared.
-    /// `false` by default, except for kinds that always affect the job.
+    /// Whether the fault may also make the job fail. If so, the job's outcome is not compared. `false`
+    /// by default, except for kinds that always affect the job.
     hits_work: Option<bool>,
     /// For kinds that kill: the `[[process]]` that is killed; the main process by default.
     pub process: Option<String>,
@@ -60,7 +60,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// the service may not insert into the span table any more: 42501
+    /// the service may no longer insert into the span table: 42501
     InsertRevoked "insert-revoked";
     /// the span table is renamed: 42P01
     TableMissing "table-missing";
@@ -102,8 +102,8 @@ impl FaultKind {
         matches!(self, Self::KilledMidJob | Self::KilledAtExit)
     }
 
-    /// Whether the fault can be caused with every schema and without files of the user, and is not only
-    /// another job.
+    /// Whether the fault works with every schema, needs no files of the user, and is more than a repeated
+    /// job.
     pub(crate) fn is_general(self) -> bool {
         !matches!(self, Self::SchemaMissing | Self::Sql | Self::JobRepeated)
     }
@@ -130,8 +130,8 @@ impl<'de> Deserialize<'de> for FaultKind {
     }
 }
 
-/// The faults that are tried once without being declared: all spans are refused, the connection is
-/// lost, the service is killed before it writes what it has collected, and nothing but another job.
+/// The faults that are tried once without being declared: the job is repeated, all spans are refused,
+/// the connection is lost, and the service is killed before it writes the spans that it has collected.
 static UNDECLARED: LazyLock<Vec<Fault>> = LazyLock::new(|| {
     let kinds = [
         FaultKind::JobRepeated,
@@ -139,23 +139,23 @@ static UNDECLARED: LazyLock<Vec<Fault>> = LazyLock::new(|| {
         FaultKind::BackendTerminated,
         FaultKind::KilledAtExit,
     ];
-    kinds.map(Fault::of_kind).into()
+    kinds.map(Fault::from_kind).into()
 });
 
 impl Fault {
-    fn of_kind(kind: FaultKind) -> Self {
+    fn from_kind(kind: FaultKind) -> Self {
         let (name, when, hits_work, process) = (None, None, None, None);
         Self { kind, name, when, hits_work, process, apply: None, clear: None }
     }
 
-    /// Returns the faults that are tried once although the spec does not declare them. If it declares
-    /// any, only the repetition of the job is left, because the others were chosen by the user.
+    /// Returns the faults that are tried once although the spec does not declare them. If it declares any
+    /// others, only the repetition of the job remains: the user has chosen the faults.
     pub(crate) fn undeclared(declared: &[Self]) -> impl Iterator<Item = &Self> {
-        let is_left = |fault: &&Self| match fault.kind {
+        let remains = |fault: &&Self| match fault.kind {
             FaultKind::JobRepeated => declared.iter().all(|one| one.kind != fault.kind),
             _ => declared.iter().all(|one| one.kind == FaultKind::JobRepeated),
         };
-        UNDECLARED.iter().filter(is_left)
+        UNDECLARED.iter().filter(remains)
     }
 
     /// Returns the name.
@@ -192,7 +192,7 @@ impl Fault {
         {
             return Some(format!(
                 "fault `{name}`: `schema-missing` needs the span table in a separate schema, named in \
-                 `table` under `[tables.spans]`; otherwise the work would lose its tables too"
+                 `table` under `[tables.spans]`; otherwise the jobs and units would lose their tables, too"
             ));
         }
         if !has_failure_probe && self.kind.loses_spans() {

@@ -163,7 +163,7 @@ impl Spec {
         Ok(Self { warnings, ..spec })
     }
 
-    /// Reads a spec from a text, such as one of another commit. `path` is the path of the file.
+    /// Parses the text of a spec, for example from another commit. `path` is the path of the file.
     ///
     /// # Errors
     /// Like [`Spec::read`].
@@ -245,7 +245,7 @@ impl Spec {
         &self.tables.units.table
     }
 
-    /// Returns the channel on which the database notifies of new jobs; empty if there is none.
+    /// Returns the channel of the database's notifications of new jobs; empty if there is none.
     pub fn channel(&self) -> &str {
         &self.tables.jobs.channel
     }
@@ -255,7 +255,7 @@ impl Spec {
         Duration::from_millis(self.service.flush_ms)
     }
 
-    /// Returns the time in which the service may still write spans, for arithmetic with points in time.
+    /// Returns [`Spec::flush_time`] as a signed duration, for arithmetic with timestamps.
     pub(crate) fn flush_delta(&self) -> chrono::Duration {
         chrono::Duration::milliseconds(i64::try_from(self.service.flush_ms).unwrap_or(5_000))
     }
@@ -277,12 +277,12 @@ impl Spec {
     pub fn postgres_options(&self) -> Result<Options, spanproof_postgres::Error> {
         let Database { source, version, platform, .. } = &self.database;
         let (version, platform) = (*version, platform.clone());
-        // The driver for Java can't use a Unix socket.
+        // The JDBC driver can't use a Unix socket.
         let tcp = self.database.tcp || self.texts().any(|text| text.contains("{database.jdbc}"));
         Ok(Options { source: source.parse()?, version, platform, tcp, ..Options::default() })
     }
 
-    /// Reads the migrations, or the file with the schema, with which every database is created.
+    /// Reads the migrations or the schema file that every database is created from.
     ///
     /// # Errors
     /// If a file can't be read or is not a migration.
@@ -295,12 +295,12 @@ impl Spec {
         if let Some(schema) = schema {
             return Migrations::read_file(self.path(schema));
         }
-        let same = match order {
+        let same_version = match order {
             Order::Version => SameVersion::Refused,
             Order::Name => SameVersion::ByName,
         };
         let folder = migrations.as_deref().unwrap_or(Path::new("migrations"));
-        Migrations::read_with(self.path(folder), same)
+        Migrations::read_with(self.path(folder), same_version)
     }
 
     /// Returns the names of the ports that a case needs besides the service's port.
@@ -322,14 +322,14 @@ impl Spec {
         self.routes.iter().any(|route| route.at_start)
     }
 
-    /// Returns whether each case needs a folder, for files of the service or of its job.
+    /// Whether each case needs a folder, for files of the service or of its job.
     pub(crate) fn needs_folder(&self) -> bool {
         let submits = self.routes.iter().any(|route| route.at_start || !route.command.is_empty());
         let needs = |text: &str| text.contains("{dir}") || text.contains("{job.file}");
         submits || !self.service.files.is_empty() || self.texts().any(needs)
     }
 
-    /// Returns every text that may have placeholders whose values differ from case to case.
+    /// Returns every string that may have placeholders whose values differ from case to case.
     fn texts(&self) -> impl Iterator<Item = &str> {
         let Service { command, env, url, cwd, ready, .. } = &self.service;
         let service = command.iter().chain(env.values()).chain([url]).chain(cwd).chain(&ready.tcp);
@@ -349,12 +349,12 @@ impl Spec {
         self.flags.iter().find(|flag| flag.tracing)
     }
 
-    /// Whether the spec has a fault of this kind that has the name of its kind.
+    /// Whether the spec declares a fault of this kind under its default name.
     pub fn has_fault(&self, kind: FaultKind) -> bool {
         self.declared_fault(kind.text()).is_some()
     }
 
-    /// Returns the fault with this name, declared or tried without being declared.
+    /// Returns the fault with this name, whether it is declared or one of [`Fault::undeclared`].
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
         let mut all = self.faults.iter().chain(Fault::undeclared(&self.faults));
         all.find(|fault| fault.name() == name)
@@ -385,14 +385,14 @@ impl Spec {
         self.spans.iter().any(|rule| rule.unit == UnitLink::Parent && rule.matches(name))
     }
 
-    /// Returns the rules for the spans of the units themselves, which have no parent: one, or several that never
-    /// hold in the same case.
+    /// Returns the rules for the spans of the units themselves, which have no parent. If there are several,
+    /// no two of them hold in the same case.
     pub(crate) fn unit_spans(&self) -> impl Iterator<Item = &SpanRule> {
         self.spans.iter().filter(|span| span.is_root())
     }
 }
 
-/// Removes the positions in the file from values that have been checked.
+/// Removes the positions in the file from checked values.
 fn inner<T>(items: Vec<Spanned<T>>) -> Vec<T> {
     items.into_iter().map(Spanned::into_inner).collect()
 }

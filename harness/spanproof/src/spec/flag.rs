@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::{Condition, Facts, Intent, Value};
 
-/// Stands for the value of the flag in a pattern.
+/// The placeholder for the value of the flag in a pattern.
 pub(super) const VALUE: &str = "{value}";
 
 /// `[[flag]]`: an environment variable that changes the service.
@@ -56,7 +56,7 @@ pub(crate) enum FlagKind {
     Switch,
     /// A number, such as a limit.
     Number,
-    /// One of several texts.
+    /// One of several strings.
     Choice,
 }
 
@@ -123,8 +123,8 @@ impl Flag {
         }
     }
 
-    /// Returns the value with which the other values are compared: unset, or a value that means off, or the
-    /// default. A value that the spec declares as on is not used if there is another one.
+    /// Returns the value that the other values are compared with: unset, otherwise a value that means off,
+    /// otherwise the default. The first two are not used if the spec declares them as on.
     pub(crate) fn baseline(&self) -> Value {
         let off = |value: &&Value| !self.enables.as_ref().is_some_and(|on| on.contains(value));
         let mut values = self.values.iter().filter(off);
@@ -161,7 +161,7 @@ impl Flag {
         self.effects().next().is_some()
     }
 
-    /// Returns what the flag leaves behind, with the key that says so.
+    /// Returns what the flag leaves behind, by key of the spec.
     pub(crate) fn effects(&self) -> impl Iterator<Item = (&'static str, &Effects)> {
         let all = [("on", &self.on), ("off", &self.off), ("each", &self.each)];
         all.into_iter().filter_map(|(key, effects)| Some((key, effects.as_ref()?)))
@@ -172,7 +172,7 @@ impl Flag {
         let value = facts.get(self.name.as_str()).unwrap_or(&Value::Unset);
         let is_disabled = |values: &Vec<Value>| values.contains(value);
         if self.is_on(value) {
-            // A flag that is not known, as of an existing system, counts as it should be.
+            // In an existing system, another flag may be unknown. Then its condition counts as met.
             let is_met = |(name, values): (&str, &[Value])| {
                 facts.get(name).is_none_or(|value| values.contains(value))
             };
@@ -184,12 +184,12 @@ impl Flag {
         }
     }
 
-    /// Returns the values that [`Flag::each`] is about: numbers, or texts that are not empty.
+    /// Returns the values that [`Flag::each`] is about: numbers, or non-empty strings.
     pub(crate) fn choices(&self) -> impl Iterator<Item = &Value> {
         self.values.iter().filter(|value| self.is_choice(value))
     }
 
-    /// Whether a value is a number, or a choice, as the kind of the flag says.
+    /// Whether a value is a number or a choice, as the kind of the flag requires.
     pub(crate) fn is_choice(&self, value: &Value) -> bool {
         let Some(text) = value.text() else { return false };
         match self.kind {
@@ -223,7 +223,7 @@ impl Pattern {
     }
 }
 
-/// Writes the pattern as the spec has it.
+/// Writes the pattern as written in the spec.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -235,14 +235,16 @@ impl TryFrom<String> for Pattern {
 
     fn try_from(text: String) -> Result<Self, String> {
         let pattern = Self(text);
-        // An empty match would be found in every line.
+        // A pattern that matches the empty string matches every line.
         let regex = pattern.compile("value").map_err(|error| {
             let reason = error.to_string();
             let last = reason.lines().last().unwrap_or_default().replace("error: ", "");
             format!("not a regular expression: {last}")
         })?;
         if regex.is_match("") {
-            return Err(format!("the pattern `{pattern}` matches every line; name a text"));
+            return Err(format!(
+                "the pattern `{pattern}` matches every line; make it match specific text"
+            ));
         }
         Ok(pattern)
     }
@@ -266,8 +268,8 @@ impl<'de> Deserialize<'de> for Requests {
             }
 
             fn visit_bool<E: de::Error>(self, any: bool) -> Result<Requests, E> {
-                let message = "`requests = false` says nothing; remove it: `off` forbids what `on` \
-                               names, and `on` what `off` names";
+                let message = "`requests = false` has no effect; remove it: `off` forbids what `on` \
+                               names, and `on` forbids what `off` names";
                 if any { Ok(Requests::Any) } else { Err(E::custom(message)) }
             }
 
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_neither_on_nor_off_promises_nothing() {
+    fn a_value_that_is_neither_on_nor_off_is_unspecified() {
         let flag =
             flag("name = 'A'\nvalues = ['1', 'maybe', '0']\nenables = ['1']\ndisables = ['0']");
         assert_eq!(state(&flag, &[("A", "maybe")]), FlagState::Unspecified);
@@ -311,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_value_in_a_pattern_is_text() {
+    fn the_value_in_a_pattern_is_escaped() {
         let pattern = Pattern::try_from("^limit={value}$".to_owned()).unwrap();
         let regex = pattern.regex(&Value::Set("1.5".into())).unwrap();
         assert!(regex.is_match("limit=1.5") && !regex.is_match("limit=125"));

@@ -1,4 +1,4 @@
-//! Checks the flags of a spec: their values, and that no contract contradicts itself or another one.
+//! Checks the flags of a spec: their values, and that their contracts are free of contradictions.
 
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -71,8 +71,8 @@ fn values_problem(flag: &Flag) -> Option<String> {
     };
     if let Some(value) = flag.values.iter().find(is_neither).filter(|_| flag.tracing) {
         return Some(format!(
-            "flag `{name}`: {value} is neither in `enables` nor in `disables`, and every case must \
-             record spans or none; add it to one, or remove `disables`"
+            "flag `{name}`: {value} is neither in `enables` nor in `disables`, but every case must \
+             either record spans or record none; add it to one, or remove `disables`"
         ));
     }
     if flag.tracing && !flag.values.iter().any(|value| flag.is_on(value)) {
@@ -99,16 +99,16 @@ fn contract_problem(flag: &Flag) -> Option<String> {
         for (state, word) in [(true, "on"), (false, "off")] {
             if !is_switched(state) {
                 return Some(format!(
-                    "flag `{name}` has effects, and none of its values is {word}, so nothing shows \
-                     that it has them; add such a value"
+                    "flag `{name}` has effects, but none of its values is {word}, so no case can show \
+                     them; add such a value"
                 ));
             }
         }
     }
     if each.is_some() && flag.choices().count() < 2 {
         return Some(format!(
-            "flag `{name}` has `each`, and fewer than two of its values are a {}; add values",
-            if *kind == FlagKind::Number { "number" } else { "choice" }
+            "flag `{name}` has `each`, but fewer than two of its values are {}; add values",
+            if *kind == FlagKind::Number { "numbers" } else { "choices" }
         ));
     }
     let key = common_effect(on.as_ref()?, off.as_ref()?)?;
@@ -117,7 +117,7 @@ fn contract_problem(flag: &Flag) -> Option<String> {
     ))
 }
 
-/// Returns which key does not fit the kind of the flag; `None` if all fit.
+/// Returns a problem if a key does not fit the kind of the flag; `None` if all keys fit.
 fn kind_problem(flag: &Flag) -> Option<String> {
     let given = [
         ("enables", flag.enables.is_some()),
@@ -159,7 +159,7 @@ fn effects_problem(flag: &Flag, effects: &Effects) -> Option<String> {
         let is_same_for_all =
             !spans.is_empty() || rows.is_some() || *requests == Some(Requests::Any);
         if is_same_for_all || !patterns.iter().all(|pattern| pattern.names_value()) {
-            let what = "can name only patterns with `{value}`, which stands for the value: all else \
+            let what = "can name only patterns with `{value}`, which stands for the value: everything else \
                         is the same for every value";
             return Some(what.to_owned());
         }
@@ -181,7 +181,7 @@ pub(crate) fn is_query(text: &str) -> bool {
         && text.contains(char::is_whitespace)
 }
 
-/// Returns a hash of the name of a table or of a query in `rows`, under which its rows are counted.
+/// Returns the hash of a table's name or a query in `rows`; the row counts use it as their key.
 pub(crate) fn rows_hash(text: &str) -> String {
     format!("{:x}", Sha256::digest(text))[..16].to_owned()
 }
@@ -218,8 +218,8 @@ fn needs_problem(flag: &Flag, all: &[Spanned<Flag>]) -> Option<String> {
         let is_masked = |value: &Value| value.text().is_some_and(|text| is_secret(needed, text));
         if values.iter().any(is_masked) {
             return Some(format!(
-                "flag `{name}` needs a value of `{needed}`, but stored evidence has its values masked, \
-                 because the name is that of a secret; remove it from `needs`"
+                "flag `{name}` needs a value of `{needed}`, but stored evidence masks its values, \
+                 because its name is that of a secret; remove it from `needs`"
             ));
         }
     }
@@ -229,16 +229,13 @@ fn needs_problem(flag: &Flag, all: &[Spanned<Flag>]) -> Option<String> {
         ));
     }
     let mut path = vec![name.as_str()];
-    let circle = circle(&find, &mut path)?;
-    Some(format!(
-        "flags need each other in a circle: {}; remove one `needs`",
-        circle.join(" needs ")
-    ))
+    let cycle = cycle(&find, &mut path)?;
+    Some(format!("flags need each other in a cycle: {}; remove one `needs`", cycle.join(" needs ")))
 }
 
-/// Returns the names of a circle of flags that need each other, which starts and ends with the first
-/// flag of `path`; `None` if there is none.
-fn circle<'a>(
+/// Returns the names in a cycle of flags that need each other, which starts and ends with the first flag
+/// of `path`; `None` if there is none.
+fn cycle<'a>(
     find: &impl Fn(&str) -> Option<&'a Flag>,
     path: &mut Vec<&'a str>,
 ) -> Option<Vec<&'a str>> {
@@ -251,7 +248,7 @@ fn circle<'a>(
             continue;
         }
         path.push(needed);
-        if let Some(found) = circle(find, path) {
+        if let Some(found) = cycle(find, path) {
             return Some(found);
         }
         path.pop();

@@ -67,7 +67,7 @@ pub(super) fn check(
         for flag in manifests.expect.keys() {
             if flags.iter().all(|known| known.name != *flag) {
                 let hint = suggestion(flag, flags.iter().map(|flag| flag.name.as_str()));
-                let message = format!("`expect` names `{flag}`, which is no `[[flag]]`{hint}");
+                let message = format!("`expect` names `{flag}`, which is not a `[[flag]]`{hint}");
                 return fail(message);
             }
         }
@@ -108,15 +108,15 @@ mod tests {
 
     #[rstest]
     #[case::no_files("files = []", "`[manifests.production]` has no `files`")]
-    #[case::no_flag(
+    #[case::unknown_flag(
         "files = ['a']\nexpect = { ENABLE_DB_TRACE = 'on' }",
-        "`expect` names `ENABLE_DB_TRACE`, which is no `[[flag]]`; did you mean `ENABLE_DB_TRACING`?"
+        "`expect` names `ENABLE_DB_TRACE`, which is not a `[[flag]]`; did you mean `ENABLE_DB_TRACING`?"
     )]
-    #[case::no_word(
+    #[case::unknown_state(
         "files = ['a']\nexpect = { ENABLE_DB_TRACING = 'true' }",
         "unknown variant `true`, expected `on` or `off`"
     )]
-    fn rejects_a_section_that_can_not_be_compared(#[case] keys: &str, #[case] message: &str) {
+    fn an_invalid_section_is_rejected(#[case] keys: &str, #[case] message: &str) {
         let error = read(&format!("\n[manifests.production]\n{keys}\n")).unwrap_err();
         assert!(error.starts_with("spanproof.toml:14") || error.starts_with("spanproof.toml:15"));
         assert!(error.contains(message), "{error}");

@@ -1,11 +1,11 @@
-//! Overlays: values that a caller sets in place of the values in a spec file.
+//! Overlays: values that override values of a spec file.
 
 use toml::{Table, Value};
 
 use super::deprecated;
 use crate::document::{Document, Error};
 
-/// A value for one key of a spec, in place of the value in the file.
+/// A value that overrides the value of one key of a spec file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Overlay {
     /// The key, with dots between its parts: `service.settle-ms`. The key of a list, such as
@@ -23,7 +23,7 @@ impl Overlay {
 
     /// Returns the overlay as a line of TOML.
     fn line(&self) -> Document {
-        Document::new("a value set over the spec", format!("{} = {}", self.key, self.value))
+        Document::new("a value that overrides the spec", format!("{} = {}", self.key, self.value))
     }
 }
 
@@ -54,8 +54,8 @@ pub(super) fn apply(
     Ok((Document::new(document.path(), text), warnings))
 }
 
-/// Returns the key and value of the only entry in nested tables. The key has `parts` parts; `None`
-/// if there are fewer tables.
+/// Returns the key, of `parts` parts, and the value of the only entry in nested tables; `None` if there
+/// are fewer tables.
 fn only_entry(table: Table, parts: usize) -> Option<(String, Value)> {
     let (mut key, mut value) = (Vec::new(), Value::Table(table));
     for _ in 0..parts {
@@ -138,7 +138,7 @@ mod tests {
         "took_ms",
         "1:7: `took_ms` is not TOML; a string needs quotes: `\"took_ms\"`"
     )]
-    #[case::half("a", "{", "1:5: `{` is not TOML; a string needs quotes: `\"{\"`")]
+    #[case::unclosed("a", "{", "1:5: `{` is not TOML; a string needs quotes: `\"{\"`")]
     #[case::more_than_a_value("a", "1\nb = 2", "is not TOML")]
     fn rejects_a_value_that_does_not_fit(
         #[case] key: &str,

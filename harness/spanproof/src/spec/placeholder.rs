@@ -1,5 +1,5 @@
 //! Fills in the placeholders of a spec, such as `{port}`, and checks them. An unknown placeholder is
-//! an error, because the service would get it as text.
+//! an error, because the service would get it literally.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -27,9 +27,9 @@ const CASE_PLACEHOLDERS: [&str; 13] = [
     "{case}",
     "{job.file}",
 ];
-/// The start of a placeholder for a port with a name, as in `{port:redis}`.
+/// The prefix of the placeholder of a named port, such as `{port:redis}`.
 const NAMED_PORT: &str = "{port:";
-/// The placeholders of a route's `body`, the text that submits a job.
+/// The placeholders of a route's `body`, the request that submits a job.
 const JOB_PLACEHOLDERS: [&str; 2] = ["{job}", "{job:/pointer}"];
 
 /// Matches text in braces that looks like a placeholder, but not the braces of JSON.
@@ -82,7 +82,7 @@ struct RouteTemplates {
 /// Rejects unknown placeholders.
 ///
 /// # Errors
-/// If a text has an unknown placeholder; the error suggests the nearest known placeholder.
+/// If a string has an unknown placeholder; the error suggests the nearest known placeholder.
 pub(super) fn check(document: &Document) -> Result<(), Error> {
     let templates: Templates = document.parse()?;
     for process in std::iter::once(&templates.service).chain(&templates.process) {
@@ -140,14 +140,14 @@ fn is_case_placeholder(found: &str) -> bool {
     CASE_PLACEHOLDERS.contains(&found) || port_name(found).is_some()
 }
 
-/// Returns the name in `{port:NAME}`; `None` for any other text.
+/// Returns the name in `{port:NAME}`; `None` for any other string.
 fn port_name(placeholder: &str) -> Option<&str> {
     let name = placeholder.strip_prefix(NAMED_PORT)?.strip_suffix('}')?;
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (!name.is_empty() && name.chars().all(is_word)).then_some(name)
 }
 
-/// Returns the names of all ports in texts with placeholders.
+/// Returns the names of all ports in strings with placeholders.
 pub(super) fn port_names<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let Some(pattern) = PLACEHOLDER.as_ref() else { return BTreeSet::new() };
     texts
@@ -156,7 +156,7 @@ pub(super) fn port_names<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<S
         .collect()
 }
 
-/// Replaces each placeholder for which `value` returns a text. Leaves other placeholders unchanged.
+/// Replaces each placeholder for which `value` returns `Some`. Leaves other placeholders unchanged.
 /// `value` gets the name of the placeholder without braces.
 pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let Some(pattern) = PLACEHOLDER.as_ref() else { return text.to_owned() };

@@ -26,8 +26,8 @@ pub(super) struct ProbeFile {
     /// optional.
     #[schemars(with = "Option<String>")]
     attempt: Option<Spanned<String>>,
-    /// A line that reports that a span was written. The group `(?<count>…)` is optional and is the number of spans
-    /// that the line is about, as it is in the two patterns below.
+    /// A line that reports that a span was written. Here and in the two patterns below, the group
+    /// `(?<count>…)` is optional and is the number of spans that the line is about.
     #[schemars(with = "Option<String>")]
     acknowledged: Option<Spanned<String>>,
     /// A line that reports that a span could not be written.
@@ -215,11 +215,11 @@ impl Probes {
     }
 }
 
-/// Returns the number of spans that a line is about: that of the group `count`, or one. 0 if the pattern does not
-/// match.
+/// Returns the number of spans that a line is about: the group `count`, or 1 without this group; 0 if the
+/// pattern does not match.
 fn count(pattern: Option<&Regex>, line: &str) -> usize {
     let Some(pattern) = pattern.filter(|pattern| pattern.is_match(line)) else { return 0 };
-    // Groups are slow, and most patterns have none.
+    // Capturing groups is slow, and most patterns have none.
     let has_groups = pattern.captures_len() > 1;
     let Some(found) = has_groups.then(|| pattern.captures(line)).flatten() else { return 1 };
     let count = found.name("count").and_then(|count| count.as_str().parse().ok());
@@ -238,7 +238,7 @@ mod tests {
         };
         let batch = pattern(r"flushed (?<count>\d+) spans");
         assert_eq!(batch.acknowledged("flushed 512 spans"), 512);
-        assert_eq!(batch.acknowledged("flushed 0 spans"), 0, "it is about no span");
+        assert_eq!(batch.acknowledged("flushed 0 spans"), 0, "the line is about no span");
         assert_eq!(batch.acknowledged("flushed no spans"), 0);
         assert_eq!(batch.acknowledged("✅ StartSpan RecordSpan success"), 1);
         assert_eq!(batch.refused("flushed 512 spans"), 0);

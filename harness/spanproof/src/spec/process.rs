@@ -24,7 +24,8 @@ pub(crate) struct Process {
     pub inherit: Vec<String>,
     /// The working folder, relative to the spec; the folder of the spec by default.
     pub cwd: Option<String>,
-    /// Whether the process is not under test, and runs because the service needs it, as it needs a broker. It does not get the flags, faults do not kill it, and its output is not judged.
+    /// Whether the process is not under test but needed by the service, like a broker. It does not get the
+    /// flags, faults do not kill it, and its output is not judged.
     #[serde(default)]
     pub helper: bool,
     /// Whether all cases share the process, which must be a helper. It is started once, before the
@@ -34,7 +35,7 @@ pub(crate) struct Process {
     /// Whether the process is started before the service. The default is `true` for a helper and
     /// `false` for any other process.
     pub before: Option<bool>,
-    /// When the process is ready. Without this key, nothing waits for the process.
+    /// When the process is ready. Without this key, spanproof does not wait for the process.
     pub ready: Option<Ready>,
     /// How the process is stopped.
     #[serde(default)]
@@ -42,14 +43,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Returns every text that may have placeholders.
+    /// Returns every string that may have placeholders.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let tcp = self.ready.iter().filter_map(|ready| ready.tcp.as_ref());
         let texts = self.command.iter().chain(self.env.values()).chain(&self.cwd).chain(tcp);
         texts.map(String::as_str)
     }
 
-    /// Returns whether the process is started before the service.
+    /// Whether the process is started before the service.
     pub(crate) fn starts_before_service(&self) -> bool {
         self.before.unwrap_or(self.helper)
     }
@@ -128,7 +129,7 @@ impl Stop {
 }
 
 impl Ready {
-    /// Returns how many ways to find out that the process is ready are given. A valid spec gives one.
+    /// Returns the number of conditions that are given. A valid spec gives one.
     pub(crate) fn condition_count(&self) -> usize {
         [&self.http, &self.line, &self.sql, &self.tcp].iter().filter(|one| one.is_some()).count()
     }

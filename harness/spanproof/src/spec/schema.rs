@@ -1,5 +1,5 @@
-//! The JSON Schema of a spec, derived from the types into which a spec is deserialized. The schema
-//! does not contain former names of keys.
+//! The JSON Schema of a spec, derived from the types that a spec is deserialized into. The schema does
+//! not contain former names of keys.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use super::condition::OneOrMany;
 use super::file::SpecFile;
 use super::{Day, FaultKind, Requests, Value};
 
-/// Returns the JSON Schema (draft 2020-12) of `spanproof.toml`, with which an editor completes and
-/// checks a spec.
+/// Returns the JSON Schema (draft 2020-12) of `spanproof.toml`, which editors use to complete and check a
+/// spec.
 pub fn spec_schema() -> Json {
     let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(without_null));
     let mut schema = settings.into_generator().into_root_schema_for::<SpecFile>();
@@ -62,7 +62,7 @@ pub(super) fn names(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [name, { "type": "array", "items": name }] })
 }
 
-/// Returns the schema of a list of statuses, which are texts or numbers.
+/// Returns the schema of a list of statuses, which are strings or numbers.
 pub(super) fn statuses(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": ["string", "integer"] } })
 }
@@ -80,7 +80,7 @@ impl JsonSchema for Value {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A text, or `{ unset = true }` for a variable that is not set.",
+            "description": "A string, or `{ unset = true }` for a variable that is not set.",
             "anyOf": [
                 { "type": "string" },
                 {

@@ -80,8 +80,8 @@ pub(crate) struct Database {
     pub schema: Option<PathBuf>,
     /// A command that migrates an empty database, with placeholders; empty for none.
     pub migrate: Vec<String>,
-    /// Patterns for the names of the files that `migrate` reads. While these files are unchanged,
-    /// the migrated database is used again.
+    /// Patterns for the names of the files that `migrate` reads. While these files are unchanged, the
+    /// migrated database is reused.
     pub inputs: Vec<String>,
     /// Whether the service creates or changes tables when it starts.
     pub service_migrates: bool,
@@ -96,7 +96,7 @@ pub(crate) struct Database {
     pub version: Option<u32>,
     /// The platform of a container, such as `linux/amd64`.
     pub platform: Option<String>,
-    /// Whether the service connects to a TCP port with a password, not to a Unix socket.
+    /// Whether the service connects to a TCP port with a password, instead of a Unix socket.
     pub tcp: bool,
     /// SQL files to run in each case's database before the service starts.
     pub seed: Vec<PathBuf>,
@@ -182,8 +182,8 @@ pub(crate) struct Job {
     pub file: PathBuf,
     /// The number of units (pieces of work) that the job has.
     pub units: usize,
-    /// The JSON pointer to the job's id in the file. After a fault, a second job is submitted with
-    /// another id there. By default the second job is the same text.
+    /// The JSON pointer to the job's id in the file. After a fault, a second job is submitted with a
+    /// different id there. By default the second job is an exact copy.
     pub id: Option<String>,
 }
 
@@ -203,14 +203,14 @@ pub(crate) struct Matrix {
 pub(crate) struct Startup {
     /// The folder of snapshots, one for each combination of flags.
     pub snapshots: Option<PathBuf>,
-    /// Texts that vary from run to run, to replace by placeholders.
+    /// Output that varies from run to run, to replace with placeholders.
     pub redact: Vec<Redaction>,
 }
 
-/// A text that varies from run to run, and its placeholder.
+/// Output that varies from run to run, and its placeholder.
 #[derive(Debug, Clone)]
 pub(crate) struct Redaction {
-    /// Matches the text.
+    /// Matches the output.
     pub pattern: regex::Regex,
     /// The name of the placeholder, printed as `[NAME]`.
     pub name: String,

@@ -18,8 +18,8 @@ pub(crate) struct SpanRule {
     #[serde(default, rename = "parent", deserialize_with = "one_or_many")]
     #[schemars(schema_with = "super::schema::names")]
     pub parents: Vec<String>,
-    /// The name of a span of no unit that must be its parent or a further ancestor, or a list of names of which
-    /// one must be. Empty if the spans above the unit are not checked.
+    /// The name of a span of no unit that must be an ancestor, or a list of such names, one of which must
+    /// be. Empty if the spans above the unit are not checked.
     #[serde(default, deserialize_with = "one_or_many")]
     #[schemars(schema_with = "super::schema::names")]
     pub below: Vec<String>,
@@ -47,7 +47,7 @@ pub(crate) enum UnitLink {
     /// The span's own columns contain the unit's id.
     #[default]
     Column,
-    /// Only the span's parent is linked to the unit. A framework that does not know units records
+    /// Only the span's parent is linked to the unit, because a framework that does not know units records
     /// the span.
     Parent,
     /// The span belongs to no unit, such as the span of a timer.
@@ -55,7 +55,7 @@ pub(crate) enum UnitLink {
 }
 
 impl SpanRule {
-    /// The conditions that decide whether the rule holds in a case.
+    /// Returns the conditions that decide whether the rule holds in a case.
     pub(crate) fn conditions(&self) -> impl Iterator<Item = &Condition> {
         std::iter::once(&self.when).chain(&self.unless)
     }
@@ -65,18 +65,18 @@ impl SpanRule {
         self.parents.is_empty() && self.unit != UnitLink::None
     }
 
-    /// Whether every unit has the span, and the span names the unit.
+    /// Whether every unit must have the span, and its own columns contain the unit's id.
     pub(crate) fn is_always_in_column(&self) -> bool {
         let is_always = self.when == Condition::default() && self.unless.is_none();
         is_always && !self.optional && self.unit == UnitLink::Column
     }
 
-    /// Whether its condition holds in a case with these values.
+    /// Whether the rule holds in a case with these values.
     pub(crate) fn applies(&self, facts: &Facts<'_>) -> bool {
         self.when.holds(facts) && self.unless.as_ref().is_none_or(|unless| !unless.holds(facts))
     }
 
-    /// Whether its condition and that of another rule never hold in the same case, as far as their texts show.
+    /// Whether this rule and `other` never hold in the same case, judging only by their conditions.
     pub(crate) fn excludes(&self, other: &Self) -> bool {
         let is_outside = |rule: &Self, other: &Self| {
             other.unless.as_ref().is_some_and(|unless| rule.when.implies(unless))
@@ -84,8 +84,8 @@ impl SpanRule {
         self.when.excludes(&other.when) || is_outside(self, other) || is_outside(other, self)
     }
 
-    /// Whether a span may be at the place of both rules: they have a common parent, or no parent.
-    pub(crate) fn has_place_of(&self, other: &Self) -> bool {
+    /// Whether the rules have a common parent, or both have none.
+    pub(crate) fn shares_parent_with(&self, other: &Self) -> bool {
         let shared = other.parents.iter().any(|parent| self.parents.contains(parent));
         shared || (other.parents.is_empty() && self.parents.is_empty())
     }
@@ -112,7 +112,7 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
     text.ends_with(end)
 }
 
-/// A text or a list of texts.
+/// A string or a list of strings.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected the name of a span, or a list of names")]
 enum OneOrMany {
@@ -120,7 +120,7 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-/// Deserializes a text or a list of texts.
+/// Deserializes a string or a list of strings.
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(name) => vec![name],

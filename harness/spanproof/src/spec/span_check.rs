@@ -30,8 +30,8 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
     };
     match (1..roots.len()).find(|at| has_rival(*at)) {
         Some(at) => {
-            let message = "only one `[[span]]` may have no `parent` in a case; a span that belongs to no unit \
-                           has `unit = \"none\"`, and with `when` or `unless` each case has one";
+            let message = "in each case only one `[[span]]` may lack a `parent`; set `unit = \"none\"` for a span \
+                           that belongs to no unit, or use `when` and `unless` to select one for each case";
             Err(check.document.error_at(roots[at].span(), message))
         }
         None => Ok(()),
@@ -49,7 +49,7 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
         ));
     }
     if *unit == UnitLink::Parent && parents.is_empty() {
-        return Some(format!("`{name}` has `unit = \"parent\"`, and no `parent`; name the parent"));
+        return Some(format!("`{name}` has `unit = \"parent\"`, but no `parent`; name the parent"));
     }
     if !without_unit && name.contains('*') {
         return Some(format!(
@@ -61,7 +61,7 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
     }
     if rule.is_root() && *repeats {
         return Some(format!(
-            "`{name}` is the span of the unit itself, of which there is one; remove `repeats`"
+            "`{name}` is the span of the unit itself, and a unit has only one; remove `repeats`"
         ));
     }
     let key = if parents.is_empty() { "below" } else { "parent" };
@@ -91,7 +91,7 @@ fn unknown_parent(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String
     })
 }
 
-/// Returns what is wrong with the spans below which a rule places its spans; `None` if nothing is wrong.
+/// Returns what is wrong with the ancestors that a rule names in `below`; `None` if nothing is wrong.
 fn unknown_ancestor(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
     let outside = || rules.iter().map(Spanned::get_ref).filter(|rule| rule.unit == UnitLink::None);
     rule.below.iter().find_map(|ancestor| {
@@ -108,15 +108,15 @@ fn unknown_ancestor(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<Stri
     })
 }
 
-/// Returns the problem if an earlier rule is about the same spans: it has the same name and place, and may hold
-/// in the same case.
+/// Returns a problem if an earlier rule is about the same spans: it has the same name, may have the same
+/// parent, and may hold in the same case.
 fn duplicate(earlier: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
     let is_same = |other: &SpanRule| {
-        other.name == rule.name && other.has_place_of(rule) && !other.excludes(rule)
+        other.name == rule.name && other.shares_parent_with(rule) && !other.excludes(rule)
     };
     earlier.iter().map(Spanned::get_ref).any(is_same).then(|| {
         format!(
-            "`{}` is declared twice; remove one `[[span]]`, or give it another `parent`, or `when` and \
+            "`{}` is declared twice; remove one `[[span]]`, or give it a different `parent`, or `when` and \
              `unless` that never hold in the same case",
             rule.name
         )

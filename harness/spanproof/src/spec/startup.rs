@@ -1,4 +1,4 @@
-//! `[startup]` as it stands in the file, before its patterns are compiled.
+//! `[startup]` as written in the file, before its patterns are compiled.
 
 use std::path::PathBuf;
 
@@ -16,15 +16,15 @@ use crate::document::{Document, Error};
 pub(super) struct StartupFile {
     /// The folder of snapshots, one for each combination of flags.
     snapshots: Option<PathBuf>,
-    /// Texts that vary from run to run, to replace by placeholders.
+    /// Output that varies from run to run, to replace with placeholders.
     redact: Vec<RedactionFile>,
 }
 
-/// A text that varies from run to run, and its placeholder.
+/// Output that varies from run to run, and its placeholder.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RedactionFile {
-    /// Matches the text.
+    /// Matches the output.
     #[schemars(with = "String")]
     pattern: Spanned<String>,
     /// The name of the placeholder, printed as `[NAME]`.

@@ -43,13 +43,13 @@ pub(crate) struct JobTable {
     pub table: String,
     /// The column of the job's id, which units refer to.
     pub id: String,
-    /// The column of the name that the submitter has given the job; empty if there is none.
+    /// The column of the name that the submitter gave the job; empty if there is none.
     pub name: String,
     /// The column of the route (the way the job was submitted); empty if there is none.
     pub route: String,
     /// The column of the time of submission; empty if there is none.
     pub created: String,
-    /// The channel on which the database notifies of new jobs; empty if there is none.
+    /// The channel of the database's notifications of new jobs; empty if there is none.
     pub channel: String,
     /// The column of the status.
     pub status: String,
@@ -130,7 +130,7 @@ pub(crate) struct SpanTable {
     /// The columns that together are the id of the span's unit.
     #[schemars(schema_with = "super::schema::names")]
     pub unit: Columns,
-    /// Attributes that must agree with the unit: the column of spans, and the equal column of units.
+    /// Attributes that must agree with the unit: for each column of spans, the equal column of units.
     pub attributes: BTreeMap<String, String>,
     /// The header that carries the trace id to the upstream, if there is one.
     pub header: Option<String>,
@@ -146,8 +146,8 @@ impl JobTable {
 }
 
 impl Tables {
-    /// Rejects columns that contain `->` but are not a path into JSON. Rejects spans in which the id
-    /// of a unit has another number of columns than in the table of units.
+    /// Rejects columns that contain `->` but are not a path into JSON. Also rejects a unit's id that does
+    /// not have the same number of columns in the table of spans and in the table of units.
     pub(super) fn check(&self, document: &Document) -> Result<(), Error> {
         let TableKeys { tables } = document.parse()?;
         let keys =
@@ -195,13 +195,13 @@ impl Tables {
 }
 
 impl SpanTable {
-    /// Whether the service writes a span only when it ends: no status is that of a span that has not ended.
+    /// Whether the service writes a span only when it ends: `not-ended` lists no status.
     pub(crate) fn only_ended(&self) -> bool {
         self.not_ended.is_empty()
     }
 
-    /// Whether a statement is about spans although it may name another table: it names at least three of
-    /// the columns for trace, id, parent, name and start. `is_named` tells whether it names a column.
+    /// Whether a statement is about spans even if it names a different table: it names at least three of
+    /// the columns for trace, id, parent, name and start. `is_named` returns whether it names a column.
     pub(crate) fn has_columns_in(&self, is_named: impl Fn(&str) -> bool) -> bool {
         let columns = [&self.trace, &self.id, &self.parent, &self.name, &self.started];
         let is_named = |column: &&&String| !column.is_empty() && is_named(column);
@@ -289,7 +289,7 @@ impl Default for SpanTable {
     }
 }
 
-/// Deserializes the name of a table, and rejects an ambiguous name. An empty text means that there is
+/// Deserializes the name of a table, and rejects an ambiguous name. An empty string means that there is
 /// no such table.
 fn table_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -300,10 +300,10 @@ fn table_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
     Ok(text)
 }
 
-/// Deserializes a list of statuses, which are texts or numbers.
+/// Deserializes a list of statuses, which are strings or numbers.
 fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected a status: a text or a number")]
+    #[serde(untagged, expecting = "expected a status: a string or a number")]
     enum Status {
         Text(String),
         Number(i64),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Value {
     /// The variable is not in the environment.
     Unset,
-    /// The variable has this text, which may be empty.
+    /// The variable has this value, which may be empty.
     Set(String),
 }
 
@@ -40,7 +40,7 @@ impl Value {
         }
     }
 
-    /// Returns the text of the variable; `None` if it is unset.
+    /// Returns the value as a string; `None` if the variable is unset.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::Unset => None,
@@ -49,7 +49,7 @@ impl Value {
     }
 }
 
-/// Prints `unset` or the text. The text is in quotes if it could be misread.
+/// Prints `unset` or the value, in quotes if it could be misread.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = |text: &str| {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn unset_and_empty_differ_as_text_and_as_json() {
+    fn unset_and_empty_differ_when_printed_and_in_json() {
         let (unset, empty) = (Value::Unset, Value::Set(String::new()));
         assert_eq!((unset.to_string(), empty.to_string()), ("unset".into(), "\"\"".into()));
         let json = serde_json::to_string(&[&unset, &empty]).unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ambiguous_text_is_printed_in_quotes() {
+    fn an_ambiguous_value_is_printed_in_quotes() {
         for (text, expected) in [
             ("true", "true"),
             ("true ", "\"true \""),

@@ -13,16 +13,16 @@ pub(super) struct Contents {
     pub(super) relations: Vec<Relation>,
     /// The names of the databases, by the number that each table has. The first one has no name.
     pub(super) databases: Vec<String>,
-    /// How the dump ends too early; `None` if it is whole.
+    /// How the dump ends too early; `None` if it is complete.
     pub(super) cut_off: Option<String>,
-    /// The table of which the dump may have lost rows: it has no end, and `INSERT` statements into this table are the
-    /// last thing in it. `None` if there is no such table.
+    /// The table that may have lost rows: the dump has no end, and its last statements are `INSERT`
+    /// statements into this table. `None` if there is no such table.
     pub(super) may_go_on: Option<TableName>,
-    /// Whether the policies of a role decided which rows the dump has, where tables have policies.
+    /// Whether the dump was made with row security: then policies decided which rows it contains.
     pub(super) has_row_security: bool,
 }
 
-/// Returns a line without its end.
+/// Returns a line without its line ending.
 pub(super) fn trim_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)

@@ -3,8 +3,8 @@
 use super::lexer::Lexer;
 use crate::identifier;
 
-/// First words of what is no column in a definition. As the names of columns, they are in quotes.
-const NO_COLUMNS: [&str; 6] = ["constraint", "check", "unique", "primary", "foreign", "like"];
+/// First words of the parts of a definition that are not columns. A column with such a name is quoted.
+const NOT_COLUMNS: [&str; 6] = ["constraint", "check", "unique", "primary", "foreign", "like"];
 
 /// What follows the table's name in `CREATE TABLE`.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,14 +43,14 @@ impl<'a> Definition<'a> {
     }
 }
 
-/// Parses one part of a definition; `None` if it is no column.
+/// Parses one part of a definition; `None` if it is not a column.
 fn column(part: &str) -> Option<(String, String)> {
     let mut part = part.trim_start();
     while part.starts_with("--") {
         part = part.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
     }
     let (name, sql_type) = identifier::from_sql(part)?;
-    let is_constraint = NO_COLUMNS.contains(&&*name)
+    let is_constraint = NOT_COLUMNS.contains(&&*name)
         || name == "exclude" && sql_type.trim_start().to_ascii_lowercase().starts_with(['u', '(']);
     let is_column = part.starts_with('"') || !is_constraint;
     is_column.then(|| (name, sql_type.trim().to_owned()))
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_split_outside_of_quotes_and_brackets() {
+    fn columns_are_split_outside_quotes_and_brackets() {
         let sql = " (\n    -- the id, a number\n    id numeric(12,1) DEFAULT 'a,(',\n    \"check\" text[] DEFAULT ARRAY['x'::text, 'y'::text],\n    \
                    CONSTRAINT c CHECK ((id > 0)),\n    exclude text\n)\nPARTITION BY RANGE (id);";
         let Definition { columns, options } = Definition::parse(sql);

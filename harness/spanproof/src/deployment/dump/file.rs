@@ -14,13 +14,13 @@ use crate::deployment::unpack::{UnpackError, unpacked_file, unpacked_folder};
 pub struct Dump {
     name: String,
     file: File,
-    /// The database of a dump of several databases; `None` if the tables of the spec are in one only.
+    /// The database to read from a dump of several databases; `None` if none was selected.
     database: Option<String>,
 }
 
 impl Dump {
-    /// Opens a dump in any format of `pg_dump`, compressed or not. `-` is standard input. What is not plain
-    /// text is converted to an unnamed temporary file.
+    /// Opens a dump in any format of `pg_dump`, compressed or not. `-` is standard input. A dump that is not
+    /// plain text is converted to an unnamed temporary file.
     ///
     /// # Errors
     /// If the file can't be read, or converted to text.
@@ -53,7 +53,7 @@ impl Dump {
         }
     }
 
-    /// Selects a database of a dump of several databases, as `pg_dumpall` makes it.
+    /// Selects a database of a dump of several databases, as `pg_dumpall` writes it.
     #[must_use]
     pub fn with_database(self, name: impl Into<String>) -> Self {
         Self { database: Some(name.into()), ..self }

@@ -1,18 +1,18 @@
-//! Follows SQL from line to line: where a text in quotes or a comment goes on, and where a statement ends.
+//! Tracks quotes, comments and the ends of statements while SQL is read line by line.
 
 /// What the next byte is part of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Part {
-    /// SQL outside of quotes and comments.
+    /// SQL outside quotes and comments.
     #[default]
     Code,
-    /// A text in single quotes. With `escapes`, a backslash takes the meaning from the next byte.
+    /// A string in single quotes. With `escapes`, a backslash escapes the next byte.
     Literal { escapes: bool },
     /// A name in double quotes.
     Name,
-    /// A text in dollar quotes, with its tag, such as `$$` or `$_$`.
+    /// A dollar-quoted string, with its tag, such as `$$` or `$_$`.
     Dollars(Vec<u8>),
-    /// A comment in `/* … */`, with the number of comments that are open.
+    /// A comment in `/* … */`, with its nesting depth.
     Comment(u32),
 }
 
@@ -22,7 +22,7 @@ pub(super) struct Lexer {
     part: Part,
     /// Whether no statement is open: only spaces and comments follow the last semicolon.
     is_between: bool,
-    /// Whether a backslash is an escape in texts without `E`, as with `standard_conforming_strings = off`.
+    /// Whether a backslash is an escape in strings without `E`, as with `standard_conforming_strings = off`.
     has_escapes: bool,
 }
 
@@ -33,7 +33,7 @@ impl Default for Lexer {
 }
 
 impl Lexer {
-    /// Whether the next byte is outside of quotes and comments.
+    /// Whether the next byte is outside quotes and comments.
     pub(super) fn is_code(&self) -> bool {
         self.part == Part::Code
     }
@@ -43,17 +43,17 @@ impl Lexer {
         self.is_code() && self.is_between
     }
 
-    /// Begins a statement, although the one before it has no semicolon.
+    /// Begins a new statement, even if the previous one has no semicolon.
     pub(super) fn restart(&mut self) {
         (self.part, self.is_between) = (Part::Code, true);
     }
 
-    /// Whether a backslash is an escape in texts without `E`.
+    /// Whether a backslash is an escape in strings without `E`.
     pub(super) fn has_escapes(&self) -> bool {
         self.has_escapes
     }
 
-    /// Sets whether a backslash is an escape in texts without `E`.
+    /// Sets whether a backslash is an escape in strings without `E`.
     pub(super) fn set_escapes(&mut self, has_escapes: bool) {
         self.has_escapes = has_escapes;
     }
@@ -63,8 +63,8 @@ impl Lexer {
         self.read_marks(line, |_, _| {});
     }
 
-    /// Reads SQL. Calls `on_mark` with each bracket, comma and semicolon outside of quotes and comments, and its
-    /// offset.
+    /// Reads SQL. Calls `on_mark` with each bracket, comma and semicolon outside quotes and comments, and
+    /// with its offset.
     pub(super) fn read_marks(&mut self, sql: &[u8], mut on_mark: impl FnMut(u8, usize)) {
         let mut at = 0;
         while let Some(rest) = sql.get(at..).filter(|rest| !rest.is_empty()) {
@@ -150,7 +150,7 @@ impl Lexer {
         length + 1
     }
 
-    /// Reads a comment up to its end, or to a comment inside of it. Returns the number of bytes.
+    /// Reads a comment up to its end, or to a nested comment. Returns the number of bytes.
     fn read_comment(&mut self, rest: &[u8]) -> usize {
         let Part::Comment(depth) = &mut self.part else { return 0 };
         let Some(mark) = memchr::memchr2(b'*', b'/', rest) else { return rest.len() };
@@ -185,7 +185,7 @@ fn dollar_tag(sql: &[u8], at: usize) -> Option<&[u8]> {
     is_tag.then(|| &sql[at..at + length + 2])
 }
 
-/// Whether a byte can be part of a name without quotes.
+/// Whether a byte can be part of an unquoted name.
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || !byte.is_ascii()
 }
@@ -196,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    /// `open`: a quote or comment goes on. `between`: the statement has ended.
+    /// `open`: a quote or comment is unterminated. `between`: the statement has ended.
     #[rstest]
     #[case::ended("select 1; -- it's", "between")]
     #[case::not_ended("select 1 -- ;", "code")]
@@ -214,8 +214,8 @@ mod tests {
     #[case::comment("/* a /* b */ ' */ select 1;", "between")]
     #[case::comment_is_open("select /* ; */ /* ;", "open")]
     #[case::operators("select 1 - 2 / 3 -> '$$';", "between")]
-    fn quotes_and_comments_are_followed(#[case] sql: &str, #[case] expected: &str) {
-        // The same in one piece and line by line.
+    fn quotes_and_comments_are_tracked(#[case] sql: &str, #[case] expected: &str) {
+        // The result is the same in one piece and line by line.
         for pieces in [vec![sql], sql.split_inclusive('\n').collect()] {
             let mut lexer = Lexer::default();
             for piece in pieces {

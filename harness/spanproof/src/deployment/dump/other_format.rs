@@ -1,9 +1,9 @@
-//! Recognises files that are no dump of Postgres, by their start.
+//! Recognises, by its start, a file that is not a dump of Postgres.
 
 /// Number of bytes at the start of a file that show what it is.
 pub(super) const HEAD: u64 = 4096;
 
-/// What to do with a file that is no dump.
+/// What to do about a file that is not a dump.
 const MAKE_DUMP: &str = "make a dump with `pg_dump`";
 
 /// Returns what a file looks like, and what to do; `None` if it may be a dump.
@@ -38,7 +38,7 @@ pub(super) fn describe(head: &[u8]) -> Option<String> {
     Some(format!("it looks like {what}, not like a dump of Postgres; {MAKE_DUMP}"))
 }
 
-/// Whether a line is between the heading and the rows of a table: `----+----`, or `- | -` with frames.
+/// Whether a line is between the heading and the rows of a table: `----+----`, or `- | -` with borders.
 fn is_ruler(line: &str) -> bool {
     line.starts_with(['-', '+', '|'])
         && line.contains("-+")
@@ -53,7 +53,7 @@ fn is_list_entry(line: &str) -> bool {
     is_number(number) && words.next().is_some_and(is_number) && words.next().is_some_and(is_number)
 }
 
-/// Whether the first line is a heading of columns, and the second one has as many values.
+/// Whether the first line names columns, and the second one has at least as many values.
 fn is_csv(first: &str, second: &str) -> bool {
     let is_name = |name: &str| {
         let name = name.trim().trim_matches('"');
@@ -85,7 +85,7 @@ mod tests {
     #[case::tabs("id\tname\n1\ta\n", Some("CSV"))]
     #[case::one_row("\"id\",\"name\"\n", Some("CSV"))]
     #[case::entry("215; 1259 16386 TABLE public jobs x\n", Some("pg_restore -l"))]
-    fn what_is_no_dump_is_recognised(#[case] text: &str, #[case] expected: Option<&str>) {
+    fn a_file_that_is_not_a_dump_is_recognised(#[case] text: &str, #[case] expected: Option<&str>) {
         let found = describe(text.as_bytes());
         match expected {
             Some(part) => {

@@ -8,6 +8,7 @@ use super::lexer::Lexer;
 use super::relation::{Form, Relation, Section};
 use super::statement::insert_target;
 use super::value::{Inserted, copied, inserted, inserted_json};
+use crate::count::count;
 use crate::deployment::session::Error;
 use crate::identifier::TableName;
 use crate::json_path::Paths;
@@ -49,7 +50,7 @@ struct Lines<'a> {
     number: u64,
     /// The offset after that line.
     offset: u64,
-    /// Whether a backslash is an escape in texts without `E`.
+    /// Whether a backslash is an escape in strings without `E`.
     has_escapes: bool,
 }
 
@@ -136,5 +137,9 @@ fn check_count(table: &TableName, values: usize, columns: usize) -> Result<(), S
     if values == columns {
         return Ok(());
     }
-    Err(format!("a row of `{table}` has {values} values for {columns} columns"))
+    Err(format!(
+        "a row of `{table}` has {} for {}",
+        count(values, "value"),
+        count(columns, "column")
+    ))
 }

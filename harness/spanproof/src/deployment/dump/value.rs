@@ -18,7 +18,7 @@ fn to_json(sql_type: &str, value: String) -> Json {
             json()
         }
         "boolean" => Some(Json::Bool(value == "t" || value == "true")),
-        // Spaces at its end have no meaning.
+        // Trailing spaces have no meaning.
         "character" if !sql_type.starts_with("character varying") => {
             Some(Json::from(value.trim_end_matches(' ')))
         }
@@ -37,8 +37,8 @@ pub(super) struct Inserted {
     pub(super) rows: Vec<Vec<Option<String>>>,
 }
 
-/// Parses what follows the table's name in an `INSERT` statement. With `has_escapes`, a backslash is an escape in
-/// texts without `E`. The error says what was found.
+/// Parses what follows the table's name in an `INSERT` statement. With `has_escapes`, a backslash is an
+/// escape in strings without `E`. The error says what was found.
 pub(super) fn inserted(sql: &str, has_escapes: bool) -> Result<Inserted, String> {
     let mut sql = sql.trim_start();
     let mut columns = None;
@@ -91,7 +91,7 @@ fn check_end(sql: &str) -> Result<(), String> {
     lexer.read(rest.as_bytes());
     if ends.len() > 1 || !lexer.is_between() {
         return Err(
-            "several statements are on one line; give each one a line of its own".to_owned()
+            "several statements are on one line; put each statement on its own line".to_owned()
         );
     }
     Ok(())
@@ -125,8 +125,8 @@ fn value(sql: &str, has_escapes: bool) -> Option<(Option<String>, &str)> {
     is_plain.then(|| (text.then(|| word.to_owned()), &sql[end..]))
 }
 
-/// Splits SQL that follows an opening quote into the text, with its backslashes, and the SQL after the closing
-/// quote. Two quotes in a row stand for one.
+/// Splits SQL that follows an opening quote into the string, with its backslashes, and the SQL after the
+/// closing quote. Two quotes in a row stand for one.
 fn literal(sql: &str, has_escapes: bool) -> Option<(String, &str)> {
     let (mut text, mut rest) = (String::new(), sql);
     loop {
