@@ -60,7 +60,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// the service may no longer insert into the span table: 42501
+    /// the service may not insert into the span table any more: 42501
     InsertRevoked "insert-revoked";
     /// the span table is renamed: 42P01
     TableMissing "table-missing";
