@@ -19,7 +19,7 @@ use crate::{proof, start};
 
 /// Databases per sample. Each sample starts a new server, so that no database is cloned in advance.
 const COUNT: usize = 30;
-/// One of this many databases is checked with a query.
+/// One database in this many is checked with a query.
 const CHECK_EVERY: usize = 10;
 
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {

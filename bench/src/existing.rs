@@ -26,7 +26,8 @@ const LOG_BYTES: usize = 1_000_000_000;
 const FEW_JOBS: usize = 1_250;
 /// Number of jobs in the large database, which has ten million spans.
 const MANY_JOBS: usize = 1_250_000;
-/// The name of each form of a log, the line that the log repeats, and what surrounds the text of its last line.
+/// For each form of a log: its name, the line that it repeats, and what surrounds the message of its
+/// last line.
 const LOGS: [(&str, &str, [&str; 2]); 4] = [
     ("text", TEXT_LINE, ["2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]", "\n"]),
     ("JSON", JSON_LINE, ["{\"time\":\"2025-10-22T12:00:00.034Z\",\"msg\":\"", "\"}\n"]),
@@ -41,12 +42,12 @@ const TEXT_LINE: &str = "2025-10-22T12:00:00.034Z app[148e2d7b] iad [info]{\"lev
 const JSON_LINE: &str = "{\"time\":\"2025-10-22T12:00:00.034Z\",\"level\":\"info\",\"pid\":12,\"hostname\":\"web-1\",\"msg\":\"Created execution record in real-time\"}\n";
 const RUNTIME_LINE: &str = "2025-10-22T12:00:00.034123456Z stderr F INFO runner::worker: Created execution record in real-time\n";
 const DOCKER_LINE: &str = "{\"log\":\"INFO runner::worker: Created execution record in real-time\\n\",\"stream\":\"stderr\",\"time\":\"2025-10-22T12:00:00.034123456Z\"}\n";
-/// The text of the last line of the log, and the only one about a span.
-const START_TEXT: &str =
+/// The message of the last line of the log, which is the only line about a span.
+const START_MESSAGE: &str =
     "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
 
-/// Measures how long the harness takes to read a log of 1 GB, compared with `grep -c`. Returns the form of the log
-/// with the largest ratio, with the ratios of all as a note.
+/// Measures how long the harness takes to read a log of 1 GB, compared with `grep -c`. Returns the
+/// times of the form with the largest ratio, with the ratios of all forms as a note.
 pub fn measure_log(place: &Place, samples: usize) -> Result<Outcome> {
     let (mut worst, mut ratios): (Option<(f64, [Times; 2])>, Vec<String>) = (None, Vec::new());
     for (name, line, around) in LOGS {
@@ -75,7 +76,7 @@ fn measure_form(
     for _ in 0..LOG_BYTES / block.len() {
         file.write_all(block.as_bytes())?;
     }
-    file.write_all(format!("{before}{START_TEXT}{after}").as_bytes())?;
+    file.write_all(format!("{before}{START_MESSAGE}{after}").as_bytes())?;
     file.into_inner()?;
     let name = path.to_str().context("the path of the log is not UTF-8")?;
     let (mut ours, mut grep) = (Vec::new(), Vec::new());

@@ -27,9 +27,9 @@ const FILES: [&str; 5] = [
 ];
 /// Number of manifests, each in an environment of its own.
 const MANIFESTS: usize = 200;
-/// Longest time in milliseconds.
+/// Goal for the median time, in milliseconds.
 const GOAL: f64 = 200.0;
-/// The formats of the manifests in turn: a file name and its text.
+/// The formats that the manifests have in turn: a file name and the contents of the file.
 const FORMATS: [(&str, &str); 4] = [
     (
         "compose.yaml",
@@ -84,8 +84,8 @@ pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
     .with_goal(ours.median() <= GOAL, &format!("<= {GOAL} ms")))
 }
 
-/// Compares the manifests of a project and reports the number of good comparisons. Only the child process
-/// calls this.
+/// Compares the manifests of a project and reports the number of good comparisons. Only the child
+/// process calls this.
 pub fn compare(folder: &Path) -> Result<()> {
     let spec = Spec::read(&folder.join("spanproof.toml"))?;
     let file = folder.join("spanproof.proof.json");

@@ -1,5 +1,5 @@
-//! Measures how fast the harness gives a test its Postgres database. This is compared with peers:
-//! other libraries that do the same. Also measures how long the harness takes to read the log and
+//! Measures how fast the harness gives a test its Postgres database, compared with peers: other
+//! libraries that do the same. Also measures how long the harness takes to read the log and
 //! the database of an existing system, and to compare deploy manifests.
 //!
 //! A row of the printed table has two sides: the harness, and what it is compared with. Each side

@@ -55,7 +55,7 @@ pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
     let (ours, on_running_server) = (Times::new(ours), Times::new(on_running_server));
     let outcome = Outcome::with_max_ratio(Row::Nextest, &ours, &on_running_server, 1.5);
     Ok(outcome.with_goal(max_servers == 1, "1 server").with_note(format!(
-        "{TESTS} tests, run {run_by}, {} rounds; most servers used in one round: {max_servers}",
+        "{TESTS} tests, run {run_by}; rounds: {}; most servers used in one round: {max_servers}",
         samples.div_ceil(5)
     )))
 }

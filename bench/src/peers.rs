@@ -67,7 +67,7 @@ pub fn measure(row: Row, place: &Place, samples: usize, image: &str) -> Result<O
     Ok(outcome.with_note(format!(
         "each time is the duration of a round divided by its number of tests; a round runs {TESTS} \
          tests with the harness and starts its server, or {count} tests with the peer, on {THREADS} \
-         threads; {} rounds per side; a single test takes {} with the harness and {} with the peer",
+         threads; rounds per side: {}; a single test takes {} with the harness and {} with the peer",
         samples.div_ceil(5),
         Times::new(ours.tests).to_text(),
         Times::new(theirs.tests).to_text()

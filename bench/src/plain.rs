@@ -1,4 +1,4 @@
-//! A plain server: a Postgres server without the harness, made by `initdb` and migrated by sqlx.
+//! A plain server: a Postgres server without the harness, created by `initdb` and migrated by sqlx.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

@@ -21,8 +21,8 @@ const WORKERS: usize = 2;
 /// Shortest duration of a test in milliseconds, from its request for a database until it closes the
 /// database. A test that has done its work earlier is idle for the rest of this time.
 const MIN_TEST_MS: u64 = 100;
-/// Other shortest durations, which are measured only for the notes and have no goal. With 0, no
-/// test is idle.
+/// Other values of [`MIN_TEST_MS`], measured only for the notes, without a goal. With 0, no test is
+/// idle.
 const OTHER_MIN_TEST_MS: [u64; 3] = [0, 40, 60];
 /// Tests per sample. For the first tests no database has been cloned in advance; their times count
 /// as well.

@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, PgExecutor};
 
-/// Returns a number and a text. The number combines three counts: currencies times 1,000,000, plus
-/// applied migrations times 1,000, plus busy products. The text identifies server and database:
-/// data directory, start time of the server, and name of the database.
+/// Returns a number and a string. The number combines three counts: currencies times 1,000,000, plus
+/// applied migrations times 1,000, plus busy products. The string identifies server and database: data
+/// directory, start time of the server, and name of the database.
 const QUERY: &str = "select (select count(*) from currencies) * 1000000 \
     + (select count(*) from _sqlx_migrations where success) * 1000 \
     + (select count(*) from busy_products), \
@@ -16,7 +16,7 @@ const QUERY: &str = "select (select count(*) from currencies) * 1000000 \
 /// The number for 7 currencies, 11 migrations and 0 busy products.
 const EXPECTED: i64 = 7_011_000;
 
-/// Runs the query, checks that the database is migrated, and returns the text that identifies
+/// Runs the query, checks that the database is migrated, and returns the string that identifies
 /// server and database.
 pub async fn query(executor: impl PgExecutor<'_>) -> Result<String> {
     let (found, identity): (i64, String) = sqlx::query_as(QUERY).fetch_one(executor).await?;

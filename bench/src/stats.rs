@@ -28,7 +28,7 @@ impl Times {
         self.0.len()
     }
 
-    /// Returns the median; from 100 durations on with the 99th percentile in parentheses.
+    /// Returns the median; with 100 or more durations, followed by the 99th percentile in parentheses.
     pub fn to_text(&self) -> String {
         if self.count() < 100 {
             format!("{:.1}", self.median())

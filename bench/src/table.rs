@@ -53,7 +53,7 @@ pub struct Outcome {
     pub row: Row,
     /// The time of the harness in milliseconds.
     pub ours: String,
-    /// The time of what the harness is compared with, in milliseconds.
+    /// The time of the other side in milliseconds.
     pub other: String,
     pub ratio: String,
     pub goal: String,

@@ -9,7 +9,7 @@ use spanproof_postgres::Database;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-/// Returns the number of currencies, which a migration inserted, and a text that identifies server
+/// Returns the number of currencies, which a migration inserted, and a string that identifies server
 /// and database.
 const QUERY: &str = "select (select count(*) from currencies), \
     concat_ws(' ', current_setting('data_directory'), pg_postmaster_start_time(), current_database())";

@@ -21,7 +21,7 @@ use crate::store::{ExecutionEnd, ExecutionStart, Job, JobStatus, LEASE, Store};
 /// Maximum number of units of one job that run at the same time.
 const MAX_CONCURRENT_UNITS: usize = 10;
 
-/// Executes jobs, whether the queue or the route that executes at once submitted them.
+/// Executes the jobs of both submission routes.
 #[derive(Debug)]
 pub(crate) struct Executor {
     pub(crate) store: Store,
@@ -34,7 +34,7 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// Executes a job. Meanwhile renews its lease, which keeps other workers from claiming it.
+    /// Executes a job, and renews its lease meanwhile, so that no other worker claims the job.
     pub(crate) async fn run(self: &Arc<Self>, job: Job) {
         let (job_id, route) = (job.id, job.route.as_str());
         tracing::info!(job_id, route, "job started");
@@ -102,7 +102,7 @@ impl Executor {
         let output = Failure::new(Kind::Internal, reason).output();
         match self.store.fail_unfinished(job.id, output).await {
             Err(error) => {
-                tracing::error!(%error, job_id = job.id, "failing the unfinished units failed");
+                tracing::error!(%error, job_id = job.id, "could not mark the unfinished units as failed");
             }
             Ok(executions) => {
                 for execution_id in executions {
@@ -214,8 +214,8 @@ fn panic_message(error: JoinError) -> String {
     text.or_else(|| panic.downcast_ref().copied()).unwrap_or("no message").to_owned()
 }
 
-/// Logs the result of a unit. Texts of the client and the upstream are logged as strings, which are
-/// quoted and escaped: a line break in such a text starts no new line of the log.
+/// Logs the result of a unit. Strings from the client and the upstream are quoted and escaped, so a
+/// line break in one of them does not start a new log line.
 fn log_result(job: &Job, execution_id: i64, unit: &Unit, result: &Result<Answer, Failure>) {
     let (job_id, model, region) = (job.id, unit.model_id.as_str(), unit.region.as_str());
     match result {

@@ -16,6 +16,6 @@ pub(crate) fn start(level: LogLevel) {
         .with_target(false)
         .without_time()
         .try_init();
-    // This fails if another runner of this process has started the log. Both use that log then.
+    // This fails if another runner in this process has started the log. Then both use that log.
     drop(result);
 }

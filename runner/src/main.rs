@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The default assembly builds the runner of production. Tests replace some of its parts.
+    // The default assembly builds the production runner. Tests replace some of its parts.
     runner::run(&runner::Assembly::default())
 }

@@ -14,7 +14,7 @@ pub(crate) enum Phase {
     Cancelled,
 }
 
-/// Receives the phase of the shutdown. Each task that has to stop has a clone.
+/// Receives the phase of the shutdown. Each task that must stop has a clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop(watch::Receiver<Phase>);
 

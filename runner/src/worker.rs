@@ -13,8 +13,8 @@ use crate::store::{Claim, JobQueue, JobStatus};
 /// Polling interval of the queue while no notification arrives. Polling finds jobs whose worker
 /// died, and jobs whose notification was lost with a connection.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// Maximum number of times that a job is started. A job is started again if the worker that
-/// executed it died.
+/// Maximum number of times that a job is started. A job is started again if the worker that executed
+/// it died.
 const MAX_ATTEMPTS: i32 = 3;
 
 /// Executes jobs of the queue until shutdown.

@@ -2,12 +2,11 @@
 //! processes use one folder, which is removed when the last of them has ended.
 
 /// Prefix of the names of all folders that a sweep checks. A sweep removes folders that dead
-/// processes have left.
+/// processes left behind.
 pub(super) const PREFIX: &str = "spanproof-";
 /// This file marks a folder that stays after its last user has ended.
 pub(super) const KEPT_FILE: &str = "kept";
-/// This empty file is the standard input of child processes. It shows which process of this lease
-/// started them.
+/// This empty file is the standard input of child processes. The reaper finds them by this file.
 pub(super) const INPUT_FILE: &str = "input";
-/// This file marks a folder that is about to be removed: no other process may join any more.
+/// This file marks a folder that is about to be removed: other processes can no longer join.
 pub(super) const CLOSED_FILE: &str = "over";

@@ -1,11 +1,11 @@
 //! The journal of a lease: a file that lists the resources to remove when the last process that
 //! uses the lease has ended.
 //!
-//! The journal starts with the id of this boot and the [`LeaseOptions`]. After another boot, the
-//! process ids in the journal mean other processes. Then comes a line `+ kind name` for each
+//! The journal starts with the boot id and the [`LeaseOptions`]: after a reboot, the process ids in
+//! the journal belong to different processes. Then comes a line `+ kind name` for each
 //! resource that is registered, and `- kind name` for each resource that is unregistered. Each line
-//! is one write at the end of the file. So several processes may write at the same time, and a
-//! killed process leaves no partial line.
+//! is appended by one write, so several processes can write at the same time, and a killed process
+//! leaves no partial line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -23,7 +23,7 @@ pub(super) const FILE: &str = "things";
 pub struct LeaseOptions {
     /// A file outside the folder that tells other processes where the folder is: the first line of
     /// this file is [`Lease::folder`](super::Lease::folder). The file is removed before anything
-    /// else, unless it names another folder by then.
+    /// else, unless it names a different folder by then.
     pub record: Option<PathBuf>,
     /// The id of a process, such as a test runner. While this process runs, the lease stays, even
     /// without users.
@@ -42,7 +42,7 @@ impl Journal {
             head.extend(line_with_path("record ", record)?);
             head.push(b'\n');
         }
-        // A parent that has ended already is not written.
+        // A parent that has already ended is left out.
         if let Some(id) = options.parent
             && let Ok(Process { start, .. }) = Process::read(id)
         {
@@ -80,7 +80,7 @@ pub struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // An error means that the lease has ended, and then nothing is registered any more.
+        // An error means that the lease has ended, so nothing is registered.
         let _written = self.journal.append(b"- ", &self.line);
     }
 }

@@ -17,7 +17,7 @@ use super::supervisor;
 use super::sweep;
 use super::watcher::Watcher;
 
-/// Makes this process a user of a folder. When the last user has ended, in whatever way, every
+/// Makes this process a user of a folder. When the last user has ended, for whatever reason, every
 /// resource registered with [`Lease::guard`] is removed, and then the folder. The reaper, a
 /// `/bin/sh` process, removes them.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Lease {
     /// Creates `folder` and starts its reaper.
     ///
     /// # Errors
-    /// If the folder exists already or can't be created, or `/bin/sh` can't be started.
+    /// If the folder already exists or can't be created, or `/bin/sh` can't be started.
     pub fn create(folder: &Path) -> io::Result<Self> {
         Self::create_with(folder, LeaseOptions::default())
     }
@@ -41,7 +41,7 @@ impl Lease {
     ///
     /// # Errors
     /// As for [`Lease::create`].
-    #[expect(clippy::needless_pass_by_value, reason = "a value that is made for this call")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers create the options for this call")]
     pub fn create_with(folder: &Path, options: LeaseOptions) -> io::Result<Self> {
         sweep::sweep_once();
         let folder = std::path::absolute(folder)?;
@@ -95,7 +95,7 @@ impl Lease {
         Ok(Self { folder: folder.to_owned(), journal, watcher, fifo })
     }
 
-    /// Registers a resource that is removed with the folder, unless the guard is dropped before.
+    /// Registers a resource that is removed with the folder, unless the guard is dropped first.
     ///
     /// # Errors
     /// If the journal can't be written, or if the leader of a process group has ended.
@@ -125,8 +125,8 @@ impl Drop for Lease {
         // open.
         self.watcher = None;
         if supervisor::has_no_reader(&self.fifo) {
-            // This fails if the folder has been removed. After another error, a later sweep, which
-            // removes what dead processes left, removes the folder.
+            // This fails if the folder has been removed. After any other error, a later sweep removes
+            // the folder.
             let _started = supervisor::start_in_background(&self.folder);
         }
         supervisor::reap_children();
@@ -178,7 +178,7 @@ fn with_own_lease<T>(action: impl FnOnce(&Lease) -> io::Result<T>) -> io::Result
     let Some(lease) = lease.as_ref() else { return Err(io::ErrorKind::NotFound.into()) };
     action(lease).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound if !lease.folder.exists() => io::Error::other(format!(
-            "the folder `{}` was removed while this process ran, which needs it to leave nothing behind; find out \
+            "the folder `{}`, which is needed for cleaning up, was removed while this process ran; find out \
              what removes files in `{}`, and run again",
             lease.folder.display(),
             temporary_folder().display()

@@ -21,8 +21,8 @@
 //! The folder contains a FIFO. Each user has the FIFO open for writing, and a small `/bin/sh`
 //! process, the reaper, reads from it. The kernel closes the FIFO for a process that dies, so no
 //! process has to release its lease. If the reaper is killed, a remaining user starts another
-//! reaper. If no user remains either, the next process that creates a lease sweeps: it removes what
-//! is left over. The reaper needs `/bin/sh` and the usual small tools.
+//! reaper. If no user remains either, the next process that creates a lease sweeps: it removes the
+//! leftovers. The reaper needs `/bin/sh` and the usual small tools.
 //!
 //! [`output`] runs a command and kills it if the caller stops waiting or dies. [`wait`] waits for a
 //! condition with a deadline.

@@ -1,10 +1,10 @@
-//! Reserves a free TCP port for a child.
+//! Reserves a free TCP port for a child process.
 //!
 //! A reservation does not bind the port, because then a child could not bind it without
-//! `SO_REUSEADDR`. Instead it binds an abstract Unix socket with the number in its name, which
+//! `SO_REUSEADDR`. Instead, it binds an abstract Unix socket with the number in its name, which
 //! tells other reservations that the port is taken. The kernel removes this socket when the process
-//! dies. Reserved ports are outside the range from which the kernel takes a port for a bind to port
-//! 0 or for a connection.
+//! dies. Reserved ports are outside the kernel's ephemeral range, from which the kernel takes ports
+//! for connections and for a bind to port 0.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr as TcpAddress};
@@ -13,10 +13,10 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use socket2::{Domain, Socket, Type};
 
-/// The first port that can be reserved. Many well-known services have smaller numbers.
+/// The first port that can be reserved. Many well-known services use lower ports.
 const FIRST: u16 = 10_000;
-/// The range of ports that the kernel assigns: two numbers.
-const ASSIGNED: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+/// The file with the first and the last ephemeral port.
+const EPHEMERAL_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 /// A reserved port on 127.0.0.1.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Reservation {
     /// # Errors
     /// If no port is free.
     pub fn new() -> io::Result<Self> {
-        let ports = candidates(assigned_range());
+        let ports = candidates(ephemeral_range());
         let start = usize::from(uuid::Uuid::new_v4().as_fields().1) % ports.len();
         let (before, after) = ports.split_at(start);
         let reserved = after.iter().chain(before).find_map(|port| Self::try_port(*port));
@@ -67,19 +67,19 @@ fn is_free(port: u16) -> bool {
         && !bind(Domain::IPV6, Ipv6Addr::UNSPECIFIED.into()).is_err_and(is_taken)
 }
 
-/// Returns the first and the last port that the kernel assigns; `None` if that can't be read.
-fn assigned_range() -> Option<(u16, u16)> {
-    let text = std::fs::read_to_string(ASSIGNED).ok()?;
+/// Returns the first and the last ephemeral port; `None` if they can't be read.
+fn ephemeral_range() -> Option<(u16, u16)> {
+    let text = std::fs::read_to_string(EPHEMERAL_RANGE).ok()?;
     let (first, last) = text.trim().split_once(char::is_whitespace)?;
     Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
 }
 
-/// Returns the ports outside the assigned range, or all ports if there are few outside it.
-fn candidates(assigned: Option<(u16, u16)>) -> Vec<u16> {
+/// Returns the ports outside the ephemeral range, or all ports if fewer than 1,000 are outside it.
+fn candidates(ephemeral: Option<(u16, u16)>) -> Vec<u16> {
     let all = FIRST..=u16::MAX;
-    let is_assigned =
-        |port: &u16| assigned.is_some_and(|(first, last)| (first..=last).contains(port));
-    let outside: Vec<_> = all.clone().filter(|port| !is_assigned(port)).collect();
+    let is_ephemeral =
+        |port: &u16| ephemeral.is_some_and(|(first, last)| (first..=last).contains(port));
+    let outside: Vec<_> = all.clone().filter(|port| !is_ephemeral(port)).collect();
     if outside.len() < 1_000 { all.collect() } else { outside }
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_binds_a_reserved_port_without_any_option() {
+    fn a_child_binds_a_reserved_port_without_socket_options() {
         let reservation = Reservation::new().unwrap();
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let address = TcpAddress::from((Ipv4Addr::LOCALHOST, reservation.port()));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_reserved_once() {
+    fn a_reserved_port_is_not_reserved_again_until_it_is_released() {
         let first = Reservation::new().unwrap();
         assert!(Reservation::try_port(first.port()).is_none());
         let port = first.port();
@@ -116,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_does_not_assign_a_reserved_port() {
-        let (first, last) = assigned_range().unwrap();
+    fn reserved_ports_are_not_ephemeral() {
+        let (first, last) = ephemeral_range().unwrap();
         let ports = candidates(Some((32_768, 60_999)));
         assert!(ports.contains(&10_000) && ports.contains(&32_767) && ports.contains(&61_000));
         assert!(!ports.contains(&32_768) && !ports.contains(&60_999));

@@ -145,7 +145,7 @@ ${owner#-} $((since - 1)) $segment"
 }
 
 # Removes the noted memory that no process uses. A segment is removed only if the noted process
-# created it after its start: the id of a creator alone may have been reused.
+# created it, and not an earlier process with the same id.
 remove_memory() {
   [ -z "$users" ] || remove_names
   for id in $(makers=$makers awk '
@@ -286,9 +286,9 @@ registered() {
 # Prints the names of the registered resources of kind $1, one per line.
 names() { printf '%s\n' "$resources" | sed -n "s/^$1 //p"; }
 
-# Stops the registered processes. The caller checks that the journal was written in this boot, since
-# process ids mean other processes after another boot. Each running initdb process is treated as the
-# leader of a group.
+# Stops the registered processes. The caller checks that the journal was written since the last
+# boot: after a reboot, its process ids belong to different processes. Each running initdb process
+# is treated as the leader of a group.
 stop_processes() {
   booted=$(sed -n 's/^btime //p' /proc/stat)
   users= makers=
@@ -327,8 +327,8 @@ remove_everything() {
 # Waits until no process has the FIFO open for writing.
 await_users() { while IFS= read -r _; do :; done; }
 
-# Removes the record, the file that tells other processes where the folder is, unless it names
-# another folder by now.
+# Removes the record, the file that tells other processes where the folder is, unless it now names a
+# different folder.
 remove_record() {
   [ -n "$record" ] || return 0
   IFS= read -r first <"$record" || return 0

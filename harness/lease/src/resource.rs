@@ -52,7 +52,7 @@ fn reject_line_breaks(line: Vec<u8>) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Start time and session of a process. A later process with the same id has another start time.
+/// Start time and session of a process. A later process with the same id has a different start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Process {
     /// Start time, in clock ticks since the boot.

@@ -27,7 +27,7 @@ const SCRIPT: &str = include_str!("reaper.sh");
 /// When a reaper removes the resources of its lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Removal {
-    /// After the last user and the [parent](super::LeaseOptions::parent) have ended, except if a user
+    /// After the last user and the [parent](super::LeaseOptions::parent) have ended, unless a user
     /// called [`keep`](super::Lease::keep).
     AfterLastUser,
     /// At once, even if a user called [`keep`](super::Lease::keep).
@@ -62,7 +62,7 @@ pub(super) fn open_for_reading(folder: &Path) -> io::Result<File> {
     Ok(reader)
 }
 
-/// Returns whether any process has the FIFO open for writing, as every user has.
+/// Returns whether any process has the FIFO open for writing, as every user does.
 pub(super) fn has_users(folder: &Path) -> io::Result<bool> {
     match open_fifo(folder, OpenOptions::new().read(true))?.read(&mut [0]) {
         Ok(0) => Ok(false),

@@ -1,5 +1,5 @@
-//! Removes leases that nobody removed: the processes that used them died together with their reaper
-//! (the shell process that removes a lease after its last user), or with the machine.
+//! Removes abandoned leases: the processes that used them died together with their reaper (the shell
+//! process that removes a lease after its last user), or with the machine.
 
 use std::fs::{Metadata, symlink_metadata};
 use std::io;
@@ -18,8 +18,7 @@ use super::supervisor::{self, Removal};
 /// Minimum age of a folder that a sweep removes. A process may still be creating a younger folder.
 const MIN_AGE: Duration = Duration::from_secs(10);
 
-/// Starts to remove, in the background, what is left of processes that died together with their
-/// reaper.
+/// Starts removing, in the background, the leases of processes that died together with their reaper.
 ///
 /// A sweep checks this user's `spanproof-*` folders in the folder for temporary files and in
 /// `/dev/shm`. If a folder can't be removed now, the next sweep tries again.
@@ -32,7 +31,7 @@ pub fn sweep() {
     });
 }
 
-/// Calls [`sweep`] at the first call in this process. Later calls do nothing.
+/// Calls [`sweep`] once per process; later calls do nothing.
 pub(super) fn sweep_once() {
     static SWEPT: Once = Once::new();
     SWEPT.call_once(sweep);
@@ -57,7 +56,7 @@ pub fn remove_folder(folder: &Path) -> io::Result<()> {
     let failed =
         |kind, what: &str| Err(io::Error::new(kind, format!("{} {what}", folder.display())));
     if !is_lease(folder) {
-        return failed(io::ErrorKind::InvalidInput, "is not a folder of spanproof");
+        return failed(io::ErrorKind::InvalidInput, "is not a spanproof folder");
     }
     if supervisor::has_reaper(folder)? || supervisor::has_users(folder)? {
         return failed(io::ErrorKind::ResourceBusy, "is in use");
@@ -105,8 +104,8 @@ fn sweep_folder(folder: &Path) {
 }
 
 /// Returns whether the folder has a FIFO of this user, and no journal of another user. The owner of
-/// the folder itself does not matter: a Postgres server that another user runs may need the folder
-/// as its own.
+/// the folder itself does not matter: a Postgres server that runs as another user may need to own
+/// the folder.
 fn is_lease(folder: &Path) -> bool {
     let is_mine = |file: &Metadata| file.uid() == Uid::effective().as_raw();
     let fifo = symlink_metadata(folder.join(supervisor::FIFO));

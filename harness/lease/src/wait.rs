@@ -49,8 +49,8 @@ where
     poll(awaited, limit, LONGEST_INTERVAL, attempt).await
 }
 
-/// Does the same as [`until`] and polls every 2 ms: for conditions that come true within tens of
-/// milliseconds and are cheap to check.
+/// Like [`until`], but polls every 2 ms: for conditions that are cheap to check and come true within
+/// tens of milliseconds.
 ///
 /// # Errors
 /// [`Timeout`] if `limit` has passed.
@@ -70,7 +70,7 @@ pub async fn happens_within(limit: Duration, event: impl Future<Output = ()>) ->
     tokio::time::timeout(limit, event).await.is_ok()
 }
 
-/// Waits for the end of a time limit; never ends without one.
+/// Waits until `deadline`; forever if it is `None`.
 pub async fn time_over(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
@@ -79,7 +79,7 @@ pub async fn time_over(deadline: Option<Instant>) {
 }
 
 /// Blocks the thread until `condition` is true and returns `true`, or `false` if `limit` passes
-/// first. It polls every millisecond. It is for destructors, which can't await.
+/// first. Polls every millisecond. For destructors, which can't await.
 #[expect(clippy::disallowed_methods, reason = "destructors can't await; the limit is a deadline")]
 pub fn block_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();

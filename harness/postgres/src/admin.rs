@@ -24,17 +24,17 @@ const MAX_CONNECTIONS: u32 = 4;
 /// Longest wait for a connection. If a connection takes longer, the server has died or is
 /// overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time limit for an unused connection to answer. A busy machine may take long.
+/// Time limit for an unused connection to answer. A busy machine may be slow.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for a session to end after its client has closed the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Time for a session to end after `pg_terminate_backend`; it normally takes milliseconds.
 const TERMINATE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Gives the database `{name}` the settings of the database `{template}`, and the settings that
-/// roles have in `{template}`. Without this a clone would lack them, because the server copies only
-/// the contents of a template. If the value of a setting is a list of names, the server stores the
-/// names quoted, so each name is unquoted first.
+/// Copies the settings of the database `{template}`, and those of roles in it, to the database
+/// `{name}`: when the server creates a clone, it copies only the contents of the template. If the
+/// value of a setting is a list of names, the server stores the names quoted, so each name is
+/// unquoted first.
 const COPY_SETTINGS: &str = r#"
 do $copy$
 declare setting record;
@@ -54,12 +54,12 @@ begin
   end loop;
 end $copy$"#;
 
-/// Without this, a server that we started could lose what we did last when one of its sessions is killed:
-/// templates, clones and their settings.
+/// Without this setting, a server that we started could lose our last changes (templates, clones and
+/// their settings) when one of its sessions is killed.
 const DURABLE: &str = "set synchronous_commit = local";
 
-/// The server's processes that belong to no database and no role, such as the checkpointer. Every role may
-/// see their ids.
+/// Selects the server's processes that belong to no database and no role, such as the checkpointer.
+/// Every role may see their ids.
 const OWN_PROCESSES: &str =
     "select pid from pg_stat_activity where datid is null and usesysid is null";
 
@@ -110,8 +110,8 @@ impl Admin {
         Ok(Self { pool, version: server_version.load(Ordering::Relaxed) / 10_000 })
     }
 
-    /// Creates the database `name` from `template`. Our names are letters, digits and `_`, so they
-    /// need no quotes. A clone of `template0` is in UTF-8, whatever the server's encoding is.
+    /// Creates the database `name` from `template`. Our names consist of letters, digits and `_`, so
+    /// they need no quotes. A clone of `template0` is in UTF-8, whatever the server's encoding is.
     pub(super) async fn create(&self, name: &str, template: &str) -> Result<(), Error> {
         let encoding = if template == "template0" { " encoding 'UTF8'" } else { "" };
         // `file_copy` takes a third of the time of the default strategy, which writes each page to
@@ -126,7 +126,7 @@ impl Admin {
         self.execute(format!("copy the settings of `{template}` to `{name}`"), copy).await
     }
 
-    /// Sets the password of a role that we created. The password is stored for SCRAM, whatever the
+    /// Sets the password of a role that we created. The password is hashed for SCRAM, whatever the
     /// server's default is.
     pub(super) async fn set_password(&self, role: &str, password: &str) -> Result<(), Error> {
         let sql = format!(
@@ -166,7 +166,7 @@ impl Admin {
         self.execute(format!("drop database `{name}`"), sql).await
     }
 
-    /// Returns whether a database of that name exists.
+    /// Returns whether a database with this name exists.
     pub(super) async fn exists(&self, name: &str) -> Result<bool, Error> {
         let sql = "select exists (select from pg_database where datname = $1)";
         limited(sqlx::query_scalar(sql).bind(name).fetch_one(&self.pool))
@@ -208,8 +208,8 @@ impl Admin {
     }
 }
 
-/// Checks a connection before it is used again: after a crash of the server it is dead, and a signal may have
-/// stopped its session. Then the pool opens another one.
+/// Checks a connection before it is reused: the server may have crashed, or a signal may have stopped
+/// the session. If the check fails, the pool opens a new connection.
 async fn check_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     match tokio::time::timeout(PING_TIMEOUT, connection.ping()).await {
         Ok(answered) => answered.map(|()| true),

@@ -26,8 +26,8 @@ pub(super) struct Allocator {
 }
 
 impl Allocator {
-    /// `folder` is the server's folder. Drops are deferred while its file system has enough free space;
-    /// without a folder, they are not deferred.
+    /// Drops are deferred while the file system of `folder`, the server's folder, has enough free space.
+    /// Without a folder, they are not deferred.
     pub(super) fn new(
         admin: Admin,
         run: Run,
@@ -45,7 +45,7 @@ impl Allocator {
         self.run.database(kind, &number.to_string())
     }
 
-    /// Creates a database with nothing in it.
+    /// Creates an empty database.
     pub(super) async fn create_empty(&self, name: &str) -> Result<(), Error> {
         self.clone_database("template0", name).await
     }

@@ -16,7 +16,7 @@ const BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// A task that any number of callers can wait for.
 #[derive(Clone)]
 pub(super) struct Background {
-    /// The text of the error if the task fails.
+    /// The error message if the task fails.
     failure: &'static str,
     /// Starts the task; `None` if it was started or cancelled.
     start: Arc<Mutex<Option<StartFn>>>,
@@ -26,7 +26,7 @@ pub(super) struct Background {
 type StartFn = Box<dyn FnOnce() + Send>;
 
 impl Background {
-    /// Starts a task. `failure` is the text of its error.
+    /// Starts a task. `failure` is the error message if it fails.
     pub(super) fn start(
         failure: &'static str,
         task: impl Future<Output = io::Result<()>> + Send + 'static,
@@ -51,7 +51,7 @@ impl Background {
         Self { failure, start: Arc::new(Mutex::new(Some(start))), result }
     }
 
-    /// Returns a task that has succeeded already.
+    /// Returns a task that has already succeeded.
     pub(super) fn done() -> Self {
         Self { failure: "", start: Arc::default(), result: watch::channel(Some(Ok(()))).1 }
     }
@@ -65,7 +65,7 @@ impl Background {
         let mut result = self.result.clone();
         let result = match result.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(result)) => result.clone().map_err(|error| io::Error::new(error.kind(), error)),
-            _ => Err(io::Error::other("it was cancelled")),
+            _ => Err(io::Error::other("the operation was cancelled")),
         };
         result.map_err(Error::system(self.failure))
     }
@@ -77,8 +77,8 @@ impl Background {
         }
     }
 
-    /// Blocks the thread until a task that has started ends, for at most five seconds. It is for
-    /// destructors.
+    /// Blocks the thread until the task, which must have been started, ends; for at most five seconds.
+    /// For destructors.
     pub(super) fn block(&self) {
         let has_ended = || self.result.borrow().is_some() || self.result.has_changed().is_err();
         block_until(BLOCK_TIMEOUT, has_ended);

@@ -11,7 +11,7 @@ use super::options::Options;
 use super::user::server_user;
 use super::{Error, Source, environment};
 
-/// Folders in which each major version has a folder with `bin`.
+/// Folders that contain a folder with `bin` for each major version.
 const PARENT_FOLDERS: [&str; 3] = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/pgsql"];
 /// Folders that may contain the binaries themselves.
 const BIN_FOLDERS: [&str; 3] = ["/usr/local/pgsql/bin", "/usr/libexec/postgresql", "/usr/bin"];
@@ -160,7 +160,7 @@ fn folders() -> Vec<PathBuf> {
 }
 
 /// Returns the paths of a client program of Postgres, such as `pg_restore`, in the order in which to try
-/// them: the one in `PATH`, then those beside the server binaries, the newest version first.
+/// them: those in folders without a version in their path, then the newest version first.
 pub fn client_programs(name: &str) -> Vec<PathBuf> {
     let mut folders = folders();
     let version = |folder: &PathBuf| {
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parses_the_major_version_of_every_form() {
+    fn parses_every_form_of_a_version() {
         for (text, version) in [
             ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", Some(15)),
             ("postgres (PostgreSQL) 18beta1", Some(18)),
@@ -235,7 +235,7 @@ mod tests {
         );
     }
 
-    /// Creates a folder that every user can enter, with an `initdb` and a `postgres` of this text
+    /// Creates a folder that every user can enter, with an `initdb`, and a `postgres` with this text
     /// and mode.
     fn folder(postgres: &str, mode: u32) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn binaries_that_can_not_run_are_reported_with_advice() {
+    fn binaries_that_cannot_run_are_reported_with_advice() {
         let valid = "#!/bin/sh\necho 'postgres (PostgreSQL) 15.1'\n";
         let forbidden = "Permission denied (os error 13); make it executable";
         let rows = [

@@ -30,9 +30,9 @@ pub fn close(database: Database) -> Result<(), Error> {
     wait(database.close())
 }
 
-/// Waits for a future on a new thread, since the caller may be inside a runtime. For each server
-/// this crate has a thread of its own with a complete runtime, where all I/O takes place. The
-/// runtime here only waits for that thread, so it has no I/O and time drivers.
+/// Waits for a future on a new thread, since the caller may be inside a runtime. Each server has its
+/// own thread with a complete runtime, where all I/O takes place. The runtime here only waits for
+/// that thread, so it needs no I/O or time driver.
 fn wait<T: Send>(future: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread().build();

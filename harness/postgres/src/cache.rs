@@ -1,13 +1,13 @@
 //! A cache of data directories of Postgres servers. A server that starts on a copy of a cached
 //! directory needs no `initdb` and no migrations.
 //!
-//! The name of an entry is a hash of what it was created from and of the id of this boot of the machine.
-//! Until the machine restarts, written bytes can be read without a flush to disk, so nothing is flushed. An entry appears
-//! by one rename, together with its completion mark: a file without which a folder is no entry. A
-//! process that reads an entry holds a shared lock; a process that removes an entry needs an
+//! The name of an entry is a hash of what it was created from and of the boot id. Until the machine
+//! restarts, written bytes can be read without a flush to disk, so nothing is flushed. An entry
+//! appears by one rename, together with its completion mark: a folder without this file is not an
+//! entry. A process that reads an entry holds a shared lock; a process that removes an entry needs an
 //! exclusive lock.
 //!
-//! The cache also stores short texts, such as the output of `postgres --version`, so that no
+//! The cache also stores short strings, such as the output of `postgres --version`, so that no
 //! program has to run for them.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ use super::copy::{Listing, Owner};
 use super::{Prefix, environment};
 use spanproof_lease::{Guard, Resource};
 
-/// Version of the entries' format. It changes when existing entries can't be used any more.
+/// Version of the entries' format. It changes when existing entries can no longer be used.
 const FORMAT: u32 = 3;
 /// Maximum number of entries. If there are more, the least recently used entries are removed.
 const MAX_ENTRIES: usize = 8;
@@ -48,8 +48,8 @@ struct CompletionMark {
     label: String,
     /// The size of a full copy in bytes.
     bytes: u64,
-    /// Folders of the template databases. New databases are made of them, and nobody else reads them, so a
-    /// server can start before they are copied.
+    /// Folders of the template databases. They are read only to create new databases, so a server can
+    /// start before they are copied.
     templates: Vec<PathBuf>,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Entry {
     _lock: Flock<File>,
 }
 
-/// Returns the name of an entry: a hash of `ingredients`, of [`FORMAT`] and of this boot.
+/// Returns the name of an entry: a hash of `ingredients`, of [`FORMAT`] and of the boot id.
 pub(super) fn key(ingredients: &[&str]) -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let mut hash = Sha256::new();
@@ -108,7 +108,7 @@ impl Cache {
         &self.folder
     }
 
-    /// Returns the entry of that name; `None` if it is missing or incomplete.
+    /// Returns the entry with this name; `None` if it is missing or incomplete.
     pub(super) fn get(&self, key: &str) -> Option<Entry> {
         let folder = self.folder.join(key);
         let file = File::open(folder.join(COMPLETION_MARK)).ok()?;
@@ -134,7 +134,7 @@ impl Cache {
         Ok(NewEntry { cache: self.clone(), key: key.to_owned(), folder, _guard: guard })
     }
 
-    /// Gives a new entry its name, unless a complete entry has this name already.
+    /// Renames a new entry to `key`, unless a complete entry already has this name.
     fn publish(&self, new: &Path, key: &str) -> io::Result<()> {
         let entry = self.folder.join(key);
         match std::fs::rename(new, &entry) {
@@ -168,7 +168,7 @@ impl Cache {
     /// reading the entry.
     ///
     /// # Errors
-    /// If there is no entry of that name, or it can't be removed.
+    /// If there is no entry with this name, or it can't be removed.
     pub fn remove(&self, key: &str) -> io::Result<bool> {
         let folder = self.folder.join(key);
         let mark = folder.join(COMPLETION_MARK);
@@ -181,7 +181,7 @@ impl Cache {
         Ok(true)
     }
 
-    /// Removes the least recently used entries if there are too many, or if they are too large.
+    /// Removes the least recently used entries if all together are too many or too large.
     fn remove_oldest(&self) {
         let mut bytes = 0;
         for (number, entry) in self.entries().into_iter().enumerate() {
@@ -192,15 +192,15 @@ impl Cache {
         }
     }
 
-    /// Returns the short text that was stored with this key; `None` if there is none.
+    /// Returns the string that was stored with this key; `None` if there is none.
     pub(super) fn read_text(&self, key: &str) -> Option<String> {
         std::fs::read_to_string(self.text_path(key)).ok()
     }
 
-    /// Stores a short text for later processes. If storing fails, the next process determines the
-    /// text again.
+    /// Stores a short string for later processes. If storing fails, the next process determines it
+    /// again.
     pub(super) fn write_text(&self, key: &str, text: &str) {
-        // The file appears by a rename, so that no process reads a part of the text.
+        // The file appears by a rename, so that no process reads a partial file.
         let unique = uuid::Uuid::new_v4().simple().to_string();
         let new = self.folder.join(format!("making-{unique}"));
         let _written = std::fs::DirBuilder::new()
@@ -328,9 +328,9 @@ impl PartialCopy {
         Ok(self)
     }
 
-    /// Copies the templates (the databases of which new ones are made) after the server has started. At its
-    /// start a server removes the files `pg_internal.init` of the databases that it has, and each new
-    /// database without one takes two milliseconds longer at its first login.
+    /// Copies the templates, the databases that are cloned, after the server has started. At its start,
+    /// a server removes the file `pg_internal.init` of each of its databases. Without this file, the
+    /// first login to a clone takes two milliseconds longer.
     pub(super) fn copy_templates(self) -> io::Result<()> {
         self.files.copy(&self.entry.data, &self.to, self.owner)
     }

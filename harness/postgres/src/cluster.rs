@@ -93,7 +93,9 @@ impl ClusterConfig<'_> {
             let names = self.create_template(&server.url(), admin, migrations).await?;
             template_and_clone = Some(names);
             let folder = migrations.folder().display();
-            label = format!("{label} with {} migrations of {folder}", migrations.count());
+            let count = migrations.count();
+            let noun = if count == 1 { "migration" } else { "migrations" };
+            label = format!("{label} with {count} {noun} of {folder}");
         }
         let capture = Capture::take(server.folder(), admin, template_and_clone).await?;
         cluster.storing = Background::start("nothing is cached", capture.store(entry, label));

@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 /// not.
 ///
 /// # Errors
-/// When the text is not a URL of a Postgres database.
+/// If the string is not a URL of a Postgres database.
 pub fn connect_options(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     let options: PgConnectOptions = url.parse()?;
     if options.get_socket().is_some() {
@@ -55,7 +55,7 @@ impl Address {
     /// Parses the URL of a database.
     ///
     /// # Errors
-    /// When the text is not a URL of a Postgres database.
+    /// If the string is not a URL of a Postgres database.
     pub fn parse(url: &str) -> Result<Self, sqlx::Error> {
         let options = connect_options(url)?;
         let socket = options.get_socket().map(|path| path.to_string_lossy().into_owned());
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_the_forms_of_other_drivers() {
+    fn an_address_is_formatted_for_other_drivers() {
         let address = Address::parse("postgres://a%40b:p%3Bq@[::1]:5433/my_db").unwrap();
         assert_eq!((address.user.as_str(), address.password.as_str()), ("a@b", "p;q"));
         let jdbc = "jdbc:postgresql://[::1]:5433/my_db?user=a%40b&password=p%3Bq";
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn jdbc_has_no_form_for_a_socket() {
+    fn a_socket_has_no_jdbc_url() {
         let address = Address::parse("postgres://u@localhost:5432/x?host=/run/pg").unwrap();
         assert_eq!((address.host.as_str(), address.jdbc()), ("/run/pg", None));
         assert_eq!(address.dotnet(), "Host=/run/pg;Port=5432;Database=x;Username=u");

@@ -73,7 +73,7 @@ impl Listing {
             for other in others {
                 let other = other
                     .join()
-                    .unwrap_or_else(|_| Err(io::Error::other("a thread that copies panicked")));
+                    .unwrap_or_else(|_| Err(io::Error::other("a copying thread panicked")));
                 result = result.and(other);
             }
             result
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_missing_is_an_error() {
+    fn a_missing_file_is_an_error() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(from.path().join("a"), "a").unwrap();
         let listing = Listing::read(from.path()).unwrap();

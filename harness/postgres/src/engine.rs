@@ -35,7 +35,7 @@ pub(super) enum Engine {
     /// A container that this process started.
     #[cfg(feature = "docker")]
     Docker(Box<Container>),
-    /// A server that another process of this run started.
+    /// A server that another process of this test run started.
     Joined(Lease),
 }
 
@@ -192,7 +192,7 @@ impl Engine {
             })
             .await
             .ok()?,
-            Self::Joined(_) if !answers().await => "does not answer any more".to_owned(),
+            Self::Joined(_) if !answers().await => "no longer answers".to_owned(),
             _ => return None,
         };
         let folder = self.folder()?;
@@ -200,8 +200,8 @@ impl Engine {
         Some(Error::Server { folder, what, log })
     }
 
-    /// Returns a URL by which this user connects over a socket, without a password; `None` if there
-    /// is none.
+    /// Returns the URL for connecting over a socket, without a password; `None` unless this process
+    /// started the server from binaries.
     pub(super) fn socket_url(&self) -> Option<String> {
         match self {
             Self::Local(server) => Some(server.url()),

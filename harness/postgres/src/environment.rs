@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-/// Returns the text of `SPANPROOF_POSTGRES`, which names the source of a server and overrides the
+/// Returns the value of `SPANPROOF_POSTGRES`, which names the source of a server and overrides the
 /// options.
 pub(super) fn source() -> Option<String> {
     variable("SPANPROOF_POSTGRES")

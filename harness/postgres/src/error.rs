@@ -25,22 +25,22 @@ pub enum Error {
         /// Each source with the reason why it was passed over.
         tried: String,
     },
-    /// `SPANPROOF_POSTGRES`, or a parsed text, does not name a source.
+    /// `SPANPROOF_POSTGRES`, or a parsed string, does not name a source.
     #[error(
         "`{found}` is not a Postgres source; expected `auto`, a URL `postgres://…`, \
          `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or `download:VERSION`"
     )]
     UnknownSource {
-        /// The text, with passwords masked.
+        /// The value, with passwords masked.
         found: String,
     },
-    /// The text is not a valid prefix.
+    /// A string is not a valid prefix.
     #[error(
-        "`{found}` is not a valid prefix; expected up to 20 lower-case letters and digits, a letter first, \
-         and not `pg`, `public` or `none`"
+        "`{found}` is not a valid prefix; expected 1 to 20 lower-case letters and digits, the first of them a \
+         letter; `pg`, `public` and `none` are reserved"
     )]
     Prefix {
-        /// The text.
+        /// The string.
         found: String,
     },
     /// A feature is missing in this build.
@@ -78,7 +78,7 @@ pub enum Error {
         /// The reason, with advice.
         reason: String,
     },
-    /// Server binaries exist and can't be run.
+    /// Server binaries exist but can't be run.
     #[error("`{program}` can't be run{user}: {reason}; {next}")]
     Unrunnable {
         /// The program.
@@ -202,7 +202,7 @@ pub enum Error {
         sessions: String,
     },
     /// The migrations folder can't be used.
-    #[error("migrations in `{folder}`")]
+    #[error("could not use the migrations in `{folder}`")]
     Migrations {
         /// The folder.
         folder: PathBuf,
@@ -240,7 +240,7 @@ pub enum Error {
     Closed,
 }
 
-/// Prints the text with all causes, because `unwrap` and a test that returns an error use this
+/// Prints the message with all causes, because `unwrap` and a test that returns an error use this
 /// format.
 impl std::fmt::Debug for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -249,7 +249,7 @@ impl std::fmt::Debug for Error {
 }
 
 impl Error {
-    /// Returns the server's error; `None` if the error has another reason.
+    /// Returns the server's error; `None` if the error has a different cause.
     pub fn server(&self) -> Option<&ServerError> {
         match self {
             Self::Database { source, .. } | Self::Migration { source, .. } => Some(source),
@@ -269,8 +269,8 @@ impl Error {
     }
 }
 
-/// Returns an error with its causes in one line. Leaves out a cause if its text is in the line
-/// already.
+/// Returns an error with its causes on one line. Leaves out a cause whose text is already on the
+/// line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| match cause.to_string() {

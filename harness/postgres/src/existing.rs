@@ -72,7 +72,7 @@ pub(super) async fn check_writable(pool: &PgPool, url: &str) -> Result<(), Error
     if read_only {
         let next = format!("`alter role {role} set default_transaction_read_only = off`");
         return unfit(format!(
-            "it is read-only (`default_transaction_read_only` is on); name another one, or run {next}"
+            "it is read-only (`default_transaction_read_only` is on); name another server, or run {next}"
         ));
     }
     if creates != Some(true) {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn rejects_a_text_that_is_not_a_url() {
+    fn rejects_a_string_that_is_not_a_url() {
         let error = chain(&with_database("postgres://[half", "x").unwrap_err());
         assert!(error.contains("it is not a URL"), "{error}");
     }

@@ -20,8 +20,8 @@
 //! # An unshared server
 //!
 //! [`Server::start`] starts a server for its caller alone. [`Options`] choose the source, the
-//! version and the [prefix](Prefix) of all names. [`Server::empty_database`] creates a database
-//! with nothing in it.
+//! version and the [prefix](Prefix) of all names. [`Server::empty_database`] creates an empty
+//! database.
 //!
 //! ```
 //! # #[tokio::main]

@@ -47,7 +47,7 @@ pub(super) fn initdb_arguments(prefix: &Prefix) -> [&str; 7] {
         "--no-sync",
         "--locale=C",
         "--encoding=UTF8",
-        // A new cluster has one segment of the write-ahead log: 1 MB instead of 16.
+        // A new cluster has one segment of the write-ahead log: 1 MB instead of 16 MB.
         "--wal-segsize=1",
     ]
 }
@@ -64,7 +64,7 @@ pub(super) struct ServerFolder {
     /// Whether the reaper, a separate process, removes the folder: because other processes use it,
     /// or because the server was killed.
     left_to_reaper: bool,
-    /// Why the data are on disk; `None` if they are in memory.
+    /// Why the data is on disk; `None` if it is in memory.
     pub(super) note: Option<String>,
     /// The TCP port; `None` for a server with a socket only.
     port: Option<Reservation>,
@@ -109,8 +109,8 @@ impl ServerFolder {
         if let Some(user) = &user {
             let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
             std::os::unix::fs::chown(&path, Some(uid), Some(gid)).map_err(Error::system(format!(
-                "Postgres refuses to run as root, and its folder can't be given to `{}`; run as \
-                 an ordinary user",
+                "Postgres refuses to run as root, and the owner of its folder can't be changed to `{}`; \
+                 run as an ordinary user",
                 user.name
             )))?;
         }
@@ -152,7 +152,7 @@ impl ServerFolder {
             return Ok(());
         }
         let errors = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        // A program that a signal killed says nothing.
+        // A program that a signal killed prints nothing.
         let reason = if errors.is_empty() { output.status.to_string() } else { errors };
         Err(Error::Program { program: "initdb".into(), reason })
     }
@@ -291,7 +291,7 @@ impl LocalServer {
 
     /// Stops the server at once and removes its folder.
     pub(super) fn stop(mut self) {
-        let was_killed = self.end();
+        let was_killed = self.shut_down();
         let path = self.folder.path.clone();
         drop(self);
         if was_killed {
@@ -301,7 +301,7 @@ impl LocalServer {
 
     /// Stops the server at once. Returns whether it had to be killed: a killed server leaves a segment
     /// of shared memory, which the reaper removes together with the folder that names the segment.
-    fn end(&mut self) -> bool {
+    fn shut_down(&mut self) -> bool {
         let status = self.postmaster.stop();
         let was_killed = status.is_none_or(|status| status.signal().is_some());
         self.folder.left_to_reaper |= was_killed;
@@ -326,7 +326,7 @@ impl LocalServer {
 impl Drop for LocalServer {
     fn drop(&mut self) {
         if !self.postmaster.left_running {
-            self.end();
+            self.shut_down();
         }
     }
 }
@@ -373,7 +373,7 @@ fn parent_folder() -> (PathBuf, Option<String>) {
     }
 }
 
-/// Returns why data can't be kept in memory; `None` if they can.
+/// Returns why data can't be kept in memory; `None` if it can.
 fn why_not_in_memory(free: u64, is_writable: bool) -> Option<String> {
     let megabytes = |bytes: u64| bytes / (1024 * 1024);
     if !is_writable {
@@ -418,7 +418,7 @@ mod tests {
         assert!(block_until(limit, || !has_segment() && !path.exists()), "{segment:?}");
     }
 
-    /// The arguments are hashed into the names of cached data directories. After a change no
+    /// The arguments are hashed into the names of cached data directories. After a change, no cached
     /// directory of an earlier version would be used.
     #[test]
     fn the_arguments_of_initdb_never_change() {
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn data_are_in_memory_if_it_is_writable_and_large_enough() {
+    fn data_is_in_memory_if_dev_shm_is_writable_and_large_enough() {
         assert_eq!(why_not_in_memory(MIN_MEMORY, true), None);
         assert_eq!(why_not_in_memory(MIN_MEMORY, false).unwrap(), "can't be written to");
         let small = why_not_in_memory(64 * 1024 * 1024, true).unwrap();

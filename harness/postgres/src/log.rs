@@ -12,7 +12,7 @@ pub(super) const LINE_PREFIX: &str = "log_line_prefix=%m [%p] %d %e ";
 /// One entry of a server's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {
-    /// The database of the session, or the one that a session asked for.
+    /// The database of the session, or the one that a refused login named.
     pub database: String,
     /// The id of the session's server process.
     pub pid: u32,
@@ -20,7 +20,7 @@ pub struct LogEntry {
     pub severity: String,
     /// The SQLSTATE: five characters, `00000` if nothing failed.
     pub sqlstate: String,
-    /// The text.
+    /// The message, without the severity.
     pub message: String,
     /// The statement that caused the entry; `None` if the log has no statement for it.
     pub statement: Option<String>,
@@ -67,26 +67,26 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A text of an entry that may continue on the next line.
+/// A part of an entry that may continue on the next line.
 #[derive(Debug, Clone, Copy)]
-enum Text {
+enum Part {
     Message,
     Statement,
 }
 
-/// The entries that were read so far from the log of one server, and where reading goes on. The log is
-/// read once: it grows with each database, and most of it is about databases of the past.
+/// The entries read so far from the log of one server, and where to continue reading. The log is read
+/// once: it grows with each database, and most of it is about dropped databases.
 #[derive(Debug)]
 pub(super) struct Log {
-    /// The start of the names of databases that any run of this crate creates.
-    ours: String,
-    /// The start of the names of databases that this run creates.
-    own: String,
+    /// Prefix of the names of databases that any run of this crate creates.
+    any_run_prefix: String,
+    /// Prefix of the names of databases that this run creates.
+    this_run_prefix: String,
     /// The entries by database; `None` stands for all databases that this crate did not create.
     entries: HashMap<Option<String>, Vec<LogEntry>>,
-    /// What a continuation line is appended to: a database, the index of an entry, and which of its
-    /// texts.
-    last: Option<(Option<String>, usize, Text)>,
+    /// What a continuation line is appended to: a database, the index of an entry, and a part of the
+    /// entry.
+    last: Option<(Option<String>, usize, Part)>,
     /// The bytes after the last complete line.
     rest: Vec<u8>,
     position: u64,
@@ -95,8 +95,8 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn new(run: &Run) -> Self {
         Self {
-            ours: run.prefix().database_names(),
-            own: run.database_names(),
+            any_run_prefix: run.prefix().database_names(),
+            this_run_prefix: run.database_names(),
             entries: HashMap::new(),
             last: None,
             rest: Vec::new(),
@@ -104,7 +104,7 @@ impl Log {
         }
     }
 
-    /// Returns the number of bytes that were read.
+    /// Returns the number of bytes read so far.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
@@ -130,13 +130,13 @@ impl Log {
         }
     }
 
-    /// Returns the entries about a database of this run, in their order.
-    pub(super) fn of(&self, database: &str) -> &[LogEntry] {
+    /// Returns the entries about a database of this run, in order.
+    pub(super) fn entries_about(&self, database: &str) -> &[LogEntry] {
         self.entries.get(&Some(database.to_owned())).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the entries about databases that this crate did not create, in their order.
-    pub(super) fn of_others(&self) -> &[LogEntry] {
+    /// Returns the entries about databases that this crate did not create, in order.
+    pub(super) fn entries_about_others(&self) -> &[LogEntry] {
         self.entries.get(&None).map_or(&[], Vec::as_slice)
     }
 
@@ -152,8 +152,8 @@ impl Log {
         self.last = None;
         let key = match line.database {
             "" => return,
-            name if name.starts_with(&self.own) => Some(name.to_owned()),
-            name if name.starts_with(&self.ours) => return,
+            name if name.starts_with(&self.this_run_prefix) => Some(name.to_owned()),
+            name if name.starts_with(&self.any_run_prefix) => return,
             _ => None,
         };
         let entries = self.entries.entry(key.clone()).or_default();
@@ -162,26 +162,26 @@ impl Log {
                 let index = entries.iter().rposition(|entry| entry.pid == line.pid);
                 if let Some(index) = index {
                     entries[index].statement = Some(line.text.to_owned());
-                    self.last = Some((key, index, Text::Statement));
+                    self.last = Some((key, index, Part::Statement));
                 }
             }
             "DETAIL" | "HINT" | "CONTEXT" | "QUERY" | "LOCATION" => {}
             _ => {
-                self.last = Some((key, entries.len(), Text::Message));
+                self.last = Some((key, entries.len(), Part::Message));
                 entries.push(line.entry());
             }
         }
     }
 
     fn continue_last(&mut self, line: &str) {
-        let Some((key, index, text)) = &self.last else { return };
+        let Some((key, index, part)) = &self.last else { return };
         let Some(entry) = self.entries.get_mut(key).and_then(|entries| entries.get_mut(*index))
         else {
             return;
         };
-        let text = match text {
-            Text::Message => Some(&mut entry.message),
-            Text::Statement => entry.statement.as_mut(),
+        let text = match part {
+            Part::Message => Some(&mut entry.message),
+            Part::Statement => entry.statement.as_mut(),
         };
         if let Some(text) = text {
             text.push('\n');
@@ -228,17 +228,17 @@ mod tests {
         let denied = "permission denied for table t";
         let statement = "insert into t\nvalues (1)";
         assert_eq!(
-            log.of(&one),
+            log.entries_about(&one),
             [
                 entry(7, "ERROR", "42501", denied, Some(statement)),
                 entry(6, "FATAL", "53300", &refused, None),
             ]
         );
-        assert_eq!(log.of("three"), []);
+        assert_eq!(log.entries_about("three"), []);
     }
 
     #[test]
-    fn entries_of_other_databases_are_those_that_no_run_of_ours_created() {
+    fn other_databases_are_those_that_no_run_of_this_crate_created() {
         let (mut log, one) = log();
         let of_another_run = Run::new(Prefix::default()).database("case", "0");
         let text = line(1, &one, "42501", "ERROR:  own")
@@ -246,29 +246,34 @@ mod tests {
             + &line(3, "app", "42501", "ERROR:  of the service")
             + &line(4, "", "42501", "ERROR:  of no database");
         log.push(text.as_bytes());
-        assert_eq!(messages(log.of_others()), ["of the service"]);
-        assert_eq!(messages(log.of(&one)), ["own"]);
-        assert_eq!(log.of(&of_another_run), []);
+        assert_eq!(messages(log.entries_about_others()), ["of the service"]);
+        assert_eq!(messages(log.entries_about(&one)), ["own"]);
+        assert_eq!(log.entries_about(&of_another_run), []);
     }
 
     #[test]
-    fn pieces_of_a_log_give_the_entries_of_the_whole() {
+    fn a_log_read_in_pieces_has_the_same_entries() {
         let (mut whole, one) = log();
         let text = line(7, &one, "42501", "ERROR:  größer\n\tand longer")
             + &line(7, &one, "42501", "STATEMENT:  insert\n\tinto t")
             + &line(8, &one, "42P01", "ERROR:  second");
         whole.push(text.as_bytes());
-        assert_eq!(messages(whole.of(&one)), ["größer\nand longer", "second"]);
+        assert_eq!(messages(whole.entries_about(&one)), ["größer\nand longer", "second"]);
         for length in 1..text.len() {
             let run = Run::new(Prefix::default());
-            let mut pieces = Log { own: whole.own.clone(), ..Log::new(&run) };
+            let mut pieces =
+                Log { this_run_prefix: whole.this_run_prefix.clone(), ..Log::new(&run) };
             text.as_bytes().chunks(length).for_each(|piece| pieces.push(piece));
-            assert_eq!(pieces.of(&one), whole.of(&one), "pieces of {length} bytes");
+            assert_eq!(
+                pieces.entries_about(&one),
+                whole.entries_about(&one),
+                "pieces of {length} bytes"
+            );
         }
     }
 
     #[test]
-    fn what_was_read_is_not_read_again() {
+    fn the_log_is_read_from_where_the_last_read_ended() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("server.log");
         let (mut log, one) = log();
@@ -278,7 +283,7 @@ mod tests {
         let second = line(7, &one, "42501", "ERROR:  second");
         std::fs::write(&file, "x".repeat(first.len() - 1) + "\n" + &second).unwrap();
         log.read(File::open(&file).unwrap()).unwrap();
-        assert_eq!(messages(log.of(&one)), ["first", "second"]);
+        assert_eq!(messages(log.entries_about(&one)), ["first", "second"]);
     }
 
     #[test]

@@ -23,10 +23,10 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// The platform of a container, such as `linux/amd64`; `None` for Docker's default.
     pub platform: Option<String>,
-    /// Whether databases have the URL of a TCP port of 127.0.0.1 with a generated password, for drivers
-    /// that can't use a Unix socket. Containers and existing servers keep their own address.
+    /// Whether the server listens on a TCP port of 127.0.0.1, with a generated password, for drivers that
+    /// can't use a Unix socket. Containers and existing servers keep their own address.
     pub tcp: bool,
-    /// The prefix of all names. Nothing with another prefix is changed or removed.
+    /// The prefix of all names. Nothing with a different prefix is changed or removed.
     pub prefix: Prefix,
 }
 
@@ -43,8 +43,8 @@ impl Options {
         Ok(self)
     }
 
-    /// Returns an error if the major version `found` is not acceptable. The error calls the server
-    /// or its binaries `server`.
+    /// Returns an error if the major version `found` is not acceptable. In the error, `server`
+    /// names the server or its binaries.
     pub(super) fn check_version(&self, server: &str, found: u32) -> Result<(), Error> {
         let wanted = match self.version {
             Some(wanted) if wanted != found => {

@@ -10,8 +10,8 @@ const MASK: &str = "***";
 /// `:` after the user's name and the last `@` of the authority, or the value of a query parameter
 /// whose name ends with `password`. Outside URLs a password is the value after `password=`.
 ///
-/// A URL ends at white space or a quote. An unescaped `/`, `?` or `#` does not end a password that
-/// is followed by an `@`.
+/// A URL ends at white space, a quote or an angle bracket. An unescaped `/`, `?` or `#` does not end
+/// a password that is followed by an `@`.
 pub(crate) fn mask(text: &str) -> String {
     mask_keywords(&mask_urls(text))
 }

@@ -34,7 +34,7 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The names of clones that no caller has got yet.
+    /// The names of clones that no caller has received yet.
     ready: VecDeque<String>,
     /// The callers that wait for a clone.
     waiting: VecDeque<oneshot::Sender<Result<String, Error>>>,
@@ -43,8 +43,7 @@ struct State {
     ready_limit: usize,
     /// The number of requests so far.
     requests: usize,
-    /// Whether a clone failed that was created ahead of demand. Then the next clone is created on
-    /// request.
+    /// Whether creating a clone ahead of demand failed. Then the next clone is created on request.
     failed: bool,
     closed: bool,
 }

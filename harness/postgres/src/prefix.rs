@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::Error;
 
-/// Longest prefix, in bytes, so that all names fit into Postgres's limit of 63 bytes.
+/// Maximum length of a prefix in bytes, so that all names fit into Postgres's limit of 63 bytes.
 const MAX_LENGTH: usize = 20;
 /// Role names, and starts of role names, that Postgres reserves.
 const RESERVED: [&str; 3] = ["pg", "public", "none"];
@@ -17,7 +17,7 @@ const PREFIX_FILE: &str = "prefix";
 
 /// The prefix of one product's databases, roles, caches, containers and records.
 ///
-/// Two prefixes are independent: a process never uses, lists or removes anything of another prefix.
+/// Two prefixes are independent: a process never uses, lists or removes anything with a different prefix.
 /// The default is `spanproof`.
 ///
 /// ```
@@ -35,7 +35,7 @@ impl Prefix {
     /// Creates a prefix of up to 20 lower-case ASCII letters and digits that starts with a letter.
     ///
     /// # Errors
-    /// [`Error::Prefix`] for any other text, and for `pg`, `public` and `none`, which Postgres
+    /// [`Error::Prefix`] for any other string, and for `pg`, `public` and `none`, which Postgres
     /// reserves.
     pub fn new(text: &str) -> Result<Self, Error> {
         let is_plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -47,7 +47,7 @@ impl Prefix {
         }
     }
 
-    /// Returns the prefix as text.
+    /// Returns the prefix as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

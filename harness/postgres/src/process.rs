@@ -32,7 +32,7 @@ impl Process {
     }
 
     /// Returns `true` if the process has certainly ended. Returns `false` if the process runs, or
-    /// if this can't be found out, as for a process of another machine or namespace.
+    /// if that can't be determined, as for a process of another machine or namespace.
     pub(super) fn is_dead(&self) -> bool {
         if boot().as_ref() != Some(&self.boot) || namespace().as_ref() != Some(&self.namespace) {
             return false;

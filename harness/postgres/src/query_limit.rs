@@ -3,10 +3,10 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// Time limit of a query. To copy a large template takes longest.
+/// Time limit of a query. Copying a large template takes longest.
 const QUERY_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Waits for a query, but not without end: a signal may have stopped the session.
+/// Waits for a query, but not forever: a signal may have stopped the session.
 pub(super) async fn limited<T>(
     query: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {

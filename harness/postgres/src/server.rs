@@ -86,8 +86,8 @@ impl Server {
         &self.0.origin
     }
 
-    /// Whether the server answers a login within `limit`. A refusal is an answer, too. A server that was
-    /// killed or stopped does not answer.
+    /// Returns whether the server answers a login within `limit`. A refusal is an answer, too. A server
+    /// that was killed or stopped does not answer.
     pub async fn answers_within(&self, limit: Duration) -> bool {
         let url = self.0.handle.run(async move |databases| databases.url("postgres")).await;
         let Ok(Ok(url)) = url else { return false };
@@ -102,7 +102,7 @@ impl Server {
         }
     }
 
-    /// Creates a database with nothing in it.
+    /// Creates an empty database.
     ///
     /// # Errors
     /// If the server refuses to create it.
@@ -131,8 +131,8 @@ impl Server {
         Ok(Database::new(name, url, handle))
     }
 
-    /// Returns the entries of the server's log that are about a database, in their order; `None` if
-    /// this crate did not start the server.
+    /// Returns the entries of the server's log about a database, in order; `None` if the log can't be
+    /// read, as on a server that this crate did not start.
     ///
     /// # Errors
     /// If the server was closed.
@@ -141,8 +141,8 @@ impl Server {
         self.0.handle.run(async move |databases| databases.log(&name).await).await
     }
 
-    /// Returns the entries of the server's log that are about databases which this crate did not
-    /// create, in their order; `None` if this crate did not start the server.
+    /// Returns the entries of the server's log about databases that this crate did not create, in order;
+    /// `None` if the log can't be read, as on a server that this crate did not start.
     ///
     /// # Errors
     /// If the server was closed.
@@ -150,8 +150,8 @@ impl Server {
         self.0.handle.run(async move |databases| databases.log_of_others().await).await
     }
 
-    /// Returns the databases of the server that this crate did not create and that take sessions, each
-    /// by its name with its URL.
+    /// Returns the name and the URL of each database that this crate did not create, except templates
+    /// and databases that accept no connections.
     ///
     /// # Errors
     /// If the server was closed, or they can't be listed.
@@ -159,9 +159,9 @@ impl Server {
         self.0.handle.run(async move |databases| databases.others().await).await?
     }
 
-    /// Returns the ids of the server's own processes, such as the checkpointer. They live as long as the
-    /// server, except that a crash of any session ends them all: then the server starts again, and may have
-    /// lost the last transactions of every database. So two results without a common id show such a crash.
+    /// Returns the ids of the server's own processes, such as the checkpointer. They run as long as the
+    /// server. If a session crashes, the server replaces all of them, and may lose the last transactions
+    /// of every database. So two results without a common id show such a crash.
     ///
     /// # Errors
     /// If the server was closed, or they can't be listed.

@@ -47,7 +47,7 @@ struct Record {
     origin: Origin,
 }
 
-/// Joins the shared server of this run, or starts it.
+/// Joins the shared server of this test run, or starts it.
 pub(super) async fn join(options: &Options, run: &Run) -> Result<SharedServer, Error> {
     if matches!(options.source, Source::Url(_)) {
         // An existing server needs no sharing.
@@ -144,7 +144,7 @@ fn write(record: &Path, folder: &Path, running: &RunningServer) -> io::Result<()
     let new = folder.join("record");
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
     io::Write::write_all(&mut file, text.as_bytes())?;
-    // The server's folder may be on another file system, across which a rename is not possible.
+    // The server's folder may be on another file system, and a rename works only within one.
     let beside = record.with_extension(uuid::Uuid::new_v4().simple().to_string());
     let _guard = spanproof_lease::guard(Resource::Folder(beside.clone()))?;
     std::fs::copy(&new, &beside)?;

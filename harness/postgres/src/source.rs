@@ -1,4 +1,4 @@
-//! The sources of a server (where it may come from), and how they are parsed from a text.
+//! The sources of a server (where it may come from), and how they are parsed from a string.
 
 use std::path::PathBuf;
 use std::str::FromStr;

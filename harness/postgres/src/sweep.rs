@@ -12,7 +12,7 @@ use super::run::Run;
 
 /// Selects the databases of dead runs that have no sessions. `$1` is our run, `$2` our prefix.
 ///
-/// One statement reads first the databases and then the locks. A run takes its lock before it
+/// The statement reads the databases first and then the locks. A run takes its lock before it
 /// creates a database, so this statement sees the lock of each live run that has a database.
 const DEAD_DATABASES: &str = r"
 with ours as (

@@ -7,7 +7,7 @@ use super::Error;
 /// If we are root, a server runs as the first of these users that exists.
 const USERS: [&str; 2] = ["postgres", "nobody"];
 
-/// Returns the user that must run a server because we are root; `None` if we are not root.
+/// Returns the user that a server must run as because we are root; `None` if we are not root.
 pub(super) fn server_user() -> Result<Option<User>, Error> {
     choose(Uid::effective().is_root(), |name| User::from_name(name).ok().flatten())
 }
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_user_is_not_changed() {
+    fn an_ordinary_user_runs_servers_itself() {
         assert!(choose(false, |name| Some(user(name, 7))).unwrap().is_none());
     }
 

@@ -29,7 +29,7 @@ impl Default for Assembly {
     }
 }
 
-/// The values that [`Assembly::parts`] builds the parts from.
+/// The values from which [`Assembly::parts`] builds the parts.
 #[derive(Debug)]
 pub struct Context<'a> {
     /// The configuration.

@@ -125,8 +125,8 @@ async fn connect(config: &Config) -> Result<(Store, PgConnectOptions), StartErro
     let options = PgConnectOptions::from_str(url.expose())
         .map_err(|error| StartError::DatabaseUrl { url: url.clone(), reason: one_line(&error) })?
         .application_name("runner");
-    // A single connection comes first: a pool would report a timeout instead of the reason why
-    // connecting failed.
+    // A single connection comes first: a pool would report a timeout instead of the reason for the
+    // failure.
     let connection = timeout(CONNECT_TIMEOUT, options.connect())
         .await
         .map_err(|_| StartError::Timeout { url: url.clone(), seconds: CONNECT_TIMEOUT.as_secs() })?
@@ -142,8 +142,8 @@ async fn connect(config: &Config) -> Result<(Store, PgConnectOptions), StartErro
     }
 }
 
-/// Opens all connections of the pool, so that jobs still run if the server accepts no further
-/// connection later.
+/// Opens all connections of the pool now, so that jobs still run if the server later accepts no more
+/// connections.
 async fn open_connections(pool: &PgPool) -> Result<(), sqlx::Error> {
     let mut acquiring: JoinSet<_> = (0..POOL_SIZE).map(|_| pool.acquire()).collect();
     let mut connections = Vec::new();

@@ -2,7 +2,7 @@
 
 /// Returns the URL with its password and secret query parameters replaced by `***`.
 ///
-/// Works on text instead of a parsed URL, because error messages contain URLs that can't be
+/// Works on a string instead of a parsed URL, because error messages contain URLs that can't be
 /// parsed. A value without `://` becomes `***`.
 pub fn mask_url(url: &str) -> String {
     if url.is_empty() {

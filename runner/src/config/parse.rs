@@ -7,8 +7,8 @@ use super::mask::mask_url;
 use super::setting::{Setting, Source};
 use super::values::{LogLevel, Switch};
 
-/// Parses a switch. It is on only if the flag has exactly the text in the parameter `on`, such as
-/// `true`. `words` are its two effective values: first the value for off, then the value for on.
+/// Parses a switch. It is on only if the value of the flag is exactly `on`, such as `true`. `words`
+/// are its two effective values: the value for off, then the value for on.
 pub(super) fn switch(
     name: &'static str,
     raw: Option<String>,
@@ -80,7 +80,7 @@ pub(super) fn listen_address(text: &str) -> Result<String, String> {
     Ok(format!("{host}:{port}"))
 }
 
-/// Parses a log level. An unknown text means info, and its setting has a note.
+/// Parses a log level. An unknown level means info, and its setting has a note.
 pub(super) fn log_level(raw: Option<String>) -> (LogLevel, Setting) {
     let read = match raw.as_deref() {
         None | Some("") => None,

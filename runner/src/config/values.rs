@@ -1,4 +1,5 @@
-//! The configuration. A function looks up the flags, so that tests set no environment variable.
+//! The configuration. Flags are read through a function, so that tests need not set environment
+//! variables.
 
 use std::fmt;
 use std::time::Duration;

@@ -78,7 +78,7 @@ pub(super) fn texts(
     Ok(texts)
 }
 
-/// Does the same as [`texts`] and rejects an empty list.
+/// Like [`texts`], but rejects an empty list.
 pub(super) fn non_empty_texts(
     value: Option<&Json>,
     field: &str,

@@ -5,13 +5,13 @@ use serde_json::Value as Json;
 use super::field::{self, InvalidField};
 use super::units::units;
 
-/// The fraction of units that must succeed, for a job whose JSON has no such fraction.
+/// Default for the fraction of units that must succeed.
 const DEFAULT_RATE: f64 = 0.67;
 // Widths of the database columns, in characters.
 const MAX_ID: usize = 255;
 const MAX_NAME: usize = 100;
 
-/// The keys of a job that the runner uses. The stored JSON also has the other keys.
+/// The keys of a job that the runner uses. The stored JSON has all keys.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobSpec {
     /// The id chosen by the submitter.
@@ -68,8 +68,8 @@ impl JobSpec {
 
     /// Returns whether enough of the units succeeded; `false` if there are no units.
     pub fn is_satisfied(&self, succeeded: usize, total: usize) -> bool {
-        // 7 of 100 satisfy a rate of 0.07, because 7 / 100 and the text `0.07` are rounded to the
-        // same `f64`. The product 0.07 * 100 is rounded to more than 7.
+        // 7 of 100 satisfy a rate of 0.07, because 7 / 100 and the literal `0.07` are rounded to
+        // the same `f64`. The product 0.07 * 100 is rounded to more than 7.
         let exact = |count: usize| u32::try_from(count).map_or(f64::MAX, f64::from);
         total > 0 && exact(succeeded) / exact(total) >= self.min_success_rate
     }

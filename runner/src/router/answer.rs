@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::Answer;
 use super::failure::{Failure, Kind};
 
-/// How many bytes of an unusable body are stored.
+/// Maximum number of bytes of an unusable body that are stored.
 const MAX_STORED_BODY: usize = 2048;
 
 /// Returns the answer in a response of the router, or a failure with the reason.
@@ -72,7 +72,7 @@ fn router_failure(json: &Map<String, Json>, status: u16) -> Failure {
         failure.details.insert("provider".into(), provider.clone().into());
     }
     for (key, value) in details.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        // The stored failure already has a code, which could differ from the code in these details.
+        // The failure already has a code, which may differ from the code in these details.
         if key != "code" {
             failure.details.insert(key.clone(), value.clone());
         }

@@ -1,5 +1,5 @@
-//! The HTTP client of the router, which is the service that forwards questions to model providers. A unit
-//! is one question to one model in one region.
+//! The HTTP client of the router, the service that forwards questions to model providers. A unit is
+//! one question for one model in one region.
 
 use std::error::Error;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const PATHS: [&str; 4] = ["/inference", "/api/v1/inference", "/api/inference", "
 /// Maximum size of a successful response, in bytes. It limits the memory that a broken upstream can
 /// use.
 const MAX_BODY: usize = 16 * 1024 * 1024;
-/// How many bytes of an error response are read, rounded up to whole chunks.
+/// Maximum number of bytes of an error response that are read, rounded up to whole chunks.
 const MAX_ERROR_BODY: usize = 2048;
 
 /// A client of the router at one base URL.
@@ -33,7 +33,7 @@ pub struct RouterClient {
 }
 
 impl RouterClient {
-    /// Creates a client for a base URL without trailing slash.
+    /// Creates a client for a base URL without a trailing slash.
     pub fn new(base: String, timeout: Duration) -> Result<Self, reqwest::Error> {
         // Without `no_proxy`, reqwest would read the environment variables for proxies, which are
         // not in the printed configuration.
@@ -86,7 +86,7 @@ impl Upstream for RouterClient {
     }
 }
 
-/// Reads the body of a response. The body of an error is cut off if it is too long.
+/// Reads the body of a response. The body of an error response is truncated if it is too long.
 async fn read_body(mut response: Response) -> Result<Vec<u8>, Failure> {
     let success = response.status().is_success();
     let limit = if success { MAX_BODY } else { MAX_ERROR_BODY };

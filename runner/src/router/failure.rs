@@ -9,7 +9,7 @@ use crate::spans::SpanStatus;
 /// The kind of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The router answered without success.
+    /// The router reported a failure.
     Router,
     /// The router answered with a status other than 2xx.
     Http(u16),
@@ -95,7 +95,7 @@ pub struct Failure {
     pub message: String,
     /// The provider that the router asked, if it reports one.
     pub provider: Option<String>,
-    /// More keys of the stored `failure` object. Each overrides the standard key of the same name.
+    /// More keys of the stored `failure` object. Each overrides the standard key with the same name.
     pub details: Box<Map<String, Json>>,
 }
 
@@ -116,8 +116,7 @@ impl Failure {
         self
     }
 
-    /// Returns the status that the failure gives to the unit's spans and to its row in
-    /// `executions`.
+    /// Returns the status of the unit's spans and of its row in `executions`.
     pub fn status(&self) -> SpanStatus {
         if self.kind == Kind::Timeout { SpanStatus::Timeout } else { SpanStatus::Failed }
     }

@@ -1,5 +1,5 @@
-//! The client of the upstream. The upstream is a router: a service that forwards questions to model
-//! providers. The client also interprets the answers and failures of the router.
+//! The client of the upstream, and the interpretation of its answers and failures. The upstream is a
+//! router: a service that forwards questions to model providers.
 
 mod answer;
 mod client;
@@ -19,7 +19,7 @@ use crate::jobspec::Unit;
 /// An answer of the upstream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// What the model answered: any JSON value, usually a text.
+    /// What the model answered: any JSON value, usually a string.
     pub response: serde_json::Value,
     /// The provider that answered.
     pub provider: Option<String>,

@@ -94,7 +94,7 @@ fn each_failed_response_has_its_code(
 }
 
 #[test]
-fn an_empty_text_is_an_answer() {
+fn an_empty_string_is_an_answer() {
     let body = br#"{"success":true,"response":"","provider_used":"modal-us-east","metadata":{"region":"us-east"}}"#;
     let answer = classify(200, body).unwrap();
     assert_eq!(answer.response, "");
@@ -103,7 +103,7 @@ fn an_empty_text_is_an_answer() {
 }
 
 #[test]
-fn a_failure_contains_2048_bytes_of_an_unusable_body() {
+fn a_failure_contains_the_first_2048_bytes_of_an_unusable_body() {
     let output = classify(500, "é".repeat(3000).as_bytes()).unwrap_err().output();
     assert_eq!(output["failure"]["body"].as_str().unwrap().len(), 2048);
 }

@@ -10,8 +10,8 @@ use super::span::{SpanEnd, SpanStart};
 use super::storage::{SpanError, SpanStore};
 use crate::Pending;
 
-/// Timeout of one write. A job waits for each of its spans to be written, so a database that does
-/// not answer delays the job by this time for each write.
+/// Timeout of one write. A job waits for each write of a span, so a database that does not answer
+/// delays the job by this time for each write.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Statement and lock timeout of the server, in milliseconds. With a timeout longer than
 /// [`WRITE_TIMEOUT`], the server could insert a span after the tracer has reported it as failed.

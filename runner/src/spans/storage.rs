@@ -14,8 +14,8 @@ pub trait SpanStore: fmt::Debug + Send + Sync {
     /// Stores the end of a span.
     fn finish<'a>(&'a self, end: &'a SpanEnd) -> Pending<'a, Result<(), SpanError>>;
 
-    /// Ends the open spans of an execution (one unit of work) as failed. The runner calls this if the worker
-    /// of the execution has died, or if its code panicked.
+    /// Ends the open spans of an execution (one unit of work) as failed. The runner calls this if the
+    /// worker that executed the unit died, or if the unit's code panicked.
     fn abandon<'a>(
         &'a self,
         execution_id: i64,

@@ -62,8 +62,8 @@ impl Tracer {
         }
     }
 
-    /// Ends a span. `error` is the type and the message of the error that the span's work ended
-    /// with. Writes nothing if the start of the span was not recorded.
+    /// Ends a span. `error` is the type and the message of the error, if the span's work failed. Writes
+    /// nothing if the start of the span was not recorded.
     pub async fn finish(
         &self,
         span: OpenSpan,

@@ -13,7 +13,7 @@ use crate::spans::SpanStatus;
 pub enum ExecutionStart {
     /// A new row, with this id.
     New(i64),
-    /// The row with this id, which a worker that died left unfinished. The unit starts again.
+    /// The row with this id: the worker that created it died, so the unit starts again.
     Restarted(i64),
     /// An earlier worker finished the unit.
     AlreadyFinished {
@@ -22,7 +22,7 @@ pub enum ExecutionStart {
     },
 }
 
-/// The values with which an execution ends.
+/// The final values of an execution.
 #[derive(Debug, Clone)]
 pub struct ExecutionEnd {
     /// The status of the execution and of its spans.

@@ -60,7 +60,7 @@ pub struct Job {
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// Another job has the same jobspec id.
-    #[error("there already is a job with id `{0}`")]
+    #[error("a job with id `{0}` already exists")]
     Duplicate(String),
     /// The database returned an error.
     #[error(transparent)]

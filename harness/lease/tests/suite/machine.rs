@@ -1,4 +1,4 @@
-//! Finds the processes and the shared memory that exist on this machine.
+//! Lists the processes and the shared memory of this machine.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -157,15 +157,15 @@ pub(crate) fn has_segment(id: &str) -> bool {
     segments().iter().any(|segment| segment.id == id)
 }
 
-/// Returns whether a segment that the process `creator` created is attached to no process.
-pub(crate) fn has_unused_segment_of(creator: u32) -> bool {
+/// Returns whether no process has attached a segment that the process `creator` created.
+pub(crate) fn has_unattached_segment_of(creator: u32) -> bool {
     segments().iter().any(|segment| segment.creator == creator && segment.attached == 0)
 }
 
-/// Returns the unused shared memory of the user [`account`], who runs the test servers: segments
-/// that no process has attached and whose creator has ended, and files in `/dev/shm` that no
-/// process has open or mapped.
-pub(crate) fn unused_memory() -> BTreeSet<String> {
+/// Returns the orphaned shared memory of the [`account`] that runs the test servers: segments that
+/// no process has attached and whose creator has ended, and files in `/dev/shm` that no process has
+/// open or mapped.
+pub(crate) fn orphaned_memory() -> BTreeSet<String> {
     let owner = account().map_or_else(Uid::effective, |account| account.uid).as_raw();
     let segments = segments().into_iter().filter(|segment| {
         segment.owner == owner && segment.attached == 0 && !runs(segment.creator)
@@ -179,7 +179,7 @@ pub(crate) fn unused_memory() -> BTreeSet<String> {
     segments.chain(named.into_iter().filter(|name| !used.contains(name))).collect()
 }
 
-/// Returns a text that contains the name of every file that a process has open or mapped.
+/// Returns a string with the name of every file that a process has open or mapped.
 fn used_names() -> String {
     let mut names = String::new();
     for id in processes() {
@@ -196,15 +196,15 @@ fn used_names() -> String {
 
 /// Locks the shared memory of the machine until the returned value is dropped. Waits for other
 /// tests that hold the lock, also in other runs of this program: the servers of all these tests run
-/// as the same user, so one test can't tell its shared memory from that of another.
+/// as the same user, so a test can't tell its own shared memory from that of another.
 pub(crate) fn lock_memory() -> Flock<File> {
     let memory = File::open("/dev/shm").unwrap();
     Flock::lock(memory, FlockArg::LockExclusive).unwrap()
 }
 
-/// Waits until there is no unused shared memory except the names in `before`.
+/// Waits until there is no orphaned shared memory except that in `before`.
 pub(crate) fn await_memory_removal(before: &BTreeSet<String>) {
     await_none("the removal of shared memory", || {
-        unused_memory().difference(before).cloned().collect()
+        orphaned_memory().difference(before).cloned().collect()
     });
 }

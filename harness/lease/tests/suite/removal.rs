@@ -1,5 +1,6 @@
-//! Tests with one user, a process that uses a lease: everything is removed, whether the user, its
-//! reaper or its server dies.
+//! Tests with one user of a lease: everything is removed, whether the user, its reaper or its server
+//! dies. A lease is a folder with a journal of the resources to remove when its users, the processes
+//! that opened it, have ended. A reaper is the process that removes them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -9,12 +10,12 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::machine::{
-    self, await_memory_removal, await_none, await_that, has_unused_segment_of, leftovers,
-    lock_memory, reapers, runs, unused_memory,
+    self, await_memory_removal, await_none, await_that, has_unattached_segment_of, leftovers,
+    lock_memory, orphaned_memory, reapers, runs,
 };
 use crate::user::{User, command, template_data};
 
-/// Creates a folder for leases. The user that runs a test server can enter this folder.
+/// Creates a folder for leases. The account that runs a test server can enter this folder.
 pub(crate) fn parent_folder() -> TempDir {
     let parent = tempfile::Builder::new().prefix("reaper test's ").tempdir().unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -22,7 +23,7 @@ pub(crate) fn parent_folder() -> TempDir {
     parent
 }
 
-/// Starts a user with a lease in `parent`, and with a process group and a folder that are guarded.
+/// Starts a user with a lease in `parent`, and registers a process group and a folder with the lease.
 /// Returns the user, the folder of its lease, and the processes of the group.
 pub(crate) fn start_user(parent: &Path) -> (User, PathBuf, Vec<u32>) {
     let mut user = User::start(parent);
@@ -34,8 +35,8 @@ pub(crate) fn start_user(parent: &Path) -> (User, PathBuf, Vec<u32>) {
     (user, folder, machine::group_with_children(leader))
 }
 
-/// Waits until the lease and the processes `group` have ended. Then the folder that [`start_user`]
-/// guards must not exist.
+/// Waits until the lease is removed and the processes `group` have ended. Then checks that the folder
+/// that [`start_user`] registered is removed, too.
 pub(crate) fn await_removal(parent: &Path, folder: &Path, group: &[u32]) {
     await_none("the removal of the lease", || leftovers(folder));
     let running = || group.iter().filter(|id| runs(**id)).map(u32::to_string).collect();
@@ -48,14 +49,14 @@ pub(crate) fn await_removal(parent: &Path, folder: &Path, group: &[u32]) {
 pub(crate) fn make_old(folder: &Path) {
     let old = SystemTime::now() - Duration::from_mins(1);
     let old = nix::sys::time::TimeSpec::from(old.duration_since(SystemTime::UNIX_EPOCH).unwrap());
-    let follow = nix::sys::stat::UtimensatFlags::NoFollowSymlink;
+    let no_follow = nix::sys::stat::UtimensatFlags::NoFollowSymlink;
     // Another reaper may have removed the folder by now.
-    let _aged =
-        nix::sys::stat::utimensat(nix::fcntl::AT_FDCWD, &folder.join("users"), &old, &old, follow);
+    let fifo = folder.join("users");
+    let _aged = nix::sys::stat::utimensat(nix::fcntl::AT_FDCWD, &fifo, &old, &old, no_follow);
 }
 
 #[test]
-fn a_process_that_is_not_guarded_yet_ends_with_its_user() {
+fn a_process_that_is_not_yet_guarded_dies_with_its_user() {
     let parent = parent_folder();
     let mut user = User::start(parent.path());
     let id: u32 = user.ask("unguarded 6544").parse().unwrap();
@@ -68,7 +69,7 @@ fn a_process_that_is_not_guarded_yet_ends_with_its_user() {
 fn a_killed_user_leaves_nothing() {
     let parent = parent_folder();
     let _lock = lock_memory();
-    let before = unused_memory();
+    let before = orphaned_memory();
     let template = template_data(parent.path());
     let (mut user, folder, group) = start_user(parent.path());
     let postmaster = user.ask(&format!("posix-server {}", template.display())).parse().unwrap();
@@ -90,14 +91,14 @@ fn await_server(folder: &Path) {
 fn the_segment_of_a_killed_postmaster_is_removed() {
     let parent = parent_folder();
     let _lock = lock_memory();
-    let before = unused_memory();
+    let before = orphaned_memory();
     let template = template_data(parent.path());
     let (mut user, folder, group) = start_user(parent.path());
     let postmaster = user.ask(&format!("server {}", template.display())).parse().unwrap();
     await_server(&folder);
     machine::signal(postmaster, Signal::SIGKILL);
     // The postmaster's children end when they notice its death. Then no process uses the segment.
-    await_that("an unused segment", || has_unused_segment_of(postmaster));
+    await_that("an unattached segment", || has_unattached_segment_of(postmaster));
     drop(user);
     await_removal(parent.path(), &folder, &group);
     await_memory_removal(&before);
@@ -144,8 +145,8 @@ fn a_sweep_removes_a_lease_whose_user_and_reaper_are_dead() {
     assert_eq!(reapers(&live).len(), 1);
 }
 
-/// Creates the folder of a kept lease that has no user and no reaper. Its journal names the boot
-/// `boot` and the resources `entries`.
+/// Creates the folder of a kept lease that has no user and no reaper. Its journal has the boot id
+/// `boot` and the lines `entries`.
 fn write_lease(parent: &Path, boot: &str, entries: &str) -> PathBuf {
     let folder = parent.join("spanproof-0123456789ab");
     std::fs::create_dir(&folder).unwrap();
@@ -180,13 +181,13 @@ impl Drop for UnrelatedProcess {
 #[test]
 fn kills_a_process_only_if_boot_and_start_time_match() {
     let parent = parent_folder();
-    // Each row: how many ticks the start time in the journal is later than the true one, the boot
-    // in the journal, and whether the process survives.
+    // Each row: by how many ticks the start time in the journal is later than the true one, the boot
+    // id in the journal, and whether the process survives.
     let rows = [(0, this_boot(), false), (1, this_boot(), true), (0, "another".into(), true)];
-    for (later, boot, survives) in rows {
+    for (ticks, boot, survives) in rows {
         let process = UnrelatedProcess::start();
         let id = process.0.id();
-        let start = machine::start_time(id) + later;
+        let start = machine::start_time(id) + ticks;
         let other = parent.path().join("other");
         std::fs::create_dir(&other).unwrap();
         let entries = format!(

@@ -1,5 +1,5 @@
 //! Tests with several users of one lease, and with a parent process that keeps the lease. A user is
-//! a process that uses the lease.
+//! a process that has opened the lease.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Tests that kill processes at random moments, and then expect that nothing of a lease is left. A
+//! Tests that kill processes at random moments, and then expect that nothing of a lease remains. A
 //! user is a process that uses a lease. `SPANPROOF_STRESS` sets the number of rounds.
 //! `SPANPROOF_SEED` repeats the moments of an earlier run.
 
@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 
 use crate::machine::{
     await_memory_removal, await_moment, await_none, await_that, has_segment, leftovers,
-    lock_memory, processes, reapers, runs, signal, unused_memory,
+    lock_memory, orphaned_memory, processes, reapers, runs, signal,
 };
 use crate::removal::{UnrelatedProcess, await_removal, make_old, parent_folder};
 use crate::user::{User, command, template_data};
@@ -66,7 +66,7 @@ fn a_kill_during_initdb_leaves_nothing() {
     let mut rng = Rng::new();
     let _lock = lock_memory();
     let segment = UnrelatedSegment::create();
-    let before = unused_memory();
+    let before = orphaned_memory();
     for round in 0..number_from_env("SPANPROOF_STRESS").unwrap_or(30) {
         let folder = parent.path().join(format!("spanproof-initdb-{round}"));
         let mut user = User::start(parent.path());
@@ -92,7 +92,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     let segment = UnrelatedSegment::create();
     let unrelated_folder = parent.path().join("spanproof-unrelated");
     std::fs::create_dir(&unrelated_folder).unwrap();
-    let before = unused_memory();
+    let before = orphaned_memory();
     for round in 0..number_from_env("SPANPROOF_STRESS").unwrap_or(12) {
         let folder = parent.path().join(format!("spanproof-a b's-{round}"));
         let mut user = User::start(parent.path());
@@ -145,8 +145,8 @@ fn postmaster(folder: &Path) -> Option<u32> {
     lock.lines().next()?.parse().ok()
 }
 
-/// Returns how many seconds the groups of this test sleep. The number contains the id of this
-/// process, so that another run of this test has another number.
+/// Returns how many seconds the groups of this test sleep. The process id is added, so that
+/// concurrent runs of this test use different numbers.
 fn sleep_seconds() -> u32 {
     1_000_000 + std::process::id()
 }

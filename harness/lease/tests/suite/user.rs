@@ -1,4 +1,4 @@
-//! A user: a process that uses leases. A test sends commands to the process line by line, and can
+//! A user: a process that opens leases. A test sends commands to the process line by line, and can
 //! kill the process at any moment.
 
 use std::io::{BufRead, BufReader, Write};
@@ -272,8 +272,8 @@ pub(crate) fn template_data(folder: &Path) -> PathBuf {
 
 /// Returns the operating-system user that runs the test servers: `daemon` if this process runs as
 /// root. `None` if this process is not root; then its own user runs the servers. The user is not
-/// `postgres` or `nobody`, because the tests must not count the shared memory of the servers of
-/// other programs.
+/// `postgres` or `nobody`, so that the tests don't count the shared memory of other programs'
+/// servers.
 pub(crate) fn account() -> Option<Account> {
     Uid::effective().is_root().then(|| Account::from_name("daemon").unwrap().unwrap())
 }

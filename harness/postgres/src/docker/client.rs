@@ -14,7 +14,7 @@ use spanproof_lease::wait::{self, Attempt};
 
 /// Time for the engine to answer, which normally takes milliseconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Memory in bytes that the engine's machine must have, so that a server can keep its data in memory.
+/// Minimum memory in bytes of the engine's machine, so that a server can keep its data in memory.
 const MIN_MEMORY: i64 = 4 * 1024 * 1024 * 1024;
 
 /// A connection to an engine that has answered.
@@ -39,14 +39,14 @@ impl Client {
     }
 }
 
-/// Returns the error of an engine that does not answer.
+/// Returns the error for an engine that does not answer.
 fn no_answer(reason: String) -> Error {
     let host = environment::docker_host()
         .map_or_else(String::new, |host| format!(" at `{}`", password::mask(&host)));
     Error::NoDocker { host, reason }
 }
 
-/// Returns the error of a container that could not be created or started.
+/// Returns the error for a container that could not be created or started.
 pub(super) fn start_error(
     error: &TestcontainersError,
     image: &str,
@@ -70,13 +70,13 @@ pub(super) fn start_error(
     }
 }
 
-/// Returns the error of an image that Docker does not have and can't pull.
+/// Returns the error for an image that Docker does not have and can't pull.
 pub(super) fn missing_image(image: &str, platform: Option<&str>, reason: String) -> Error {
     let platform = platform.map_or_else(String::new, |name| format!(" for `{name}`"));
     Error::NoImage { image: image.to_owned(), platform, reason }
 }
 
-/// Returns the error of a container, without the container's log.
+/// Returns the error for a container, without the container's log.
 fn container(what: &'static str, image: &str, reason: String) -> Error {
     let next = format!("try `docker run {image}`");
     Error::Container { what, image: image.to_owned(), reason, log: String::new(), next }

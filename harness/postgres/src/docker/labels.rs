@@ -1,5 +1,5 @@
-//! Labels that identify the owner of a container, which is the process that started it, and the removal
-//! of containers whose owner has ended.
+//! Labels that identify the owner of a container, the process that started it. Removes containers
+//! whose owner has ended.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -18,11 +18,11 @@ const PID: &str = "pid";
 const STARTED: &str = "started";
 /// Label with the owner's namespace of process ids.
 const NAMESPACE: &str = "namespace";
-/// Label with the boot of the owner's machine.
+/// Label with the boot id of the owner's machine.
 const BOOT: &str = "boot";
-/// Label with the folder of the lease on the container. The folder exists until every process that uses
-/// the container has ended, and longer if the container is kept. Then a helper process, the reaper,
-/// removes the container and the folder.
+/// Label with the folder of the lease on the container. When every process that uses the container
+/// has ended, a helper process, the reaper, removes the container and the folder, unless the
+/// container is kept.
 const FOLDER: &str = "folder";
 
 /// Returns the full name of a label.

@@ -216,13 +216,13 @@ fn memory_folder(prefix: &Prefix) -> String {
 }
 
 /// Returns whether this process and the engine have the same loopback interface. A process in a
-/// container has another one, even if the engine's socket is mounted there.
+/// container has a different one, even if the engine's socket is mounted there.
 fn engine_is_local() -> bool {
     let local = environment::docker_host().is_none_or(|host| host.starts_with("unix:"));
     local && !std::path::Path::new("/.dockerenv").exists()
 }
 
-/// Returns the host and port of the server. The error is a text for people.
+/// Returns the host and port of the server. The error is a message for the user.
 async fn address(container: &ContainerAsync<GenericImage>) -> Result<(String, u16), String> {
     let host = container.get_host().await.map_err(|error| error.to_string())?;
     match container.get_host_port_ipv4(PORT).await {

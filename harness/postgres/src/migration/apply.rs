@@ -24,7 +24,7 @@ const SQLX_TABLE: &str = "create table if not exists _sqlx_migrations (
 )";
 /// SQLSTATE of a statement that can't run in a transaction.
 const IN_TRANSACTION: &str = "25001";
-/// SQLSTATE of a role or another object that exists already.
+/// SQLSTATE of a role or another object that already exists.
 const DUPLICATE_OBJECT: &str = "42710";
 const UNDEFINED_TABLE: &str = "42P01";
 const UNDEFINED_DATABASE: &str = "3D000";
@@ -41,7 +41,7 @@ impl Migrations {
     /// Runs all files in the database of a URL.
     ///
     /// # Errors
-    /// When the login or a statement fails.
+    /// If the login or a statement fails.
     pub async fn apply(&self, url: &str) -> Result<(), Error> {
         let failed = || Error::database("prepare the template");
         let mut connection =
@@ -85,7 +85,7 @@ impl File {
         let at_last = |error| Failure { statement: last, source: ServerError::from(error) };
         connection.execute(sqlx::raw_sql("begin")).await.map_err(at_last)?;
         let applied = self.statements(connection).await;
-        // Constraints that are deferred fail here.
+        // Deferred constraints fail here.
         let end = if applied.is_ok() { "commit" } else { "rollback" };
         let ended = connection.execute(sqlx::raw_sql(end)).await.map_err(at_last);
         applied.and(ended.map(drop))
@@ -120,7 +120,7 @@ impl File {
              values ({version}, '{description}', true, '\\x{checksum}', {time})"
         );
         match connection.execute(sqlx::raw_sql(AssertSqlSafe(insert))).await {
-            // A migration dropped the schema, and the table of sqlx with it.
+            // A migration dropped the schema, together with the table of sqlx.
             Err(error)
                 if error
                     .as_database_error()
@@ -147,7 +147,7 @@ impl File {
         } else if is_unknown_parameter(&statement.sql, source.sqlstate()) {
             "; if the file is a dump of a newer server, use a server of that version, or remove the line"
         } else if source.sqlstate() == Some(UNDEFINED_DATABASE) {
-            "; every database here has another name: change the current one, with \
+            "; the database has a different name here: change the current one, with \
              `do $$ begin execute format('alter database %I set …', current_database()); end $$`"
         } else {
             ""
@@ -157,8 +157,8 @@ impl File {
     }
 }
 
-/// Returns whether a statement failed because the server lacks a role. A dump of another server may
-/// have such a statement.
+/// Returns whether a statement failed because the server lacks a role that a dump of another server
+/// names.
 fn is_unknown_owner(sql: &str, sqlstate: Option<&str>) -> bool {
     let sql = sql.to_lowercase();
     let needs_role = sql.contains(" owner to ") || sql.starts_with("grant ");
@@ -166,8 +166,8 @@ fn is_unknown_owner(sql: &str, sqlstate: Option<&str>) -> bool {
         && (needs_role || sql.starts_with("alter default privileges"))
 }
 
-/// Returns whether a statement failed because the server lacks a parameter. A dump of a newer
-/// server may have such a statement.
+/// Returns whether a statement failed because the server lacks a parameter that a dump of a newer
+/// server sets.
 fn is_unknown_parameter(sql: &str, sqlstate: Option<&str>) -> bool {
     sqlstate == Some(UNDEFINED_OBJECT) && sql.to_lowercase().starts_with("set ")
 }

@@ -17,7 +17,7 @@ use self::script::Script;
 use super::Error;
 
 /// Version of the rules for applying files. It is a part of every fingerprint, and changes when the
-/// same files lead to another schema than before.
+/// same files lead to a different schema.
 const RULES_VERSION: &str = "2";
 
 /// The migrations of one folder, or one SQL file with the whole schema.
@@ -77,17 +77,17 @@ impl Migrations {
     /// Reads and checks a folder.
     ///
     /// # Errors
-    /// When the folder can't be read, has no migration, has two migrations of the same version or
-    /// an SQL file without a version, or when a file is not SQL in UTF-8.
+    /// If the folder can't be read, has no migration, has two migrations of the same version or an SQL
+    /// file without a version, or if a file is not SQL in UTF-8.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
         Self::read_with(folder, SameVersion::Refused)
     }
 
-    /// Reads a folder as [`read`](Self::read) does; `same` decides about migrations of the same
+    /// Reads a folder as [`read`](Self::read) does; `same` says what to do with migrations of the same
     /// version.
     ///
     /// # Errors
-    /// Like [`read`](Self::read).
+    /// As for [`read`](Self::read).
     pub fn read_with(folder: impl AsRef<Path>, same: SameVersion) -> Result<Self, Error> {
         let folder = folder.as_ref().to_owned();
         let invalid = |source| Error::Migrations { folder: folder.clone(), source };
@@ -114,15 +114,15 @@ impl Migrations {
         Ok(Self { folder, files, creator: None })
     }
 
-    /// Returns migrations without a file, for an empty database.
+    /// Returns an empty set of migrations, for an empty database.
     pub fn none() -> Self {
         Self { folder: PathBuf::new(), files: Arc::new([]), creator: None }
     }
 
     /// Adds code that runs after the files, such as another program that migrates. The code gets
     /// the URL of the database and runs on the server's thread. `fingerprint` identifies what the
-    /// code creates: with the same fingerprint and files, a stored database is used and the code is
-    /// not run.
+    /// code creates: if a database with the same fingerprint and files is stored, it is used and the
+    /// code is not run.
     #[must_use]
     pub fn then<F>(mut self, fingerprint: impl Into<String>, create: F) -> Self
     where
@@ -138,7 +138,7 @@ impl Migrations {
     /// Reads one SQL file that creates the whole schema, for example a plain dump of `pg_dump`.
     ///
     /// # Errors
-    /// When the file can't be read or is not SQL in UTF-8.
+    /// If the file can't be read or is not SQL in UTF-8.
     pub fn read_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -262,7 +262,7 @@ fn sqlx_version(name: &str, version: Option<&Version>, script: &Script) -> Optio
     }
 }
 
-/// Compares the files, and not the folder.
+/// Compares the files, not the folder.
 impl PartialEq for Migrations {
     fn eq(&self, other: &Self) -> bool {
         self.fingerprint() == other.fingerprint()
@@ -317,7 +317,7 @@ mod tests {
         &["2024-01-01-000000_a/up.sql", "2024-01-01-000000_a/down.sql"],
         &["2024-01-01-000000_a/up.sql"]
     )]
-    fn the_files_of_each_tool_are_applied_in_its_order(
+    fn the_files_of_each_tool_are_applied_in_the_order_of_that_tool(
         #[case] names: &[&str],
         #[case] expected: &[&str],
     ) {
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_folder_is_refused() {
+    fn a_folder_without_migrations_is_refused() {
         let error = read(&["README.md"], SameVersion::Refused).unwrap_err();
         assert!(error.ends_with("it has no `NNNN_name.up.sql` or `NNNN_name.sql` file"), "{error}");
     }
@@ -345,7 +345,7 @@ mod tests {
         let error = chain(&Migrations::read(folder.path()).unwrap_err());
         assert!(
             error.ends_with(
-                "`1_a.sql`, line 2: `\\i` is a command of psql, not SQL; remove it or use SQL"
+                "`1_a.sql`, line 2: `\\i` is a psql command, not SQL; remove it or use SQL"
             ),
             "{error}"
         );

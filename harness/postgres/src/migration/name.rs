@@ -13,15 +13,15 @@ use std::path::Path;
 /// The numbers of a version: `1.2` is `[1, 2]`.
 pub(super) type Version = Vec<u64>;
 
-/// What kind of file a name means.
+/// The kind of a file, according to its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Name {
     /// A migration with its version.
     Versioned(Version),
     /// Flyway's baseline: replaces all migrations up to its version.
     Baseline(Version),
-    /// A name that begins with `U`. In Flyway's folders it undoes a version. In refinery's folders
-    /// it is a migration, and no other file has its version.
+    /// A name that begins with `U`. In Flyway's folders, the file undoes a version. In refinery's
+    /// folders it is a migration, and no other file has its version.
     Undo(Version),
     /// Flyway's repeatable migration: applied after all versions, ordered by name.
     Repeatable,
@@ -35,7 +35,7 @@ impl Name {
     /// Reads the name of a file in a folder of migrations. `path` is relative to that folder.
     ///
     /// # Errors
-    /// What is expected, if an SQL file has a name that no tool writes.
+    /// A message with the expected names, if the name of an SQL file has no version.
     pub(super) fn parse(path: &Path) -> Result<Self, String> {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let lower = file.to_lowercase();
@@ -77,13 +77,13 @@ impl Name {
 fn leading_version(name: &str) -> Option<Version> {
     let end = name.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(name.len());
     let digits: String = name[..end].chars().filter(char::is_ascii_digit).collect();
-    let follows = name[end..].chars().next();
+    let next = name[end..].chars().next();
     let ends_a_version =
-        follows.is_none_or(|c| matches!(c, '_' | '.' | ' ' | '-')) || name[..end].ends_with('-');
+        next.is_none_or(|c| matches!(c, '_' | '.' | ' ' | '-')) || name[..end].ends_with('-');
     Some(vec![digits.parse().ok().filter(|_| ends_a_version)?])
 }
 
-/// Reads `1`, `1.2` or `1_2`.
+/// Parses `1`, `1.2` or `1_2`.
 fn dotted_version(text: &str) -> Option<Version> {
     text.split(['.', '_']).map(|part| part.parse().ok()).collect()
 }
@@ -114,7 +114,7 @@ mod tests {
     #[case::hidden("._0001_jobs.sql", Name::Other)]
     #[case::text("README.md", Name::Other)]
     #[case::lock("migration_lock.toml", Name::Other)]
-    fn the_names_of_common_tools_are_known(#[case] path: &str, #[case] expected: Name) {
+    fn the_file_names_of_common_tools_are_recognised(#[case] path: &str, #[case] expected: Name) {
         assert_eq!(Name::parse(Path::new(path)), Ok(expected));
     }
 

@@ -11,12 +11,12 @@ use super::section::{self, Section};
 /// An SQL file, split into statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Script {
-    /// The text that is run. Lines that undo the migration are empty.
+    /// The SQL that is run. Lines of the down migration are blanked, to keep the line numbers.
     pub(crate) text: String,
     pub(crate) statements: Vec<Statement>,
     /// Whether the file asks to run outside of a transaction.
     pub(crate) no_transaction: bool,
-    /// Whether a tool other than sqlx and golang-migrate must have written the file.
+    /// Whether the file has a marker such as `-- +goose Up`, which neither sqlx nor golang-migrate uses.
     pub(crate) has_sections: bool,
 }
 
@@ -38,14 +38,14 @@ pub(crate) struct ScriptError {
     pub(crate) reason: String,
 }
 
-/// Commands of psql that change nothing in the database. `pg_dump` writes the first two.
+/// psql commands that change nothing in the database. `pg_dump` writes the first two.
 const HARMLESS: [&str; 6] = ["restrict", "unrestrict", "echo", "timing", "pset", "qecho"];
 
 impl Script {
     /// Reads the bytes of a file: UTF-8, with or without a byte order mark.
     ///
     /// # Errors
-    /// When the file has another encoding or a command of psql.
+    /// If the file is not UTF-8, or contains a psql command that is not in [`HARMLESS`].
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ScriptError> {
         let text = decode(bytes)?;
         let Section { text, no_transaction, is_marked } = section::applied(text);
@@ -58,20 +58,20 @@ impl Script {
 fn decode(bytes: &[u8]) -> Result<&str, ScriptError> {
     let error = |line, reason: &str| ScriptError { line, reason: reason.to_owned() };
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(error(1, "the file is in UTF-16; save it in UTF-8"));
+        return Err(error(1, "the file is UTF-16; save it as UTF-8"));
     }
     let line_at = |offset: usize| bytes[..offset].split(|byte| *byte == b'\n').count();
     if let Some(offset) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(error(line_at(offset), "there is a zero byte; save the file as text in UTF-8"));
+        return Err(error(line_at(offset), "the file has a NUL byte; save it as UTF-8 text"));
     }
     let text = std::str::from_utf8(bytes).map_err(|invalid| {
         let line = line_at(invalid.valid_up_to());
-        error(line, "it is not in UTF-8; save the file in UTF-8")
+        error(line, "the file is not valid UTF-8; save it as UTF-8")
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// Reads a text from its start to its end.
+/// Scans an SQL file once, from start to end.
 struct Scanner<'a> {
     text: &'a str,
     chars: Peekable<CharIndices<'a>>,
@@ -84,15 +84,15 @@ struct Progress {
     /// Offset and line of the first character that is neither space nor comment.
     start: Option<(usize, usize)>,
     parentheses: usize,
-    /// Depth of `begin … end` and `case … end` in the body of a function.
+    /// Nesting depth of `begin … end` and `case … end` in the body of a function.
     bodies: usize,
     /// The first words, in lower case: enough to recognise `create or replace function`.
     words: Vec<String>,
 }
 
 impl Progress {
-    /// Counts a word outside of quotes.
-    fn word(&mut self, word: &str) {
+    /// Adds an unquoted word: updates the nesting depth and the first words.
+    fn add_word(&mut self, word: &str) {
         let word = word.to_lowercase();
         if self.parentheses == 0 && self.creates_function() {
             match word.as_str() {
@@ -153,7 +153,7 @@ impl<'a> Scanner<'a> {
                 Some(start) if is_end => return Ok(Some(self.complete(start, offset))),
                 Some(_) => {}
             }
-            self.token(offset, character, &mut progress);
+            self.read_token(offset, character, &mut progress);
         }
     }
 
@@ -164,8 +164,8 @@ impl<'a> Scanner<'a> {
         Statement { line, sql, rows }
     }
 
-    /// Reads one token of which `character` is the first.
-    fn token(&mut self, offset: usize, character: char, progress: &mut Progress) {
+    /// Reads the rest of the token that begins with `character`.
+    fn read_token(&mut self, offset: usize, character: char, progress: &mut Progress) {
         match character {
             '\'' => self.quoted('\'', false),
             '"' => self.quoted('"', false),
@@ -178,7 +178,7 @@ impl<'a> Scanner<'a> {
                     self.next();
                     self.quoted('\'', true);
                 } else {
-                    progress.word(word);
+                    progress.add_word(word);
                 }
             }
             _ => {}
@@ -224,7 +224,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Skips to the end of a quoted text. A doubled quote is a part of the text.
+    /// Skips to the end of a quoted string. A doubled quote is a part of the string.
     fn quoted(&mut self, quote: char, has_escapes: bool) {
         while let Some((_, character)) = self.next() {
             if character == '\\' && has_escapes {
@@ -280,7 +280,7 @@ impl<'a> Scanner<'a> {
             return Ok(());
         }
         let word: String = word.chars().take(40).collect();
-        let reason = format!("`\\{word}` is a command of psql, not SQL; remove it or use SQL");
+        let reason = format!("`\\{word}` is a psql command, not SQL; remove it or use SQL");
         Err(ScriptError { line, reason })
     }
 
@@ -340,7 +340,7 @@ mod tests {
     #[case::transaction("begin; select 1; end; commit", 4)]
     #[case::a_column_named_end("create table t (\"end\" int, begin_ int); select 1", 2)]
     #[case::nothing("-- only a comment\n;;\n", 0)]
-    #[case::unfinished_quote("select 'a; b", 1)]
+    #[case::unterminated_quote("select 'a; b", 1)]
     fn statements_end_where_psql_ends_them(#[case] text: &str, #[case] expected: usize) {
         let found = statements(text);
         assert_eq!(found.len(), expected, "{found:#?}");
@@ -365,12 +365,12 @@ mod tests {
 
     #[rstest]
     #[case::byte_order_mark(b"\xef\xbb\xbfselect 1".as_slice(), None)]
-    #[case::utf_16(b"\xff\xfes\0".as_slice(), Some("line 1: the file is in UTF-16"))]
-    #[case::latin_1(b"select 1;\n-- caf\xe9".as_slice(), Some("line 2: it is not in UTF-8"))]
-    #[case::zero(b"select 1;\n\0".as_slice(), Some("line 2: there is a zero byte"))]
-    #[case::psql(b"select 1;\n\\connect app\n".as_slice(), Some("line 2: `\\connect` is a command of psql"))]
+    #[case::utf_16(b"\xff\xfes\0".as_slice(), Some("line 1: the file is UTF-16"))]
+    #[case::latin_1(b"select 1;\n-- caf\xe9".as_slice(), Some("line 2: the file is not valid UTF-8"))]
+    #[case::nul_byte(b"select 1;\n\0".as_slice(), Some("line 2: the file has a NUL byte"))]
+    #[case::psql(b"select 1;\n\\connect app\n".as_slice(), Some("line 2: `\\connect` is a psql command"))]
     #[case::dump(b"\\restrict abc\nselect 1;\n\\unrestrict abc\n".as_slice(), None)]
-    fn what_is_not_sql_is_refused_with_its_line(
+    fn a_file_that_is_not_sql_is_refused_with_the_line(
         #[case] bytes: &[u8],
         #[case] expected: Option<&str>,
     ) {

@@ -1,5 +1,5 @@
-//! The part of a migration file that is applied. Some tools write into the same file a second part,
-//! which undoes the migration.
+//! The part of a migration file that is applied. In the files of some tools, a second part undoes the
+//! migration.
 //!
 //! The markers are those of goose, sql-migrate, dbmate and tern; a file without markers is applied
 //! as a whole. Sources: the documentation of each tool.
@@ -7,11 +7,11 @@
 /// The text that is applied.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Section {
-    /// The file with the lines that are not applied made empty, so that line numbers stay the same.
+    /// The file, with the lines that are not applied blanked, to keep the line numbers.
     pub(super) text: String,
     /// Whether the file asks to run outside of a transaction.
     pub(super) no_transaction: bool,
-    /// Whether the file has markers.
+    /// Whether the file has a marker before the part that is applied.
     pub(super) is_marked: bool,
 }
 
@@ -35,9 +35,9 @@ pub(super) fn applied(text: &str) -> Section {
     let mut applied = String::with_capacity(text.len());
     for (line, marker) in text.split_inclusive('\n').zip(markers) {
         match marker {
-            Some(Marker::Up { no_transaction: alone }) => {
+            Some(Marker::Up { no_transaction: without }) => {
                 is_up = true;
-                no_transaction |= alone;
+                no_transaction |= without;
             }
             Some(Marker::Down) => is_up = false,
             Some(Marker::NoTransaction) => no_transaction = true,
@@ -83,17 +83,23 @@ mod tests {
     #[rstest]
     #[case::goose("-- +goose Up\ncreate\n-- +goose Down\ndrop\n", false)]
     #[case::goose_down_first("-- +goose Down\ndrop\n-- +goose Up\ncreate\n", false)]
-    #[case::goose_alone(
+    #[case::goose_no_transaction(
         "-- +goose NO TRANSACTION\n-- +goose Up\ncreate\n--+goose down\ndrop",
         true
     )]
     #[case::sql_migrate("-- +migrate Up notransaction\ncreate\n-- +migrate Down\ndrop\n", true)]
     #[case::dbmate("-- migrate:up\ncreate\n\n-- migrate:down\ndrop\n", false)]
-    #[case::dbmate_alone("-- migrate:up transaction:false\ncreate\n-- migrate:down\ndrop", true)]
+    #[case::dbmate_no_transaction(
+        "-- migrate:up transaction:false\ncreate\n-- migrate:down\ndrop",
+        true
+    )]
     #[case::tern("create\n---- create above / drop below ----\ndrop\n", false)]
     #[case::sqlx("-- no-transaction\ncreate\n", true)]
     #[case::no_marker("create\n-- goose is a bird; no-transaction\n", false)]
-    fn only_what_applies_the_migration_is_kept(#[case] text: &str, #[case] no_transaction: bool) {
+    fn only_the_part_that_applies_the_migration_is_kept(
+        #[case] text: &str,
+        #[case] no_transaction: bool,
+    ) {
         let found = applied(text);
         assert!(found.text.contains("create"), "{found:?}");
         assert!(!found.text.contains("drop\n") && !found.text.ends_with("drop"), "{found:?}");

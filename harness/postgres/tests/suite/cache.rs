@@ -53,7 +53,7 @@ async fn the_second_server_uses_the_entry_of_the_first() {
     assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
     let entries = Cache::new(cache.path()).entries();
     assert_eq!(entries.len(), 1);
-    assert!(entries[0].label.contains(" with 1 migrations of "), "{}", entries[0].label);
+    assert!(entries[0].label.contains(" with 1 migration of "), "{}", entries[0].label);
     // A new entry would not have this file.
     let extra_file = cache.path().join(&entries[0].key).join("data/PG_VERSION.mark");
     std::fs::write(&extra_file, "").unwrap();
@@ -63,7 +63,7 @@ async fn the_second_server_uses_the_entry_of_the_first() {
 }
 
 #[tokio::test]
-async fn other_migrations_get_another_entry() {
+async fn different_migrations_get_different_entries() {
     let (cache, (_folder, one)) = (tempfile::tempdir().unwrap(), table_migration());
     let (_other, two) = migrations(&[("0001_a.up.sql", "create table a (n int, m int)")]);
     check_server(cache.path(), &one).await;

@@ -64,7 +64,7 @@ async fn a_server_returns_a_clone_after_cancelled_requests() {
 
 #[tokio::test]
 async fn close_drops_every_database_created_on_an_existing_server() {
-    // `host` plays the server that exists already. `existing` uses it by its URL.
+    // `host` plays the existing server. `existing` uses it by its URL.
     let host = Server::start(Options::default()).await.unwrap();
     let database = host.empty_database().await.unwrap();
     let sql = "select coalesce(string_agg(datname, ' '), '') from pg_database \
@@ -89,7 +89,7 @@ async fn close_drops_every_database_created_on_an_existing_server() {
     host.close().await.unwrap();
 }
 
-/// Changes settings of the database: a list of names, an empty list, a text, and one for a role.
+/// Changes settings of the database: a list of names, an empty list, a string, and one for a role.
 const SETTINGS: &str = r#"create schema "My App"; create table "My App".inside (n int);
 do $$ begin
   execute format('alter database %I set search_path = "My App", "a""b", public', current_database());

@@ -57,7 +57,7 @@ async fn a_missing_platform_is_reported() {
 /// The program of the image does not exist, so Docker can create a container of the image, but
 /// can't start it.
 #[tokio::test]
-async fn a_container_that_can_not_start_is_reported_and_removed() {
+async fn a_container_that_cannot_start_is_reported_and_removed() {
     if test_image().is_none() {
         return check_unusable_image_error().await;
     }

@@ -26,12 +26,12 @@ async fn a_server_starts_from_downloaded_binaries() {
     let mirror = MockServer::start().await;
     let (version, archive) = archive(folder.path()).await;
     let sum = format!("{:x}", Sha256::digest(&archive));
-    for (ending, reply) in [
+    for (suffix, reply) in [
         ("sha256", ResponseTemplate::new(200).set_body_string(format!("{sum}  archive\n"))),
         ("gz", ResponseTemplate::new(200).set_body_bytes(archive)),
     ] {
         let v = version.replace('.', r"\.");
-        let request = path_regex(format!(r"^/{v}/postgresql-{v}-[a-z0-9_-]+\.tar\..*{ending}$"));
+        let request = path_regex(format!(r"^/{v}/postgresql-{v}-[a-z0-9_-]+\.tar\..*{suffix}$"));
         Mock::given(request).respond_with(reply).expect(1).mount(&mirror).await;
     }
     let cache = folder.path().join("cache");

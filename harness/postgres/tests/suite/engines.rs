@@ -45,8 +45,8 @@ fn forward(client: TcpStream, engine: UnixStream) {
 #[tokio::test]
 async fn docker_is_used_at_a_tcp_address() {
     if test_image().is_none() {
-        // No server can start without an image. What is left to check is the error that Docker's
-        // client reports about an image that it can't pull.
+        // No server can start without an image, so only the error about an image that can't be pulled
+        // is tested.
         return check_unusable_image_error().await;
     }
     let host = variable("DOCKER_HOST");

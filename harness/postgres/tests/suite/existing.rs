@@ -63,7 +63,7 @@ async fn a_role_with_read_only_transactions_is_rejected_with_advice() {
     )
     .await;
     let error = start_error(&database, "reader").await;
-    let expected = ": it is read-only (`default_transaction_read_only` is on); name another one, \
+    let expected = ": it is read-only (`default_transaction_read_only` is on); name another server, \
                     or run `alter role reader set default_transaction_read_only = off`";
     assert!(error.starts_with("no database can be created on postgres://reader@"), "{error}");
     assert!(error.ends_with(expected), "{error}");

@@ -201,8 +201,8 @@ fn eight_processes_at_a_time_use_a_database_and_end() {
     await_removal(&reports, temporary.path());
 }
 
-/// Reads the migrations. A process that a test started reads them from the test's folder, because a
-/// folder of its own would be left behind if the process is killed.
+/// Reads the migrations. A process that a test started reads them from the test's folder, because its
+/// own folder would be left behind if the process were killed.
 fn process_migrations() -> Migrations {
     let folder = std::env::var(MIGRATIONS).map(PathBuf::from);
     Migrations::read(folder.unwrap_or_else(|_| migrations_folder())).unwrap()
