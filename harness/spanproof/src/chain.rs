@@ -17,11 +17,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         }
     }
     // Masked before they are cut, because a part of a secret may not look like a secret.
-    crate::mask::text(&text).split('\n').map(shortened).collect::<Vec<_>>().join("\n")
+    crate::mask::text(&text).split('\n').map(shorten).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns a line without its middle if it is too long.
-pub(crate) fn shortened(line: &str) -> String {
+pub(crate) fn shorten(line: &str) -> String {
     let length = line.chars().count();
     if length <= MAX_LINE {
         return line.to_owned();

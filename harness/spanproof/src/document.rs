@@ -1,6 +1,6 @@
 //! Reads TOML files. Errors name the file, the line and the column, and quote the line.
 
-use crate::chain::{debug_as_chain, shortened};
+use crate::chain::{debug_as_chain, shorten};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub enum SpecError {
         source: std::io::Error,
     },
     /// The content is invalid.
-    #[error("{}:{line}:{column}: {message}\n{}", path.display(), quoted(*line, text, *column, *width))]
+    #[error("{}:{line}:{column}: {message}\n{}", path.display(), quote(*line, text, *column, *width))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -173,14 +173,14 @@ impl Document {
             column: before[line_start..].chars().count() + 1,
             width: width.min(text.chars().count().max(1)),
             text: text.to_owned(),
-            message: shortened(&message.into()),
+            message: shorten(&message.into()),
         }
     }
 }
 
 /// Quotes a line and underlines `width` characters from `column` on. Of a long line, quotes the part around
 /// the column.
-fn quoted(line: usize, text: &str, column: usize, width: usize) -> String {
+fn quote(line: usize, text: &str, column: usize, width: usize) -> String {
     let length = text.chars().count();
     let start = if length > MAX_QUOTE { (column - 1).saturating_sub(MAX_QUOTE / 4) } else { 0 };
     let part: String = text.chars().skip(start).take(MAX_QUOTE).collect();

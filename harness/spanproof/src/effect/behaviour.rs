@@ -53,8 +53,8 @@ static VARYING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Matches what differs between similar lines: words with digits.
 static NUMBER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\w*\d[\w.]*").ok());
 
-/// Replaces ids and times in a text.
-fn masked(text: &str) -> String {
+/// Replaces ids, hashes and times in a text.
+fn mask_ids(text: &str) -> String {
     match VARYING.as_ref() {
         Some(pattern) => pattern.replace_all(text, "[ID]").into_owned(),
         None => text.to_owned(),
@@ -99,7 +99,7 @@ impl Observed {
                 Location::Log(_) => false,
             };
             let kind = if is_startup { Kind::Startup } else { Kind::Log };
-            (kind, masked(&redactor.line(line.text)))
+            (kind, mask_ids(&redactor.line(line.text)))
         };
         let mut traits = Traits(BTreeMap::new());
         add_spans(spec, observation, &mut traits);
@@ -193,7 +193,7 @@ fn add_outcome(spec: &Spec, observation: &Observation, trial: &TrialRecord, trai
         let status = unit.status.unwrap_or_default();
         traits.add(Kind::Outcome, format!("status of unit `{}`", unit.key), &status);
         if let Some(outcome) = unit.outcome {
-            let result = masked(&outcome.to_string());
+            let result = mask_ids(&outcome.to_string());
             traits.add(Kind::Outcome, format!("result of unit `{}`", unit.key), &result);
         }
     }
@@ -214,7 +214,7 @@ fn add_outcome(spec: &Spec, observation: &Observation, trial: &TrialRecord, trai
 
 /// Adds a request: its method and path, its headers and its body.
 fn add_request(spec: &Spec, exchange: &Exchange, traits: &mut Traits) {
-    let name = format!("{} {}", exchange.method, masked(&exchange.path));
+    let name = format!("{} {}", exchange.method, mask_ids(&exchange.path));
     let name = format!("request {name}");
     traits.count(Kind::Request, &name);
     let own = spec.tables.spans.header.as_ref().map(|own| own.to_lowercase());
@@ -226,8 +226,12 @@ fn add_request(spec: &Spec, exchange: &Exchange, traits: &mut Traits) {
         if ["host", "content-length", "date", "connection"].contains(&header.as_str()) {
             continue;
         }
-        let value = if varies { "present".to_owned() } else { masked(value) };
+        let value = if varies { "present".to_owned() } else { mask_ids(value) };
         traits.add(Kind::Request, format!("{name}, header `{header}`"), &value);
     }
-    traits.add(Kind::Request, format!("{name}, body"), &masked(&exchange.body).replace('\n', " "));
+    traits.add(
+        Kind::Request,
+        format!("{name}, body"),
+        &mask_ids(&exchange.body).replace('\n', " "),
+    );
 }

@@ -199,7 +199,7 @@ impl<'a> Cases<'a> {
     }
 
     /// Returns the pairs of groups of trials that differ only in the flag. Leaves out a pair if a job ended
-    /// on neither side, unless `kind` is `Startup`: it shows nothing.
+    /// on neither side, unless `kind` is `Startup`: such a pair shows nothing.
     pub(super) fn pairs(&self, kind: Kind, values: [&Value; 2]) -> Vec<Pair<'_>> {
         let mut cells: BTreeMap<&[Value], [Vec<&Trial>; 2]> = BTreeMap::new();
         for trial in &self.trials {
@@ -306,7 +306,7 @@ fn more_trials_for(cases: &Cases<'_>, startup: bool) -> usize {
     let different: BTreeSet<&Vec<&Value>> = rows.iter().map(|(inputs, _)| inputs).collect();
     // The repetitions of the compared cases themselves count as trials.
     let repetitions = (rows.len() - different.len()).saturating_sub(MIN_TRIALS - 2);
-    noise::more_trials(noise::unexplained(&rows, counts)).saturating_sub(repetitions)
+    noise::more_trials(noise::count_unexplained(&rows, counts)).saturating_sub(repetitions)
 }
 
 impl Pair<'_> {

@@ -26,7 +26,7 @@ pub(super) fn more_trials(varying: usize) -> usize {
 
 /// Counts the traits that no set of at most [`MAX_INPUTS`] inputs explains: for each such set, they differ
 /// between cases with the same values of these inputs.
-pub(super) fn unexplained(rows: &[Row<'_>], counts: impl Fn(&Key) -> bool) -> usize {
+pub(super) fn count_unexplained(rows: &[Row<'_>], counts: impl Fn(&Key) -> bool) -> usize {
     let Some((first, _)) = rows.first() else { return 0 };
     let differs = |at: &usize| rows.iter().any(|(inputs, _)| inputs[*at] != first[*at]);
     let inputs: Vec<usize> = (0..first.len()).filter(differs).collect();

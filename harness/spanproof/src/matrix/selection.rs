@@ -1,5 +1,4 @@
-//! Selects cases of a spec by their id, or by the value of a flag, by the route (the way to submit a
-//! job), the upstream, the job or the fault.
+//! Selects cases of a spec by id, flag value, route (the way to submit a job), upstream, job or fault.
 
 use std::str::FromStr;
 

@@ -46,9 +46,11 @@ fn value(found: &ValueEffect) -> FlagValue {
     let ValueEffect { value, compared_with, pairs, effect, inert_under, repeat: _ } = found;
     let (kind, changes, cases, reason) = match effect {
         Effect::Effective(changes) => {
-            (FlagEffect::Effective, shortened(changes), changes.first(), "")
+            (FlagEffect::Effective, first_changes(changes), changes.first(), "")
         }
-        Effect::Printed(changes) => (FlagEffect::Printed, shortened(changes), changes.first(), ""),
+        Effect::Printed(changes) => {
+            (FlagEffect::Printed, first_changes(changes), changes.first(), "")
+        }
         Effect::Nothing(_) => (FlagEffect::Nothing, Vec::new(), None, ""),
         Effect::Unknown(why) => (FlagEffect::Unknown, Vec::new(), None, why.as_str()),
     };
@@ -68,7 +70,7 @@ fn value(found: &ValueEffect) -> FlagValue {
 }
 
 /// Returns the first changes of each kind, and the number of further ones.
-fn shortened(changes: &[Change]) -> Vec<String> {
+fn first_changes(changes: &[Change]) -> Vec<String> {
     let mut kinds: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
     for change in changes {
         kinds.entry(change.kind).or_default().push(change);

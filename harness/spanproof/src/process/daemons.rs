@@ -2,7 +2,7 @@
 //! were started for it. A daemon is recognised by a variable that it inherited, with a value that only the
 //! processes of the case have, such as the name of its database.
 //!
-//! A daemon that cleared its environment, that runs as another user, or in a container is not found. A
+//! A daemon is not found if it cleared its environment, runs as another user, or runs in a container. A
 //! process whose environment can't be read is left alone.
 
 use std::collections::BTreeMap;

@@ -29,7 +29,7 @@ pub(super) async fn run_case(
 ) -> CaseOutcome {
     let case = unmasked_flags(world.spec(), case);
     let trial = world.trial_for(&case).witness_if(options.witness).progress(progress);
-    let Attempt { observation, judgement, retries, database } = judged(world, trial).await?;
+    let Attempt { observation, judgement, retries, database } = run_and_judge(world, trial).await?;
     let folder = observation::write(&options.evidence, &observation);
     let folder = folder.map_err(|error| chain(&error));
     let keep = match options.keep_databases {
@@ -49,7 +49,7 @@ pub(super) async fn run_case(
 /// When the service, its database or its upstream can't be started. The error is the reason.
 pub(super) async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
     let case = unmasked_flags(world.spec(), case);
-    judged(world, world.trial_for(&case).witness_if(witness)).await
+    run_and_judge(world, world.trial_for(&case).witness_if(witness)).await
 }
 
 /// Runs one trial of a case with the witness. `background` are errors that also occur with
@@ -63,10 +63,10 @@ pub(super) async fn run_witnessed(
     background: Vec<Failure>,
 ) -> Result<Attempt, String> {
     let case = unmasked_flags(world.spec(), case);
-    judged(world, world.trial_for(&case).witness().background(background)).await
+    run_and_judge(world, world.trial_for(&case).witness().background(background)).await
 }
 
-async fn judged(world: &World, trial: TrialBuilder) -> Result<Attempt, String> {
+async fn run_and_judge(world: &World, trial: TrialBuilder) -> Result<Attempt, String> {
     let progress = trial.own_progress();
     let (observation, database) =
         trial.run_keeping_database().await.map_err(|error| chain(&error))?;

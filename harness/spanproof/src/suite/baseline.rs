@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::attempt::run_once;
 use super::options::RunOptions;
-use super::result::{CaseOutcome, finished};
+use super::result::{CaseOutcome, finished_cases};
 use crate::spec::Spec;
 use crate::trial::World;
 use crate::verdict::{Evidence, Judgement, compare, different_units, unrepeated};
@@ -56,7 +56,7 @@ pub(super) async fn repeat_baselines(
 
 /// Returns the indexes of the cases whose outcomes differ with and without tracing.
 fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
-    let finished: Vec<_> = finished(slots).collect();
+    let finished: Vec<_> = finished_cases(slots).collect();
     let observations: Vec<_> = finished.iter().map(|(_, case)| &case.observation).collect();
     let mut judgements: Vec<_> = finished.iter().map(|(_, case)| case.judgement.clone()).collect();
     compare(spec, &observations, &mut judgements);

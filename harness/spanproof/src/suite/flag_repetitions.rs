@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::attempt::run_once;
 use super::options::RunOptions;
-use super::result::{CaseOutcome, finished};
+use super::result::{CaseOutcome, finished_cases};
 use crate::chain::chain;
 use crate::effect::flag_effects;
 use crate::matrix::Case;
@@ -43,7 +43,7 @@ pub(super) async fn repeat_for_flags(
     options: &RunOptions,
     cancelled: &watch::Receiver<bool>,
 ) -> Repetitions {
-    let observations: Vec<_> = finished(slots).map(|(_, case)| &case.observation).collect();
+    let observations: Vec<_> = finished_cases(slots).map(|(_, case)| &case.observation).collect();
     let limit = if options.prove_flags { usize::MAX } else { MAX_CASES };
     let workers = Arc::new(Semaphore::new(options.workers));
     let mut running = JoinSet::new();

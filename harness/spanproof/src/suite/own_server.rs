@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::attempt::{Attempt, run_witnessed};
 use super::options::RunOptions;
-use super::result::{CaseOutcome, JudgedCase, finished};
+use super::result::{CaseOutcome, JudgedCase, finished_cases};
 use crate::matrix::Case;
 use crate::observation::Failure;
 use crate::spec::Spec;
@@ -60,7 +60,7 @@ struct OpenCase {
 }
 
 fn open_cases(spec: &Spec, slots: &[Option<CaseOutcome>]) -> Vec<OpenCase> {
-    let all = finished(slots);
+    let all = finished_cases(slots);
     let is_open =
         |(_, case): &(usize, &JudgedCase)| case.judgement.next == Some(Experiment::OwnServer);
     let open = all.clone().filter(is_open).take(MAX_CASES).map(|(index, judged)| {

@@ -21,7 +21,7 @@ const MAX_CHANGES: usize = 3;
 /// The folder for the evidence of the extra cases, in the folder of the run.
 const FOLDER: &str = "probes";
 
-/// Finds single changes with which failing cases pass, and adds these changes and the extra cases to
+/// Finds single changes that make failing cases pass, and adds these changes and the extra cases to
 /// the result. Examines only one case for each kind of failure. The flags of `cases` must not be
 /// masked, because the service needs their real values.
 pub(super) async fn find_passing_changes(

@@ -10,7 +10,7 @@ use crate::chain::chain;
 use crate::matrix::Case;
 use crate::observation::{Observation, spec_secrets};
 use crate::spec::Spec;
-use crate::trial::{World, watched};
+use crate::trial::{World, run_watched};
 use crate::verdict::{Judged, Judgement, Verdict, compare, judge, observe};
 
 /// The result of [`prove`].
@@ -34,7 +34,7 @@ pub async fn prove(
     workers: usize,
     cancelled: watch::Receiver<bool>,
 ) -> Result<Option<ProofResult>, crate::trial::Error> {
-    Box::pin(watched(world.server(), sabotage_all(world, cases, workers, cancelled))).await
+    Box::pin(run_watched(world.server(), sabotage_all(world, cases, workers, cancelled))).await
 }
 
 async fn sabotage_all(

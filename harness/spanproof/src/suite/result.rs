@@ -93,7 +93,7 @@ pub(super) struct JudgedCase {
 }
 
 /// Returns the cases that ran, with their indexes.
-pub(super) fn finished(
+pub(super) fn finished_cases(
     slots: &[Option<CaseOutcome>],
 ) -> impl Iterator<Item = (usize, &JudgedCase)> + Clone {
     let slots = slots.iter().enumerate();

@@ -12,7 +12,7 @@ use super::own_server::repeat_alone;
 use super::passing_changes::find_passing_changes;
 use super::pool::{Pool, start_order};
 use super::record::RunRecord;
-use super::result::{CaseOutcome, JudgedCase, RunResult, finished};
+use super::result::{CaseOutcome, JudgedCase, RunResult, finished_cases};
 use super::second_trial::run_second_trials;
 use super::slowdown::measure_again;
 use crate::chain::chain;
@@ -56,7 +56,7 @@ pub async fn run(
         }
     }
     let mut unwritten: Vec<String> =
-        finished(&slots).filter_map(|(_, judged)| judged.folder.clone().err()).collect();
+        finished_cases(&slots).filter_map(|(_, judged)| judged.folder.clone().err()).collect();
     unwritten.append(&mut repetitions.write_errors);
     if let Err(error) = record.write(&options.evidence) {
         unwritten.push(chain(&error));
@@ -73,13 +73,13 @@ pub async fn run(
         result.halted =
             end.map(|why| format!("{why}; spanproof did not search for a change that passes"));
     }
-    let removed = removed(&result, &repetitions.folders);
+    let removed = find_removed(&result, &repetitions.folders);
     result.unwritten.extend(removed);
     Ok(result)
 }
 
 /// Returns a message for each folder of evidence that was written and no longer exists.
-fn removed(result: &RunResult, repetitions: &[PathBuf]) -> Vec<String> {
+fn find_removed(result: &RunResult, repetitions: &[PathBuf]) -> Vec<String> {
     let cases = result.cases.iter().chain(&result.extra_cases);
     let folders = cases.filter_map(|case| case.folder.as_ref()).chain(repetitions);
     let removed = folders.filter(|folder| !observation::is_stored(folder));

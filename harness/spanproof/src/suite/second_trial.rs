@@ -32,7 +32,7 @@ pub(super) async fn run_second_trials(
     options: &RunOptions,
     cancelled: &watch::Receiver<bool>,
 ) {
-    let mut waiting = selected(slots).into_iter();
+    let mut waiting = select_cases(slots).into_iter();
     let (mut running, mut unexplained) = (JoinSet::new(), Vec::new());
     loop {
         while running.len() < options.workers.max(1) && !*cancelled.borrow() {
@@ -95,7 +95,7 @@ async fn repeat(
 }
 
 /// Returns the indexes of the cases that get a second trial, in the order of these trials.
-fn selected(slots: &[Option<CaseOutcome>]) -> Vec<usize> {
+fn select_cases(slots: &[Option<CaseOutcome>]) -> Vec<usize> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut ranked = Vec::new();
     for (index, slot) in slots.iter().enumerate() {

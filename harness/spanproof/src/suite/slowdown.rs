@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::attempt::run_once;
 use super::options::RunOptions;
-use super::result::{CaseOutcome, finished};
+use super::result::{CaseOutcome, finished_cases};
 use crate::matrix::Case;
 use crate::observation::Observation;
 use crate::trial::World;
@@ -50,7 +50,7 @@ struct Suspect {
 
 fn suspects(world: &World, slots: &[Option<CaseOutcome>]) -> Vec<Suspect> {
     let (indexes, observations): (Vec<usize>, Vec<&Observation>) =
-        finished(slots).map(|(at, case)| (at, &case.observation)).unzip();
+        finished_cases(slots).map(|(at, case)| (at, &case.observation)).unzip();
     let pairs = slow_pairs(world.spec(), &observations).into_iter();
     let case = |at: usize| observations[at].case.clone();
     pairs.map(|(off, on)| Suspect { off: case(off), on: case(on), slot: indexes[on] }).collect()

@@ -23,7 +23,7 @@ const PLACES: &str = "select distinct c.relname::text from spanproof_witness.pla
     join pg_class c on c.oid = p.place where p.is_counted";
 
 /// Selects the rules that replace an insert: name, table, definition and whether there is a condition. A
-/// view's rule that inserts each row into a table with triggers is no blind spot.
+/// view's rule that inserts each row into a table with triggers is not a blind spot.
 const RULES: &str = r#"
 with place as (select place from spanproof_witness.places() where is_counted),
 rule as (
@@ -157,7 +157,7 @@ fn block_spot(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
 /// places.
 fn routine_spots(routines: &[Routine], places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
     let mut spots = Vec::new();
-    for (index, calls) in reached(routines, statements) {
+    for (index, calls) in called_routines(routines, statements) {
         let Routine { name, body, .. } = &routines[index];
         let (does, effect) = match calls {
             Some(_) if body.inserts_into(places) => ("inserts into it", BlindSpotEffect::Inserts),
@@ -177,24 +177,24 @@ fn routine_spots(routines: &[Routine], places: &[String], statements: &[Sql]) ->
 
 /// Returns the indexes of the routines that statements or triggers call, directly or through other
 /// routines. The value is the number of statements; `None` if only a trigger calls the routine.
-fn reached(routines: &[Routine], statements: &[Sql]) -> BTreeMap<usize, Option<usize>> {
-    let mut reached = BTreeMap::new();
+fn called_routines(routines: &[Routine], statements: &[Sql]) -> BTreeMap<usize, Option<usize>> {
+    let mut called = BTreeMap::new();
     for (index, Routine { name, has_trigger, .. }) in routines.iter().enumerate() {
         let count = statements.iter().filter(|sql| sql.calls(name)).count();
         if count > 0 || *has_trigger {
-            reached.insert(index, (count > 0).then_some(count));
+            called.insert(index, (count > 0).then_some(count));
         }
     }
-    let mut waiting: Vec<usize> = reached.keys().copied().collect();
+    let mut waiting: Vec<usize> = called.keys().copied().collect();
     while let Some(caller) = waiting.pop() {
         for (index, Routine { name, .. }) in routines.iter().enumerate() {
-            if !reached.contains_key(&index) && routines[caller].body.calls(name) {
-                reached.insert(index, reached[&caller]);
+            if !called.contains_key(&index) && routines[caller].body.calls(name) {
+                called.insert(index, called[&caller]);
                 waiting.push(index);
             }
         }
     }
-    reached
+    called
 }
 
 impl Sql {
@@ -359,7 +359,7 @@ mod tests {
             routine("deep", "select 1", false),
         ];
         let statements = [Sql::new("call Outer_one('x')"), Sql::new("select un_used(1)")];
-        let found: Vec<_> = reached(&routines, &statements).into_iter().collect();
+        let found: Vec<_> = called_routines(&routines, &statements).into_iter().collect();
         assert_eq!(found, [(0, Some(1)), (1, Some(1)), (3, None), (4, None)]);
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Files {
     pub(super) faults: BTreeMap<String, (String, String)>,
     /// The SQL files that run in the database of every trial, with their paths.
     pub(super) seeds: Vec<(PathBuf, Migrations)>,
-    /// The templates of `[service.files]`, by the name of the file that is made from the template.
+    /// The templates of `[service.files]`, by the name of the file that is written.
     pub(super) templates: BTreeMap<String, String>,
 }
 

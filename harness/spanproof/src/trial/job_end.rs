@@ -1,4 +1,4 @@
-//! Checks whether a job has ended, by the rule of the spec.
+//! Checks whether a job has ended, according to the rule of the spec.
 
 use regex::Regex;
 use serde_json::Value as Json;

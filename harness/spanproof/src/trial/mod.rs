@@ -66,5 +66,5 @@ pub(crate) use overrides::Overrides;
 pub use overrides::Timeouts;
 pub(crate) use progress::Progress;
 pub use run::Trial;
-pub(crate) use server_watch::{ServerFailure, server_failure, stopped_session, watched};
+pub(crate) use server_watch::{ServerFailure, run_watched, server_failure, stopped_session};
 pub use world::World;

@@ -11,7 +11,7 @@ use spanproof_postgres::Server;
 use super::helper_start::start_shared_helpers;
 use super::inputs::Inputs;
 use super::program::Program;
-use super::server_watch::{started, watched};
+use super::server_watch::{run_watched, start_server};
 use super::world::Inner;
 use super::{Error, World, migrate};
 use crate::matrix::Case;
@@ -111,7 +111,7 @@ impl WorldBuilder {
     /// column does not exist.
     pub async fn check_database(self, mut spec: Spec) -> Result<DatabaseCheck, Error> {
         let Inputs { migrations, options, .. } = self.inputs(&mut spec)?;
-        let server = started(Server::start(options)).await?;
+        let server = start_server(Server::start(options)).await?;
         let origin = server.origin().to_string();
         let prepare = async {
             server.prepare(&migrations).await?;
@@ -120,7 +120,7 @@ impl WorldBuilder {
             }
             super::schema::check(&server, &migrations, &spec.tables).await.map(Some)
         };
-        let columns = watched(&server, prepare).await?;
+        let columns = run_watched(&server, prepare).await?;
         server.close().await?;
         Ok(DatabaseCheck { origin, columns })
     }
@@ -150,9 +150,9 @@ impl WorldBuilder {
         let build_time = start.elapsed();
         let start = Instant::now();
         let server = if self.shared {
-            started(Server::join(options.clone())).await?
+            start_server(Server::join(options.clone())).await?
         } else {
-            started(Server::start(options.clone())).await?
+            start_server(Server::start(options.clone())).await?
         };
         let watched_server = server.clone();
         let inner = Inner {
@@ -169,7 +169,7 @@ impl WorldBuilder {
             build_time,
             database_time: Duration::ZERO,
         };
-        let mut inner = Box::pin(watched(&watched_server, prepare(inner))).await?;
+        let mut inner = Box::pin(run_watched(&watched_server, prepare(inner))).await?;
         inner.owns_server = !self.shared;
         inner.database_time = start.elapsed();
         Ok(World(Arc::new(inner)))

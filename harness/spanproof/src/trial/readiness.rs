@@ -1,4 +1,4 @@
-//! Waits until the service is ready, by the rule of the spec.
+//! Waits until the service is ready, according to the rule of the spec.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the server shows about a trial: its log, the witness, and rows in other places than the span
+//! What the server shows about a trial: its log, the witness, and rows in places other than the span
 //! table. Some of it counts only if it was not there before the service started.
 
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ impl ServerBefore {
         overrides: &Overrides,
     ) -> Result<ServerEvidence, Error> {
         let (server, tables) = (world.server(), &world.spec().tables);
-        if restarted(&self.processes, &server.own_processes().await?) {
+        if has_restarted(&self.processes, &server.own_processes().await?) {
             return Err(Error::ServerRestarted);
         }
         let log = server.log(database).await?;
@@ -83,7 +83,7 @@ impl ServerBefore {
 }
 
 /// Whether a server has replaced all its own processes; `false` if none were known before.
-fn restarted(before: &BTreeSet<i32>, after: &BTreeSet<i32>) -> bool {
+fn has_restarted(before: &BTreeSet<i32>, after: &BTreeSet<i32>) -> bool {
     !before.is_empty() && before.is_disjoint(after)
 }
 

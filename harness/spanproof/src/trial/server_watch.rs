@@ -56,7 +56,9 @@ pub(crate) async fn stopped_session(server: &Server) -> Option<u32> {
 }
 
 /// Starts a server. Returns an error if a signal stops one of its processes.
-pub(super) async fn started<T, E>(start: impl Future<Output = Result<T, E>>) -> Result<T, Error>
+pub(super) async fn start_server<T, E>(
+    start: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error>
 where
     Error: From<E>,
 {
@@ -69,7 +71,7 @@ where
 }
 
 /// Waits for work on a server, or until the server fails.
-pub(crate) async fn watched<T, E>(
+pub(crate) async fn run_watched<T, E>(
     server: &Server,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Error>

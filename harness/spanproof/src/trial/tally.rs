@@ -112,7 +112,7 @@ fn is_statement(entry: &LogEntry) -> bool {
     statement(entry).is_some() || entry.severity != "LOG" && entry.severity != "WARNING"
 }
 
-/// Returns the text of a logged statement; `None` for another entry.
+/// Returns the text of a logged statement; `None` for any other entry.
 pub(super) fn statement(entry: &LogEntry) -> Option<&str> {
     let is_log = entry.severity == "LOG";
     let (kind, text) = entry.message.split_once(": ").filter(|_| is_log)?;

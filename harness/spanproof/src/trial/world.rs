@@ -15,7 +15,7 @@ use super::job_name::rename;
 use super::program::Program;
 use super::request::Request;
 use super::resources::Resources;
-use super::server_watch::{started, watched};
+use super::server_watch::{run_watched, start_server};
 use super::shared::SharedHelpers;
 use super::values::Values;
 use crate::document::suggestion;
@@ -66,14 +66,14 @@ impl World {
         &self.0.migrations
     }
 
-    /// Returns the same world with a server of its own, which is started now. If only one trial at a time
-    /// runs on it, whatever happens on that server is due to this trial.
+    /// Returns the same world with a server of its own, which is started now. If only one trial at a
+    /// time runs on it, whatever happens on that server is due to this trial.
     ///
     /// # Errors
     /// When the server can't be started, or a migration fails.
     pub(crate) async fn with_own_server(&self) -> Result<Self, Error> {
-        let server = started(Server::start(self.0.options.clone())).await?;
-        watched(&server, server.prepare(&self.0.migrations)).await?;
+        let server = start_server(Server::start(self.0.options.clone())).await?;
+        run_watched(&server, server.prepare(&self.0.migrations)).await?;
         let inner = Inner { server, owns_server: true, is_alone: true, ..(*self.0).clone() };
         Ok(Self(Arc::new(inner)))
     }
