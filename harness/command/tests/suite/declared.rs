@@ -113,7 +113,7 @@ async fn a_database_with_all_migrations_passes(#[case] migration: &str) {
 #[case::unique_index(
     "create unique index once on executions (job_id, question_id, model_id);",
     "drop index once; create index once on executions (job_id, question_id, model_id)",
-    "advice     indexes of executions: the index `once` is btree (job_id, question_id, model_id), and unique btree (job_id, question_id, model_id) in the migrations"
+    "advice     indexes of executions: the index `once` is btree (job_id, question_id, model_id), but unique btree (job_id, question_id, model_id) in the migrations"
 )]
 #[tokio::test]
 async fn what_the_database_lacks_is_reported(
