@@ -69,7 +69,7 @@ async fn the_healthy_runner_reports_a_rejection_and_completes_its_job(
     assert!(finding.contains(error), "expected {error}\nfound {finding}");
 }
 
-/// Jobs, units and spans that were there before the service started are not the case's own.
+/// Jobs, units and spans that existed before the service started do not belong to the case.
 #[rstest]
 #[case::tracing_on("true", None)]
 #[case::tracing_off("false", None)]

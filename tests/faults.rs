@@ -14,7 +14,7 @@ async fn observe(world: &World, fault: &str, bug: &str, route: &str) -> Observat
     trial.fault(fault).run().await.unwrap()
 }
 
-/// Each test case is a fault, a text that the runner prints while the fault is in force, and how many
+/// Each test case is a fault, text that the runner prints while the fault is in force, and how many
 /// of eight spans are stored.
 #[rstest]
 #[case("insert-revoked", "permission denied for table trace_spans", 0)]
@@ -89,7 +89,7 @@ async fn the_spec_of_the_runner_lists_every_fault_that_applies_to_it() {
     let spec = healthy().await.spec().clone();
     let missing = FaultKind::ALL.iter().filter(|kind| !spec.has_fault(**kind));
     let missing: Vec<_> = missing.map(|kind| kind.text()).collect();
-    // A check repeats the job without being told to.
+    // `check` repeats the job by default.
     assert_eq!(missing, ["schema-missing", "job-repeated", "sql"]);
 }
 

@@ -62,7 +62,7 @@ struct Mode {
     code: Option<Code>,
     /// The expected codes after the first one.
     also: &'static [Code],
-    /// A text that the first finding must contain as its evidence.
+    /// Text that the first finding or its evidence must contain.
     proof: &'static str,
     /// The expected funnel.
     units: Units,
@@ -502,7 +502,10 @@ fn compare(mode: &Mode, judgement: &Judgement) -> Result<(), String> {
     ))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a variable asks for more repetitions")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an environment variable sets the number of repetitions"
+)]
 fn repetitions() -> usize {
     std::env::var("SPANPROOF_TEST_RUNS").map_or(1, |runs| runs.parse().unwrap())
 }
@@ -525,7 +528,8 @@ fn the_readme_counts_the_defects() {
     let defects: BTreeSet<&str> =
         MODES.iter().filter(|mode| mode.code.is_some()).map(|mode| mode.bug).collect();
     let readme = std::fs::read_to_string(repository("README.md")).unwrap();
-    let sentence = format!("Some of them give the runner {} defects,", defects.len());
+    let sentence =
+        format!("Some of them inject {} defects into the example service,", defects.len());
     assert!(readme.contains(&sentence), "README.md should say `{sentence}`");
 }
 

@@ -39,7 +39,7 @@ async fn a_dropped_insert_is_reported() {
     let world = world("dropped").await;
     let trial = world.trial().flag("TRACING", "1").witness();
     let judgement = judge(world.spec(), &trial.run().await.unwrap());
-    // The service says nothing: a path that drops a row and a sampler look alike.
+    // The service prints nothing, so a path that drops a row and a sampler leave the same evidence.
     assert_eq!(judgement.codes(), [Code::Undetermined], "{judgement:?}");
     let finding = judgement.findings()[0].to_string();
     for part in ["2 units left 1 `pack` spans", "\"my.schema\".\"my.table\": 1 `pack` of 1 rows"] {
@@ -47,7 +47,7 @@ async fn a_dropped_insert_is_reported() {
     }
 }
 
-/// Each test case is a fault and a text that the service prints while the fault is in force.
+/// Each test case is a fault and text that the service prints while the fault is in force.
 #[rstest]
 #[case("insert-revoked", "permission denied for table my.table")]
 #[case("table-missing", "relation \"my.schema.my.table\" does not exist")]

@@ -10,7 +10,7 @@ use spanproof_format::Code;
 
 use crate::world::repository;
 
-/// Codes that tests of this file expect, and no fault of the runner.
+/// Codes that tests of this file expect, and that no fault of the runner causes.
 pub(crate) const CODES: [Code; 3] = [Code::SdkDisabled, Code::SampledOut, Code::ExportFailed];
 
 /// Opens a world: what trials (runs of the command) share. `bug` names a defect of the command; empty
@@ -62,7 +62,7 @@ async fn a_command_is_judged_when_it_has_exited(#[case] value: &str, #[case] spa
 )]
 #[case::exit_code("exit-code", Code::ProcessCrashed, "with exit code 3")]
 #[case::other_span("renamed", Code::WrongAttributes, "6 spans that no `[[span]]` names")]
-#[case::lost_parent("no-parent", Code::BrokenTree, "no span above them has the id of a unit")]
+#[case::lost_parent("no-parent", Code::BrokenTree, "no span above has the id of a unit")]
 #[case::other_trace("other-trace", Code::BrokenTree, "(another trace)")]
 #[tokio::test]
 async fn a_defect_is_reported(#[case] bug: &str, #[case] code: Code, #[case] proof: &str) {
@@ -76,7 +76,7 @@ async fn a_defect_is_reported(#[case] bug: &str, #[case] code: Code, #[case] pro
 /// The table of spans does not exist, so spanproof's own queries fail. The witness, which counts the
 /// service's attempts to insert spans, must not count these errors.
 #[tokio::test]
-async fn errors_of_spanproofs_own_queries_are_not_counted_as_errors_of_the_service() {
+async fn errors_of_queries_by_spanproof_are_not_counted_as_errors_of_the_service() {
     let world = world("not-flushed").await;
     let trial = recording(&world).sql_before("drop table otel.spans").witness();
     let observation = trial.run().await.unwrap();

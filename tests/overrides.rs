@@ -69,8 +69,8 @@ async fn timeouts_of_a_trial_replace_those_of_the_spec() {
 }
 
 #[tokio::test]
-async fn a_trial_ends_at_its_limit_with_what_it_waited_for() {
-    // A job without an end.
+async fn a_trial_that_exceeds_its_limit_reports_what_it_waited_for() {
+    // The job never ends.
     let hang = repository("fixtures/upstream/never-answers.toml");
     let timeouts = Timeouts {
         settle: Some(Duration::from_hours(1)),

@@ -103,7 +103,7 @@ async fn a_refused_job_and_a_crash_are_reported_with_the_errors_of_the_server() 
     assert!(finding.contains(error), "expected {error}\nfound {finding}");
 }
 
-/// A process that is busy when the job has ended, and that ends with code 1 if it is stopped before it has
+/// The process is still busy when the job has ended, and exits with code 1 if it is stopped before it has
 /// started. Regression test: it was reported as a crash.
 #[tokio::test]
 async fn a_process_without_a_readiness_check_is_not_stopped_while_it_starts() {

@@ -34,7 +34,7 @@ async fn every_sabotage_is_caught() {
     };
     assert_eq!(all.proofs.len(), 16 * 2, "expected 16 sabotages on each of 2 routes");
     let page = std::fs::read_to_string(repository("docs/verdicts.md")).unwrap();
-    assert!(page.contains(" in 16 ways,"), "docs/verdicts.md has another number of sabotages");
+    assert!(page.contains(" in 16 ways,"), "docs/verdicts.md has a different number of sabotages");
     let not_caught = select(&all, |result| !matches!(result, SabotageResult::Caught(_)));
     assert!(not_caught.is_empty(), "{not_caught:?}");
     assert_eq!((all.caught, all.missed, all.impossible), (16 * 2, 0, 0));

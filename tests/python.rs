@@ -119,5 +119,5 @@ async fn a_service_whose_results_vary_gets_no_finding() {
     let (document, _) = reasons::run(&world, pair, ExtraCases::Forbidden).await;
     assert_eq!((document.summary.passed, document.summary.failed), (2, 0), "{document:#?}");
     let count = std::fs::read_to_string(starts).unwrap().lines().count();
-    assert!(count > 2, "the two cases ended alike, so nothing was tested");
+    assert!(count > 2, "the two cases had the same outcome, so nothing was tested");
 }

@@ -58,7 +58,7 @@ fn passing_changes(run: &Run) -> Vec<String> {
     changes.map(text).collect()
 }
 
-/// Returns whether a case should record spans and has no fault.
+/// Whether a case should record spans and has no fault.
 fn records(case: &Case) -> bool {
     case.flag(FLAG).text() == Some("true") && case.fault.is_none()
 }
@@ -100,7 +100,7 @@ async fn failing_cases_are_reported_as_one_pattern(#[case] bug: &str, #[case] pa
 }
 
 #[tokio::test]
-async fn an_expected_failure_fails_no_case() {
+async fn an_expected_failure_does_not_fail_its_case() {
     let rule = "[{ code = 'path-not-executed', reason = 'soon', until = 2026-01-01, \
                 when = { route = 'cross-region', ENABLE_DB_TRACING = 'true' } }]";
     let world = World::new(repository("spanproof.toml")).set("expected", rule);
@@ -144,9 +144,9 @@ async fn an_undetermined_case_is_run_again_with_the_witness() {
     assert!(finding.data.contains(&witness), "{finding:#?}");
 }
 
-/// Every second process of this service writes no span, beginning with the first one.
+/// Every second process of this service writes no span, starting with the first.
 #[tokio::test]
-async fn spans_that_are_missing_in_some_trials_only_are_flaky() {
+async fn spans_that_are_missing_only_in_some_trials_are_flaky() {
     let folder = tempfile::tempdir().unwrap();
     let starts = folder.path().join("starts");
     let world = World::new(repository("fixtures/python-runner/spanproof.toml"));
@@ -175,7 +175,7 @@ async fn spans_that_are_missing_in_some_trials_only_are_flaky() {
     }
 }
 
-/// A job that ends before its spans are written is not slow, however long that takes.
+/// A job that ends before its spans are written is not slow, however long the writes take.
 #[rstest]
 #[case::waits("slow-write", &[Code::SlowedByTracing])]
 #[case::writes_later("late", &[])]
@@ -200,7 +200,7 @@ async fn a_job_that_waits_for_its_spans_is_slowed_by_tracing(
     }
 }
 
-/// Evidence holds masked flags. A further trial of its case needs the real ones.
+/// Evidence contains masked flags, but a further trial of its case needs the real values.
 #[tokio::test]
 async fn a_second_trial_has_the_real_values_of_secret_flags() {
     let flags = "[{ name = 'TRACING', tracing = true, values = ['off', 'on'] }, \

@@ -1,5 +1,5 @@
-//! Tests of the values with which the tracing flag turns recording on, and of the rows that the
-//! runner records.
+//! Tests of the values of the tracing flag that turn recording on, and of the rows that the runner
+//! records.
 
 use rstest::rstest;
 use spanproof::{Verdict, judge};

@@ -5,7 +5,7 @@ use spanproof::judge;
 use crate::world::healthy;
 
 /// An upstream whose answer contains a URL with a password, a secret of the service's environment,
-/// and texts that look like secrets.
+/// and strings that look like secrets.
 const BEHAVIOUR: &str = r#"
 about = "An answer full of secrets."
 

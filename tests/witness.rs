@@ -1,5 +1,5 @@
-//! Tests of the database witness: triggers on the span table and the server's log, by which spanproof
-//! sees each attempt to insert a span. In these tests the spec has no patterns for lines of the
+//! Tests of the database witness: triggers on the span table and the server's log, which show each
+//! attempt to insert a span. In these tests the spec has no patterns for lines of the
 //! service, and the database loses spans. Only the witness can show how they were lost.
 
 use rstest::rstest;
@@ -42,7 +42,7 @@ async fn judge_trial_with_witness(world: &World, bug: &str) -> Judgement {
 }
 
 #[rstest]
-// The spec has no probes, and the error of the driver is recognised where it names the table.
+// The spec has no probes, but an error of the driver is recognised if it names the table.
 #[case::table("table-missing", "write-failed-reported", "refused", "42P01")]
 #[case::privilege("insert-revoked", "write-failed-reported", "refused", "42501")]
 #[case::column("column-missing", "write-failed-reported", "refused", "42703")]
@@ -97,7 +97,7 @@ async fn the_witness_shows_how_spans_were_lost(
 #[case::view("spans-lost-in-view", "silently-discarded", "kept none", "0 written")]
 #[case::archived("spans-archived", "removed-later", "deleted later", "public.old_spans: ")]
 #[tokio::test]
-async fn rules_views_and_archives_are_told_apart(
+async fn rules_views_and_archives_are_distinguished(
     #[case] seed: &str,
     #[case] code: &str,
     #[case] message: &str,
@@ -110,7 +110,7 @@ async fn rules_views_and_archives_are_told_apart(
 }
 
 /// Runs the healthy runner with the witness. It must have one finding, with this code, a message that
-/// contains the first text, and evidence that contains the second one.
+/// contains `message`, and evidence that contains `evidence`.
 async fn assert_witnessed(world: &World, code: &str, [message, evidence]: [&str; 2]) {
     let judgement = judge_trial_with_witness(world, "").await;
     let finding = &judgement.findings()[0];
@@ -171,7 +171,7 @@ const SPAN: &str =
     "the function `record_span` builds its statements"
 )]
 #[tokio::test]
-async fn spans_that_a_function_loses_are_not_taken_for_spans_that_were_never_sent(
+async fn spans_that_a_function_loses_are_not_reported_as_never_sent(
     #[case] body: &str,
     #[case] code: &str,
     #[case] confidence: Confidence,
@@ -183,7 +183,7 @@ async fn spans_that_a_function_loses_are_not_taken_for_spans_that_were_never_sen
 }
 
 #[tokio::test]
-async fn without_any_other_word_several_reasons_are_left_if_no_span_was_attempted() {
+async fn without_other_evidence_several_reasons_are_possible_if_no_span_was_attempted() {
     let world = open_without_probes(env!("CARGO_BIN_EXE_faulty-runner"), None).await;
     let judgement = judge_trial_with_witness(&world, "banner-lies").await;
     let finding = &judgement.findings()[0];

@@ -117,7 +117,7 @@ async fn a_span_is_compared_with_spans_of_the_same_name_in_other_executions(
     database.add(&[&span]).await;
     for _ in 0..count {
         let execution = database.execution("completed").await;
-        // Failed spans do not count for the average.
+        // Failed spans do not count towards the average.
         database.add(&[&Span::new(other_name, 0, 100).for_execution(execution)]).await;
         database
             .add(&[&Span::new(other_name, 0, 9_000).for_execution(execution).failed("no")])
@@ -141,7 +141,7 @@ async fn each_span_name_has_its_own_average() {
 }
 
 #[tokio::test]
-async fn spans_of_the_same_execution_do_not_count_for_the_average() {
+async fn spans_of_the_same_execution_do_not_count_towards_the_average() {
     let database = TestDatabase::new().await;
     let slow =
         Span::new("modal.inference", 0, 1_000).for_execution(database.execution("completed").await);

@@ -4,7 +4,7 @@
 //! `docs/kinds.md`.
 //!
 //! Environment variables of the test:
-//! - `SPANPROOF_KINDS=update` writes the page. Any other text, such as `otel-service/batch`, selects the
+//! - `SPANPROOF_KINDS=update` writes the page. Any other string, such as `otel-service/batch`, selects the
 //!   rows whose names contain it, and prints their findings.
 //! - `SPANPROOF_TEST_RUNS=20` runs all rows twenty times.
 //! - `SPANPROOF_TEST_BUSY=2` keeps two processors busy during the test.
@@ -171,7 +171,7 @@ fn keep_busy(is_over: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "variables ask for other runs")]
+#[expect(clippy::disallowed_methods, reason = "environment variables select the runs")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -196,7 +196,7 @@ fn every_defect_has_a_row(#[case] service: Service) {
     assert_eq!(tested, names);
 }
 
-/// The size of the table is a promise of the page.
+/// The table must not shrink.
 #[test]
 fn the_table_has_at_least_80_kinds_and_25_healthy_variants() {
     let (healthy, defects): (Vec<_>, Vec<_>) =

@@ -13,9 +13,9 @@ use super::service::{Row, Service};
 const INTRODUCTION: &str = "\
 # Kinds of loss
 
-How good are the verdicts? In this table, services in several languages lose spans in one way at a time. What is
-right follows from the defect. A test runs every row as `spanproof check` does, and this page is its result. Run it
-twenty times beside a busy processor, and update it, with:
+How good are the verdicts? In this table, services in several languages lose spans in one way at a time. The defect
+determines which code is right. A test runs every row as `spanproof check` does, and this page is its result. These
+commands run the test twenty times on a busy machine, and update the page:
 
     SPANPROOF_TEST_RUNS=20 SPANPROOF_TEST_BUSY=2 cargo test -p runner --test suite kinds
     SPANPROOF_KINDS=update cargo test -p runner --test suite kinds

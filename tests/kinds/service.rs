@@ -52,11 +52,12 @@ impl Service {
         }
         let perl: &[&str] = &["/usr/bin/perl", "-I.", "faulty.pl"];
         let python: &[&str] = &["/usr/bin/python3", "faulty.py"];
-        let command = if self == Self::Silent { perl } else { python };
-        let mut made = assert_cmd::Command::new(command[0]);
-        made.args(&command[1..]).current_dir(repository("fixtures").join(self.name()));
-        made.env_remove("DEFECT").env("PYTHONPATH", "packages").env("PYTHONDONTWRITEBYTECODE", "1");
-        made
+        let words = if self == Self::Silent { perl } else { python };
+        let mut command = assert_cmd::Command::new(words[0]);
+        command.args(&words[1..]).current_dir(repository("fixtures").join(self.name()));
+        command.env_remove("DEFECT").env("PYTHONPATH", "packages");
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command
     }
 
     /// Returns a builder for running the service with a defect. If `defect` is empty, the service is
@@ -86,7 +87,7 @@ impl Service {
         world.env(variable, defect).set("service.command", command)
     }
 
-    /// Returns whether the test runs this case. It runs a few cases with tracing on and off, without faults.
+    /// Whether the test runs this case. It runs a few cases with tracing on and off, without faults.
     fn selects(self, case: &Case) -> bool {
         case.fault.is_none()
             && match self {
@@ -111,17 +112,17 @@ pub(super) struct Row {
     pub(super) defect: &'static str,
     /// SQL that runs before the service starts.
     sql: &'static str,
-    /// More variables of the service.
+    /// Additional environment variables of the service.
     env: &'static [(&'static str, &'static str)],
     /// Values that replace those of the spec.
     spec: &'static [(&'static str, &'static str)],
     /// The right codes for this service, if they differ from those of the kind of loss. For example, a
-    /// failed write has another code if the service reports it.
+    /// failed write has a different code if the service reports it.
     pub(super) right: Option<&'static [Code]>,
     /// Codes that may be reported together with a right one.
     pub(super) also: &'static [Code],
-    /// Whether the row has a server of its own, because it uses other databases of the server: the verdicts of other
-    /// tests would have to allow that it was their service.
+    /// Whether the row has a server of its own. It needs one if it uses other databases of the server: the verdicts of
+    /// other tests could not exclude that their service used them.
     is_alone: bool,
 }
 

@@ -11,7 +11,7 @@ const SHORT_START: &[(&str, &str)] =
 const SHORT_ALL: &[(&str, &str)] =
     &[("service.settle-ms", "2000"), ("service.stop", "{ grace-ms = 1000 }")];
 
-/// What is true of a job that ended before its time, only because tracing is on.
+/// Codes that are also true if a job ended too early, only because tracing is on.
 const CUT_SHORT: &[Code] = &[
     Code::OutcomeChangedByTracing,
     Code::JobFailedEarly,

@@ -34,7 +34,7 @@ pub(super) fn check_exit(facts: &Facts<'_>, checks: &mut Checks) {
     };
     // Other findings report a service that exited by itself or was killed.
     checks.expect(!stop_requested || *killed || is_clean, || {
-        let message = format!("{name} exited with {ending} after {signal}");
+        let message = format!("{name} ended with {ending} after {signal}");
         let evidence = [vec![exit()], Evidence::last_lines(facts)].concat();
         Finding::new(Code::ProcessCrashed, message, evidence)
     });
