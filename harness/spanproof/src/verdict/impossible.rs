@@ -58,7 +58,7 @@ fn check_ids(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
     };
     let shared: Vec<_> = by_id.values().filter(is_shared).flatten().copied().collect();
     checks.expect_each(shared.is_empty(), || {
-        let message = format!("{} of {all} spans share their id with another span", shared.len());
+        let message = format!("{} of {all} spans share their id with another one", shared.len());
         Finding::new(Code::InvalidIds, message, spans_with_ids(facts, shared.into_iter()))
     });
 }

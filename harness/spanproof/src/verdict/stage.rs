@@ -223,8 +223,8 @@ pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
         return;
     }
     checks.expect(stored >= reported.min(required), || {
-        let spans = counted(reported, "span", "spans");
-        let message = format!("the service reports {spans} as written, and {stored} are stored");
+        let message =
+            format!("the service reports {reported} spans as written, and {stored} are stored");
         let lines = Evidence::lines(&facts.written_lines);
         let rows = vec![Evidence::span_count(facts)];
         Finding::new(Code::BannerContradicts, message, [lines, rows].concat())
