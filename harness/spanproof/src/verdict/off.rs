@@ -42,7 +42,7 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     checks.expect(reported_value.is_none() || reported_value == value.text(), || {
         let reported_value = reported_value.unwrap_or_default();
         let message =
-            format!("{setting} was given to the process, and the service saw `{reported_value}`");
+            format!("{setting} was given to the process, and the service saw {reported_value:?}");
         Finding::new(Code::FlagUnset, message, vec![off.into()])
     });
 }
