@@ -2,6 +2,7 @@
 //! unit of work and explain what went wrong. The migrations of this repository create the functions.
 //! The functions and the messages call a unit of work an execution.
 
+use crate::count::count;
 use crate::identifier;
 use serde_json::Value as Json;
 
@@ -49,9 +50,9 @@ pub(super) async fn explain_executions(
     if units.len() > MAX_UNITS && !existing.is_empty() {
         let more = units.len() - MAX_UNITS;
         let functions = existing.join(", ");
-        let executions = if more == 1 { "execution" } else { "executions" };
         lookup.unread.push(format!(
-            "{functions}: not called for {more} more {executions}; query one execution by its id"
+            "{functions}: not called for {}; query one execution by its id",
+            count(more, "more execution")
         ));
     }
     let mut results = Vec::new();

@@ -365,7 +365,8 @@ fn refusal(what: &str, error: &dyn sqlx::error::DatabaseError) -> Result<Refusal
             Err(Error::ConnectionLost { what: what.to_owned(), reason: message })
         }
         "57014" => {
-            let message = format!("the query was canceled after {} s", STATEMENT_TIMEOUT.as_secs());
+            let message =
+                format!("the query was cancelled after {} s", STATEMENT_TIMEOUT.as_secs());
             Ok(Refusal { code, message })
         }
         _ => Ok(Refusal { code, message }),

@@ -170,7 +170,7 @@ impl Masking {
         }
     }
 
-    /// Masks a column on which verdicts depend. Different values stay different.
+    /// Masks a column that verdicts depend on. Different values stay different.
     fn compared_column(&mut self, spec: &Spec, role: ColumnRole, place: &str, value: &mut Json) {
         let Json::String(text) = value else {
             return self.value(place, value, Content::Kept);
@@ -180,8 +180,8 @@ impl Masking {
         self.names = names;
     }
 
-    /// Masks a column on which no verdict depends. JSON values and the outcome of a unit of work count
-    /// as contents of a job.
+    /// Masks a column that no verdict depends on. JSON values and the outcome of a unit of work count as
+    /// contents of a job.
     fn column(&mut self, place: &str, column: &str, is_outcome: bool, value: &mut Json) {
         let plain = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         if !value.is_null() && crate::mask::is_secret(column, &plain) {

@@ -17,6 +17,7 @@ use spanproof_format::{
 use super::bundle::{Bundle, hex_digest, record_name};
 use super::error::{Error, failed};
 use super::setup::Setup;
+use crate::count::count;
 
 /// Maximum size of a record, in bytes.
 const MAX_RECORD_BYTES: u64 = 32 * 1024 * 1024;
@@ -182,10 +183,10 @@ impl Records {
     /// Converts the records into a bundle. Fails if a required record is missing.
     fn into_bundle(mut self, path: &Path) -> Result<Bundle, Error> {
         let counts = [
-            count_text(self.jobs.len(), "job"),
-            count_text(self.units.len(), "unit"),
-            count_text(self.spans.len(), "span"),
-            count_text(self.lines.len(), "line"),
+            count(self.jobs.len(), "job"),
+            count(self.units.len(), "unit"),
+            count(self.spans.len(), "span"),
+            count(self.lines.len(), "line"),
         ];
         let counts = counts.join(", ");
         let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
@@ -231,12 +232,6 @@ impl Records {
 /// Replaces the former name of a code with its current name.
 fn with_current_name(expects: String) -> String {
     expects.parse::<Code>().map_or(expects, |code| code.to_string())
-}
-
-/// Returns a count with its noun, such as `1 job` or `2 jobs`.
-fn count_text(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 #[cfg(test)]

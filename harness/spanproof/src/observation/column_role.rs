@@ -1,5 +1,5 @@
 //! The columns that verdicts depend on, and how their values are masked. Different names in such a column
-//! stay different when they are masked, so masking changes no verdict. A unit is one part of a job.
+//! stay different when masked, so masking changes no verdict. A unit is one part of a job.
 
 use std::collections::BTreeMap;
 

@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_of_the_spec_come_before_the_table() {
+    fn rules_of_the_spec_apply_before_built_in_patterns() {
         let rule = "[startup]\nredact = [{ pattern = '\\d+:\\d+:\\d+', name = 'CLOCK' }]";
         let spec = example(|text| text.replace("[startup]", rule));
         let redactor =

@@ -4,6 +4,7 @@ use spanproof_format::Check;
 
 use super::check::PendingCheck;
 use super::row::text;
+use crate::count::count as with_noun;
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
 use crate::identifier;
@@ -64,7 +65,8 @@ pub(super) async fn index_checks(session: &mut Session, spec: &Spec) -> Result<V
     }
     let checks = missing.iter().map(|(column, purpose)| {
         let check = PendingCheck::new(format!("index on {column}"), checked);
-        let found = format!("missing on a table of about {count:.0} rows; it is needed {purpose}");
+        let rows = with_noun(count.round(), "row");
+        let found = format!("missing on a table of about {rows}; it is needed {purpose}");
         let table = identifier::table(&spans.table);
         let next = format!("create index concurrently on {table} ({})", identifier::name(column));
         if count > MAX_ADVICE_ROWS { check.failed(found, next) } else { check.advice(found, next) }
@@ -111,7 +113,8 @@ pub(super) async fn size_check(session: &mut Session, spec: &Spec) -> Result<Che
     };
     let count = row_count(session, &spans.table).await?;
     let range = time_range(session, spec).await?;
-    let found = format!("{size} with the table's indexes, about {count:.0} rows, {range}");
+    let rows = with_noun(count.round(), "row");
+    let found = format!("{size} with the table's indexes, about {rows}, {range}");
     let is_indexed = leading_columns(session, &spans.table)
         .await?
         .accepted_or_default()

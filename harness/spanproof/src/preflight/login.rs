@@ -60,7 +60,7 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
     let (version, path) = (column("version"), column("path"));
     let found = format!("as `{role}` on `{url}`, PostgreSQL {version}, search path {path}");
     checks.insert(0, check.passed(found));
-    let check = PendingCheck::new("writable", "the transaction in which preflight runs");
+    let check = PendingCheck::new("writable", "the transaction that preflight runs in");
     checks.push(if column("standby") == "true" {
         let next = "give the service the URL of the primary";
         check.failed("the server is a standby, which is read-only", next)

@@ -19,7 +19,7 @@ pub(crate) struct Manifests {
     /// The process of the manifests that runs the service. The default is the one that fits the
     /// service.
     pub process: Option<String>,
-    /// A file with the names of the variables that are set outside of the manifests, as
+    /// A file with the names of the variables that are set outside the manifests, as
     /// `fly secrets list` prints them.
     pub secrets: Option<PathBuf>,
     /// What a flag must be in this environment: `on` or `off`. The default for the tracing flag is
