@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// Returns a number with its noun, in the plural unless the number is 1.
-pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+pub(crate) fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = match noun {
         _ if number == N::from(1) => noun.to_owned(),
         _ if noun.ends_with('s') => format!("{noun}es"),
