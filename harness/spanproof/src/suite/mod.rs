@@ -19,6 +19,7 @@ mod sabotages;
 mod second_trial;
 mod slowdown;
 mod snapshot;
+mod stored_run;
 mod sweep;
 
 pub(crate) use budget::further_runs;
@@ -29,6 +30,7 @@ pub use prove::{ProofResult, prove};
 pub use record::is_run_folder;
 pub(crate) use result::PassingChange;
 pub use result::{CaseResult, RunResult};
-pub use run::{rejudge_run, run};
+pub use run::run;
 pub use snapshot::{Snapshot, compare_snapshots, update_snapshots};
+pub use stored_run::rejudge_run;
 pub use sweep::SweepResult;

@@ -7,19 +7,19 @@ use tokio::sync::watch;
 
 use super::result::{CaseResult, JudgedCase, PassingChange, RunResult};
 use crate::chain::chain;
-use crate::matrix::{Case, SPELLINGS_OF_ON, neighbours};
+use crate::matrix::{Case, Change, SPELLINGS_OF_ON, neighbours};
 use crate::observation;
-use crate::spec::{Intent, Spec, Value};
+use crate::spec::Spec;
 use crate::trial::World;
-use crate::verdict::{Evidence, Finding, Judged, Verdict, observe};
-use spanproof_format::{Code, Confidence};
+use crate::verdict::{Evidence, Finding, Judged, Verdict, find_ignored_flag, observe};
+use spanproof_format::Code;
 
 /// Maximum number of extra cases in one run.
 pub(super) const MAX_EXTRA_CASES: usize = 12;
 /// Maximum number of changes that are reported for one failure.
 const MAX_CHANGES: usize = 3;
 /// The folder for the evidence of the extra cases, in the folder of the run.
-const FOLDER: &str = "probes";
+pub(super) const FOLDER: &str = "probes";
 
 /// Finds single changes that make failing cases pass, and adds these changes and the extra cases to
 /// the result. Examines only one case for each kind of failure. The flags of `cases` must not be
@@ -35,8 +35,7 @@ pub(super) async fn find_passing_changes(
     for (failing, codes) in representatives(result) {
         let Some(case) = cases.iter().find(|case| case.id == failing) else { continue };
         let mut changes = 0;
-        let spellings = if is_about_spelling(&codes) { SPELLINGS_OF_ON } else { &[] };
-        for (change, neighbour) in neighbours(world.spec(), case, spellings) {
+        for (change, neighbour) in neighbours(world.spec(), case, spellings(&codes)) {
             if changes == MAX_CHANGES || *cancelled.borrow() {
                 break;
             }
@@ -47,55 +46,49 @@ pub(super) async fn find_passing_changes(
                 result.unwritten.extend(folder.and_then(Result::err));
                 result.extra_cases.extend(extra.map(JudgedCase::into_result));
             }
-            let found = find_case(result, &neighbour.id).filter(|found| passes_and_records(found));
-            if let Some(found) = found {
-                let (passing, spans) = (found.case.id.clone(), found.judgement.spans);
-                let failing = failing.clone();
-                result.passing_changes.push(PassingChange { failing, change, passing, spans });
+            if add_if_passing(result, &failing, change, &neighbour) {
                 changes += 1;
             }
         }
     }
-    find_overruled_flag(world.spec(), result);
+    use_extra_cases(world.spec(), result);
 }
 
-/// Changes the code of findings if the service reads every common spelling of on as off. Then the spelling is
-/// not the reason: something other than the variable decides, such as a file or a property.
-fn find_overruled_flag(spec: &Spec, result: &mut RunResult) {
-    let Some(flag) = spec.tracing_flag() else { return };
-    let mut tried: Vec<Value> = Vec::new();
-    for one in result.cases.iter().chain(&result.extra_cases) {
-        let value = one.case.flag(&flag.name);
-        if value.intent() != Intent::On || one.case.fault.is_some() {
-            continue;
-        }
-        if one.judgement.spans > 0 || one.judgement.code() != Some(Code::FlagUnrecognisedValue) {
-            return;
-        }
-        if !tried.contains(&value) {
-            tried.push(value);
+/// Adds the extra cases of a stored run, and the changes with which failing cases pass, to the result. Runs nothing.
+pub(super) fn add_stored_changes(spec: &Spec, result: &mut RunResult, extra: Vec<CaseResult>) {
+    result.extra_cases = extra;
+    for (failing, codes) in representatives(result) {
+        let Some(case) = find_case(result, &failing).map(|one| one.case.clone()) else { continue };
+        let mut changes = 0;
+        for (change, neighbour) in neighbours(spec, &case, spellings(&codes)) {
+            if changes < MAX_CHANGES && add_if_passing(result, &failing, change, &neighbour) {
+                changes += 1;
+            }
         }
     }
-    let was_tried = |text: &&str| tried.contains(&Value::Set((*text).to_owned()));
-    if !SPELLINGS_OF_ON.iter().all(was_tried) {
-        return;
-    }
-    let tried: Vec<_> = tried.iter().map(ToString::to_string).collect();
-    for one in &mut result.cases {
-        if let Verdict::Fail(findings) = &mut one.judgement.verdict
-            && let Some(finding) = findings.first_mut()
-            && finding.code == Code::FlagUnrecognisedValue
-        {
-            finding.code = Code::FlagIgnored;
-            finding.message = format!(
-                "the service says that tracing is off with each of the values {} of {}: something other than the \
-                 variable decides, such as a file or a property",
-                tried.join(", "),
-                flag.name
-            );
-            finding.confidence = Confidence::Likely;
-        }
-    }
+    use_extra_cases(spec, result);
+}
+
+/// Adds a change if the case with this change passes and records spans; returns whether it does.
+fn add_if_passing(result: &mut RunResult, failing: &str, change: Change, case: &Case) -> bool {
+    let found = find_case(result, &case.id).filter(|found| passes_and_records(found));
+    let Some(found) = found else { return false };
+    let (failing, passing) = (failing.to_owned(), found.case.id.clone());
+    let spans = found.judgement.spans;
+    result.passing_changes.push(PassingChange { failing, change, passing, spans });
+    true
+}
+
+/// Judges again whether the service ignores the flag, now with the extra cases.
+fn use_extra_cases(spec: &Spec, result: &mut RunResult) {
+    let RunResult { cases, extra_cases, .. } = result;
+    let mut cases: Vec<_> = cases.iter_mut().map(|one| (&one.case, &mut one.judgement)).collect();
+    let extra: Vec<_> = extra_cases.iter().map(|one| (&one.case, &one.judgement)).collect();
+    find_ignored_flag(spec, &mut cases, &extra);
+}
+
+fn spellings(codes: &[Code]) -> &'static [&'static str] {
+    if is_about_spelling(codes) { SPELLINGS_OF_ON } else { &[] }
 }
 
 /// Returns the result of the case with this id; `None` if the case was not run.
@@ -157,7 +150,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::spec::example;
+    use crate::spec::{Value, example};
 
     /// Returns a failing case with a value of the tracing flag and a code.
     fn result(spec: &Spec, value: &str, code: Code) -> CaseResult {
@@ -181,7 +174,10 @@ mod tests {
         let mut run = RunResult { cases: vec![off(&values[0])], ..RunResult::default() };
         run.extra_cases = values[1..].iter().map(off).collect();
         *run.extra_cases.last_mut().unwrap() = result(&spec, values[values.len() - 1], last);
-        find_overruled_flag(&spec, &mut run);
+        let (mut stored, extra) = (run.clone(), std::mem::take(&mut run.extra_cases));
+        add_stored_changes(&spec, &mut run, extra);
+        use_extra_cases(&spec, &mut stored);
+        assert_eq!(stored.cases[0].judgement, run.cases[0].judgement);
         let finding = &run.cases[0].judgement.findings()[0];
         assert_eq!(finding.code, expected);
         let has_values = finding.message.contains("true, 1, on, yes of ENABLE_DB_TRACING");

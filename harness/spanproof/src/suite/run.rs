@@ -1,26 +1,25 @@
 //! Runs cases in parallel, judges each case when it finishes, and then compares all cases. A case is
 //! one combination of flags, route (way to submit a job), upstream, job and fault.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::baseline::repeat_baselines;
 use super::event::RunEvent;
-use super::flag_repetitions::{FOLDER, Repetitions, TRIALS, repeat_for_flags};
+use super::flag_repetitions::{Repetitions, repeat_for_flags};
 use super::health::run_end;
 use super::options::RunOptions;
 use super::own_server::repeat_alone;
 use super::passing_changes::find_passing_changes;
 use super::pool::{Pool, start_order};
 use super::record::RunRecord;
-use super::result::{CaseOutcome, JudgedCase, RunResult, finished_cases};
+use super::result::{CaseOutcome, RunResult, finished_cases};
 use super::second_trial::run_second_trials;
 use super::slowdown::measure_again;
+use super::stored_run::remove_further_trials;
 use crate::chain::chain;
 use crate::matrix::Case;
-use crate::observation::{self, Observation};
-use crate::spec::{Day, Spec};
+use crate::observation;
 use crate::trial::World;
-use crate::verdict::judge;
 
 /// Runs cases and judges them. Calls `on_event` when a case finishes.
 ///
@@ -34,7 +33,7 @@ pub async fn run(
 ) -> Result<RunResult, observation::Error> {
     let mut record = RunRecord::new(world.spec(), cases);
     record.write(&options.evidence)?;
-    remove_repetitions(&options.evidence.join(FOLDER))?;
+    remove_further_trials(&options.evidence)?;
     let mut slots: Vec<Option<CaseOutcome>> = vec![None; cases.len()];
     let (experiments, declared): (Vec<usize>, Vec<usize>) = start_order(world.spec(), cases)
         .into_iter()
@@ -104,95 +103,4 @@ async fn further_trials(
         return repeat_for_flags(world, slots, options, cancelled).await;
     }
     Repetitions::default()
-}
-
-/// Judges the stored evidence of a run again, without running anything. For a planned case without
-/// evidence, `run.json` tells whether it was not run, or its service or Postgres did not start.
-///
-/// # Errors
-/// If the folder has no evidence, or a file can't be read.
-pub fn rejudge_run(
-    spec: &Spec,
-    folder: &Path,
-    today: Day,
-) -> Result<RunResult, observation::Error> {
-    let read = |folder: PathBuf| -> Result<JudgedCase, observation::Error> {
-        let observation = observation::read(&folder)?;
-        let judgement = judge(spec, &observation);
-        let folder = Ok(folder);
-        Ok(JudgedCase {
-            observation,
-            judgement,
-            folder,
-            database_command: None,
-            retries: Vec::new(),
-        })
-    };
-    let Some(record) = RunRecord::read(folder)? else {
-        let folders = observation::list(folder)?.into_iter();
-        let judged = folders.map(read).collect::<Result<Vec<_>, _>>()?;
-        let cases: Vec<_> = judged.iter().map(|one| one.observation.case.clone()).collect();
-        let slots = judged.into_iter().map(|one| Some(Ok(one)));
-        return Ok(RunResult::new(spec, today, &cases, slots.collect(), &RunRecord::default()));
-    };
-    let slot = |case: &Case| -> Result<Option<CaseOutcome>, observation::Error> {
-        let folder = folder.join(&case.id);
-        if let Some(cause) = record.broken(&case.id) {
-            return Ok(Some(Err(cause.to_owned())));
-        }
-        if !folder.is_dir() {
-            return Ok(None);
-        }
-        Ok(Some(Ok(read(folder)?)))
-    };
-    let planned = record.planned();
-    let slots = planned.iter().map(slot).collect::<Result<Vec<_>, _>>()?;
-    let repetitions = read_repetitions(&folder.join(FOLDER))?;
-    Ok(RunResult { repetitions, ..RunResult::new(spec, today, &planned, slots, &record) })
-}
-
-/// Removes the further trials of an earlier run in the same folder, which may be of a different program.
-fn remove_repetitions(folder: &Path) -> Result<(), observation::Error> {
-    for path in (1..=TRIALS).map(|number| folder.join(number.to_string())) {
-        match std::fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(observation::Error::File { what: "write", path, source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Reads further trials of cases; empty if there are none.
-fn read_repetitions(folder: &Path) -> Result<Vec<Observation>, observation::Error> {
-    let mut all = Vec::new();
-    for number in (1..=TRIALS).map(|number| folder.join(number.to_string())) {
-        let folders = match observation::list(&number) {
-            // A run that was interrupted has folders without evidence.
-            Err(observation::Error::Empty { .. }) => Vec::new(),
-            Err(_) if !number.is_dir() => Vec::new(),
-            folders => folders?,
-        };
-        for folder in folders {
-            all.push(observation::read(&folder)?);
-        }
-    }
-    Ok(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trials_of_an_interrupted_or_earlier_run_are_left_out() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("1/a5f2c1df")).unwrap();
-        assert_eq!(read_repetitions(folder.path()).unwrap(), []);
-        remove_repetitions(folder.path()).unwrap();
-        assert!(!folder.path().join("1").exists());
-        assert_eq!(read_repetitions(folder.path()).unwrap(), []);
-        remove_repetitions(folder.path()).unwrap();
-    }
 }

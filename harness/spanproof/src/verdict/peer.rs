@@ -9,13 +9,14 @@ use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::Finding;
 use super::flaky::is_about_missing_spans;
+use super::ignored_flag::find_ignored_flag;
 use super::inert_flag::check_inert_flags;
 use super::judge::{judge, judge_facts};
 use super::judgement::{Judgement, Verdict, shape};
 use super::same_job::{compare_outcomes, note_unfinished_jobs};
 use super::stage;
 use crate::observation::{Observation, Origin};
-use crate::spec::{Spec, Value};
+use crate::spec::Spec;
 use spanproof_format::{Code, Confidence};
 
 /// Judges all cases of a run, first each on its own, then together. The judgements are in the order of
@@ -32,7 +33,8 @@ pub fn judge_all<O: Borrow<Observation>>(spec: &Spec, all: &[O]) -> Vec<Judgemen
 pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     use_evidence_of_peers(spec, all, judgements);
     compare_readiness(all, judgements);
-    find_ignored_flag(spec, all, judgements);
+    let cases = all.iter().map(|observation| &observation.case);
+    find_ignored_flag(spec, &mut cases.zip(judgements.iter_mut()).collect::<Vec<_>>(), &[]);
     find_unused_tracer(spec, all, judgements);
     check_inert_flags(spec, all, judgements);
     compare_outcomes(spec, all, judgements);
@@ -76,40 +78,6 @@ fn exit(observation: &Observation) -> Option<Evidence> {
     let exit = &observation.trial()?.run.exit;
     let (ending, at_ms) = (exit.ending, Some(exit.at_ms));
     Some(Evidence::Exit { ending, at_ms, remark: Some("after it was asked to stop".into()) })
-}
-
-/// The service ignores the tracing flag if at least two values should switch tracing on and none does.
-fn find_ignored_flag(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
-    let Some(flag) = spec.tracing_flag() else { return };
-    let mut on_values: Vec<Value> = Vec::new();
-    let mut none_works = true;
-    for (observation, judgement) in all.iter().zip(judgements.iter()) {
-        if !observation.case.records(spec) {
-            continue;
-        }
-        none_works &= judgement.code() == Some(Code::FlagUnrecognisedValue);
-        let value = observation.case.flag(&flag.name);
-        if !on_values.contains(&value) {
-            on_values.push(value);
-        }
-    }
-    if on_values.len() < 2 || !none_works {
-        return;
-    }
-    let values: Vec<_> = on_values.iter().map(ToString::to_string).collect();
-    for judgement in judgements {
-        if let Verdict::Fail(findings) = &mut judgement.verdict
-            && let Some(finding) =
-                findings.first_mut().filter(|finding| finding.code == Code::FlagUnrecognisedValue)
-        {
-            finding.code = Code::FlagIgnored;
-            finding.message = format!(
-                "none of the values {} of {} switches tracing on",
-                values.join(", "),
-                flag.name
-            );
-        }
-    }
 }
 
 /// Judges each case that lacks spans again, now with the evidence of its peers. If that does not
