@@ -14,6 +14,22 @@ pub(crate) struct FlagEffects {
     pub values: Vec<ValueEffect>,
 }
 
+impl FlagEffects {
+    /// Whether the values change lines at startup, and nothing else.
+    pub(crate) fn is_claim_only(&self) -> bool {
+        let is_claim = |effect: &Effect| match effect {
+            Effect::Effective(changes) => {
+                changes.iter().all(|change| change.kind == ChangeKind::Startup)
+            }
+            _ => false,
+        };
+        let changes_nothing =
+            |effect: &Effect| matches!(effect, Effect::Printed(_) | Effect::Nothing(_));
+        let effects = || self.values.iter().map(|value| &value.effect);
+        effects().any(is_claim) && effects().all(|one| is_claim(one) || changes_nothing(one))
+    }
+}
+
 /// What one value of a flag does, compared with another value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ValueEffect {

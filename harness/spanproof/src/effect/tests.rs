@@ -2,6 +2,7 @@
 
 use std::hash::{Hash as _, Hasher as _};
 
+use rstest::rstest;
 use spanproof_format as format;
 
 use super::flag_effect::ChangeKind;
@@ -262,6 +263,22 @@ fn a_line_at_startup_depends_on_flags_only() {
     });
     let Effect::Effective(changes) = limit(&run).effect else { panic!("{:?}", limit(&run)) };
     assert_eq!(changes[0].text, "startup line `limited` appears");
+}
+
+/// Whether the service does what the line says was not seen.
+#[rstest]
+#[case::a_line_at_startup(0, true)]
+#[case::also_requests(2, false)]
+fn a_flag_may_change_a_line_at_startup_only(#[case] requests: usize, #[case] is_claim: bool) {
+    let routes = ["queued", "cross-region", "third"];
+    let (spec, all) = run(&routes, 2, |inputs| Left {
+        startup: vec![if inputs.limit.is_some() { "limited" } else { "unlimited" }.into()],
+        requests: if inputs.limit.is_some() { requests } else { 0 },
+        ..Left::default()
+    });
+    let effects = flag_effects(&spec, &all.iter().collect::<Vec<_>>());
+    let limit = effects.iter().find(|effects| effects.name == "LIMIT").unwrap();
+    assert_eq!(limit.is_claim_only(), is_claim, "{limit:?}");
 }
 
 #[test]

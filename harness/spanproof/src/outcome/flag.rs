@@ -16,8 +16,13 @@ const MAX_CHANGES: usize = 2;
 impl RunResult {
     /// Returns what the values of each flag do in the cases of this run.
     pub fn flag_effects(&self, spec: &Spec) -> Vec<format::FlagEffects> {
-        self.effects(spec).iter().map(|effects| document(spec, effects)).collect()
+        flag_effects(spec, &self.effects(spec))
     }
+}
+
+/// Returns the documents of flags.
+pub(super) fn flag_effects(spec: &Spec, effects: &[FlagEffects]) -> Vec<format::FlagEffects> {
+    effects.iter().map(|effects| document(spec, effects)).collect()
 }
 
 /// Returns the document of a flag. Leaves out settings under which the flag has no effect because it needs

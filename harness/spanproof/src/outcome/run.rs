@@ -5,7 +5,8 @@ use spanproof_format::{AdoptedIncident, Run, SnapshotState, Summary};
 
 use super::case::case;
 use super::failure::{failures, notices};
-use super::untried::not_tried;
+use super::flag::flag_effects;
+use super::untried::{claims, not_tried};
 use crate::spec::Spec;
 use crate::suite::{RunResult, Snapshot};
 use crate::verdict::Verdict;
@@ -24,7 +25,9 @@ impl RunResult {
         run.notices = notices(spec, self);
         run.not_tried = not_tried(spec, self);
         if spec.flags.iter().any(|flag| !flag.tracing) {
-            run.flags = self.flag_effects(spec);
+            let effects = self.effects(spec);
+            run.not_tried.extend(claims(spec, &effects));
+            run.flags = flag_effects(spec, &effects);
         }
         run.snapshots = snapshots.iter().map(snapshot).collect();
         run.incidents = incidents;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use crate::count::count;
+use crate::effect::FlagEffects;
 use crate::observation::{Field, Observation, Span, Time};
 use crate::spec::{FaultKind, Spec};
 use crate::suite::RunResult;
@@ -99,6 +100,20 @@ fn contracts(spec: &Spec, run: &RunResult) -> Vec<String> {
         Some(format!("{}, because {why} ({})", check.what, count(*cases, "case")))
     };
     counts.iter().filter_map(text).collect()
+}
+
+/// Returns the flags that change a line at startup and nothing else: no case shows whether the service does what
+/// this line says.
+pub(super) fn claims(spec: &Spec, effects: &[FlagEffects]) -> Vec<String> {
+    let flag = spec.tracing_flag();
+    let is_other = |one: &&FlagEffects| flag.is_none_or(|flag| flag.name != one.name);
+    let text = |one: &FlagEffects| {
+        let name = &one.name;
+        format!(
+            "that {name} does more than change a line at startup, because nothing else differs in any case"
+        )
+    };
+    effects.iter().filter(is_other).filter(|one| one.is_claim_only()).map(text).collect()
 }
 
 /// Returns a phrase such as `fault a, b`; `None` if there are no names.
