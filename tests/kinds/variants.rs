@@ -93,6 +93,7 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
     "spans that arrive late, and not at the stop" [] [] {
         silent("late-and-never-at-stop").spec(QUIET);
     }
+    "spans that arrive one by one, for longer than `flush-ms`" [] [] { otel("slow-writes"); }
     "a row at the start, and an update at the end" [] [] { silent("two-phases"); }
     "each row is inserted or updated, twice" [] [] {
         silent("upsert").sql(UNIQUE);

@@ -70,6 +70,7 @@ mod replay;
 mod row_gain;
 mod rows;
 mod run;
+mod run_plan;
 mod sweep;
 mod timing;
 mod traces;
@@ -96,7 +97,7 @@ pub use guard::{Comparison, DeployedValue, Freshness, Guard, GuardResult, GuardS
 pub use job_times::JobTimes;
 pub use judgement::{Experiment, Funnel, Judgement, Verdict};
 pub use observation::{
-    ConcurrentSpan, Deployment, LineCounts, LogFacts, Observation, RunPlan, SecondJob, Submission,
+    ConcurrentSpan, Deployment, LineCounts, LogFacts, Observation, SecondJob, Submission,
     WaitResult,
 };
 pub use output::{Ending, Location, Output, OutputLine, ProcessExit, Stream};
@@ -111,13 +112,14 @@ pub use rows::{Row, Rows};
 pub use run::{
     CaseResult, FailureGroup, OffReason, PassingChange, Run, Snapshot, SnapshotState, Summary,
 };
+pub use run_plan::RunPlan;
 pub use sweep::{Sweep, SweepReading, SweepRow};
 pub use timing::{StepTime, Timings};
 pub use traces::{Diagnostic, Gap, SpanPosition, Trace, TraceSpan, Traces};
 pub use upstream::{Answer, Behaviour, Exchange, Reply};
 pub use version::{BUNDLE_FORMAT, Compatibility, EVIDENCE_FORMAT, SCHEMA, compatibility};
 pub use watch::{WatchFrame, WatchedJob};
-pub use witness::{BlindSpot, BlindSpotEffect, Failure, Witness};
+pub use witness::{BlindSpot, BlindSpotEffect, Failure, RunningStatement, Witness};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

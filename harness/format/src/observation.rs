@@ -1,4 +1,4 @@
-//! The evidence of one case and the plan of a run, as `check` stores them in folders. A case is one
+//! The evidence of one case, as `check` stores it in a folder. A case is one
 //! combination of flags, route, upstream, job and fault with which the service is tried. A route is
 //! a way to submit a job to the service. A unit is one piece of a job's work and must leave spans.
 //! A fault is a failure that spanproof causes on purpose.
@@ -16,7 +16,7 @@ use super::row_gain::RowGain;
 use super::rows::Rows;
 use super::upstream::Exchange;
 use super::version::EVIDENCE_FORMAT;
-use super::witness::{Failure, Witness};
+use super::witness::{Failure, RunningStatement, Witness};
 
 /// The evidence of one case, or of an existing system: `evidence.json`.
 ///
@@ -92,6 +92,13 @@ pub struct Observation {
     /// not record spans, or has a fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spans_before_stop: Option<u64>,
+    /// The statements of the service that the Postgres server was executing when the service was asked to
+    /// stop. Only read if the case must record spans, and has no fault that breaks something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub running_statements: Vec<RunningStatement>,
+    /// Whether missing spans were still being stored when the time to wait for them was over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spans_arriving: bool,
     /// The rows that the contracts of flags name, before and after the case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub row_gains: Vec<RowGain>,
@@ -275,24 +282,6 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// The plan of a run: `run.json`, beside the folders of its cases.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct RunPlan {
-    /// The version of the format, `major.minor`.
-    pub format: String,
-    /// Every planned case.
-    pub planned: Vec<Case>,
-    /// Ids of the cases whose database or service did not start, each with the cause.
-    pub broken: BTreeMap<String, String>,
-    /// Ids of the planned cases that did not run, each with the cause. Only a case with one of the
-    /// faults that spanproof adds by itself, without a declaration in the spec, can be such a case.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub untried: BTreeMap<String, String>,
-    /// Why the run stopped early; `None` if it did not stop early.
-    pub halted: Option<String>,
-}
-
 impl Observation {
     /// Creates the evidence of a case, without output, rows and job.
     pub fn new(case: Case, ready: WaitResult, exit: ProcessExit) -> Self {
@@ -320,6 +309,8 @@ impl Observation {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop: None,
+            running_statements: Vec::new(),
+            spans_arriving: false,
             row_gains: Vec::new(),
             helpers: Vec::new(),
             second_job: None,
@@ -383,18 +374,5 @@ impl ConcurrentSpan {
     /// Creates a span from its start time and its name.
     pub fn new(started: DateTime<Utc>, name: impl Into<String>) -> Self {
         Self { started, name: name.into() }
-    }
-}
-
-impl RunPlan {
-    /// Creates the plan of a run that has not started.
-    pub fn new(planned: Vec<Case>) -> Self {
-        Self {
-            format: EVIDENCE_FORMAT.into(),
-            planned,
-            broken: BTreeMap::new(),
-            untried: BTreeMap::new(),
-            halted: None,
-        }
     }
 }

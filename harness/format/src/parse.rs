@@ -7,9 +7,10 @@ use super::diagnosis::Diagnosis;
 use super::flag_proof::FlagProof;
 use super::flag_table::FlagTable;
 use super::guard::Guard;
-use super::observation::{Observation, RunPlan};
+use super::observation::Observation;
 use super::preflight::Preflight;
 use super::run::Run;
+use super::run_plan::RunPlan;
 use super::traces::Traces;
 use super::version::{Compatibility, EVIDENCE_FORMAT, compatibility};
 

@@ -91,6 +91,27 @@ impl Failure {
     }
 }
 
+/// A statement of the service that the Postgres server was executing when the service was asked to stop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunningStatement {
+    /// The statement, with secrets masked.
+    pub statement: String,
+    /// The time since its start, in milliseconds.
+    pub running_ms: u64,
+    /// The last statement of a session that holds a lock for which the statement waits, with secrets masked;
+    /// `None` if it waits for no lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked_by: Option<String>,
+}
+
+impl RunningStatement {
+    /// Creates a statement that waits for no lock.
+    pub fn new(statement: impl Into<String>, running_ms: u64) -> Self {
+        Self { statement: statement.into(), running_ms, blocked_by: None }
+    }
+}
+
 impl BlindSpot {
     /// Creates a blind spot.
     pub fn new(

@@ -46,6 +46,9 @@ pub(super) const KINDS: &[Kind] = kinds! {
         silent("start-only");
         runner("start-only");
     }
+    "the update that ends a span is refused" [NotFinished] [] {
+        silent("update-refused");
+    }
     "the end is before the start" [ImpossibleTimes] [] {
         silent("time-reversed");
         runner("ends-before-start").sql(ENDS_ANYHOW);
@@ -133,6 +136,9 @@ pub(super) const KINDS: &[Kind] = kinds! {
         silent("unit-shifted").also(&[Code::BrokenTree, Code::StatusDisagrees]);
         runner("links-crossed");
         otel("unit-shifted").also(&[Code::BrokenTree, Code::StatusDisagrees]);
+    }
+    "all spans have the id of the last unit" [Unlinked] [] {
+        silent("unit-last");
     }
     "a trigger clears the id of the unit" [Unlinked] [] {
         silent("database").sql(UNLINK);

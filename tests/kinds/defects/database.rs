@@ -97,6 +97,9 @@ pub(super) const KINDS: &[Kind] = kinds! {
         otel("database").sql(SLOW).env(TIMEOUT).right(&[Code::WriteFailedReported]);
         otel("database-quiet").sql(SLOW).env(TIMEOUT).also(CLAIM);
     }
+    "an insert waits for a lock until the service exits" [WriteFailedSilent] [] {
+        otel("locked").also(CLAIM);
+    }
     "the commit is refused" [WriteFailedSilent] [ExportFailed] {
         silent("database").sql(AT_COMMIT);
         otel("database").sql(AT_COMMIT).right(&[Code::WriteFailedReported]);

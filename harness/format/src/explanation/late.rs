@@ -56,6 +56,7 @@ pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
     &[
         "rows are missing, the server's log has an error about the table of spans, but no line of \
          the service reports it",
+        "an insert of spans waited for a lock until the service was stopped",
         "under a fault: spans were lost, and no line matches `refused` or `unfinished` under \
          `[probes]`",
     ],
@@ -65,6 +66,7 @@ pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
     ],
     &[
         "the result of the write is ignored, or its error is only counted",
+        "a session holds a lock on the table, and the write has no time limit",
         "the error is logged at a level that is switched off",
     ],
 );
@@ -299,6 +301,7 @@ pub(super) const RECORDING_STOPPED: Explanation = Explanation::new(
     &[
         "a later job left its spans again: the missing spans are reported with their own code",
         "the later jobs had a different outcome: they are not compared",
+        "spans still arrive when the service is stopped: it is slow, and the reason is open",
     ],
     &[
         "the thread or task that exports spans ended after its first error or its first batch",

@@ -206,8 +206,8 @@ mod tests {
     use super::*;
     use crate::observation::{
         Deployment, Failure, JobRun, LineCounts, Log, LogFacts, LogLine, Origin, ProcessRun,
-        Repetition, Rows, SecondJob, Service, Submission, TableRows, TrialRecord, WaitResult,
-        Witness, snapshot_name,
+        Repetition, Rows, RunningStatement, SecondJob, Service, Submission, TableRows, TrialRecord,
+        WaitResult, Witness, snapshot_name,
     };
     use crate::process::{Ending, Exit, Line, Output, Stream};
     use crate::spec::{Overlay, example};
@@ -308,6 +308,12 @@ mod tests {
             }],
             job_times: None,
             spans_before_stop: None,
+            spans_arriving: false,
+            running_statements: vec![RunningStatement {
+                statement: text.into(),
+                running_ms: 7,
+                blocked_by: Some(text.into()),
+            }],
             row_gains: vec![row_gain(text)],
             helpers: vec![process_run(text).output],
             witness: Some(Witness { failures: vec![failure(text)], ..Witness::default() }),

@@ -51,4 +51,5 @@ pub use trial::{
 };
 pub(crate) use unit::{Job, Owner, Unit};
 pub(crate) use visit::{Part, Visitor};
+pub(crate) use witness::RunningStatement;
 pub use witness::{BlindSpot, BlindSpotEffect, Failure, Witness};

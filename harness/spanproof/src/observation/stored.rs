@@ -47,6 +47,8 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         repetitions,
         job_times,
         spans_before_stop,
+        running_statements,
+        spans_arriving,
         row_gains,
         timings,
     } = trial;
@@ -75,6 +77,8 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.repetitions = repetitions.into_iter().map(Into::into).collect();
     stored.job_times = job_times;
     stored.spans_before_stop = spans_before_stop;
+    stored.spans_arriving = spans_arriving;
+    stored.running_statements = running_statements.into_iter().map(Into::into).collect();
     stored.row_gains = row_gains;
     stored.timings = timings;
     stored
@@ -138,6 +142,8 @@ impl From<format::Observation> for Observation {
             repetitions: stored.repetitions.into_iter().map(Into::into).collect(),
             job_times: stored.job_times,
             spans_before_stop: stored.spans_before_stop,
+            spans_arriving: stored.spans_arriving,
+            running_statements: stored.running_statements.into_iter().map(Into::into).collect(),
             row_gains: stored.row_gains,
             timings: stored.timings,
         };

@@ -3,7 +3,7 @@
 
 use spanproof_format as format;
 
-use super::{BlindSpot, BlindSpotEffect, Failure, Witness};
+use super::{BlindSpot, BlindSpotEffect, Failure, RunningStatement, Witness};
 
 impl From<Witness> for format::Witness {
     fn from(witness: Witness) -> Self {
@@ -89,5 +89,21 @@ impl From<format::Failure> for Failure {
     fn from(stored: format::Failure) -> Self {
         let format::Failure { state, message, statement, .. } = stored;
         Self { state, message, statement }
+    }
+}
+
+impl From<RunningStatement> for format::RunningStatement {
+    fn from(running: RunningStatement) -> Self {
+        let RunningStatement { statement, running_ms, blocked_by } = running;
+        let mut stored = Self::new(statement, running_ms);
+        stored.blocked_by = blocked_by;
+        stored
+    }
+}
+
+impl From<format::RunningStatement> for RunningStatement {
+    fn from(stored: format::RunningStatement) -> Self {
+        let format::RunningStatement { statement, running_ms, blocked_by, .. } = stored;
+        Self { statement, running_ms, blocked_by }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Failure, TableRows, Witness};
+use super::{Failure, RunningStatement, TableRows, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
 use spanproof_format::{Code, JobTimes, RowGain};
@@ -58,6 +58,11 @@ pub struct TrialRecord {
     /// Number of spans that were stored when the service was asked to stop; `None` if the case need not
     /// record or has a fault, and in evidence of version 0.1.0.
     pub spans_before_stop: Option<u64>,
+    /// The statements that the database server was executing for the service when the service was asked
+    /// to stop. Empty if the case need not record, or has a fault other than the repeated job.
+    pub(crate) running_statements: Vec<RunningStatement>,
+    /// Whether missing spans were still being stored when the time to wait for them was over.
+    pub(crate) spans_arriving: bool,
     /// The rows that the contracts of flags name, before and after the case.
     pub(crate) row_gains: Vec<RowGain>,
     /// Duration of each step of the trial in microseconds.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::{
     BlindSpot, ConcurrentSpan, Deployment, Failure, JobRun, Log, LogFacts, LogLine, Observation,
-    Origin, ProcessRun, Rows, SecondJob, Service, Submission, Table, TableRows, TrialRecord,
-    WaitResult, Witness,
+    Origin, ProcessRun, Rows, RunningStatement, SecondJob, Service, Submission, Table, TableRows,
+    TrialRecord, WaitResult, Witness,
 };
 use crate::matrix::Case;
 use crate::observation::Row;
@@ -117,6 +117,8 @@ impl TrialRecord {
             repetitions,
             job_times: _,
             spans_before_stop: _,
+            running_statements,
+            spans_arriving: _,
             row_gains,
             timings: _,
         } = self;
@@ -132,6 +134,9 @@ impl TrialRecord {
         }
         for failure in server_errors {
             failure.visit(visitor);
+        }
+        for running in running_statements {
+            running.visit(visitor);
         }
         for output in helpers {
             output.visit(visitor);
@@ -150,13 +155,7 @@ impl TrialRecord {
             *keys = masked.collect();
         }
         for job in second_job.as_deref_mut().into_iter().chain(further_jobs) {
-            let SecondJob { run, job_run, tables, server_errors } = job;
-            for failure in server_errors.iter_mut().flatten() {
-                failure.visit(visitor);
-            }
-            run.visit(visitor);
-            job_run.visit(visitor);
-            tables.visit(visitor);
+            job.visit(visitor);
         }
     }
 }
@@ -267,6 +266,27 @@ impl Witness {
         }
         for failure in failures {
             failure.visit(visitor);
+        }
+    }
+}
+
+impl SecondJob {
+    fn visit(&mut self, visitor: &mut dyn Visitor) {
+        let Self { run, job_run, tables, server_errors } = self;
+        for failure in server_errors.iter_mut().flatten() {
+            failure.visit(visitor);
+        }
+        run.visit(visitor);
+        job_run.visit(visitor);
+        tables.visit(visitor);
+    }
+}
+
+impl RunningStatement {
+    fn visit(&mut self, visitor: &mut dyn Visitor) {
+        let Self { statement, running_ms: _, blocked_by } = self;
+        for text in std::iter::once(statement).chain(blocked_by) {
+            visitor.text(Part::Witness, text);
         }
     }
 }

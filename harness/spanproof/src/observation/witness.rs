@@ -68,6 +68,18 @@ pub struct Failure {
     pub statement: Option<String>,
 }
 
+/// A statement that the database server was executing for the service when the service was asked to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunningStatement {
+    /// The statement, with masked secrets.
+    pub(crate) statement: String,
+    /// Milliseconds since its start.
+    pub(crate) running_ms: u64,
+    /// The last statement of a session that holds a lock for which this one waits, with masked secrets;
+    /// `None` if it waits for no lock.
+    pub(crate) blocked_by: Option<String>,
+}
+
 impl Failure {
     /// Whether the server refused a connection: wrong authorization, an unknown database, or too many
     /// connections (classes of SQLSTATE, `PostgreSQL` manual, appendix A).

@@ -19,19 +19,102 @@ use spanproof_lease::wait::{self, Attempt};
 /// Unchanged polls in a row after which the lines of the service are compared with the stored spans.
 /// Another task reads these lines and may be slower than the polls.
 const IDLE_POLLS: usize = 3;
+/// How many times in a row missing spans are waited for, while some of them arrive.
+const MAX_WAITS: usize = 6;
+/// The shortest wait after the first one: a slow service may write one span a second.
+const LATER_WAIT: Duration = Duration::from_secs(1);
 
 /// Waits until one of these is true: every unit (part of the job) has its required spans; the service has
-/// exited; every span is stored of which the service printed that it began; the time `within` is over. If
-/// spans are then missing, that is evidence. With the evidence of a first job, only what came after it counts.
+/// exited; every span is stored of which the service printed that it began; the time `within` is over. While
+/// spans arrive, it waits again, up to [`MAX_WAITS`] times. If spans are then missing, that is evidence. With the
+/// evidence of a first job, only what came after it counts. `last` is the result of the wait for an earlier job.
 pub(super) async fn wait_for_spans(
     connection: &mut PgConnection,
     spec: &Spec,
     (case, first_job, earlier): (&Case, Option<&FirstJob>, &EarlierRows),
     service: &RunningService,
-    within: Duration,
-) {
+    (within, last): (Duration, Arrival),
+) -> Arrival {
     let before = (first_job, earlier);
     let units = own_rows(connection, spec, before).await.units.all().len();
+    let required = required_spans(spec, case, units);
+    let mut arrival = last;
+    for _ in 0..MAX_WAITS {
+        let state = Mutex::new((&mut *connection, Polls::default()));
+        let limit = if arrival == Arrival::None { within } else { within.max(LATER_WAIT) };
+        let waited = wait::until("the spans of every unit", limit, || async {
+            let (connection, polls) = &mut *state.lock().await;
+            let count = count_spans(connection, spec).await;
+            // A table may be large, so its rows are read only if their number changed.
+            if polls.add(count) {
+                let spans = own_spans(connection, spec, before).await;
+                polls.add_missing(missing_spans(&spans, spec, &required));
+            }
+            if polls.idle == IDLE_POLLS && count.is_some() {
+                let begun = begun_spans(spec, service, first_job);
+                if begun > 0 && begun == own_spans(connection, spec, before).await.all().len() {
+                    return Attempt::Done(());
+                }
+            }
+            if service.has_exited() || polls.missing == Some(0) {
+                return Attempt::Done(());
+            }
+            Attempt::NotYet(String::new())
+        })
+        .await;
+        let has_arrived = state.into_inner().1.has_arrived;
+        if has_arrived || arrival == Arrival::Continuing {
+            arrival = Arrival::Earlier;
+        }
+        if waited.is_ok() || !has_arrived {
+            return arrival;
+        }
+    }
+    Arrival::Continuing
+}
+
+/// Whether spans arrive after the end of their job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// None arrived while others were missing.
+    #[default]
+    None,
+    /// Some arrived earlier.
+    Earlier,
+    /// They were still arriving when the time to wait for them was over.
+    Continuing,
+}
+
+/// What the polls of one wait have seen.
+#[derive(Debug, Default)]
+struct Polls {
+    /// Number of stored spans; `None` if the table can't be read.
+    count: Option<i64>,
+    /// Number of unchanged polls in a row.
+    idle: usize,
+    /// Number of missing spans; `None` before the first poll.
+    missing: Option<usize>,
+    /// Whether a missing span has arrived since the first poll.
+    has_arrived: bool,
+}
+
+impl Polls {
+    /// Adds a poll, and returns whether the rows have to be read.
+    fn add(&mut self, count: Option<i64>) -> bool {
+        let has_changed = count.is_none() || count != self.count;
+        self.count = count;
+        self.idle = if has_changed { 0 } else { self.idle + 1 };
+        has_changed
+    }
+
+    fn add_missing(&mut self, missing: usize) {
+        self.has_arrived |= self.missing.is_some_and(|before| missing < before);
+        self.missing = Some(missing);
+    }
+}
+
+/// Returns how many spans of each name are awaited.
+fn required_spans<'a>(spec: &'a Spec, case: &Case, units: usize) -> BTreeMap<&'a str, usize> {
     let mut required: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in spec.required_spans(&case.facts()) {
         *required.entry(&rule.name).or_default() += units;
@@ -44,29 +127,7 @@ pub(super) async fn wait_for_spans(
             required.entry(name).or_insert(1);
         }
     }
-    let state = Mutex::new((connection, None, 0));
-    let _timed_out = wait::until("the spans of every unit", within, || async {
-        let exited = service.has_exited();
-        let (connection, last, idle) = &mut *state.lock().await;
-        let count = count_spans(connection, spec).await;
-        // A table may be large, so its rows are read only if their number changed.
-        let changed = count.is_none() || count != *last;
-        *last = count;
-        *idle = if changed { 0 } else { *idle + 1 };
-        if *idle == IDLE_POLLS && count.is_some() {
-            let begun = begun_spans(spec, service, first_job);
-            if begun > 0 && begun == own_spans(connection, spec, before).await.all().len() {
-                return Attempt::Done(());
-            }
-        }
-        if exited
-            || (changed && has_spans(&own_spans(connection, spec, before).await, spec, &required))
-        {
-            return Attempt::Done(());
-        }
-        Attempt::NotYet(String::new())
-    })
-    .await;
+    required
 }
 
 /// Returns the rows of the case, of the second job if there was a first one; none if the tables can't be read.
@@ -119,12 +180,15 @@ pub(super) async fn count_spans(connection: &mut PgConnection, spec: &Spec) -> O
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await.ok()
 }
 
-/// Whether at least the required number of spans of each name is stored.
-fn has_spans(rows: &Rows, spec: &Spec, required: &BTreeMap<&str, usize>) -> bool {
+/// Returns how many of the required spans are missing.
+fn missing_spans(rows: &Rows, spec: &Spec, required: &BTreeMap<&str, usize>) -> usize {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows.all() {
         let name = text(row, &spec.tables.spans.name).unwrap_or_default();
         *counts.entry(name).or_default() += 1;
     }
-    required.iter().all(|(name, required)| counts.get(*name).is_some_and(|count| count >= required))
+    let missing = |(name, required): (&&str, &usize)| {
+        required.saturating_sub(counts.get(*name).copied().unwrap_or_default())
+    };
+    required.iter().map(missing).sum()
 }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::progress::Progress;
 use crate::observation::Failure;
 use crate::spec::{self, Value};
-use crate::upstream::Behaviour;
+use crate::upstream::{Behaviour, Exchange};
 
 /// Time of a trial besides its waits: databases, processes and rows, on a busy machine.
 const TRIAL_SLACK: Duration = Duration::from_mins(2);
@@ -57,6 +57,18 @@ pub struct Timeouts {
     pub grace: Option<Duration>,
     /// The whole trial. Every wait has its own limit; this one is for what was not thought of.
     pub trial: Option<Duration>,
+}
+
+impl Overrides {
+    /// Removes [`drop_header`](Self::drop_header) from every request to the upstream.
+    pub(super) fn without_header(&self, mut exchanges: Vec<Exchange>) -> Vec<Exchange> {
+        if let Some(name) = self.drop_header.as_deref().map(str::to_lowercase) {
+            for exchange in &mut exchanges {
+                exchange.headers.remove(&name);
+            }
+        }
+        exchanges
+    }
 }
 
 /// The timeouts of one trial.

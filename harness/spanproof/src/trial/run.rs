@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 use super::case_database::CaseDatabase;
 use super::earlier_rows::EarlierRows;
 use super::fault::ActiveFault;
-use super::flush::wait_for_spans;
+use super::flush::{Arrival, wait_for_spans};
 use super::helper_start::start_helpers;
 use super::job_end::{JobEnd, Submitted};
 use super::overrides::{EffectiveTimeouts, Overrides};
@@ -36,7 +36,6 @@ use crate::observation::{
 use crate::process::Output;
 use crate::spec::{Fault, FaultKind};
 use crate::upstream::Behaviour;
-use crate::upstream::Exchange;
 use spanproof_format::RowGain;
 use spanproof_postgres::Database;
 
@@ -73,6 +72,8 @@ pub struct Trial {
     pub(super) job_run: JobRun,
     /// The condition that shows that the last submitted job has ended.
     pub(super) job_end: JobEnd,
+    /// Whether spans arrived after the end of the last job.
+    pub(super) arrival: Arrival,
     /// When the job was submitted; `None` if it was not submitted, or starts with the service.
     submitted_at: Option<DateTime<Utc>>,
     pub(super) secrets: Secrets,
@@ -138,6 +139,7 @@ impl Trial {
             job_run: JobRun::default(),
             reader: None,
             job_end: JobEnd::Status,
+            arrival: Arrival::None,
             submitted_at: None,
             secrets,
             stopwatch,
@@ -207,9 +209,9 @@ impl Trial {
     pub(super) async fn wait_for_spans(&mut self) -> Result<(), Error> {
         self.stopwatch.skip();
         let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
-        let (spec, within) = (self.world.spec(), self.timeouts.flush);
+        let (spec, within) = (self.world.spec(), (self.timeouts.flush, self.arrival));
         let case = (&self.case, self.first_job.as_ref(), &self.earlier_rows);
-        wait_for_spans(reader, spec, case, &self.service, within).await;
+        self.arrival = wait_for_spans(reader, spec, case, &self.service, within).await;
         self.stopwatch.lap("flush");
         Ok(())
     }
@@ -296,7 +298,7 @@ impl Trial {
 
     async fn end(mut self) -> Result<(Observation, Database), Error> {
         self.stopwatch.skip();
-        let spans_before_stop = self.spans_before_stop().await;
+        let (spans_before_stop, running_statements) = self.before_stop().await;
         let spec = self.world.spec();
         self.check_world().await?;
         let mut stopped = self.service.stop(&self.world, self.timeouts.grace).await?;
@@ -313,7 +315,6 @@ impl Trial {
         let place = (&self.database, &mut connection);
         let before = self.server_before;
         let server = before.evidence(&self.world, place, &self.phases, &self.overrides).await?;
-        let errors = server.errors;
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
         let tables = read_tables(&mut connection, &spec.tables).await?;
@@ -324,16 +325,15 @@ impl Trial {
             fault.clean_up().await?;
         }
         self.stopwatch.lap("collect");
-        let exchanges = without_header(stopped.exchanges, self.overrides.drop_header.as_deref());
         let record = TrialRecord {
             service: stopped.service,
             run: stopped.run,
             job_run: self.job_run,
-            exchanges,
+            exchanges: self.overrides.without_header(stopped.exchanges),
             strangers: stopped.strangers,
             witness: server.witness,
-            server_log_read: errors.covers_first_job,
-            server_errors: errors.before_fault,
+            server_log_read: server.errors.covers_first_job,
+            server_errors: server.errors.before_fault,
             other_tables: server.other_tables,
             helpers,
             second_job: None,
@@ -343,11 +343,13 @@ impl Trial {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop,
+            running_statements,
+            spans_arriving: self.arrival == Arrival::Continuing,
             row_gains: self.row_gains,
             timings: self.stopwatch.laps,
         };
         let observation = if let Some(first_job) = self.first_job {
-            let second = (tables, errors.after_fault);
+            let second = (tables, server.errors.after_fault);
             first_job.with_second_job(&spec.tables, self.case, second, record)
         } else {
             let end = (tables, server.log.as_deref());
@@ -367,16 +369,6 @@ async fn prepared(
         Some(fault) => Ok(Some(ActiveFault::prepare(world, fault, database).await?)),
         None => Ok(None),
     }
-}
-
-/// Removes a header from every request to the upstream.
-fn without_header(mut exchanges: Vec<Exchange>, name: Option<&str>) -> Vec<Exchange> {
-    if let Some(name) = name.map(str::to_lowercase) {
-        for exchange in &mut exchanges {
-            exchange.headers.remove(&name);
-        }
-    }
-    exchanges
 }
 
 /// Returns the secrets of a trial.

@@ -145,7 +145,7 @@ impl GapEvidence<'_> {
         let facts = self.facts;
         let Some(trial) = facts.trial() else { return Vec::new() };
         let errors = ServerErrors::select(&trial.server_errors, facts);
-        let errors = errors.statement_errors.iter().chain(&errors.connection_errors);
+        let errors = errors.inserts.iter().chain(&errors.connections);
         // Only the server's log prints the position in the statement in this form.
         let without_position = |message: &str| {
             let end = message.find(" at character ").unwrap_or(message.len());
@@ -346,7 +346,7 @@ impl GapEvidence<'_> {
 /// Answers whether spans began and never reached the database server, from the answers about both. A
 /// yes that is already there stays, unless inserts reached the server.
 fn answer_unsent(answers: &mut Answers) {
-    if answers.is_yes(Q::Unsent) && !answers.is_yes(Q::Reached) {
+    if answers.is_yes(Q::Unsent) && !answers.is_yes(Q::Reached) || answers.is_yes(Q::Arriving) {
         return;
     }
     let mut shows_begun = [Q::Begun, Q::Acknowledged].into_iter();

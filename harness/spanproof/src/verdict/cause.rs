@@ -36,6 +36,8 @@ const TRACER_WORKED: &[Question] = &[
     Q::ExporterError,
     Q::Reached,
     Q::Refused,
+    Q::Unended,
+    Q::Arriving,
     Q::Denied,
     Q::Undone,
     Q::Removed,
@@ -161,7 +163,7 @@ pub(super) const CAUSES: &[Cause] = &[
         unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
         // A refused connection may be one of another part of the service.
         sufficient: &[Q::Denied],
-        decisive: &[&[Q::Refused], &[Q::Reported]],
+        decisive: &[&[Q::Refused], &[Q::Unended], &[Q::Reported]],
         ..DEFAULT
     },
     Cause {
@@ -207,6 +209,8 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Killed],
         excluded_by: &[Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere, Q::LibraryOff],
         unlikely_if: &[NEVER_BEGAN, &[Q::Reported]],
+        // What has not arrived at the stop may be lost by the stop, or for another reason.
+        sufficient: &[Q::Arriving],
         decisive: &[&[Q::Killed, Q::Begun], &[Q::Killed, Q::Unsent]],
         ..DEFAULT
     },
@@ -221,7 +225,15 @@ pub(super) const CAUSES: &[Cause] = &[
     Cause {
         code: Code::RolledBack,
         requires: &[Q::Undone],
-        excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Removed, Q::Discarded, Q::Reported],
+        excluded_by: &[
+            Q::Elsewhere,
+            Q::Refused,
+            Q::Unended,
+            Q::Denied,
+            Q::Removed,
+            Q::Discarded,
+            Q::Reported,
+        ],
         unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
         decisive: &[&[Q::Undone]],
         ..DEFAULT
@@ -230,14 +242,22 @@ pub(super) const CAUSES: &[Cause] = &[
         code: Code::RemovedLater,
         requires: &[Q::Removed],
         excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Undone, Q::Discarded, Q::Reported],
-        unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
+        unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError, Q::Unended]],
         decisive: &[&[Q::Removed]],
         ..DEFAULT
     },
     Cause {
         code: Code::SilentlyDiscarded,
         requires: &[Q::Discarded],
-        excluded_by: &[Q::Elsewhere, Q::Refused, Q::Denied, Q::Undone, Q::Removed, Q::Reported],
+        excluded_by: &[
+            Q::Elsewhere,
+            Q::Refused,
+            Q::Unended,
+            Q::Denied,
+            Q::Undone,
+            Q::Removed,
+            Q::Reported,
+        ],
         unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
         decisive: &[&[Q::Discarded]],
         ..DEFAULT

@@ -8,7 +8,7 @@ use super::finding::{Checks, Finding};
 use super::gap::Gap;
 use super::judgement::{Judgement, conclude_checks};
 use super::unclear_log::{of_another_time, unclear, unclear_lines};
-use super::{impossible, log_alone, missing, off, stage};
+use super::{finished, impossible, log_alone, missing, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Condition, Intent, SpanRule, Value};
 use spanproof_format::Code;
@@ -349,7 +349,7 @@ impl System<'_> {
         let running: Vec<_> = statuses.filter(|status| !jobs.done.contains(status)).collect();
         let open = self.facts.spans.iter().filter(|span| !span.is_complete()).count();
         if running.is_empty() || open == 0 {
-            return stage::check_finished(self.facts, checks);
+            return finished::check_finished(self.facts, checks);
         }
         checks.expect(false, || {
             let message =

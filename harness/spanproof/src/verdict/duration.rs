@@ -20,6 +20,10 @@ const UNIT_TOLERANCE: f64 = 0.1;
 const MIN_COMPARABLE: usize = 4;
 /// Minimum length of a span that is long enough to compare, in milliseconds.
 const MIN_COMPARABLE_MS: f64 = 2.0;
+/// A duration that is computed from the start and the end differs by less than this: the times are in whole microseconds.
+const EXACT_MS: f64 = 0.002;
+/// So many exact durations are no chance, if they have a fraction, and if they are whole numbers.
+const MIN_EXACT: [usize; 2] = [3, 6];
 /// A duration in whole milliseconds differs by less than this from end minus start.
 const ROUNDING_MS: f64 = 1.0;
 
@@ -31,6 +35,8 @@ pub(super) struct Durations {
     none_fits: bool,
     /// The unit of most durations; `None` if no duration shows it.
     common_unit: Option<TimeUnit>,
+    /// The unit in which durations are computed from the start and the end; `None` if they are measured apart.
+    computed_unit: Option<TimeUnit>,
 }
 
 impl Durations {
@@ -45,7 +51,9 @@ impl Durations {
         };
         let none_fits = comparable.len() >= MIN_COMPARABLE && !comparable.iter().any(fits);
         let units: Vec<_> = spans.iter().filter_map(|span| unit(span)).collect();
-        Self { tolerance_ms, none_fits, common_unit: TimeUnit::most_common(&units) }
+        let common_unit = TimeUnit::most_common(&units);
+        let computed_unit = common_unit.filter(|unit| are_computed(&comparable, *unit));
+        Self { tolerance_ms, none_fits, common_unit, computed_unit }
     }
 
     /// Returns what is wrong if the duration of a span is not end minus start, whatever its unit of time;
@@ -53,7 +61,22 @@ impl Durations {
     pub(super) fn wrong(&self, span: &Span) -> Option<String> {
         let none_fits = comparable(span).filter(|_| self.none_fits);
         let text = none_fits.map(|(recorded, computed)| in_no_unit(recorded, computed));
-        text.or_else(|| wrong(span, self.tolerance_ms))
+        text.or_else(|| wrong(span, self.tolerance_ms)).or_else(|| self.not_computed(span))
+    }
+
+    /// Returns what is wrong if a duration is not end minus start, and those of other spans are exactly that: they
+    /// are computed, and not measured at another moment. `None` if it is in another unit, which is reported as that.
+    fn not_computed(&self, span: &Span) -> Option<String> {
+        let computed_unit = self.computed_unit?;
+        let (recorded, computed) = comparable(span)?;
+        let differs = (in_ms(recorded, computed_unit) - computed).abs() > ROUNDING_MS;
+        (differs && unit(span).is_none()).then(|| {
+            let unit = computed_unit.name();
+            format!(
+                "its duration {recorded} is not end minus start ({computed} ms), and those of other spans are \
+                 exactly that in {unit}"
+            )
+        })
     }
 
     /// Returns what is wrong if a duration is recorded in a different unit of time from most; `None` if it
@@ -68,6 +91,17 @@ impl Durations {
             common.name()
         ))
     }
+}
+
+/// Whether durations are computed from the start and the end: each of them is end minus start exactly, or
+/// differs by much. Pairs of the recorded duration and end minus start.
+fn are_computed(comparable: &[(f64, f64)], unit: TimeUnit) -> bool {
+    let difference = |(recorded, computed): &&(f64, f64)| (in_ms(*recorded, unit) - computed).abs();
+    let exact = comparable.iter().filter(|pair| difference(pair) <= EXACT_MS);
+    let exact: Vec<_> = exact.collect();
+    let is_whole = exact.iter().all(|(recorded, _)| recorded.fract() == 0.0);
+    let far = comparable.iter().filter(|pair| difference(pair) > ROUNDING_MS).count();
+    exact.len() >= MIN_EXACT[usize::from(is_whole)] && exact.len() + far == comparable.len()
 }
 
 fn wrong(span: &Span, tolerance_ms: f64) -> Option<String> {

@@ -376,7 +376,7 @@ fn submission_text(Submission { request, status, body }: &Submission) -> String 
 }
 
 /// Puts a statement on one line and cuts it off if it is long.
-fn shorten(statement: &str) -> String {
+pub(super) fn shorten(statement: &str) -> String {
     let words: Vec<_> = statement.split_whitespace().collect();
     let text = words.join(" ");
     match text.char_indices().nth(MAX_STATEMENT_CHARS) {

@@ -105,6 +105,12 @@ pub(super) enum Question {
     Unsent,
     /// Did the database server refuse the missing spans with an error?
     Refused,
+    /// Did a statement for the missing spans wait for a lock when the service was asked to stop?
+    Unended,
+    /// Were missing spans still being stored when the time to wait for them was over?
+    Arriving,
+    /// Did the database server refuse a query that reads the span table?
+    QueryFailed,
     /// Did the database server refuse the connections of the tracer?
     Denied,
     /// Were valid rows lost together with an invalid one?
@@ -153,6 +159,9 @@ impl Question {
         Self::Reached,
         Self::Unsent,
         Self::Refused,
+        Self::Unended,
+        Self::Arriving,
+        Self::QueryFailed,
         Self::Denied,
         Self::Poisoned,
         Self::Undone,
@@ -193,6 +202,9 @@ impl Question {
             Self::Reached => "inserts reached the server",
             Self::Unsent => "the spans began and no insert reached the server",
             Self::Refused => "the server refused spans",
+            Self::Unended => "a statement for spans waited for a lock until the stop",
+            Self::Arriving => "spans were still being stored at the stop",
+            Self::QueryFailed => "the server refused a query of the span table",
             Self::Denied => "the server let no session in",
             Self::Poisoned => "valid rows failed together with an invalid one",
             Self::Undone => "rows were written and not committed",

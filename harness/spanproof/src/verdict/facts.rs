@@ -12,7 +12,7 @@ use crate::observation::{
     Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent, TrialRecord, Unit,
     current_claims, process_name, unmasked_flags,
 };
-use crate::spec::{Attempt, Banner, SpanRule, Spec};
+use crate::spec::{Attempt, Banner, SpanRule, Spec, UnitLink};
 use crate::upstream::Exchange;
 
 /// A line that matches a probe, and what the line reports.
@@ -220,6 +220,17 @@ impl<'a> Facts<'a> {
     /// The service's stored spans of every name that the spec requires in this case.
     pub(super) fn required_spans(&self) -> impl Iterator<Item = &Span> {
         self.expected_spans.iter().flat_map(|expected| self.spans_named(expected.name))
+    }
+
+    /// The service's stored spans that belong to no unit, as a rule of the spec says.
+    pub(super) fn spans_outside_units(&self) -> impl Iterator<Item = &Span> {
+        let is_outside =
+            |rule: &SpanRule, name: &str| rule.unit == UnitLink::None && rule.matches(name);
+        self.spans.iter().filter(move |span| {
+            let name = span.name.as_deref().unwrap_or_default();
+            is_of_service(self.spec, span)
+                && self.spec.spans.iter().any(|rule| is_outside(rule, name))
+        })
     }
 
     /// The spans that no span rule of the spec describes: they have an unknown name, or they are of

@@ -61,6 +61,11 @@ impl Checks {
         self.assertions += assertions;
     }
 
+    /// Returns the first finding about missing spans; `None` if there is none.
+    pub(super) fn about_missing_spans(&mut self) -> Option<&mut Finding> {
+        self.findings.iter_mut().find(|finding| finding.is_about_missing_spans())
+    }
+
     /// Sets the code that the first finding would have without the witness.
     pub(super) fn set_code_without_witness(&mut self, code: Code) {
         if self.findings.is_empty() {
@@ -99,6 +104,11 @@ impl Finding {
     pub(crate) fn new(code: Code, message: impl Into<String>, evidence: Vec<Evidence>) -> Self {
         let (confidence, alternatives) = (Confidence::default(), Vec::new());
         Self { code, message: message.into(), evidence, confidence, alternatives }
+    }
+
+    /// Whether the finding is about missing spans: only such findings have alternative reasons.
+    pub(super) fn is_about_missing_spans(&self) -> bool {
+        !self.alternatives.is_empty()
     }
 
     /// The code, its confidence, and the other codes that are possible.

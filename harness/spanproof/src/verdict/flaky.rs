@@ -43,7 +43,7 @@ pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 
 /// Whether a finding is about missing spans: only such findings have alternative reasons.
 pub(super) fn is_about_missing_spans(finding: &Finding) -> bool {
-    !finding.alternatives.is_empty()
+    finding.is_about_missing_spans()
 }
 
 /// Describes a further trial, such as `another trial, with the witness: never-sent`.

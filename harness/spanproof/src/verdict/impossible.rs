@@ -3,7 +3,7 @@
 //! is the time from the submission of the job to the stop of the service; for an existing system, to the end of the
 //! job's last unit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -32,19 +32,28 @@ const ZONE_STEP: TimeDelta = TimeDelta::minutes(15);
 /// Checks the ids and times of the spans that the spec requires.
 pub(super) fn check_values(facts: &Facts<'_>, checks: &mut Checks) {
     let spans: Vec<&Span> = facts.required_spans().collect();
-    check_ids(facts, &spans, checks);
-    check_times(facts, &spans, checks);
+    let outside_units: Vec<&Span> = facts.spans_outside_units().collect();
+    check_ids(facts, &spans, &outside_units, checks);
+    check_times(facts, &spans, &outside_units, checks);
 }
 
-fn check_ids(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
-    let all = spans.len();
-    let has_zero_id =
-        |span: &&&Span| [&span.trace, &span.id].into_iter().flatten().any(|id| is_zero_id(id));
-    let zero: Vec<_> = spans.iter().filter(has_zero_id).collect();
+fn check_ids(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], checks: &mut Checks) {
+    let zero: Vec<_> = spans.iter().chain(outside_units).filter(|span| has_zero_id(span)).collect();
+    let all = spans.len() + outside_units.len();
     checks.expect_each(zero.is_empty(), || {
         let message = format!("{} of {all} spans have an id that is all zeros", zero.len());
         Finding::new(Code::InvalidIds, message, spans_with_ids(facts, zero.into_iter().copied()))
     });
+    let all = spans.len();
+    let shared = with_shared_id(spans);
+    checks.expect_each(shared.is_empty(), || {
+        let message = format!("{} of {all} spans share their id with another one", shared.len());
+        Finding::new(Code::InvalidIds, message, spans_with_ids(facts, shared.into_iter()))
+    });
+}
+
+/// Returns the spans whose id is that of another span.
+fn with_shared_id<'a>(spans: &[&'a Span]) -> Vec<&'a Span> {
     let mut by_id: BTreeMap<(&Option<String>, &str), Vec<&Span>> = BTreeMap::new();
     for span in spans {
         if let Some(id) = &span.id {
@@ -56,11 +65,19 @@ fn check_ids(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
     let is_shared = |spans: &&Vec<&Span>| {
         spans.iter().any(|span| span.name != spans[0].name || span.unit != spans[0].unit)
     };
-    let shared: Vec<_> = by_id.values().filter(is_shared).flatten().copied().collect();
-    checks.expect_each(shared.is_empty(), || {
-        let message = format!("{} of {all} spans share their id with another one", shared.len());
-        Finding::new(Code::InvalidIds, message, spans_with_ids(facts, shared.into_iter()))
-    });
+    by_id.values().filter(is_shared).flatten().copied().collect()
+}
+
+/// Returns the ids of the units that have spans with an id of zeros, or with that of another span.
+pub(super) fn units_with_invalid_ids<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
+    let spans: Vec<&Span> = facts.required_spans().collect();
+    let zero = spans.iter().copied().filter(|span| has_zero_id(span));
+    let invalid = zero.chain(with_shared_id(&spans));
+    invalid.filter_map(|span| span.unit.as_deref()).collect()
+}
+
+fn has_zero_id(span: &Span) -> bool {
+    [&span.trace, &span.id].into_iter().flatten().any(|id| is_zero_id(id))
 }
 
 fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) -> Vec<Evidence> {
@@ -68,10 +85,22 @@ fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) 
     limit(spans.map(|span| Evidence::span(facts, span, &fields)))
 }
 
-fn check_times(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
+fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], checks: &mut Checks) {
     let mut wrong: Vec<(&Span, String)> = Vec::new();
     let limits = Limits::new(facts);
-    let (time_units, durations) = (TimeUnits::new(spans), Durations::new(spans));
+    let all: Vec<&Span> = spans.iter().chain(outside_units).copied().collect();
+    let (time_units, durations) = (TimeUnits::new(&all), Durations::new(&all));
+    for span in outside_units {
+        // Such a span may be older than the job. In an existing system it may be that of a later one.
+        let reason = limits
+            .as_ref()
+            .filter(|_| facts.trial().is_some())
+            .and_then(|limits| limits.is_late(span))
+            .or_else(|| time_units.other(span))
+            .or_else(|| durations.wrong(span))
+            .or_else(|| durations.other_unit(span));
+        wrong.extend(reason.map(|reason| (*span, reason)));
+    }
     for span in spans {
         let reason = limits
             .as_ref()
@@ -83,12 +112,8 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], checks: &mut Checks) {
         wrong.extend(reason.map(|reason| (*span, reason)));
     }
     checks.expect_each(wrong.is_empty(), || {
-        let message = format!(
-            "{} of {} spans have impossible times: {}",
-            wrong.len(),
-            spans.len(),
-            wrong[0].1
-        );
+        let message =
+            format!("{} of {} spans have impossible times: {}", wrong.len(), all.len(), wrong[0].1);
         let fields = [Field::Started, Field::Ended, Field::Duration];
         let line = |(span, reason): &(&Span, String)| {
             Evidence::span_with_remark(facts, span, &fields, reason)
@@ -209,6 +234,20 @@ impl Limits {
             let ms = (at - stopped).num_milliseconds();
             format!("its {word} is {ms} ms after {}", self.end)
         })
+    }
+
+    /// Returns what is wrong if a span starts or ends after the period; `None` if it does not.
+    fn is_late(&self, span: &Span) -> Option<String> {
+        let is_late = |at: &DateTime<Utc>| {
+            let last = shifted(self.period.stopped, self.tolerance);
+            *at > last && shifted(*at, -self.offset) > last
+        };
+        let start = span.start().filter(is_late).map(|at| (at, "start"));
+        let (at, word) = start.or_else(|| Some((span.end().filter(is_late)?, "end")))?;
+        // A service may write local times into a column without a time zone.
+        let has_zone = span.started.as_ref().is_none_or(Time::has_zone);
+        let ms = (at - self.period.stopped).num_milliseconds();
+        has_zone.then(|| format!("its {word} is {ms} ms after {}", self.end))
     }
 
     /// Only for the unit's own span: work may go on after the job has ended.

@@ -6,8 +6,8 @@ use super::finding::Checks;
 use super::judgement::{Judgement, conclude_checks};
 use super::repetition::LaterJob;
 use super::{
-    below, contract, deployed, fault, impossible, missing, off, outcome, repetition, slowdown,
-    stage, stored_twice,
+    below, contract, deployed, fault, finished, impossible, missing, off, outcome, repetition,
+    slowdown, stage, stored_twice,
 };
 use crate::observation::{Observation, Origin, Source, TrialRecord};
 use crate::spec::{Fault, FaultKind, Spec};
@@ -108,7 +108,7 @@ fn check_recorded(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut Checks) 
         stage::check_reported_on,
         stage::check_lines_agree,
         stage::check_acknowledged,
-        stage::check_finished,
+        finished::check_finished,
         impossible::check_values,
         stage::check_linked,
         stage::check_joined,

@@ -11,7 +11,8 @@ use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::funnel::has_unknown_spans;
 use super::gap::Gap;
-use super::refusal::{is_reported, other_tables, refusal};
+use super::refusal::{is_reported, other_tables, refusal, unended};
+use super::running_statement;
 use super::stage;
 use super::witness::{Fate, Testimony};
 use crate::observation::{BlindSpot, Field};
@@ -202,6 +203,10 @@ impl Missing<'_> {
         if facts.trial().is_some_and(|trial| trial.witness.is_none()) {
             return "run the case with the server as a witness to decide".to_owned();
         }
+        if answers.is_yes(Q::Arriving) {
+            return "raise `flush-ms`, or let the service write the rest when it stops, to decide"
+                .to_owned();
+        }
         let has_other_way = answers.is_yes(Q::OtherRoute) || answers.is_yes(Q::OtherValue);
         let step = match (facts.spec.probes.has_attempt(), has_other_way) {
             (false, true) => "give the spec a probe `attempt` to decide",
@@ -244,12 +249,17 @@ impl Missing<'_> {
             Code::LostAtExit => "the process ended before it had written them".to_owned(),
             Code::ExportFailed => "the exporter could not deliver them".to_owned(),
             Code::WrongDestination => other_tables(answers),
-            _ => self.write_failure(answers),
+            _ => self.write_failure(code, answers),
         }
     }
 
     /// Explains what the database server did with the rows of the spans.
-    fn write_failure(&self, answers: &Answers) -> String {
+    fn write_failure(&self, code: Code, answers: &Answers) -> String {
+        let is_failure = [Code::WriteFailedSilent, Code::WriteFailedReported].contains(&code);
+        let is_running = running_statement::is_running(self.facts) && !answers.is_yes(Q::Reported);
+        if is_failure && !answers.is_yes(Q::Refused) && (is_running || answers.is_yes(Q::Unended)) {
+            return unended(answers);
+        }
         let Some(testimony) = Testimony::from_facts(self.facts) else { return refusal(answers) };
         let reason = testimony.reason().unwrap_or_default();
         match testimony.fate() {
@@ -260,6 +270,9 @@ impl Missing<'_> {
             Fate::CutOff => format!("the statement was ended from outside, {reason}"),
             Fate::RowRefused => format!("the server rejected the row, {reason}"),
             Fate::Poisoned => format!("good rows were lost together with a bad one, {reason}"),
+            Fate::UndoneByUpdate => {
+                format!("written, and undone by an update of the same transaction, {reason}")
+            }
             Fate::LostAtCommit => format!("written, and lost at the commit, {reason}"),
             Fate::Undone => "written in a transaction that was never committed".to_owned(),
             Fate::Removed => "written, and deleted later".to_owned(),
@@ -294,6 +307,10 @@ impl Missing<'_> {
             Q::Elsewhere,
             Q::Denied,
             Q::Refused,
+            Q::Unended,
+            Q::Reached,
+            Q::Arriving,
+            Q::QueryFailed,
             Q::Undone,
             Q::Removed,
             Q::Discarded,

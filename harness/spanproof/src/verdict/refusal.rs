@@ -11,16 +11,28 @@ pub(super) fn refusal(answers: &Answers) -> String {
         Evidence::ServerLog(error) => Some(error),
         _ => None,
     });
-    let report = if is_reported(answers) {
-        "the service reports the failures"
-    } else {
-        "the service reports no failure"
-    };
+    let report = report(answers);
     match errors.next() {
         Some(error) => {
             format!("the server refused them, {} {}; {report}", error.state, error.message)
         }
         None => report.to_owned(),
+    }
+}
+
+/// Says that a statement for the spans was running at the stop, and whether the service reports failures.
+pub(super) fn unended(answers: &Answers) -> String {
+    let report = report(answers);
+    let state =
+        if answers.is_yes(Q::Unended) { "still waited for a lock" } else { "was still running" };
+    format!("a statement for them {state} when the service was asked to stop; {report}")
+}
+
+fn report(answers: &Answers) -> &'static str {
+    if is_reported(answers) {
+        "the service reports the failures"
+    } else {
+        "the service reports no failure"
     }
 }
 

@@ -10,6 +10,8 @@ use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
 use super::gap::Gap;
+use super::running_statement;
+use super::span_statement::{is_of_query, is_of_update, writes_spans};
 use super::witness::{Fate, Testimony, fate_of_error, has_several_rows};
 use crate::identifier;
 use crate::observation::{Failure, TrialRecord, names};
@@ -20,6 +22,8 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
         return answer_from_deployment(facts, answers);
     };
     answer_from_server(facts, trial, gap, use_witness, answers);
+    running_statement::answer(facts, trial, answers);
+    answer_from_queries(facts, trial, answers);
     // It is by chance that rows are seen, so two trials are compared without it.
     if use_witness {
         answer_from_seen_rows(facts, trial, answers);
@@ -44,6 +48,20 @@ fn answer_from_seen_rows(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut A
     }
 }
 
+/// A tracer that can't read its table may switch itself off. If no line about the start of a span is there in any
+/// case, it is not known that the work runs outside the tracer.
+fn answer_from_queries(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answers) {
+    let errors = trial.server_errors.iter();
+    let queries: Vec<_> = errors.filter(|error| is_of_query(error, &facts.span_table)).collect();
+    if queries.is_empty() {
+        return;
+    }
+    answers.set(Q::QueryFailed, Fact::Yes(evidence(&queries)));
+    if answers.is_yes(Q::NoBeginLine) && !answers.is_yes(Q::BeginPatternWorks) {
+        answers.set(Q::NoBeginLine, Fact::unknown(Q::QueryFailed.yes()));
+    }
+}
+
 /// Answers from the witness, or from the server's log.
 fn answer_from_server(
     facts: &Facts<'_>,
@@ -63,16 +81,16 @@ fn answer_from_server(
             }
         }
         let missing = lost_rows(testimony.failures(), facts, gap);
-        if testimony.may_hide_valid_rows() && testimony.errors() < missing {
+        if testimony.may_hide_valid_rows() && testimony.failures().count() < missing {
             // `Poisoned` asks whether valid rows were lost together with an invalid one. A driver may give
             // up a whole batch after the error, and the server never sees the rest.
-            let why = format!("{} errors for {missing} lost rows", testimony.errors());
+            let why = format!("{} errors for {missing} lost rows", testimony.failures().count());
             answers.set(Q::Poisoned, Fact::unknown(why));
         }
         // The witness does not see a failed statement for a wrong table, but the server's log does.
         let log = ServerErrors::select(&trial.server_errors, facts);
-        if answers.is_no(Q::Reached) && !log.statement_errors.is_empty() {
-            answers.set(Q::Refused, Fact::Yes(evidence(&log.statement_errors)));
+        if answers.is_no(Q::Reached) && !log.inserts.is_empty() {
+            answers.set(Q::Refused, Fact::Yes(evidence(&log.inserts)));
         }
         return;
     }
@@ -93,7 +111,7 @@ pub(super) fn compare_with_passing(facts: &Facts<'_>, peers: &[&Facts<'_>], answ
     let states = |facts: &Facts<'_>| -> BTreeMap<String, usize> {
         let errors = facts.trial().map(|trial| trial.server_errors.as_slice()).unwrap_or_default();
         let mut counts = BTreeMap::new();
-        for error in ServerErrors::select(errors, facts).statement_errors {
+        for error in ServerErrors::select(errors, facts).inserts {
             *counts.entry(error.state.clone()).or_default() += 1;
         }
         counts
@@ -122,21 +140,25 @@ pub(super) fn compare_with_passing(facts: &Facts<'_>, peers: &[&Facts<'_>], answ
 /// Answers from the errors in the server's log.
 fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answers: &mut Answers) {
     let log = ServerErrors::select(&trial.server_errors, facts);
-    if log.statement_errors.is_empty() {
+    if log.inserts.is_empty() && log.updates.is_empty() {
         let why = "the server's log has no error about spans";
         answers.set(Q::Refused, Fact::no(why));
         answers.set(Q::Poisoned, Fact::no(why));
+    } else if log.inserts.is_empty() {
+        let why = "the server refused updates of spans, which may have undone inserts";
+        answers.set(Q::Refused, Fact::unknown(why));
+        answers.set(Q::Poisoned, Fact::no("the server's log has no error about an insert"));
     } else {
-        answers.set(Q::Refused, Fact::Yes(evidence(&log.statement_errors)));
+        answers.set(Q::Refused, Fact::Yes(evidence(&log.inserts)));
         // A valid row is lost with an invalid one only if there are fewer errors than missing spans.
-        let missing = lost_rows(log.statement_errors.iter().copied(), facts, gap);
-        if log.is_never_about_one_row() || log.statement_errors.len() >= missing {
+        let missing = lost_rows(log.inserts.iter().copied(), facts, gap);
+        if log.is_never_about_one_row() || log.inserts.len() >= missing {
             let why = "each lost row has an error of its own";
             answers.set(Q::Poisoned, Fact::no(why));
         }
     }
-    if !log.connection_errors.is_empty() && facts.spans.is_empty() {
-        answers.set(Q::Denied, Fact::Yes(evidence(&log.connection_errors)));
+    if !log.connections.is_empty() && facts.spans.is_empty() {
+        answers.set(Q::Denied, Fact::Yes(evidence(&log.connections)));
     }
 }
 
@@ -197,42 +219,35 @@ fn rows_in_other_tables(tables: &[(String, u64)], of_units: bool) -> Fact {
 
 /// Errors of the database server's log that may be about spans.
 pub(super) struct ServerErrors<'a> {
-    /// Errors of statements that write spans.
-    pub(super) statement_errors: Vec<&'a Failure>,
+    /// Errors of statements that insert spans.
+    pub(super) inserts: Vec<&'a Failure>,
+    /// Errors of updates of spans. They lose rows only if they undo an insert of their transaction.
+    pub(super) updates: Vec<&'a Failure>,
     /// Errors of connections that the server refused.
-    pub(super) connection_errors: Vec<&'a Failure>,
+    pub(super) connections: Vec<&'a Failure>,
 }
 
 impl<'a> ServerErrors<'a> {
     /// Selects the errors that may be about spans.
     pub(super) fn select(errors: &'a [Failure], facts: &Facts<'_>) -> Self {
-        let table = &facts.spec.tables.spans;
         let table_name = identifier::parts(&facts.span_table).1.to_lowercase();
-        let has_span_columns = |statement: &str| {
-            table.has_columns_in(|column| names(statement, &column.to_lowercase()))
-        };
-        let writes_spans = |statement: &str| {
-            let statement = statement.to_lowercase();
-            (names(&statement, &table_name) || has_span_columns(&statement))
-                && ["insert", "copy", "merge", "update"].iter().any(|verb| names(&statement, verb))
-        };
         let is_about_spans = |error: &&Failure| match &error.statement {
-            Some(statement) => writes_spans(statement),
+            Some(statement) => writes_spans(statement, facts),
             None => names(&error.message.to_lowercase(), &table_name),
         };
+        let (updates, inserts) =
+            errors.iter().filter(is_about_spans).partition(|error| is_of_update(error));
         Self {
-            statement_errors: errors.iter().filter(is_about_spans).collect(),
-            connection_errors: errors
-                .iter()
-                .filter(|error| error.is_refused_connection())
-                .collect(),
+            inserts,
+            updates,
+            connections: errors.iter().filter(|error| error.is_refused_connection()).collect(),
         }
     }
 
     /// Whether no error of a statement is about one row. The server then refused each statement as a
     /// whole.
     fn is_never_about_one_row(&self) -> bool {
-        !self.statement_errors.iter().any(|error| fate_of_error(&error.state) == Fate::RowRefused)
+        !self.inserts.iter().any(|error| fate_of_error(&error.state) == Fate::RowRefused)
     }
 }
 
@@ -276,6 +291,6 @@ mod tests {
         });
         let observation = crate::verdict::tests::healthy();
         let found = ServerErrors::select(&errors, &Facts::read(&spec, &observation));
-        assert_eq!([found.statement_errors.len(), found.connection_errors.len()], counts);
+        assert_eq!([found.inserts.len(), found.connections.len()], counts);
     }
 }

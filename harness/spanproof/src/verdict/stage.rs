@@ -2,10 +2,12 @@
 //! The checks follow a job on its way: the process keeps running, the units (parts of the job) are
 //! executed, spans end, each span agrees with its unit, and the spans of a unit form one tree.
 
+use super::crossed_units;
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding, counted};
 use super::funnel::differences;
+use super::impossible;
 use super::tree;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
 use crate::process::Ending;
@@ -222,56 +224,20 @@ pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
     if reported == 0 || facts.unreadable.is_some() {
         return;
     }
-    checks.expect(stored >= reported.min(required), || {
-        let message =
-            format!("the service reports {reported} spans as written, and {stored} are stored");
+    let message =
+        format!("the service reports {reported} spans as written, and {stored} are stored");
+    let holds = stored >= reported.min(required);
+    // What is said of missing spans follows from their loss.
+    if let Some(missing) = checks.about_missing_spans().filter(|_| !holds) {
+        missing
+            .evidence
+            .push(Evidence::Note(format!("also {}: {message}", Code::BannerContradicts)));
+        return checks.count(1);
+    }
+    checks.expect(holds, || {
         let lines = Evidence::lines(&facts.written_lines);
         let rows = vec![Evidence::span_count(facts)];
         Finding::new(Code::BannerContradicts, message, [lines, rows].concat())
-    });
-}
-
-/// Every span has an end, and does not end before its start.
-pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
-    let fields = [Field::Status, Field::Ended, Field::Duration];
-    let all = facts.spans.len();
-    // A span may be stored twice, at its start and at its end. If the unit then has too many spans of
-    // this name, `check_joined` reports the open one as a duplicate.
-    let is_duplicate = |span: &&Span| {
-        let name = span.name.as_deref();
-        let expected = facts.expected_spans.iter().find(|expected| Some(expected.name) == name);
-        let max = expected.and_then(|expected| expected.max_per_unit);
-        let spans = facts.spans.iter();
-        let same: Vec<_> =
-            spans.filter(|other| other.unit == span.unit && other.name == span.name).collect();
-        span.unit.is_some()
-            && max.is_some_and(|max| same.len() > max)
-            && same.iter().any(|other| other.is_complete())
-    };
-    let open = facts.spans.iter().filter(|span| !span.is_complete() && !is_duplicate(span));
-    let open: Vec<_> = open.collect();
-    checks.expect_each(open.is_empty(), || {
-        let lines = limit(open.iter().map(|span| Evidence::span(facts, span, &fields)));
-        let lines = [lines, Evidence::lines(&facts.unfinished_lines)].concat();
-        if facts.was_killed() {
-            let message =
-                format!("{} of {all} spans were open when the service was killed", open.len());
-            return Finding::new(Code::LostAtExit, message, lines);
-        }
-        let message = if open.iter().all(|span| span.has_ended()) {
-            format!("{} of {all} spans ended without a duration", open.len())
-        } else {
-            format!("{} of {all} spans were begun and never completed", open.len())
-        };
-        Finding::new(Code::NotFinished, message, lines)
-    });
-    let impossible: Vec<_> =
-        facts.spans.iter().filter(|span| span.has_negative_duration()).collect();
-    checks.expect_each(impossible.is_empty(), || {
-        let fields = [Field::Started, Field::Ended, Field::Duration];
-        let message = format!("{} of {all} spans end before they start", impossible.len());
-        let lines = limit(impossible.iter().map(|span| Evidence::span(facts, span, &fields)));
-        Finding::new(Code::ImpossibleTimes, message, lines)
     });
 }
 
@@ -299,7 +265,9 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
         evidence.extend(facts.units.first().map(|unit| Evidence::unit(facts, unit)));
         Finding::new(Code::Unlinked, message, evidence)
     });
-    for span in &spans {
+    let crossed = crossed_units::units_with_others(facts);
+    let is_crossed = |span: &Span| span.unit.as_deref().is_some_and(|unit| crossed.contains(unit));
+    for span in spans.iter().filter(|span| !is_crossed(span)) {
         let Some(unit) = unit_of(span) else { continue };
         let differences = differences(facts, span, unit);
         checks.expect_each(differences.is_empty(), || {
@@ -341,9 +309,10 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
     check_links_by_parent(facts, checks);
     // Spans with a wrong unit id make the other checks fail, too: their unit has too many spans, and
     // the unit of their parent lacks some.
-    if !check_units_of_parents(facts, checks) {
+    if !check_units_of_parents(facts, checks) || !crossed_units::check_units(facts, checks) {
         return;
     }
+    let without_ids = impossible::units_with_invalid_ids(facts);
     for unit in &facts.units {
         for expected in &facts.expected_spans {
             let spans = facts.spans_of_unit(unit, expected.name);
@@ -358,7 +327,9 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
                 Finding::new(Code::Duplicate, message, [unit, lines].concat())
             });
         }
-        let defects = tree::defects(facts, unit);
+        // What is below a span without an id of its own is not known.
+        let has_ids = !unit.id.as_deref().is_some_and(|id| without_ids.contains(id));
+        let defects = if has_ids { tree::defects(facts, unit) } else { Vec::new() };
         checks.expect_each(defects.is_empty(), || {
             let message = "the spans of a unit are not one tree";
             let lines = [vec![Evidence::unit(facts, unit)], limit(defects.clone())].concat();

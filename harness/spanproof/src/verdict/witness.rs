@@ -6,6 +6,7 @@
 use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
+use super::span_statement::{is_of_query, is_of_update};
 use crate::identifier;
 use crate::observation::{BlindSpot, BlindSpotEffect, Failure, Witness};
 
@@ -27,6 +28,8 @@ pub(super) enum Fate {
     RowRefused,
     /// Valid rows were lost together with an invalid one.
     Poisoned,
+    /// All rows were written, and undone by an update of their transaction that failed.
+    UndoneByUpdate,
     /// All rows were written, and the commit failed.
     LostAtCommit,
     /// All rows were written without an error, and the transaction was rolled back.
@@ -59,6 +62,8 @@ impl<'a> Testimony<'a> {
         let name = identifier::parts(table).1.to_lowercase();
         let names_table = |text: &String| text.to_lowercase().contains(&name);
         let may_concern = |failure: &&Failure| match &failure.statement {
+            // A query that reads spans loses none.
+            Some(_) if is_of_query(failure, table) => false,
             Some(statement) => {
                 ends_transaction(statement)
                     || names_table(statement)
@@ -81,7 +86,8 @@ impl<'a> Testimony<'a> {
     pub(super) fn fate(&self) -> Fate {
         let Witness { statements, attempted_rows, written_rows, ref other_tables, .. } =
             *self.witness;
-        let fates = self.failures.iter().map(|failure| match &failure.statement {
+        let of_inserts = self.failures.iter().filter(|failure| !is_of_update(failure));
+        let fates = of_inserts.map(|failure| match &failure.statement {
             // The database accepts no connections. With a statement, this state means something else.
             None if failure.state == "55000" => Fate::NeverConnected,
             _ => fate_of_error(&failure.state),
@@ -93,6 +99,9 @@ impl<'a> Testimony<'a> {
         let were_moved = self.witness.removed_rows > 0 && written_rows > self.kept;
         if !other_tables.is_empty() && !were_moved {
             return Fate::Elsewhere;
+        }
+        if explaining.is_empty() && self.is_undone_by_update() {
+            return Fate::UndoneByUpdate;
         }
         match explaining.first().copied() {
             None if self.witness.overwritten_rows > 0 => Fate::Overwritten,
@@ -119,6 +128,13 @@ impl<'a> Testimony<'a> {
             Some(_) if written_rows > self.kept => Fate::LostAtCommit,
             Some(fate) => fate,
         }
+    }
+
+    /// Whether rows were written and are gone, none was refused or deleted, and an update failed.
+    fn is_undone_by_update(&self) -> bool {
+        let Witness { attempted_rows, written_rows, removed_rows, .. } = *self.witness;
+        let is_gone = written_rows > self.kept && attempted_rows == written_rows;
+        is_gone && removed_rows == 0 && self.failures.iter().any(|failure| is_of_update(failure))
     }
 
     /// The blind spots in which inserts may have been lost. Empty if the counts explain the loss.
@@ -181,6 +197,7 @@ impl<'a> Testimony<'a> {
                     Fate::RowRefused,
                     Fate::LostAtCommit,
                     Fate::Poisoned,
+                    Fate::UndoneByUpdate,
                 ],
             ),
             (Q::Poisoned, &[Fate::Poisoned]),
@@ -248,22 +265,18 @@ impl<'a> Testimony<'a> {
     /// other spans, at least in part.
     pub(super) fn is_about_other_spans(&self, missing: usize) -> bool {
         let tried = self.witness.attempted_rows;
-        (1..missing).contains(&tried) && self.failures.is_empty()
+        (1..missing).contains(&tried) && self.failures().next().is_none()
     }
 
-    /// The errors that may concern spans.
+    /// The errors that may explain missing rows: those of updates only if they undid inserts.
     pub(super) fn failures(&self) -> impl Iterator<Item = &'a Failure> {
-        self.failures.iter().copied()
-    }
-
-    /// The number of errors that may concern spans.
-    pub(super) fn errors(&self) -> usize {
-        self.failures.len()
+        let is_undone = self.is_undone_by_update();
+        self.failures.iter().copied().filter(move |failure| is_undone || !is_of_update(failure))
     }
 
     /// Returns the first error, such as `42501 permission denied for table trace_spans`.
     pub(super) fn reason(&self) -> Option<String> {
-        let failure = self.failures.first()?;
+        let failure = self.failures().next()?;
         Some(format!("{} {}", failure.state, failure.message))
     }
 
@@ -296,9 +309,7 @@ impl<'a> Testimony<'a> {
             };
             Evidence::Note(format!("{NOT_COUNTED}{what}{count}"))
         }));
-        evidence.extend(limit(
-            self.failures.iter().map(|failure| Evidence::ServerLog((*failure).clone())),
-        ));
+        evidence.extend(limit(self.failures().map(|failure| Evidence::ServerLog(failure.clone()))));
         evidence
     }
 }

@@ -79,6 +79,16 @@ fn a_shared_id_is_not_an_impossible_time() {
     assert_eq!(codes(&spec(), &evidence), [Code::InvalidIds]);
 }
 
+/// Where a span is in the tree is not known without its id.
+#[rstest]
+#[case::zeros("0000000000000000", &[Code::InvalidIds])]
+#[case::unknown_parent("x", &[Code::BrokenTree])]
+fn a_tree_of_spans_with_invalid_ids_is_not_judged(#[case] id: &str, #[case] expected: &[Code]) {
+    let mut evidence = recording_case();
+    change(&mut evidence, "s1", "span_id", &json!(id));
+    assert_eq!(codes(&spec(), &evidence), expected);
+}
+
 /// The service prints that a batch failed, and the server that one of its rows was refused.
 #[test]
 fn a_reported_loss_is_not_called_silent() {

@@ -4,6 +4,7 @@
 use spanproof_format::{Code, Confidence};
 
 use super::*;
+use crate::observation::RunningStatement;
 
 /// The right verdict on a case, and a function that makes the evidence of the case.
 type NamedCase = (&'static str, fn() -> Observation);
@@ -34,6 +35,16 @@ const CASES: &[NamedCase] = &[
         let mut evidence = only_begun_case();
         refuse_inserts(&mut evidence, "42501");
         evidence.observation()
+    }),
+    // An insert waited for a lock until the stop.
+    ("write-failed-silent", || {
+        let mut observation = witnessed([0, 0, 0], |_| {});
+        trial(&mut observation).running_statements = vec![RunningStatement {
+            statement: "INSERT INTO trace_spans VALUES ($1)".to_owned(),
+            running_ms: 60_000,
+            blocked_by: Some("LOCK TABLE trace_spans".to_owned()),
+        }];
+        observation
     }),
     ("never-sent", || witnessed([0, 0, 0], |_| {})),
     // The tracer's lines say that the spans began. Regression test: they were reported as never sent.

@@ -253,3 +253,53 @@ fn a_unit_that_sent_no_request_needs_no_trace_in_one(
     }
     assert_eq!(codes(&judge_parts(&spec(), &evidence)).first().copied(), code);
 }
+
+/// Each span is 8.6 ms long, and its recorded duration is longer by this number of milliseconds.
+fn longer_by(milliseconds: &[f64]) -> TrialParts {
+    let mut evidence = timed();
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    for (row, more) in spans.iter_mut().zip(milliseconds) {
+        short(row, 8.6 + more);
+    }
+    evidence
+}
+
+/// Regression test: a duration could be wrong by a quarter of a second. If durations are computed from the start
+/// and the end, a suspended process is no excuse.
+#[rstest]
+#[case::computed(&[0.0; 8], &[])]
+#[case::one_is_wrong(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 130.0], &["impossible-times"])]
+#[case::own_spans_are_wrong(&[0.0, 40.0, 0.0, -6.0, 0.0, 3.0, 0.0, 130.0], &["impossible-times"])]
+#[case::measured_apart(&[0.05, 0.1, 0.04, 0.3, 0.2, 0.0, 0.07, 130.0], &[])]
+#[case::two_are_exact(&[0.0, 0.0, 0.04, 0.3, 0.2, 0.1, 0.07, 130.0], &[])]
+#[case::rounded(&[0.4, 0.4, 0.4, -0.6, 0.4, 0.4, 0.4, 0.4], &[])]
+fn durations_that_are_computed_are_exact(#[case] more: &[f64], #[case] expected: &[&str]) {
+    assert_eq!(codes(&judge_parts(&spec(), &longer_by(more))), expected);
+}
+
+/// Regression test: the ids and times of spans that belong to no unit were not checked.
+#[rstest]
+#[case::healthy("trace_id", json!("t9"), None)]
+#[case::zero_trace("trace_id", json!("00000000000000000000000000000000"), Some("invalid-ids"))]
+#[case::in_the_future("completed_at", json!("2026-01-01T02:00:07.5+00:00"), Some("impossible-times"))]
+#[case::before_the_job("started_at", json!("2025-12-31T23:59:50.5+00:00"), None)]
+#[case::wrong_duration("duration_ms", json!(4000), Some("impossible-times"))]
+fn spans_of_no_unit_have_possible_values(
+    #[case] column: &str,
+    #[case] value: Json,
+    #[case] code: Option<&str>,
+) {
+    let spec = example(|text| text + "\n[[span]]\nname = \"timer\"\nunit = \"none\"\n");
+    let mut evidence = timed();
+    let mut timer = span(9, "timer", "x1", &Json::Null);
+    timer["execution_id"] = Json::Null;
+    timer["started_at"] = json!("2026-01-01T00:00:00.5+00:00");
+    timer["completed_at"] = json!("2026-01-01T00:00:01.5+00:00");
+    timer["duration_ms"] = if column == "duration_ms" { value.clone() } else { Json::Null };
+    timer[column] = value;
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    spans.push(timer.as_object().unwrap().clone());
+    let judgement = judge_parts(&spec, &evidence);
+    let codes = codes(&judgement).into_iter().filter(|code| *code != "not-finished");
+    assert_eq!(codes.collect::<Vec<_>>().first().copied(), code, "{judgement:#?}");
+}

@@ -7,12 +7,15 @@ mod causes;
 mod consequences;
 mod contracts;
 mod counterparts;
+mod crossed_units;
 mod damage;
 mod full_disks;
 mod gaps;
 mod impossible_values;
+mod on_the_way;
 mod other_spans;
 mod repetitions;
+mod updates;
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -189,6 +192,8 @@ impl TrialParts {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop: None,
+            running_statements: Vec::new(),
+            spans_arriving: false,
             row_gains: Vec::new(),
             timings: std::collections::BTreeMap::default(),
         };

@@ -1,0 +1,82 @@
+//! Finds spans that contain the id of another unit than their own, by numbers: a unit has more spans of a name than it
+//! may have, and as many other units have none. A service may keep the id of its first or last unit. Then
+//! these are no duplicates, and neither status nor tree can be compared with the unit's.
+
+use std::collections::BTreeSet;
+
+use super::evidence::{Evidence, limit};
+use super::expected_spans::ExpectedSpans;
+use super::facts::Facts;
+use super::finding::{Checks, Finding};
+use crate::observation::{Field, Span, Unit};
+use spanproof_format::{Code, Confidence};
+
+/// The ids of the units that have the spans of other units, too.
+pub(super) fn units_with_others<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
+    let crossed = facts.expected_spans.iter().filter_map(|expected| Crossed::find(facts, expected));
+    crossed.flat_map(|crossed| crossed.full).filter_map(|unit| unit.id.as_deref()).collect()
+}
+
+/// Checks that no unit has the spans of other units. Returns whether none has.
+pub(super) fn check_units(facts: &Facts<'_>, checks: &mut Checks) -> bool {
+    let mut all = facts.expected_spans.iter();
+    let crossed = all.find_map(|expected| Some((expected.name, Crossed::find(facts, expected)?)));
+    checks.expect_each(crossed.is_none(), || match &crossed {
+        Some((name, crossed)) => crossed.finding(facts, name),
+        None => Finding::new(Code::Unlinked, "", Vec::new()),
+    });
+    crossed.is_none()
+}
+
+/// Units with too many spans of one name, and units without any.
+struct Crossed<'a> {
+    /// The units with too many spans.
+    full: Vec<&'a Unit>,
+    /// The spans of these units.
+    spans: Vec<&'a Span>,
+    /// The units without a span.
+    empty: Vec<&'a Unit>,
+}
+
+impl<'a> Crossed<'a> {
+    /// `None` if the numbers of missing and surplus spans differ, or are zero.
+    fn find(facts: &'a Facts<'_>, expected: &ExpectedSpans<'_>) -> Option<Self> {
+        let max = expected.max_per_unit?;
+        let count = |unit: &&Unit| facts.spans_of_unit(unit, expected.name).len();
+        let empty: Vec<_> = facts.units.iter().filter(|unit| count(unit) == 0).collect();
+        let full: Vec<_> = facts.units.iter().filter(|unit| count(unit) > max).collect();
+        let surplus: usize = full.iter().map(|unit| count(unit) - max).sum();
+        if empty.is_empty() || surplus != empty.len() * expected.min_per_unit() {
+            return None;
+        }
+        let spans = full.iter().flat_map(|unit| facts.spans_of_unit(unit, expected.name)).collect();
+        Some(Self { full, spans, empty })
+    }
+
+    /// Whether each unit without a span did its work at the time of one of these spans.
+    fn fit_times(&self) -> bool {
+        self.empty.iter().all(|unit| {
+            let (Some(started), Some(ended)) = (unit.started, unit.ended) else { return false };
+            self.spans.iter().filter_map(|span| span.start()).any(|at| started <= at && at <= ended)
+        })
+    }
+
+    fn finding(&self, facts: &Facts<'_>, name: &str) -> Finding {
+        let (count, empty) = (self.spans.len(), self.empty.len());
+        let ids = match self.full.len() {
+            1 => "the id of one unit".to_owned(),
+            full => format!("the ids of {full} units"),
+        };
+        let units = if empty == 1 { "1 unit has" } else { &format!("{empty} units have") };
+        let message = format!("{count} `{name}` spans have {ids}, and {units} none");
+        let fields = [Field::Trace, Field::Unit, Field::Started];
+        let spans = limit(self.spans.iter().map(|span| Evidence::span(facts, span, &fields)));
+        let units = limit(self.empty.iter().map(|unit| Evidence::unit(facts, unit)));
+        let mut finding = Finding::new(Code::Unlinked, message, [spans, units].concat());
+        // Spans of one unit may be duplicates, and those of the others lost.
+        if !self.fit_times() {
+            finding.confidence = Confidence::Likely;
+        }
+        finding
+    }
+}

@@ -1,0 +1,36 @@
+//! SQL statements that write spans, in the database server's log and in its list of running statements.
+
+use super::facts::Facts;
+use crate::identifier;
+use crate::observation::{Failure, names};
+
+/// The verbs of statements that write rows.
+const WRITES: [&str; 4] = ["insert", "copy", "merge", "update"];
+
+/// Whether an error is that of an update, which inserts no row.
+pub(super) fn is_of_update(error: &Failure) -> bool {
+    let statement = error.statement.as_deref().unwrap_or_default().to_lowercase();
+    let inserts = ["insert", "copy", "merge"].iter().any(|verb| names(&statement, verb));
+    names(&statement, "update") && !inserts
+}
+
+/// Whether a statement writes into the span table, or into a table with its columns.
+pub(super) fn writes_spans(statement: &str, facts: &Facts<'_>) -> bool {
+    let statement = statement.to_lowercase();
+    let table_name = identifier::parts(&facts.span_table).1.to_lowercase();
+    let spans = &facts.spec.tables.spans;
+    let has_span_columns =
+        || spans.has_columns_in(|column| names(&statement, &column.to_lowercase()));
+    (names(&statement, &table_name) || has_span_columns()) && has_write(&statement)
+}
+
+/// Whether an error is that of a query which reads the span table, such as a check of its columns.
+pub(super) fn is_of_query(error: &Failure, table: &str) -> bool {
+    let statement = error.statement.as_deref().unwrap_or_default().to_lowercase();
+    let name = identifier::parts(table).1.to_lowercase();
+    names(&statement, "select") && names(&statement, &name) && !has_write(&statement)
+}
+
+fn has_write(statement: &str) -> bool {
+    WRITES.iter().any(|verb| names(statement, verb))
+}

@@ -1,0 +1,70 @@
+//! Verdicts on spans that contain the id of another unit, where only their number and the times show it.
+
+use spanproof_format::{Code, Confidence};
+
+use super::*;
+
+/// Four units, one after another, with their spans. Each span is at the time of its unit.
+fn timed() -> TrialParts {
+    let mut evidence = recording_case();
+    let time = |id: u64, part: &str| json!(format!("2026-01-01T00:00:{:02}{part}+00:00", id * 10));
+    change_rows(&mut evidence.units, |row| {
+        let id = row["id"].as_u64().unwrap();
+        row.insert("started_at".into(), time(id, ""));
+        row.insert("completed_at".into(), time(id, ".9"));
+    });
+    change_rows(&mut evidence.spans, |row| {
+        let id = row["execution_id"].as_u64().unwrap();
+        row.insert("started_at".into(), time(id, ".1"));
+        row.insert("completed_at".into(), time(id, ".5"));
+        row.insert("duration_ms".into(), json!(400));
+    });
+    evidence
+}
+
+fn set_unit(evidence: &mut TrialParts, operation: &str, unit: u64) {
+    change_rows(&mut evidence.spans, |row| {
+        if row["operation"] == operation {
+            row.insert("execution_id".into(), json!(unit));
+            row.insert("region".into(), json!(format!("r{unit}")));
+        }
+    });
+}
+
+/// Regression test: these spans were duplicates, in a broken tree.
+#[rstest]
+#[case::all_spans(&["execute_question", "hybrid_router_call"])]
+#[case::own_spans(&["execute_question"])]
+fn all_spans_with_the_id_of_the_last_unit_are_unlinked(#[case] operations: &[&str]) {
+    let mut evidence = timed();
+    assert_eq!(codes(&judge_parts(&spec(), &evidence)), Vec::<&str>::new());
+    for operation in operations {
+        set_unit(&mut evidence, operation, 4);
+    }
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(codes(&judgement), ["unlinked"]);
+    let finding = &judgement.findings()[0];
+    assert_eq!(finding.confidence, Confidence::Certain);
+    let expected = "4 `execute_question` spans have the id of one unit, and 3 units have none";
+    assert_eq!(finding.message, expected);
+}
+
+/// Without times, the spans may be duplicates, and those of the other units lost.
+#[test]
+fn without_times_it_is_only_likely_that_spans_have_the_id_of_another_unit() {
+    let mut evidence = recording_case();
+    set_unit(&mut evidence, "execute_question", 4);
+    let judgement = judge_parts(&spec(), &evidence);
+    let found: Vec<_> = judgement.findings().iter().map(|one| (one.code, one.confidence)).collect();
+    assert_eq!(found, [(Code::Unlinked, Confidence::Likely)]);
+}
+
+#[test]
+fn a_duplicate_beside_complete_units_stays_a_duplicate() {
+    let mut evidence = timed();
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no rows") };
+    let mut again = spans[0].clone();
+    again.insert("span_id".into(), json!("again"));
+    spans.push(again);
+    assert_eq!(codes(&judge_parts(&spec(), &evidence)), ["duplicate"]);
+}

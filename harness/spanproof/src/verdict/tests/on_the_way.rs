@@ -1,0 +1,155 @@
+//! Verdicts on spans that were on their way when the service was asked to stop: the database server was executing a
+//! statement for them, or some of the missing ones were still being stored.
+
+use spanproof_format::{Code, Confidence};
+
+use super::*;
+use crate::observation::{RunningStatement, SecondJob};
+
+const INSERT: &str = "INSERT INTO trace_spans (span_id) VALUES ($1)";
+
+fn running(statement: &str, running_ms: u64, blocked_by: Option<&str>) -> RunningStatement {
+    let blocked_by = blocked_by.map(str::to_owned);
+    RunningStatement { statement: statement.to_owned(), running_ms, blocked_by }
+}
+
+/// All spans began, and none is stored. The witness saw no insert.
+fn lost(running: Vec<RunningStatement>, with_witness: bool) -> Observation {
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "✅");
+    clear_rows(&mut evidence.spans);
+    let mut observation = evidence.observation();
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.running_statements = running;
+    trial.witness = with_witness.then(Witness::default);
+    observation
+}
+
+fn first(observation: &Observation) -> (Code, Confidence, Vec<Code>) {
+    judge(&spec(), observation).findings()[0].causes()
+}
+
+/// Regression test: such spans were certainly never sent. The triggers of the witness run when the lock is
+/// there.
+#[rstest]
+#[case::without_witness(false)]
+#[case::with_witness(true)]
+fn an_insert_that_waits_for_a_lock_until_the_stop_is_a_failed_write(#[case] with_witness: bool) {
+    let blocked = running(INSERT, 60_000, Some("lock table trace_spans"));
+    let observation = lost(vec![blocked], with_witness);
+    assert_eq!(first(&observation), (Code::WriteFailedSilent, Confidence::Certain, vec![]));
+    let text = judge(&spec(), &observation).findings()[0].to_string();
+    assert!(text.contains("a statement for them still waited for a lock"), "{text}");
+    assert!(text.contains("whose last statement is `lock table trace_spans`"), "{text}");
+}
+
+/// Regression test: no reason was left. The lock is free when the service has exited, and the server then undoes what
+/// the statement wrote.
+#[test]
+fn a_blocked_insert_is_a_failed_write_although_the_server_undoes_it_later() {
+    let blocked = running(INSERT, 60_000, Some("lock table trace_spans"));
+    let mut observation = lost(vec![blocked], true);
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    let counts =
+        Witness { statements: 1, attempted_rows: 8, written_rows: 8, ..Witness::default() };
+    trial.witness = Some(Witness { rollbacks: Some(1), ..counts });
+    assert_eq!(first(&observation), (Code::WriteFailedSilent, Confidence::Certain, vec![]));
+}
+
+/// It may have ended a moment later.
+#[test]
+fn a_statement_that_waits_for_no_lock_is_at_most_likely_to_have_failed() {
+    let slow = vec![running(INSERT, 60_000, None)];
+    assert_eq!(first(&lost(slow.clone(), false)).1, Confidence::Undetermined);
+    let with_witness = first(&lost(slow, true));
+    assert_eq!(with_witness, (Code::WriteFailedSilent, Confidence::Likely, vec![]));
+}
+
+#[test]
+fn a_statement_that_has_just_begun_leaves_it_open_what_became_of_the_spans() {
+    let (code, _, possible) = first(&lost(vec![running(INSERT, 20, Some("x"))], true));
+    assert_eq!(code, Code::Undetermined);
+    assert!(possible.contains(&Code::NeverSent), "{possible:?}");
+    assert!(possible.contains(&Code::WriteFailedSilent), "{possible:?}");
+}
+
+#[test]
+fn a_statement_about_something_else_explains_nothing() {
+    let other = running("select pg_sleep(60)", 60_000, Some("x"));
+    let expected = (Code::NeverSent, Confidence::Certain, vec![]);
+    assert_eq!(first(&lost(vec![other], true)), expected);
+    assert_eq!(first(&lost(Vec::new(), true)), expected);
+}
+
+/// The missing spans never began: the statement is about others.
+#[test]
+fn a_blocked_statement_does_not_explain_spans_that_never_began() {
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "hybrid_router_call");
+    keep_first_lines(&mut evidence, "✅", 4);
+    let Rows::Found(spans) = &mut evidence.spans else { panic!("no rows") };
+    spans.retain(|span| span["operation"] != "hybrid_router_call");
+    let mut observation = evidence.observation();
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.running_statements = vec![running(INSERT, 60_000, Some("x"))];
+    assert_eq!(first(&observation).0, Code::PathNotExecuted);
+}
+
+/// The rest may have been written later, too.
+#[rstest]
+#[case::without_witness(false)]
+#[case::with_witness(true)]
+fn spans_that_were_still_arriving_are_not_said_to_be_never_sent(#[case] with_witness: bool) {
+    let mut observation = lost(Vec::new(), with_witness);
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.spans_arriving = true;
+    let (code, _, possible) = first(&observation);
+    assert_eq!(code, Code::Undetermined);
+    for code in [Code::NeverSent, Code::LostAtExit] {
+        assert!(possible.contains(&code), "{possible:?}");
+    }
+    let text = judge(&spec(), &observation).findings()[0].to_string();
+    assert_eq!(text.contains("raise `flush-ms`"), with_witness, "{text}");
+}
+
+/// Regression test: a service that writes slowly was said to have stopped recording.
+#[rstest]
+#[case::slow(true, &["undetermined"])]
+#[case::stopped(false, &["recording-stopped"])]
+fn a_slow_service_has_not_stopped_recording(#[case] arriving: bool, #[case] expected: &[&str]) {
+    let spec = spec();
+    let mut observation = healthy();
+    observation.case = observation.case.with_fault(&spec, Some("job-repeated"));
+    let later = |_| {
+        let Observation { tables, origin, .. } = lost(Vec::new(), false);
+        let Origin::Trial(trial) = origin else { panic!("not a trial") };
+        SecondJob { run: trial.run, job_run: trial.job_run, tables, server_errors: None }
+    };
+    let mut later: Vec<_> = (0..2).map(later).collect();
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.second_job = later.pop().map(Box::new);
+    trial.further_jobs = later;
+    trial.spans_arriving = arriving;
+    assert_eq!(codes(&judge(&spec, &observation)), expected);
+}
+
+/// A tracer that checks its table may switch itself off.
+#[test]
+fn a_refused_query_of_the_span_table_is_shown_and_is_no_failed_write() {
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "Span");
+    clear_rows(&mut evidence.spans);
+    let mut observation = evidence.observation();
+    let failure = Failure {
+        state: "42703".into(),
+        message: "column \"version\" does not exist".into(),
+        statement: Some("select version from trace_spans".into()),
+    };
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.witness = Some(Witness { failures: vec![failure.clone()], ..Witness::default() });
+    trial.server_errors = vec![failure];
+    let judgement = judge(&spec(), &observation);
+    assert_eq!(codes(&judgement), ["undetermined"]);
+    let text = judgement.findings()[0].to_string();
+    assert!(text.contains("statement: select version from trace_spans"), "{text}");
+}
