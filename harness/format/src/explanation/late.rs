@@ -54,11 +54,9 @@ pub(super) const WRITE_FAILED_REPORTED: Explanation = Explanation::new(
 
 pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
     &[
-        "rows are missing, the server's log has an error about the table of spans, but no line of \
-         the service reports it",
+        "rows are missing, the server's log has an error about spans, and the service reports none",
         "an insert of spans waited for a lock until the service was stopped",
-        "under a fault: spans were lost, and no line matches `refused` or `unfinished` under \
-         `[probes]`",
+        "under a fault: spans were lost, and no line matches `refused` or `unfinished`",
     ],
     &[
         "a line matches `refused` under `[probes]`: `write-failed-reported`",

@@ -271,10 +271,10 @@ fn a_line_at_startup_depends_on_flags_only() {
 #[case::also_requests(2, false)]
 fn a_flag_may_change_a_line_at_startup_only(#[case] requests: usize, #[case] is_claim: bool) {
     let routes = ["queued", "cross-region", "third"];
-    let (spec, all) = run(&routes, 2, |inputs| Left {
+    let (spec, all) = run(&routes, 2, |inputs| Evidence {
         startup: vec![if inputs.limit.is_some() { "limited" } else { "unlimited" }.into()],
         requests: if inputs.limit.is_some() { requests } else { 0 },
-        ..Left::default()
+        ..Evidence::default()
     });
     let effects = flag_effects(&spec, &all.iter().collect::<Vec<_>>());
     let limit = effects.iter().find(|effects| effects.name == "LIMIT").unwrap();

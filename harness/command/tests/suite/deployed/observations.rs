@@ -116,7 +116,7 @@ fn tracing_that_is_off_passes_unless_an_argument_sets_the_flag() {
 #[case::disabled(&[OFF, NOT_STARTED], "flag-unset", "the service saw ENABLE_DB_TRACING unset or empty")]
 #[case::no_line_about_tracing(&["job runner started\n"], "undetermined", "get the log from the start of the process")]
 #[case::enabled_without_spans(&[ON, STARTED], "undetermined", "no span was begun")]
-#[case::enabled_and_refused(&[ON, STARTED_SPANS, FAILED_WRITE], "write-failed-reported", "1 writes failed")]
+#[case::enabled_and_refused(&[ON, STARTED_SPANS, FAILED_WRITE], "write-failed-reported", "1 write failed")]
 fn a_log_alone_has_a_verdict(#[case] log: &[&str], #[case] finding: &str, #[case] expected: &str) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("runner.log"), log.concat()).unwrap();

@@ -256,7 +256,7 @@ fn a_unit_that_sent_no_request_needs_no_trace_in_one(
 
 /// Each span is 8.6 ms long, and its recorded duration is longer by this number of milliseconds.
 fn longer_by(milliseconds: &[f64]) -> TrialParts {
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
     for (row, more) in spans.iter_mut().zip(milliseconds) {
         short(row, 8.6 + more);
@@ -290,7 +290,7 @@ fn spans_of_no_unit_have_possible_values(
     #[case] code: Option<&str>,
 ) {
     let spec = example(|text| text + "\n[[span]]\nname = \"timer\"\nunit = \"none\"\n");
-    let mut evidence = timed();
+    let mut evidence = case_with_period();
     let mut timer = span(9, "timer", "x1", &Json::Null);
     timer["execution_id"] = Json::Null;
     timer["started_at"] = json!("2026-01-01T00:00:00.5+00:00");
