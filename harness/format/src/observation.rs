@@ -205,6 +205,9 @@ pub struct Deployment {
     /// of its rows that are spans of the observed units.
     #[serde(rename = "elsewhere")]
     pub other_tables: Vec<(String, u64)>,
+    /// For each of these tables its spans, with the columns of their unit's id; empty in documents of version 0.1.0.
+    #[serde(default, rename = "elsewhere_spans", skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_table_spans: BTreeMap<String, Vec<serde_json::Map<String, serde_json::Value>>>,
     /// Spans that started while the observed units ran, but belong to none of them.
     #[serde(default, rename = "neighbours")]
     pub concurrent_spans: Vec<ConcurrentSpan>,
@@ -275,6 +278,10 @@ pub struct LogFacts {
     /// The number of lines about spans of another time.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outside_lines: u64,
+    /// Whether no line matches another probe than that of the start, and none names an observed job or unit: the log
+    /// may be of another service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_foreign: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

@@ -191,6 +191,47 @@ async fn uncounted_spans_are_not_reported_as_missing() {
     watched.close().await;
 }
 
+/// Regression test: these spans were not known, and reports had `?`.
+#[tokio::test]
+async fn spans_are_counted_where_they_are_known() {
+    // A table of spans without a column for their job.
+    let mut watched = Watched::new().await;
+    let sql = format!("{JOB};{EXECUTIONS}; alter table trace_spans drop column job_id cascade");
+    watched.execute(&sql).await;
+    let Output { stdout, stderr, .. } = watched.watch_to_end(&["--for", "1s"]);
+    assert!(stdout.contains("executions: 4 failed  spans: 0"), "{stdout}{stderr}");
+    watched.close().await;
+    // Spans that name another job, and no unit.
+    let mut watched = Watched::new().await;
+    let other = "insert into jobs (jobspec_id, jobspec, status, route) values ('bias-2', '{}', 'processing', 'queued'); \
+                 insert into trace_spans (trace_id, span_id, service, operation, started_at, status, job_id) \
+                 select gen_random_uuid(), gen_random_uuid(), 'runner', 'execute_question', now(), 'started', 2";
+    watched.execute(&format!("{JOB};{EXECUTIONS};{other}")).await;
+    let Output { stdout, stderr, .. } = watched.watch_to_end(&["--for", "1s"]);
+    assert!(
+        stdout.contains("job 1  processing  executions: 4 failed  spans: 0"),
+        "{stdout}{stderr}"
+    );
+    watched.close().await;
+}
+
+/// Row security may hide every job, which is not the same as no job.
+#[tokio::test]
+async fn watch_says_that_jobs_may_be_hidden() {
+    let mut watched = Watched::new().await;
+    watched
+        .execute(
+            "do $$ begin create role blind_watcher; exception when duplicate_object or unique_violation then null; end $$; \
+             grant select on all tables in schema public to blind_watcher; alter table jobs enable row level security; \
+             do $$ begin execute format('alter database %I set role = blind_watcher', current_database()); end $$",
+        )
+        .await;
+    watched.execute(JOB).await;
+    let Output { stderr, .. } = watched.watch_to_end(&["--for", "1s"]);
+    assert!(stderr.contains("not read: row security may hide rows of `jobs`"), "{stderr}");
+    watched.close().await;
+}
+
 #[test]
 fn ctrl_c_stops_watch_while_the_database_does_not_answer() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

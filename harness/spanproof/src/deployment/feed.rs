@@ -9,6 +9,7 @@ use sqlx::postgres::PgListener;
 use super::catalog::Table;
 use super::jobs::newest_jobs;
 use super::lookup::{Key, Lookup, ids as unit_ids, texts};
+use super::required_columns::row_security;
 use super::selection::JobSelection;
 use super::session::{Error, Session};
 use super::spans::{running_window, spans_without_unit};
@@ -143,6 +144,9 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
         Rows::Found(jobs) => jobs,
         Rows::Unreadable(reason) => return Err(unreadable(name, reason)),
     };
+    if table.has_row_security && jobs.is_empty() {
+        lookup.unread.push(row_security(name));
+    }
     let ids = texts(&jobs, &tables.jobs.id);
     let name = &tables.units.table;
     let by_job = Key::new(&tables.units.job, &ids);
@@ -150,7 +154,14 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     let units = units.accepted_or(|reason| unreadable(name, reason))?;
     let (unit_ids, job) = (unit_ids(&units, &tables.units.id), tables.span_job());
     let by_unit = Key { columns: tables.spans.unit.columns(), values: &unit_ids };
-    let keys = [by_unit, Key::new(&job, &ids)];
+    // Without a column for their job, no spans name one.
+    let has_job = tables.spans.unit.columns().is_empty()
+        || Table::read(lookup.session, &tables.spans.table)
+            .await?
+            .accepted()
+            .is_none_or(|table| table.has_column(&job));
+    let by_job = Some(Key::new(&job, &ids)).filter(|_| has_job);
+    let keys: Vec<_> = [by_unit].into_iter().chain(by_job).collect();
     let unread_before = lookup.unread.len();
     let spans = lookup.rows_by(observation::Table::Spans, &tables.spans.table, &keys).await?;
     let spans = spans.into_result().unwrap_or_else(|reason| {
@@ -169,7 +180,8 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
         let is_own = |row: &&Row| text(row, &tables.units.job).as_ref() == Some(&job.job);
         let own: Vec<Row> = units.iter().filter(is_own).cloned().collect();
         let Some(window) = running_window(lookup.spec, &own) else { continue };
-        let others = spans_without_unit(lookup, window).await?.accepted_or_default();
+        let mut others = spans_without_unit(lookup, window).await?.accepted_or_default();
+        others.retain(|span| Owner::from_row(tables, span) == Owner::Unknown);
         if !others.is_empty() || lookup.may_hide(&tables.spans.table) {
             job.spans = None;
         }

@@ -28,7 +28,10 @@ pub(super) async fn jobs(lookup: &mut Lookup<'_>, selection: &JobSelection) -> R
         )));
     }
     if selection.jobs.is_empty() {
-        return newest_jobs(lookup, &table, selection).await;
+        let rows = newest_jobs(lookup, &table, selection).await?;
+        let is_hidden =
+            table.has_row_security && matches!(&rows, Rows::Found(rows) if rows.is_empty());
+        return Ok(if is_hidden { Rows::Unreadable(row_security(&columns.table)) } else { rows });
     }
     let mut rows = Vec::new();
     for name in &selection.jobs {
@@ -95,7 +98,8 @@ async fn no_job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Err
     } else {
         format!("the newest jobs are {}", newest.join(", "))
     };
-    Ok(Error::NotFound(format!("`{}` has no job `{key}`; {hint}", columns.table)))
+    let has = if table.has_row_security { "shows" } else { "has" };
+    Ok(Error::NotFound(format!("`{}` {has} no job `{key}`; {hint}", columns.table)))
 }
 
 /// Describes a job, such as `id=469 (name bias-1)`.

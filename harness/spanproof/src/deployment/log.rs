@@ -6,18 +6,20 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, FixedOffset, Utc};
 use regex::RegexSet;
 
+use super::claims::{DoubtfulClaims, DoubtfulLine};
 use super::log_date::Calendar;
 use super::log_order::sort_by_time;
 use super::log_pattern::{CRASH, CRASH_PATTERNS, without_anchors};
 use super::log_stream::LogStream;
 use super::log_zone::{NamedLines, RowTimes, fitting_offsets, widened};
+use super::quotation::{Standing, is_in_other_field};
 use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
 use crate::identifier;
-use crate::log::{AROUND, Entry, Format, Needles, ScanError, Time, scan};
+use crate::log::{AROUND, Entry, Format, Level, Needles, ScanError, Time, scan};
 use crate::observation::{
-    self, KnownError, LogLine, Sink, TracerEvent, contradictions, known_texts,
+    self, KnownError, LogLine, Sink, TracerEvent, contradictions, is_handled, known_texts,
 };
 use crate::spec::{Probes, Spec};
 
@@ -132,6 +134,12 @@ struct Reader<'a> {
     named: NamedLines,
     /// The time of the newest line that reports a start.
     last_start: Option<DateTime<Utc>>,
+    /// Startup lines with something before them.
+    doubtful: DoubtfulClaims,
+    /// Whether a line has the text of a probe, except that of the start.
+    has_probe_line: bool,
+    /// Whether a line names a job or a unit.
+    has_name: bool,
     read: observation::Log,
 }
 
@@ -149,6 +157,9 @@ impl<'a> Reader<'a> {
             without_date: Vec::new(),
             named: NamedLines::default(),
             last_start: None,
+            doubtful: DoubtfulClaims::default(),
+            has_probe_line: false,
+            has_name: false,
             read: observation::Log::default(),
         }
     }
@@ -170,15 +181,90 @@ impl<'a> Reader<'a> {
             (self.read.facts.last_start, self.last_start) = (Some(number), at);
         }
         let is_in_window = self.is_in_window(entry, at);
+        self.has_name |= self.query.times.names.iter().any(|(name, _)| entry.contains(name));
         let matching = texts().find_map(|text| Some((self.kind(text)?, text.clone())));
         let Some((kind, text)) = matching else {
             self.read_other_line(number, entry, is_in_window, is_start);
-            if is_in_window && KnownError::is_in(entry.text(), &self.table) {
-                self.keep(number, entry, (Kind::Known, entry.text().to_owned()), sink);
+            if is_in_window {
+                self.read_error(number, entry, sink);
             }
             return;
         };
-        self.keep(number, entry, (kind, text), sink);
+        self.has_probe_line = true;
+        match (self.standing(entry, &text), kind) {
+            (Standing::Own, _) => self.keep(number, entry, (kind, text), sink),
+            (standing, Kind::Banner { enabled }) => {
+                let entry = entry.clone();
+                self.doubtful.add(DoubtfulLine { number, entry, text, standing, enabled });
+            }
+            (Standing::Quoted, _) => self.add_unclear(number, entry.text()),
+            _ => self.keep(number, entry, (kind, text), sink),
+        }
+    }
+
+    /// Returns how the text of a probe stands in its line. `text` is the part of the line that the probe matches.
+    fn standing(&self, entry: &Entry, text: &str) -> Standing {
+        let is_inside = entry.texts.last().is_none_or(|inside| inside == text);
+        let is_match = |text: &str| self.kind(text).is_some();
+        if !is_inside && is_in_other_field(text, &entry.texts, is_match) {
+            return Standing::Quoted;
+        }
+        // Outside of the message, before the text is what a collector or a logger wrote.
+        let start = self.probes.match_start(text).filter(|_| is_inside).unwrap_or(0);
+        let standing = text.get(..start).map_or(Standing::Own, Standing::after);
+        let is_after_dash = || {
+            let around = entry.texts.iter().filter_map(|around| around.strip_suffix(text));
+            around.map(str::trim).any(|before| before == "-")
+        };
+        if standing == Standing::Own && is_after_dash() { Standing::AfterDash } else { standing }
+    }
+
+    /// Keeps a line with an error of a library, a driver or the system. One that only quotes such an error makes what the
+    /// log lacks doubtful.
+    fn read_error(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
+        let text = entry.text();
+        // A word before the error, such as `handled:`, looks like the name of a logger.
+        let is_handled = || entry.texts.iter().skip(1).any(|text| is_handled(text));
+        let is_error = entry.level != Some(Level::Low) && KnownError::is_in(text, &self.table);
+        if is_error
+            && (KnownError::parse(text, &self.table) != Some(KnownError::Write) || !is_handled())
+        {
+            self.has_probe_line = true;
+            self.keep(number, entry, (Kind::Known, text.to_owned()), sink);
+        } else if KnownError::quoted(text, &self.table).is_some()
+            && self.read.facts.doubts.is_empty()
+        {
+            self.has_probe_line = true;
+            self.read.facts.doubts.push(format!(
+                "log:{number} has the text of an error, in a line below a warning or about an error from which the service \
+                 goes on: whether spans were lost by it is not known: {}",
+                crate::mask::text(text)
+            ));
+        }
+    }
+
+    /// Adds a line of which it is not known whether it counts.
+    fn add_unclear(&mut self, number: u64, text: &str) {
+        if self.read.facts.unclear.len() < MAX_UNCLEAR_LINES {
+            let text = crate::mask::text(text);
+            self.read.facts.unclear.push(format!("log:{number}  {text}"));
+        }
+    }
+
+    /// Decides about startup lines with something before them, and keeps those that count.
+    fn finish_claims(&mut self, sink: &mut dyn Sink) {
+        let dated = self.without_date.iter().map(|(line, _)| line);
+        let own = self.read.lines.iter().chain(dated);
+        let own = own.filter_map(|line| Some(self.probes.banner(&line.text)?.enabled));
+        let own: Vec<bool> = own.collect();
+        let [counted, unclear] = std::mem::take(&mut self.doubtful).decide(&own);
+        for DoubtfulLine { number, entry, text, enabled, .. } in counted {
+            self.keep(number, &entry, (Kind::Banner { enabled }, text), sink);
+        }
+        for DoubtfulLine { number, text, .. } in unclear {
+            self.add_unclear(number, &text);
+        }
+        self.read.facts.is_foreign = !self.has_probe_line && !self.has_name;
     }
 
     /// Whether the time of a line names no zone, and the user gave none.
@@ -276,6 +362,7 @@ impl<'a> Reader<'a> {
         lacks_zone: bool,
         sink: &mut dyn Sink,
     ) -> (Option<FixedOffset>, Calendar, observation::Log) {
+        self.finish_claims(sink);
         let times = std::mem::take(&mut self.query.times);
         self.finish_dates(&times, sink);
         let deduced = self.named.offset(&times, |time| self.calendar.at(time));
@@ -325,18 +412,15 @@ impl<'a> Reader<'a> {
     /// Handles a line that matches no probe.
     fn read_other_line(&mut self, number: u64, entry: &Entry, is_in_window: bool, is_start: bool) {
         let text = entry.text();
-        let line = || format!("log:{number}  {}", crate::mask::text(text));
         let facts = &mut self.read.facts;
         let is_crash = CRASH.as_ref().is_some_and(|crash| crash.is_match(text));
         if is_crash && is_in_window && facts.crashes.len() < MAX_CRASH_LINES {
-            facts.crashes.push(line());
+            facts.crashes.push(format!("log:{number}  {}", crate::mask::text(text)));
         }
         let is_unclear = |set: &RegexSet| entry.texts.iter().any(|text| set.is_match(text));
-        if facts.unclear.len() < MAX_UNCLEAR_LINES
-            && !is_start
-            && self.without_anchors.as_ref().is_some_and(is_unclear)
-        {
-            facts.unclear.push(line());
+        if !is_start && self.without_anchors.as_ref().is_some_and(is_unclear) {
+            self.has_probe_line = true;
+            self.add_unclear(number, text);
         }
     }
 
@@ -429,6 +513,26 @@ mod tests {
             found.lines.last().unwrap().text.contains("ENABLED"),
             "a line of another kind is kept"
         );
+    }
+
+    /// A probe without `$` matches also inside of a field that is not the message.
+    #[test]
+    fn a_field_that_is_not_the_message_is_no_claim() {
+        let spec = crate::spec::example(|text| text.replace(r"(?<raw>.*)\)$'", r"(?<raw>\w*)\)'"));
+        let read = |text: &'static str| {
+            let bytes = Box::new(text.as_bytes());
+            let log = LogStream { name: "-".into(), bytes, zone: None, format: None };
+            read_log(&spec, log, LogQuery::default(), &mut ()).unwrap()
+        };
+        for quoted in [
+            r#"{"msg":"diff","patch":"DBTracer: DISABLED (ENABLE_DB_TRACING=0)"}"#,
+            r#"level=info msg=diff patch="DBTracer: DISABLED (ENABLE_DB_TRACING=0)""#,
+        ] {
+            let log = read(quoted);
+            assert_eq!((log.lines.len(), log.facts.unclear.len()), (0, 1), "{quoted}");
+        }
+        let own = read(r#"{"msg":"DBTracer: DISABLED (ENABLE_DB_TRACING=0)","patch":"x"}"#);
+        assert_eq!((own.lines.len(), own.facts.unclear.len()), (1, 0));
     }
 
     #[test]

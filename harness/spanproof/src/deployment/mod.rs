@@ -3,6 +3,7 @@
 //! back. A query that would slow down other users of the database is not run.
 
 pub(crate) mod catalog;
+mod claims;
 mod diagnostic;
 mod dump;
 mod existing;
@@ -15,6 +16,7 @@ mod log_pattern;
 mod log_stream;
 mod log_zone;
 mod lookup;
+mod quotation;
 mod records;
 mod reply;
 mod required_columns;

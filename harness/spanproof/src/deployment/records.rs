@@ -5,16 +5,15 @@ use super::lookup::{Key, Lookup, complete, texts};
 use super::selection::JobSelection;
 use super::session::{Error, Session};
 use super::spans::{concurrent_spans, has_enough, spans, spans_in_other_schemas};
-use crate::observation::{ConcurrentSpan, Rows, Sink, Table, TableRows};
+use crate::observation::{ConcurrentSpan, OtherTable, Rows, Sink, Table, TableRows};
 use crate::spec::Spec;
 
 /// Jobs, and the rows that belong to them.
 #[derive(Debug)]
 pub(super) struct Records {
     pub(super) tables: TableRows,
-    /// Tables in other schemas with the name of the span table. Each has the number of its rows that
-    /// are spans of the units in `tables`.
-    pub(super) other_tables: Vec<(String, u64)>,
+    /// Tables in other schemas with the name of the span table, each with its spans of the units in `tables`.
+    pub(super) other_tables: Vec<OtherTable>,
     /// Spans of other jobs that started while the units in `tables` ran.
     pub(super) concurrent_spans: Vec<ConcurrentSpan>,
     /// What could not be read, each with its reason.

@@ -10,7 +10,7 @@ use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, complete, ids};
 use super::reply::Reply;
 use super::session::Error;
 use super::window::Window;
-use crate::observation::{self, ConcurrentSpan, Row, Rows, Unit, text, time};
+use crate::observation::{self, ConcurrentSpan, OtherTable, Row, Rows, Unit, text, time};
 use crate::spec::{Spec, UnitLink};
 use crate::timestamp::shifted;
 
@@ -159,11 +159,11 @@ pub(super) fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
 }
 
 /// Finds tables in other schemas that have the span table's name and contain spans of `units`.
-/// Returns each table with the number of its spans of these units.
+/// Returns each table with its spans of these units.
 pub(super) async fn spans_in_other_schemas(
     lookup: &mut Lookup<'_>,
     units: &Rows,
-) -> Result<Vec<(String, u64)>, Error> {
+) -> Result<Vec<OtherTable>, Error> {
     let columns = &lookup.spec.tables.spans;
     let (_, name) = identifier::parts(&columns.table);
     let sql = "select jsonb_build_object('schema', n.nspname, 'table', c.relname)
@@ -182,10 +182,8 @@ pub(super) async fn spans_in_other_schemas(
         let table = TableName { schema: Some(schema), name }.to_string();
         let by_unit = Key { columns: columns.unit.columns(), values: &unit_ids };
         let spans = observation::Table::Spans;
-        if let Reply::Accepted(rows) = lookup.rows_by(spans, &table, &[by_unit]).await?
-            && !rows.is_empty()
-        {
-            all.push((table, rows.len() as u64));
+        if let Reply::Accepted(rows) = lookup.rows_by(spans, &table, &[by_unit]).await? {
+            all.extend(OtherTable::new(table, &rows, &columns.unit));
         }
     }
     Ok(all)

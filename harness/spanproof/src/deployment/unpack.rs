@@ -15,6 +15,8 @@ const HEAD: usize = 512;
 const MAX_CONVERSIONS: usize = 3;
 /// A text may be this many times as large as its file. gzip reaches about 1000.
 const MAX_RATIO: u64 = 2_000;
+/// Maximum number of files of a folder that an error lists.
+const MAX_NAMES: usize = 5;
 /// Size of a text to which [`MAX_RATIO`] does not apply, in bytes.
 const MIN_LIMIT: u64 = 1 << 30;
 
@@ -99,6 +101,9 @@ pub(super) enum UnpackError {
     /// The user must convert the file.
     #[error("it is {}{why}; {}", .packing.what, .packing.by_hand)]
     ByHand { packing: Packing, why: String },
+    /// A folder is no dump. The field lists its files.
+    #[error("it is a folder without `toc.dat`, so it is not a whole dump of `pg_dump -Fd`; {0}")]
+    NoDump(String),
     /// The file was converted too many times.
     #[error("it is packed more than {MAX_CONVERSIONS} times; unpack it by hand")]
     Nested,
@@ -174,10 +179,34 @@ pub(super) fn unpacked_file(mut file: File) -> Result<File, UnpackError> {
 /// # Errors
 /// If it can't be converted.
 pub(super) fn unpacked_folder(folder: &Path) -> Result<File, UnpackError> {
+    let has_contents = ["toc.dat", "toc.dat.gz", "toc.dat.lz4", "toc.dat.zst"]
+        .iter()
+        .any(|name| folder.join(name).is_file());
+    if !has_contents {
+        return Err(UnpackError::NoDump(file_names(folder)));
+    }
     let [archive, ..] = ARCHIVES;
     let what = "a dump in a folder";
     let packing = Packing { what, by_hand: "convert it with `pg_restore -f - FOLDER`", ..archive };
     converted(packing, |program| Conversion::of_folder(packing, program, folder))
+}
+
+/// Lists the files in a folder: the first ones by their names, and what to do.
+pub(super) fn file_names(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_file = |entry: &std::fs::DirEntry| entry.path().is_file();
+    let names = entries.filter(is_file).map(|entry| entry.file_name().display().to_string());
+    let mut names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    names.sort();
+    let (count, shown) = (names.len(), names.len().min(MAX_NAMES));
+    names.truncate(shown);
+    match count {
+        0 => "it contains no file".to_owned(),
+        count if count > shown => {
+            format!("name one of its files: {}, and {} more", names.join(", "), count - shown)
+        }
+        _ => format!("name one of its files: {}", names.join(", ")),
+    }
 }
 
 /// Copies the text of a dump to an unnamed temporary file. Tries the next program if one fails, because an

@@ -4,12 +4,13 @@ use super::behind::without_ends;
 use super::date::{Date, Time};
 use super::escape::without_escapes;
 use super::format::Format;
+use super::level::Level;
 use super::logger::{LOGGER, without_word};
 use super::message::Message;
 use super::process::Process;
 use super::stamp::{bare_stamp, stamp};
 use super::time::{split_time, time_text};
-use super::wrapper::{EPOCH, Prefix, Wrapper};
+use super::wrapper::{EPOCH, Prefix, TS, Wrapper};
 
 /// Maximum number of things to remove from a line, such as a prefix, a JSON object or a word of a logger.
 const MAX_STEPS: usize = 16;
@@ -27,6 +28,8 @@ pub(crate) struct Entry {
     pub wrappers: Vec<&'static str>,
     /// The process that wrote the line; `None` if no wrapper names it.
     pub process: Option<Process>,
+    /// The level of the line; `None` if its logger names none.
+    pub level: Option<Level>,
 }
 
 /// Parses a line: removes what log collectors and loggers added, and keeps the time that they or the service
@@ -56,6 +59,11 @@ impl Entry {
         self.texts.last().map_or("", String::as_str)
     }
 
+    /// Whether the line contains a text.
+    pub(crate) fn contains(&self, text: &str) -> bool {
+        self.texts.iter().any(|one| one.contains(text))
+    }
+
     /// Returns the last text without the time at its start; `None` if it does not start with one.
     fn without_time(&mut self) -> Option<(String, bool)> {
         let (at, rest) = split_time(self.text())?;
@@ -69,33 +77,38 @@ impl Entry {
         let text = self.text();
         let allows = |name: &str| format.allows(self.wrappers.len(), name);
         if text.starts_with('{')
-            && let Some(Message { logger, text, at, process }) = Message::read(text)
+            && let Some(Message { logger, text, at, process, level }) = Message::read(text)
             && allows(logger)
         {
             self.add(logger, at, process);
+            self.add_level(level);
             return Some((text, false));
         }
-        if let Some(Message { logger, text, at, process }) = Message::from_pairs(text)
+        if let Some(Message { logger, text, at, process, level }) = Message::from_pairs(text)
             && allows(logger)
         {
             self.add(logger, at, process);
+            self.add_level(level);
             return Some((text, false));
         }
-        if let Some(Message { logger, text, at, process }) = Message::from_csv(text)
+        if let Some(Message { logger, text, at, process, level }) = Message::from_csv(text)
             && allows(logger)
         {
             self.add(logger, at, process);
+            self.add_level(level);
             return Some((text, false));
         }
         let outer = self.wrappers.last().copied();
         let is_outermost = outer.is_none() && self.at.is_none();
         let prefix = Wrapper::find(text, outer, is_outermost, allows);
-        if let Some(Prefix { name, time, process, rest }) = prefix {
+        if let Some(Prefix { name, time, process, metadata, rest }) = prefix {
+            let level = metadata.and_then(Level::in_metadata);
             let time = time.map(|time| time.replace("][", " "));
             let at = time.and_then(|time| time_text(&time).or_else(|| bare_stamp(&time)));
             let rest = rest.to_owned();
             self.add(name, at, process);
-            return Some((rest, name == EPOCH));
+            self.add_level(level);
+            return Some((rest, name == EPOCH || name == TS));
         }
         if let Some((at, rest)) = stamp(text) {
             self.add_time(Some(at));
@@ -104,10 +117,12 @@ impl Entry {
         let place = self.wrappers.iter().position(|name| *name == LOGGER);
         let is_allowed = format.allows(place.unwrap_or(self.wrappers.len()), LOGGER);
         if is_allowed && let Some(rest) = without_word(text, outer, is_after_time) {
+            let level = Level::in_metadata(&text[..text.len() - rest.len()]);
             let rest = rest.to_owned();
             if place.is_none() {
                 self.add(LOGGER, None, None);
             }
+            self.add_level(level);
             return Some((rest, false));
         }
         let trimmed = text.trim_start();
@@ -120,6 +135,12 @@ impl Entry {
         let known = |time: Time| (time.date == Date::Whole, time.has_zone);
         let says_less = |inner: Time| self.at.is_some_and(|outer| known(outer) > known(inner));
         self.at = at.filter(|inner| !says_less(*inner)).or(self.at);
+    }
+
+    /// Adds a level inside of the others. A message may begin with another one, which it quotes, and a name may contain
+    /// the word for one: the first level counts.
+    fn add_level(&mut self, level: Option<Level>) {
+        self.level = self.level.or(level);
     }
 
     /// Adds a wrapper inside of the others.

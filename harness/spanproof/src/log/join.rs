@@ -19,9 +19,15 @@ const START: u64 = 64 * 1024;
 /// Maximum number of bytes of a joined line. A longer one is not joined.
 const MAX_JOINED: usize = 4 * 1024 * 1024;
 
+/// Maximum number of lines of text before the first entry of indented JSON.
+const MAX_TEXT_LINES: usize = 30;
 /// The starts of JSON documents in one line, without spaces, that have several entries.
-const DOCUMENTS: [&[u8]; 5] = [
+const DOCUMENTS: [&[u8]; 9] = [
     b"{\"resourceLogs\"",
+    b"{\"resource_logs\"",
+    b"{\"took\"",
+    b"{\"data\":[{\"",
+    b"{\"tables\"",
     b"{\"status\":\"success\",\"data\"",
     b"{\"results\"",
     b"{\"events\"",
@@ -41,8 +47,8 @@ static RICH_POSITION: LazyLock<Option<Regex>> =
 enum Form {
     /// Each line is an entry.
     Lines,
-    /// Lines end with a carriage return alone.
-    CarriageReturns,
+    /// Lines end with this byte, such as a carriage return.
+    OtherEnds(u8),
     /// JSON objects over several lines, as `flyctl logs --json` writes them.
     IndentedJson,
     /// Docker's JSON files: the text of an entry that does not end with a line break goes on in the next
@@ -67,7 +73,7 @@ pub(super) fn joined<'a>(mut log: impl Read + 'a) -> io::Result<Box<dyn Read + '
     let whole = io::Cursor::new(start).chain(log);
     Ok(match form {
         Form::Lines => Box::new(whole),
-        Form::CarriageReturns => Box::new(LineFeeds(whole)),
+        Form::OtherEnds(end) => Box::new(LineFeeds(whole, end)),
         _ => Box::new(Joined {
             lines: BufReader::with_capacity(256 * 1024, whole),
             form,
@@ -81,8 +87,11 @@ pub(super) fn joined<'a>(mut log: impl Read + 'a) -> io::Result<Box<dyn Read + '
 
 impl Form {
     fn of(start: &[u8]) -> Self {
-        if memchr(b'\n', start).is_none() && memchr(b'\r', start).is_some() {
-            return Self::CarriageReturns;
+        let separates = |byte: u8| memchr(b'\n', start).is_none() && memchr(byte, start).is_some();
+        // GELF over TCP ends with a zero byte.
+        let is_gelf = || start.starts_with(b"{") && separates(0);
+        if let Some(end) = separates(b'\r').then_some(b'\r').or_else(|| is_gelf().then_some(0)) {
+            return Self::OtherEnds(end);
         }
         let mut lines = start.split(|byte| *byte == b'\n');
         let line = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
@@ -91,7 +100,7 @@ impl Form {
             Self::Blocks(block)
         } else if is_document(first) {
             Self::Documents
-        } else if first == b"{" || first == b"[" || first == b"[{" {
+        } else if first == b"{" || first == b"[" || first == b"[{" || begins_object(start) {
             Self::IndentedJson
         } else if first.starts_with(b"{\"log\":") {
             Self::DockerJson
@@ -132,6 +141,13 @@ impl Form {
     }
 }
 
+/// Whether one of the first lines is `{`, and the next one begins with a key: services print text before their first
+/// entry.
+fn begins_object(start: &[u8]) -> bool {
+    let lines = || start.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).take(MAX_TEXT_LINES);
+    lines().zip(lines().skip(1)).any(|(line, next)| line == b"{" && next.starts_with(b"\""))
+}
+
 /// Whether a line is a JSON document that may have several entries: a list, or an object that is known to have
 /// one.
 fn is_document(line: &[u8]) -> bool {
@@ -149,14 +165,14 @@ fn entries(line: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Replaces carriage returns by line feeds.
-struct LineFeeds<R>(R);
+/// Replaces a byte by line feeds.
+struct LineFeeds<R>(R, u8);
 
 impl<R: Read> Read for LineFeeds<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.0.read(into)?;
         for byte in &mut into[..count] {
-            if *byte == b'\r' {
+            if *byte == self.1 {
                 *byte = b'\n';
             }
         }
@@ -213,7 +229,7 @@ impl<R: Read> Read for Joined<R> {
                 Form::Rich => Some(self.rich(&line)),
                 Form::Documents => Some(entries(line)),
                 Form::Blocks(block) => Some(self.block(block, &line)),
-                Form::Lines | Form::CarriageReturns => Some(line),
+                Form::Lines | Form::OtherEnds(_) => Some(line),
             };
             self.ready = io::Cursor::new(joined.unwrap_or_else(|| b"\n".to_vec()));
         }
@@ -228,6 +244,13 @@ impl<R> Joined<R> {
             return Some(line.to_vec());
         }
         let object = self.pieces.entry(Vec::new()).or_default();
+        // Lines inside of an object are indented: this one is not, so the object has no end.
+        if self.depth > 0 && !line.starts_with(b" ") && !line.starts_with(b"\t") && is_no_json(text)
+        {
+            self.depth = 0;
+            let object = std::mem::take(object);
+            return Some([object.as_slice(), b"\n", line].concat());
+        }
         object.extend_from_slice(text);
         object.push(b' ');
         // `{"events": [` of `aws logs filter-log-events`: the entries are the objects in the list.
@@ -327,6 +350,11 @@ impl<R> Joined<R> {
     }
 }
 
+/// Whether a line can't be a part of a JSON object, if it is not indented.
+fn is_no_json(line: &[u8]) -> bool {
+    line.first().is_some_and(|byte| !b"{}[]\"'".contains(byte))
+}
+
 /// Returns by how much a line of JSON changes the number of open brackets.
 fn depth(line: &[u8]) -> i64 {
     let (mut depth, mut quote, mut is_escaped) = (0, None, false);
@@ -359,6 +387,9 @@ mod tests {
     #[rstest]
     #[case::lines("a\nb\n", "a\nb\n")]
     #[case::carriage_returns("a\rb\r", "a\nb\n")]
+    #[case::zero_bytes("{}\0{}\0", "{}\n{}\n")]
+    #[case::text_before("start\n{\n  \"m\": \"x\"\n}\n", "start\n\n\n{ \"m\": \"x\" }\n")]
+    #[case::without_end("{\n  \"m\": {\n2025 x\ny\n", "\n\n{ \"m\": { \n2025 x\ny\n")]
     #[case::indented(
         "{\n  \"a\": {\"b\": \"}\"},\n  \"m\": \"x\"\n}\n{\n  \"m\": \"y\"\n}\n",
         "\n\n\n{ \"a\": {\"b\": \"}\"}, \"m\": \"x\" }\n\n\n{ \"m\": \"y\" }\n"

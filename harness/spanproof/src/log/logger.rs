@@ -7,13 +7,14 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::first_byte::FirstBytes;
-use super::wrapper::{LOG_LEVEL, STRUCTLOG};
+use super::wrapper::{LOG_LEVEL, RUBY, STRUCTLOG};
 
 /// The name of a logger that no entry of the table of wrappers describes.
 pub(super) const LOGGER: &str = "a logger";
 /// The names of wrappers after which metadata may go on.
-const BEFORE: [&str; 7] = [
+const BEFORE: [&str; 8] = [
     LOG_LEVEL,
+    RUBY,
     STRUCTLOG,
     LOGGER,
     "a time of day",
@@ -52,8 +53,8 @@ const WORDS: [&str; 11] = [
 const NAME: &str = r"^(?:[\w.-]+(?:\{[^{}]*\})?:)+\s+";
 /// `I worker.py:12]`, only after a time with a date.
 const SHORT: &str = r"^[TDIWEF] [\w./-]+:\d+\]\s+";
-/// The name of a host before a level.
-const HOST: &str = r"^[\w.-]+ (?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL) ";
+/// The name of a host or a thread before a level.
+const HOST: &str = r"^[\w.-]+ (?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL):? ";
 
 static PATTERNS: LazyLock<Vec<(FirstBytes, Regex)>> = LazyLock::new(|| {
     let pattern = |word: &&str| Some((FirstBytes::of(word).ok()?, Regex::new(word).ok()?));
@@ -149,6 +150,22 @@ mod tests {
             ("12:00PM INF worker.go:12 > ", "zerolog"),
             // Railway, Cloud Foundry, Dapr, Tilt, process-compose, TeamCity, Fluentd.
             ("2025-10-22T12:00:01.020000000Z [inf]  ", "a logger"),
+            ("Oct 22 12:00:01 PM  [x7k2f]  ", "ts, a logger"),
+            // nginx, .NET's console for systemd, Python with threads, Rails with tags, journald, AWS, logcli, numbers.
+            ("2025/10/22 12:00:01 [info] 812#812: *1 ", "nginx"),
+            ("12:00:01 <6>Runner.Worker[0] ", "a time of day, .NET"),
+            ("2025-10-22 12:00:01,020 MainThread INFO: ", "a logger, log level"),
+            (
+                "I, [2025-10-22T12:00:01.020000 #812]  INFO -- : [5d1f0c2e] ",
+                "Ruby's logger, a logger",
+            ),
+            ("[ 1001.870000 <    0.001000>] web-1 runner[812]: ", "journald"),
+            ("EVENTS\t375\t1761134405000\tapp/runner/5d\t1761134401020\t", "CloudWatch"),
+            ("2025-10-22T12:00:01.020000Z {} ", "Loki"),
+            ("[1761134401.020] ", "epoch"),
+            ("1761134401020: ", "epoch"),
+            ("22-OCT-2025 12:00:01 ", ""),
+            ("oct 22 12:00:01 ", ""),
             ("   2025-10-22T12:00:01.02+0000 [APP/PROC/WEB/0] OUT ", "Cloud Foundry"),
             ("== APP == ", "Dapr"),
             ("       runner │ ", "docker compose"),

@@ -5,6 +5,7 @@ use memchr::memmem;
 use serde_json::{Map, Value as Json};
 
 use super::date::Time;
+use super::level::Level;
 use super::literal::object_literal;
 use super::process::Process;
 use super::time::time_text;
@@ -13,8 +14,8 @@ use super::time::time_text;
 /// logback, python-json-logger, tracing-subscriber (`message`); docker (`log`); journald (`MESSAGE`);
 /// Google Cloud (`textPayload`); structlog (`event`); loguru (`text`); Serilog (`@m`, `@mt`); Vector and Loki
 /// (`line`); Datadog (`content`); OpenTelemetry (`body`, `stringValue`); Azure Container Apps (`Log`); .NET
-/// (`Message`); Splunk (`_raw`); Azure Monitor (`LogEntry`, `LogMessage`).
-const TEXT_KEYS: [&str; 20] = [
+/// (`Message`); Splunk (`_raw`); Azure Monitor (`LogEntry`, `LogMessage`, `Log_s`); lnav (`log_body`).
+const TEXT_KEYS: [&str; 23] = [
     "message",
     "msg",
     "log",
@@ -35,10 +36,13 @@ const TEXT_KEYS: [&str; 20] = [
     "LogEntry",
     "LogMessage",
     "stringValue",
+    "string_value",
+    "Log_s",
+    "log_body",
 ];
 /// Keys of the time: those of the same tools, Log4j (`instant`), Vercel (`timestampInMs`), syslog-ng (`ISODATE`), Azure
 /// (`TimeGenerated`, also with ` [UTC]`), logfmter (`when`).
-const TIME_KEYS: [&str; 32] = [
+const TIME_KEYS: [&str; 34] = [
     "time",
     "timestamp",
     "ts",
@@ -58,6 +62,8 @@ const TIME_KEYS: [&str; 32] = [
     "_time",
     "timeUnixNano",
     "observedTimeUnixNano",
+    "time_unix_nano",
+    "log_time",
     "instant",
     "timestampInMs",
     "eventTimestamp",
@@ -140,6 +146,8 @@ pub(super) struct Message {
     pub(super) at: Option<Time>,
     /// The process that the keys name; `None` if they name none.
     pub(super) process: Option<Process>,
+    /// The level that the keys name; `None` if they name none.
+    pub(super) level: Option<Level>,
 }
 
 impl Message {
@@ -153,15 +161,16 @@ impl Message {
         let has_all = |keys: &&[&str]| keys.iter().all(|key| fields.contains_key(*key));
         let mut loggers = LOGGERS.iter().zip(LOGGER_KEYS);
         let logger = loggers.find(|(_, keys)| has_all(keys)).map_or("JSON", |(name, _)| *name);
-        let process = Process::from_fields(&fields);
-        Some(Self { logger, process, ..Self::from_object(&fields)? })
+        let (process, level) = (Process::from_fields(&fields), Level::in_fields(logger, &fields));
+        let found = Self::from_object(&fields)?;
+        Some(Self { logger, process, level: found.level.or(level), ..found })
     }
 
     /// Reads an object as Python (`{'msg': 'text'}`) or Node.js (`{ msg: 'text' }`) prints it.
     fn from_literal(text: &str) -> Option<Self> {
         let fields = object_literal(text)?;
-        let process = Process::from_fields(&fields);
-        Some(Self { logger: LITERAL, process, ..Self::from_object(&fields)? })
+        let (process, level) = (Process::from_fields(&fields), Level::in_fields(LITERAL, &fields));
+        Some(Self { logger: LITERAL, process, level, ..Self::from_object(&fields)? })
     }
 
     fn from_object(fields: &Map<String, Json>) -> Option<Self> {
@@ -171,10 +180,12 @@ impl Message {
         });
         let own = TEXT_KEYS.iter().find_map(|key| message(fields.get(*key)?));
         if let Some(text) = own {
-            return Some(Self { logger: "JSON", text, at, process: None });
+            return Some(Self { logger: "JSON", text, at, process: None, level: None });
         }
         let nested = NESTED_KEYS.iter().filter_map(|key| fields.get(*key)?.as_object());
-        let inner = { nested }.find_map(Self::from_object)?;
+        let inner = { nested }.find_map(|inner| {
+            Some(Self { level: Level::in_fields("JSON", inner), ..Self::from_object(inner)? })
+        })?;
         Some(Self { at: inner.at.or(at), ..inner })
     }
 
@@ -199,7 +210,7 @@ impl Message {
         columns.remove(index);
         columns.retain(|column| time_text(column).is_none());
         let text = columns.into_iter().max_by_key(String::len)?;
-        Some(Self { logger, text, at: Some(at), process: None })
+        Some(Self { logger, text, at: Some(at), process: None, level: None })
     }
 
     /// Reads `time=… level=info msg="text"`, as logrus and slog write it; `None` if the text has no such pairs.
@@ -231,8 +242,36 @@ impl Message {
             }
             rest = after;
         }
-        let process = Process::from_fields(&others);
-        Some(Self { logger: "logfmt", text: text?, at, process })
+        let (process, level) = (Process::from_fields(&others), Level::in_fields("logfmt", &others));
+        Some(Self { logger: "logfmt", text: text?, at, process, level })
+    }
+}
+
+/// Returns all texts in a JSON object, or the values of pairs; none for another text.
+pub(crate) fn field_texts(line: &str) -> Vec<String> {
+    let line = line.trim_start();
+    if line.starts_with('{') {
+        let object = serde_json::from_str(line).ok();
+        let object = object.or_else(|| object_literal(line).map(Json::Object));
+        return object.as_ref().map(texts_of).unwrap_or_default();
+    }
+    let (mut rest, mut values) = (line, Vec::new());
+    while let Some((value, after)) =
+        rest.trim_start().split_once('=').and_then(|(_, after)| pair_value(after))
+    {
+        values.push(value);
+        rest = after;
+    }
+    values
+}
+
+/// Returns the texts in a JSON value.
+fn texts_of(value: &Json) -> Vec<String> {
+    match value {
+        Json::String(text) => vec![text.clone()],
+        Json::Array(values) => values.iter().flat_map(texts_of).collect(),
+        Json::Object(fields) => fields.values().flat_map(texts_of).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -272,6 +311,8 @@ fn pair_value(text: &str) -> Option<(String, &str)> {
 fn message(value: &Json) -> Option<String> {
     match value {
         Json::String(text) => Some(text.clone()),
+        // Kibana's `fields`.
+        Json::Array(list) if list.len() == 1 && list[0].is_string() => message(&list[0]),
         Json::Array(bytes) => {
             let bytes = bytes.iter().map(|byte| u8::try_from(byte.as_u64()?).ok());
             let bytes = bytes.collect::<Option<Vec<_>>>()?;
@@ -292,6 +333,7 @@ fn time(value: &Json) -> Option<Time> {
             Some(Time::whole(DateTime::from_timestamp(seconds, nanos)?, true))
         }
         Json::String(text) => time_text(text),
+        Json::Array(list) if list.len() == 1 => time(&list[0]),
         Json::Number(number) => time_text(&number.to_string()),
         _ => None,
     }
@@ -318,8 +360,8 @@ mod tests {
             ("time=\"2025-10-22T12:00:01Z\" level=info msg=x", at),
             ("level=info msg=x", None),
         ] {
-            let found = Message { logger: "logfmt", text: "x".into(), at, process: None };
-            assert_eq!(Message::from_pairs(line), Some(found), "{line}");
+            let found = Message::from_pairs(line).map(|found| (found.logger, found.text, found.at));
+            assert_eq!(found, Some(("logfmt", "x".into(), at)), "{line}");
         }
         for line in ["a=b", "level=info", "time is = 5", "{\"a\":1}"] {
             assert_eq!((Message::read(line), Message::from_pairs(line)), (None, None), "{line}");

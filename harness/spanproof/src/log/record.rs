@@ -14,8 +14,14 @@ pub(super) fn records(document: Json) -> Option<Vec<Object>> {
         Json::Object(document) => document,
         _ => return None,
     };
-    if let Some(resources) = document.get("resourceLogs") {
+    if let Some(resources) = either(&document, "resourceLogs", "resource_logs") {
         return Some(open_telemetry(resources));
+    }
+    if let Some(hits) = document.get("hits").and_then(|hits| hits.get("hits")) {
+        return objects(hits.as_array()?.clone());
+    }
+    if let Some(Json::Array(tables)) = document.get("tables") {
+        return Some(tables.iter().flat_map(table).collect());
     }
     if let Some(streams) = document.get("data").and_then(|data| data.get("result")) {
         return Some(loki(streams));
@@ -27,6 +33,23 @@ pub(super) fn records(document: Json) -> Option<Vec<Object>> {
         Json::Array(entries) => objects(entries),
         _ => None,
     })
+}
+
+/// Returns the value of a key, which has two notations.
+fn either<'a>(fields: &'a Object, camel: &str, snake: &str) -> Option<&'a Json> {
+    fields.get(camel).or_else(|| fields.get(snake))
+}
+
+/// Returns the rows of a table of Azure Monitor, with the names of its columns:
+/// <https://learn.microsoft.com/azure/azure-monitor/logs/api/response-format>.
+fn table(table: &Json) -> Vec<Object> {
+    let columns: Vec<_> =
+        list(table, "columns").filter_map(|one| one.get("name")?.as_str()).collect();
+    let row = |row: &Json| {
+        let values = row.as_array().into_iter().flatten().cloned();
+        columns.iter().map(|name| (*name).to_owned()).zip(values).collect()
+    };
+    list(table, "rows").map(row).collect()
 }
 
 /// Returns the elements of a list if all are objects.
@@ -50,8 +73,9 @@ fn open_telemetry(resources: &Json) -> Vec<Object> {
     for resource in resources.as_array().into_iter().flatten() {
         let attributes = resource.get("resource").unwrap_or(&Json::Null);
         let attributes: Object = list(attributes, "attributes").filter_map(pair).collect();
-        for scope in list(resource, "scopeLogs") {
-            for record in list(scope, "logRecords").filter_map(Json::as_object) {
+        for scope in list(resource, "scopeLogs").chain(list(resource, "scope_logs")) {
+            let records = list(scope, "logRecords").chain(list(scope, "log_records"));
+            for record in records.filter_map(Json::as_object) {
                 let mut entry = attributes.clone();
                 entry.extend(record.clone());
                 if let Some(body) = record.get("body").and_then(pairs) {
@@ -117,6 +141,21 @@ mod tests {
     )]
     #[case::insights(
         r#"{"results":[[{"field":"@timestamp","value":"2025-10-22 12:00:01.000"},{"field":"@message","value":"first"}],[{"field":"@timestamp","value":"2025-10-22 12:00:02.000"},{"field":"@message","value":"second"}]],"status":"Complete"}"#
+    )]
+    #[case::open_telemetry_snake_case(
+        r#"{"resource_logs":[{"scope_logs":[{"log_records":[{"time_unix_nano":"1761134401000000000","body":{"string_value":"first"}},{"time_unix_nano":"1761134402000000000","body":{"string_value":"second"}}]}]}]}"#
+    )]
+    #[case::elasticsearch(
+        r#"{"took":3,"hits":{"total":2,"hits":[{"_id":"1","_source":{"@timestamp":"2025-10-22T12:00:01Z","message":"first"}},{"_id":"2","fields":{"@timestamp":["2025-10-22T12:00:02Z"],"message":["second"]}}]}}"#
+    )]
+    #[case::datadog(
+        r#"{"data":[{"id":"A","attributes":{"timestamp":"2025-10-22T12:00:01Z","message":"first"}},{"id":"B","attributes":{"timestamp":"2025-10-22T12:00:02Z","message":"second"}}],"meta":{}}"#
+    )]
+    #[case::azure_monitor(
+        r#"{"tables":[{"name":"PrimaryResult","columns":[{"name":"TimeGenerated","type":"datetime"},{"name":"Log_s","type":"string"}],"rows":[["2025-10-22T12:00:01Z","first"],["2025-10-22T12:00:02Z","second"]]}]}"#
+    )]
+    #[case::lnav(
+        r#"[{"log_line":0,"log_time":"2025-10-22 12:00:01.000","log_body":"first"},{"log_line":1,"log_time":"2025-10-22 12:00:02.000","log_body":"second"}]"#
     )]
     #[case::events(
         r#"{"events":[{"timestamp":1761134401000,"message":"first"},{"timestamp":1761134402000,"message":"second"}],"searchedLogStreams":[]}"#

@@ -43,8 +43,8 @@ const BARE: &[&str] = &[
 ];
 
 const WEEKDAY: &str =
-    r"(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?[,.]{0,2} )";
-const MONTH: &str = r"(?P<month>Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?";
+    r"(?i:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?[,.]{0,2} )";
+const MONTH: &str = r"(?P<month>(?i:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?))\.?";
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const CLOCK: &str = r"(?P<clock>\d{1,2}:\d\d(?::\d\d)?)(?:[.,:](?P<fraction>\d{1,9}))?(?:\s?(?P<half>[AaPp]\.?[Mm]\b\.?))?";
@@ -172,7 +172,8 @@ fn time(found: &Captures<'_>) -> Option<Time> {
     }
     let month = match text("month") {
         Some(name) => {
-            let index = MONTHS.iter().position(|month| name.starts_with(month))?;
+            let start = name.get(..3)?;
+            let index = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(start))?;
             u32::try_from(index + 1).ok()?
         }
         None => number("number")?,

@@ -28,6 +28,8 @@ pub(super) struct Prefix<'a> {
     pub(super) time: Option<&'a str>,
     /// The process that the prefix names; `None` if it names none.
     pub(super) process: Option<Process>,
+    /// What the prefix consists of; `None` if a level in it would not be that of the service's logger.
+    pub(super) metadata: Option<&'a str>,
     /// The text behind the prefix, without what the tool puts behind it.
     pub(super) rest: &'a str,
 }
@@ -51,9 +53,12 @@ const PREFIXES: &[(&str, &str)] = &[
         "journald",
         r"^[A-Z][a-z]{2} (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z+-][\w:+-]*) (?P<process>[\w.-]+ [^\s:\[]+)(?:\[(?P<instance>\d+)\])?: ?",
     ),
-    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `1761134401.870000 host …`
-    // (`-o short-unix`).
-    ("journald", r"^\[\s*\d+\.\d{6}\] (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?"),
+    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `[ 1001.870000 <    0.001000>] host …`
+    // (`-o short-delta`), `1761134401.870000 host …` (`-o short-unix`).
+    (
+        "journald",
+        r"^\[\s*\d+\.\d{6}(?:\s*<\s*\d+\.\d+\s*>\s*)?\] (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?",
+    ),
     (
         "journald",
         r"^(?P<time>\d{10}\.\d{6}) (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?",
@@ -75,9 +80,10 @@ const PREFIXES: &[(&str, &str)] = &[
         r"^(?:<\d{1,3}>)?(?P<time>[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?P<process>[\w.-]+\s+[\w./@-]+):\s",
     ),
     // `Oct 22 12:00:01 text` (`ts` of moreutils), `Oct 22 12:00:01.020 INFO text` (slog-term).
-    ("ts", r"^(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?) "),
-    // `1761134401.020 text`, `1761134401020 | text`, `1761134401|INFO|text`: since 1970.
-    (EPOCH, r"^(?P<time>\d{10}(?:[.,]\d{1,9})?|\d{13}|\d{16}|\d{19})(?:\s+|\s*\|\s*)"),
+    // `Oct 22 12:00:01 PM  [x7k2f] text` (Render's page).
+    (TS, r"^(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [AP]M)?)\s+"),
+    // `1761134401.020 text`, `1761134401020 | text`, `1761134401|INFO|text`, `[1761134401.020] text`: since 1970.
+    (EPOCH, r"^\[?(?P<time>\d{10}(?:[.,]\d{1,9})?|\d{13}|\d{16}|\d{19})\]?(?:\s+|\s*\|\s*|: )"),
     // `12:text`, `runner.log:text`, `runner.log-12-text` (`grep -n`, `-H`, `-C`) before a time or JSON.
     (
         GREP,
@@ -126,11 +132,17 @@ const PREFIXES: &[(&str, &str)] = &[
         r"^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|undefined)\t(?:(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\t)?",
     ),
     // `2025-10-22T12:00:01Z {app="runner", job="x"} text` (`logcli`).
-    ("Loki", r#"^\{\w+="(?:[^"\\]|\\.)*"(?:, ?\w+="(?:[^"\\]|\\.)*")*\}\s+"#),
+    ("Loki", r#"^\{(?:\w+="(?:[^"\\]|\\.)*"(?:, ?\w+="(?:[^"\\]|\\.)*")*)?\}\s+"#),
     // `2025-10-22T12:00:01.123000+00:00 app/runner/5d1f text` (`aws logs tail`).
     ("CloudWatch", r"^(?P<process>[\w.-]+/[\w.-]+)/(?P<instance>[0-9a-f]{8,64}) "),
+    // `EVENTS\t3751…\t1761134405000\tapp/runner\t1761134401020\ttext` (`aws logs filter-log-events --output text`).
+    ("CloudWatch", r"^EVENTS\t\d+\t\d{13}\t(?P<process>[^\t]+)\t(?P<time>\d{13})\t"),
+    // `2025/10/22 12:00:01 [info] 812#812: *1 text`.
+    ("nginx", r"^\[(?:debug|info|notice|warn|error|crit|alert|emerg)\] \d+#\d+: (?:\*\d+ )?"),
+    // `<6>Runner.Worker[0] text` (.NET's console for systemd).
+    (".NET", r"^<\d>[\w.+`]+\[\d+\] "),
     // `I, [2025-10-22T12:00:01.123456 #812]  INFO -- : text` (Ruby's Logger and Rails).
-    ("Ruby's logger", r"^[DIWEFA], \[(?P<time>[\dT:.-]+) #\d+\]\s+[A-Z]+ -- [^:]*: "),
+    (RUBY, r"^[DIWEFA], \[(?P<time>[\dT:.-]+) #\d+\]\s+[A-Z]+ -- [^:]*: "),
     // `2025-10-22 12:00:01.123 | INFO     | module:function:12 - text`.
     ("loguru", r"^\| [A-Z]+\s+\| \S+:\S+:\d+ - "),
     // `2025-10-22 12:00:01.123  INFO 812 --- [main] c.e.Class : text` (Spring Boot's logback).
@@ -251,6 +263,10 @@ const PREFIXES: &[(&str, &str)] = &[
 
 pub(super) const LOG_LEVEL: &str = "log level";
 pub(super) const STRUCTLOG: &str = "structlog";
+/// The name of a time as `ts` writes it.
+pub(super) const TS: &str = "ts";
+/// The logger of Ruby, after whose prefix Rails writes tags.
+pub(super) const RUBY: &str = "Ruby's logger";
 /// The name of a number of seconds, milli-, micro- or nanoseconds before a text.
 pub(super) const EPOCH: &str = "epoch";
 const GREP: &str = "grep";
@@ -260,6 +276,10 @@ const DETAILS: &str = "docker's details";
 const OUTERMOST: [&str; 3] = [EPOCH, GREP, QUOTE];
 /// Prefixes that are only recognised after a log level: many texts begin like them.
 const AFTER_LOG_LEVEL: [&str; 4] = ["Django", "JBoss", "pino-pretty", "tracing-subscriber"];
+/// Prefixes of tools that are no loggers, and name no process.
+const NO_LOGGERS: [&str; 6] = [GREP, QUOTE, DETAILS, "Loki", "GitHub Actions", "TeamCity"];
+/// The logger that names the process, as collectors do.
+const WITH_PROCESS: &str = "coloredlogs";
 /// The prefix that is only recognised in JSON of an unknown logger.
 const IN_JSON: &str = "Azure";
 
@@ -311,10 +331,15 @@ impl Wrapper {
             let found = wrapper.pattern.captures(text)?;
             let time = found.name("time").map(|time| time.as_str());
             let end = found.get(0)?.end();
-            let rest = text.get(found.name("rest").map_or(end, |rest| rest.start())..)?;
+            let (prefix, rest) =
+                text.split_at_checked(found.name("rest").map_or(end, |rest| rest.start()))?;
+            let process = Process::from_captures(&found);
+            let is_logger = wrapper.name == WITH_PROCESS
+                || process.is_none() && !NO_LOGGERS.contains(&wrapper.name);
+            let metadata = is_logger.then_some(prefix);
             let suffix = wrapper.suffix.as_ref().and_then(|suffix| suffix.find(rest));
             let rest = &rest[..suffix.map_or(rest.len(), |suffix| suffix.start())];
-            Some(Prefix { name: wrapper.name, time, process: Process::from_captures(&found), rest })
+            Some(Prefix { name: wrapper.name, time, process, metadata, rest })
         })
     }
 }

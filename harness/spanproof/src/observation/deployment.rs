@@ -1,8 +1,11 @@
 //! The evidence of an existing system besides its rows: its log, and how its database was read.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
-use super::Span;
+use super::{Row, Span, id};
+use crate::spec::Columns;
 
 /// The evidence of an existing system besides its rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,9 +14,8 @@ pub struct Deployment {
     pub(crate) database: Option<String>,
     /// The log; `None` if none was given.
     pub(crate) log: Option<Log>,
-    /// Tables with the span table's name in other schemas, each with the number of its spans that
-    /// name an observed unit of work.
-    pub(crate) other_tables: Vec<(String, u64)>,
+    /// Tables with the span table's name in other schemas that have spans of observed units of work.
+    pub(crate) other_tables: Vec<OtherTable>,
     /// Spans of other jobs that started while the observed units ran: log lines of that period may
     /// belong to these spans.
     pub(crate) concurrent_spans: Vec<ConcurrentSpan>,
@@ -21,6 +23,40 @@ pub struct Deployment {
     pub(crate) unread: Vec<String>,
     /// Postgres's query plan for each query, in a short form.
     pub(crate) plans: Vec<String>,
+}
+
+/// A table with the span table's name in another schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OtherTable {
+    /// The name with its schema.
+    pub(crate) name: String,
+    /// The number of its spans that name an observed unit of work.
+    pub(crate) rows: u64,
+    /// These spans with the columns of their unit's id; empty if they are not known.
+    pub(crate) spans: Vec<Row>,
+}
+
+impl OtherTable {
+    /// Creates a table with these spans; `None` if there are none.
+    pub(crate) fn new(name: String, spans: &[Row], unit: &Columns) -> Option<Self> {
+        let columns = |span: &Row| {
+            let columns = unit.columns().iter();
+            columns.filter_map(|column| Some((column.clone(), span.get(column)?.clone()))).collect()
+        };
+        let rows = u64::try_from(spans.len()).unwrap_or(u64::MAX);
+        (rows > 0).then(|| Self { name, rows, spans: spans.iter().map(columns).collect() })
+    }
+
+    /// Returns the table with the spans of some units only; `None` if it has none of them. The same table if its
+    /// spans are not known.
+    pub(crate) fn of_units(&self, units: &BTreeSet<String>, unit: &Columns) -> Option<Self> {
+        if self.spans.is_empty() {
+            return Some(self.clone());
+        }
+        let is_own = |span: &&Row| id(span, unit).is_some_and(|unit| units.contains(&unit));
+        let own: Vec<_> = self.spans.iter().filter(is_own).cloned().collect();
+        Self::new(self.name.clone(), &own, unit)
+    }
 }
 
 /// A span of another job that started while the observed units of work ran.
@@ -103,4 +139,7 @@ pub(crate) struct LogFacts {
     pub(crate) outside: Vec<String>,
     /// The number of lines about spans of another time.
     pub(crate) outside_lines: u64,
+    /// Whether no line matches another probe than that of the start, and none names an observed job or unit: the log
+    /// may be of another service.
+    pub(crate) is_foreign: bool,
 }

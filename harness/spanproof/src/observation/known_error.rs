@@ -1,6 +1,12 @@
 //! Recognises error lines that common trace exporters and Postgres drivers print, without a pattern in
 //! the spec.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::log::{Format, Level, parse_line};
+
 /// The kind of error that a line reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KnownError {
@@ -52,6 +58,21 @@ const WRITE_ERRORS: &[&str] = &[
     "deadlock detected",
 ];
 
+/// Words of a line that quotes an error of a write which the service goes on from: it tries again, or expects the error.
+static HANDLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:re-?try|re-?trying|re-?tried|re-?tries|try(?:ing)? again|back(?:ing)?[ -]?off|handled|ignor(?:ed?|ing)|recovered|expected|swallow(?:ed|ing)|suppressed|tolerated|transient|skipp(?:ed|ing)|already (?:exists|stored|written)|(?:was|is|now) resolved)\b",
+    )
+    .ok()
+});
+/// Words of a line about an error that was not repaired.
+static FINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:unhandled|giv(?:e|es|ing) up|gave up|exhausted|no (?:more|further) (?:re-?tries|attempts)|(?:last|final) (?:re-?try|attempt)|max(?:imum)? (?:re-?tries|attempts)|without re-?try|not re-?tr\w+|will not (?:re-?)?try|won't (?:re-?)?try|after \d+ (?:re-?tries|attempts)|re-?(?:try|tries) failed|lost|dropp(?:ed|ing)|discard(?:ed|ing)|permanent(?:ly)?)\b",
+    )
+    .ok()
+});
+
 /// What programs print if a file can't be written for lack of space: the texts of `strerror` and the names of
 /// the errors.
 pub(crate) const FULL_DISK: [&str; 4] =
@@ -70,9 +91,18 @@ impl KnownError {
         FULL_DISK.iter().any(|text| line.contains(text)) || Self::parse(line, table).is_some()
     }
 
-    /// Recognises a line; `None` if it reports no known error. `table` is the name of the span table
-    /// without its schema: an error of a driver must contain this name.
+    /// Recognises a line; `None` if it reports no known error, or only quotes one: a line below a warning, or about
+    /// an error from which the service goes on. `table` is the name of the span table without its schema: an error of
+    /// a driver must contain this name.
     pub(crate) fn parse(line: &str, table: &str) -> Option<Self> {
+        let found = Self::quoted(line, table)?;
+        let is_low = || parse_line(line, &Format::Detected).level == Some(Level::Low);
+        let is_only_quoted = found == Self::Write && is_handled(line) || is_low();
+        (!is_only_quoted).then_some(found)
+    }
+
+    /// Recognises the text of a known error anywhere in a line; `None` if the line has none.
+    pub(crate) fn quoted(line: &str, table: &str) -> Option<Self> {
         if EXPORTERS.iter().any(|(text, _)| line.contains(text)) {
             return Some(Self::Exporter);
         }
@@ -87,6 +117,12 @@ impl KnownError {
     pub(crate) fn refuses_whole_statement(line: &str) -> bool {
         STATEMENT_ERRORS.iter().any(|text| line.contains(text))
     }
+}
+
+/// Whether a line is about an error from which the service goes on.
+pub(crate) fn is_handled(line: &str) -> bool {
+    let contains = |words: &Option<Regex>| words.as_ref().is_some_and(|words| words.is_match(line));
+    contains(&HANDLED) && !contains(&FINAL)
 }
 
 /// Texts of errors that the database server reports before it processes any row.
@@ -116,6 +152,21 @@ mod tests {
     )]
     #[case::libpq("ERROR:  permission denied for table spans", Some(KnownError::Write))]
     #[case::full_queue("Queue full, dropping Span.", Some(KnownError::Dropped))]
+    #[case::level("INFO insert failed: deadlock detected on spans", None)]
+    #[case::level_in_json(
+        r#"{"level":"debug","msg":"insert failed: deadlock detected on spans"}"#,
+        None
+    )]
+    #[case::warning("WARN insert failed: deadlock detected on spans", Some(KnownError::Write))]
+    #[case::retry("retrying after: deadlock detected on spans", None)]
+    #[case::handled("handled: duplicate key value violates a constraint of spans", None)]
+    #[case::unhandled("unhandled: permission denied for table spans", Some(KnownError::Write))]
+    #[case::unexpected("unexpected: permission denied for table spans", Some(KnownError::Write))]
+    #[case::no_more_retries(
+        "gave up after 3 retries: permission denied for table spans",
+        Some(KnownError::Write)
+    )]
+    #[case::quiet_exporter("DEBUG Failed to export span batch code: 503", None)]
     #[case::another_table("permission denied for table old_spans", None)]
     #[case::no_error("inserted 4 rows into spans", None)]
     #[case::python_grpc(

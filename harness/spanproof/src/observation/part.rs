@@ -52,8 +52,11 @@ impl Observation {
         let tables = TableRows { jobs, units: unit_rows, spans: span_rows };
         let origin = match &self.origin {
             Origin::Deployment(deployment) => {
-                let deployment = deployment_within(spec, deployment, &periods, &other_spans);
-                Origin::Deployment(Box::new(deployment))
+                let mut part = deployment_within(spec, deployment, &periods, &other_spans);
+                let (other_tables, unit) = (part.other_tables.iter(), &spec.tables.spans.unit);
+                part.other_tables =
+                    other_tables.filter_map(|table| table.of_units(&unit_ids, unit)).collect();
+                Origin::Deployment(Box::new(part))
             }
             trial @ Origin::Trial(_) => trial.clone(),
         };

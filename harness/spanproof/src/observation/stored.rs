@@ -10,8 +10,8 @@ use spanproof_format as format;
 
 use super::{
     ConcurrentSpan, Deployment, JobRun, LineCounts, Location, Log, LogFacts, LogLine, Observation,
-    Origin, Period, ProcessRun, Repetition, Rows, SecondJob, Service, Submission, TableRows,
-    TrialRecord, WaitResult,
+    Origin, OtherTable, Period, ProcessRun, Repetition, Rows, SecondJob, Service, Submission,
+    TableRows, TrialRecord, WaitResult,
 };
 use crate::matrix::Case;
 
@@ -158,11 +158,17 @@ fn to_deployment(stored: format::Deployment, output: format::Output) -> Deployme
     let facts = facts.or_else(|| (!output.lines.is_empty()).then(LogFacts::default));
     let lines = output.lines.into_iter().map(LogLine::from);
     let dropped_bytes = output.dropped_bytes;
+    let mut spans = stored.other_table_spans;
+    let other_table = |(name, rows): (String, u64)| {
+        let spans = spans.remove(&name).unwrap_or_default();
+        OtherTable { name, rows, spans }
+    };
+    let other_tables = stored.other_tables.into_iter().map(other_table).collect();
     let log = facts.map(|facts| Log { facts, lines: lines.collect(), dropped_bytes });
     Deployment {
         database: stored.database,
         log,
-        other_tables: stored.other_tables,
+        other_tables,
         concurrent_spans: stored.concurrent_spans.into_iter().map(Into::into).collect(),
         unread: stored.unread,
         plans: stored.plans,
@@ -176,7 +182,10 @@ impl From<&Deployment> for format::Deployment {
         let mut stored = Self::default();
         stored.database = database;
         stored.log = log.map(|log| log.facts.into());
-        stored.other_tables = other_tables;
+        for OtherTable { name, rows, spans } in other_tables {
+            stored.other_tables.push((name.clone(), rows));
+            stored.other_table_spans.insert(name, spans);
+        }
         stored.concurrent_spans = concurrent_spans.into_iter().map(Into::into).collect();
         stored.unread = unread;
         stored.plans = plans;
@@ -325,6 +334,7 @@ impl From<LogFacts> for format::LogFacts {
         (stored.lacks_zone, stored.fitting_zone) = (facts.lacks_zone, facts.fitting_zone);
         (stored.outside, stored.outside_lines) = (facts.outside, facts.outside_lines);
         (stored.doubts, stored.has_begin_lines) = (facts.doubts, facts.has_begin_lines);
+        stored.is_foreign = facts.is_foreign;
         stored
     }
 }
@@ -347,6 +357,7 @@ impl From<format::LogFacts> for LogFacts {
             doubts: stored.doubts,
             outside: stored.outside,
             outside_lines: stored.outside_lines,
+            is_foreign: stored.is_foreign,
         }
     }
 }

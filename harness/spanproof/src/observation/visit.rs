@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     BlindSpot, ConcurrentSpan, Deployment, Failure, JobRun, Log, LogFacts, LogLine, Observation,
-    Origin, ProcessRun, Rows, RunningStatement, SecondJob, Service, Submission, Table, TableRows,
+    Origin, OtherTable, ProcessRun, Rows, RunningStatement, SecondJob, Service, Submission, Table, TableRows,
     TrialRecord, WaitResult, Witness,
 };
 use crate::matrix::Case;
@@ -303,7 +303,12 @@ impl Failure {
 
 impl Deployment {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        let Self { database, log, other_tables: _, concurrent_spans, unread, plans } = self;
+        let Self { database, log, other_tables, concurrent_spans, unread, plans } = self;
+        for OtherTable { name: _, rows: _, spans } in other_tables {
+            for span in spans {
+                visitor.row(Table::Spans, span);
+            }
+        }
         if let Some(database) = database {
             visitor.text(Part::Database, database);
         }
@@ -324,6 +329,7 @@ impl Deployment {
                 doubts,
                 outside,
                 outside_lines: _,
+                is_foreign: _,
             } = facts;
             visitor.text(Part::Output, name);
             for line in crashes.iter_mut().chain(unclear).chain(doubts).chain(outside) {

@@ -186,6 +186,13 @@ impl Probes {
         })
     }
 
+    /// Returns the offset at which a pattern begins to match a line, the first one if several do; `None` if none does.
+    /// The pattern of the start does not count.
+    pub(crate) fn match_start(&self, line: &str) -> Option<usize> {
+        let patterns = self.by_key().filter(|(key, _)| *key != "started");
+        patterns.filter_map(|(_, pattern)| Some(pattern.find(line)?.start())).min()
+    }
+
     /// Whether the line is about the start of a span.
     pub(crate) fn has_begun(&self, line: &str) -> bool {
         self.attempt.as_ref().is_some_and(|pattern| pattern.is_match(line))

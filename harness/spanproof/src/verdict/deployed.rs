@@ -7,7 +7,7 @@ use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
 use super::gap::Gap;
 use super::judgement::{Judgement, conclude_checks};
-use super::unclear_log::{of_another_time, unclear, unclear_lines};
+use super::unclear_log::{of_another_service, of_another_time, unclear, unclear_lines};
 use super::{finished, impossible, log_alone, missing, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Condition, Intent, SpanRule, Value};
@@ -189,7 +189,9 @@ impl System<'_> {
                 let evidence = [vec![searched], disabled_begins].concat();
                 return Finding::new(Code::Undetermined, message, evidence);
             }
-            let why = unclear_lines(log).or_else(|| of_another_time(facts, log));
+            let why = unclear_lines(log)
+                .or_else(|| of_another_time(facts, log))
+                .or_else(|| of_another_service(log));
             if let Some(why) = why {
                 let unclear = log.unclear.iter().cloned().map(Evidence::Note);
                 return Finding::new(Code::Undetermined, why, unclear.chain([searched]).collect());

@@ -163,6 +163,15 @@ impl Reasons<'_> {
                 self.against(line.clone());
             }
         }
+        if log.is_foreign && log.last_start.is_some() {
+            self.against(
+                "no line of the log but that of the start matches a probe, and none names these jobs: it may be the log \
+                 of another service",
+            );
+        }
+        if self.code == Code::Undetermined {
+            log.doubts.iter().for_each(|doubt| self.against(doubt.clone()));
+        }
         if log.last_start.is_none() && self.facts.startup_lines.is_empty() {
             self.against("no line of the log says that the service started: it may begin later");
         }

@@ -186,7 +186,9 @@ fn evidence(errors: &[&Failure]) -> Vec<Evidence> {
 fn answer_from_deployment(facts: &Facts<'_>, answers: &mut Answers) {
     let deployment = facts.observation.deployment();
     if let Some(deployment) = deployment.filter(|deployment| deployment.database.is_some()) {
-        answers.set(Q::Elsewhere, rows_in_other_tables(&deployment.other_tables, true));
+        let tables = deployment.other_tables.iter().map(|table| (table.name.clone(), table.rows));
+        let tables: Vec<_> = tables.collect();
+        answers.set(Q::Elsewhere, rows_in_other_tables(&tables, true));
     }
 }
 

@@ -268,3 +268,84 @@ fn rows_that_row_security_may_hide_are_not_reported_as_missing() {
     let (_, json) = diagnose(&dump.replace("= on", "= off"), None, &[]);
     assert!(!first_message(&json).contains("row security"), "{json:#}");
 }
+
+/// Row security on the table of jobs: no job is shown, and that is not "no job".
+#[test]
+fn jobs_that_row_security_may_hide_are_not_no_jobs() {
+    let policies = "ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;\n";
+    let dump = Scene::default().dump();
+    let job = "469\tbias-1\tfailed\t2025-10-22 12:00:00+00\n";
+    let dump = format!("SET row_security = on;\n{}{policies}", dump.replace(job, ""));
+    let (_, json) = diagnose(&dump, None, &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(first_message(&json).contains("row security may hide rows of `jobs`"), "{json:#}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("dump.sql"), &dump).unwrap();
+    let args = ["diagnose", "--dump", "dump.sql", "--job", "469"];
+    let Output { code, stderr, .. } = run(folder.path(), &args);
+    assert_eq!(code, 4, "{stderr}");
+    assert!(stderr.contains("row security may hide rows of `jobs`"), "{stderr}");
+}
+
+/// Rows that are not written as `pg_dump` writes them can't be read, and the message says what to do.
+#[rstest]
+#[case::csv("WITH (FORMAT csv)", "`COPY … FROM stdin WITH (FORMAT csv)`")]
+#[case::old_csv("CSV HEADER", "`COPY … FROM stdin CSV HEADER`")]
+#[case::binary("WITH (FORMAT binary)", "only the text format of `pg_dump` is read")]
+#[case::delimiter("DELIMITER '|'", "only the text format of `pg_dump` is read")]
+fn rows_in_another_format_of_copy_are_refused(#[case] options: &str, #[case] expected: &str) {
+    let dump = healthy().replace(
+        "started_at, completed_at) FROM stdin;",
+        &format!("started_at, completed_at) FROM stdin {options};"),
+    );
+    let (_, json) = diagnose(&dump, None, &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    let message = first_message(&json);
+    assert!(message.contains("executions") && message.contains(expected), "{json:#}");
+}
+
+/// A dump has no rows of a view.
+#[rstest]
+#[case::view("CREATE VIEW")]
+#[case::replaced("CREATE OR REPLACE VIEW")]
+#[case::materialized("CREATE MATERIALIZED VIEW")]
+fn a_view_in_place_of_a_table_is_named(#[case] create: &str) {
+    let (tables, rows) = healthy()
+        .split_once("COPY public.trace_spans (")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let view = format!("{create} public.trace_spans AS\n SELECT * FROM public.spans_2;\n");
+    let tables = tables.replace(
+        "CREATE TABLE public.trace_spans (\n    execution_id bigint,\n    duration_ms bigint\n);\n",
+        &view,
+    );
+    let dump = format!("{tables}COPY public.spans_2 ({rows}");
+    let (_, json) = diagnose(&dump, None, &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    let message = first_message(&json);
+    assert!(
+        message.contains("is a view, and a dump has no rows of a view; name the table"),
+        "{json:#}"
+    );
+    // A view of the same name in another schema changes nothing.
+    let api = format!("{create} api.trace_spans AS\n SELECT 1;\n{}", healthy());
+    let (code, json) = diagnose(&api, None, &[]);
+    assert_eq!(code, 0, "{json:#}");
+}
+
+/// A folder that is no whole dump is named, with what it contains.
+#[test]
+fn a_folder_without_a_table_of_contents_is_no_dump() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("backup")).unwrap();
+    let args = ["diagnose", "--dump", "backup"];
+    let Output { code, stderr, .. } = run(folder.path(), &args);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("it contains no file"), "{stderr}");
+    std::fs::write(folder.path().join("backup/3412.dat.gz"), "x").unwrap();
+    let Output { code, stderr, .. } = run(folder.path(), &args);
+    assert_eq!(code, 2, "{stderr}");
+    let expected = "could not read `backup`: it is a folder without `toc.dat`, so it is not a whole dump of `pg_dump -Fd`; \
+                    name one of its files: `3412.dat.gz`";
+    assert!(stderr.contains(expected), "{stderr}");
+}

@@ -162,6 +162,13 @@ async fn the_recreated_incident_has_the_known_facts() {
     &[],
     "row security may hide rows of `trace_spans` from the role that reads them"
 )]
+#[case::row_security_on_jobs(
+    "do $$ begin create role jobless_reader; exception when duplicate_object or unique_violation then null; end $$; \
+     grant select on all tables in schema public to jobless_reader; alter table jobs enable row level security; \
+     do $$ begin execute format('alter database %I set role = jobless_reader', current_database()); end $$",
+    &[],
+    "row security may hide rows of `jobs` from the role that reads them"
+)]
 #[case::one_job_without_ids(
     "insert into trace_spans (trace_id, span_id, service, operation, started_at, completed_at, duration_ms, status, execution_id) \
      select gen_random_uuid(), gen_random_uuid(), 'runner', o, started_at at time zone 'UTC', \

@@ -11,5 +11,6 @@ mod logs;
 mod observations;
 mod processes;
 mod production;
+mod quotations;
 mod scene;
 mod shapes;

@@ -22,8 +22,19 @@ pub(super) struct Relation {
     pub(super) has_data: bool,
     /// Whether the table has row security.
     pub(super) has_policies: bool,
+    /// Why its rows can't be read; `None` if they can.
+    pub(super) unreadable: Option<Unreadable>,
     /// Where its rows are.
     pub(super) sections: Vec<Section>,
+}
+
+/// Why the rows of a table can't be read.
+#[derive(Debug, Clone)]
+pub(super) enum Unreadable {
+    /// It is a view, of which a dump has no rows.
+    View,
+    /// The rows are in another format than that of `pg_dump`: the options of `COPY`.
+    Format(String),
 }
 
 /// A place in the dump with rows of one table.
@@ -58,8 +69,13 @@ impl Relation {
             is_partitioned: false,
             has_data: false,
             has_policies: false,
+            unreadable: None,
             sections: Vec::new(),
         }
+    }
+
+    pub(super) fn is_view(&self) -> bool {
+        matches!(self.unreadable, Some(Unreadable::View))
     }
 
     /// Returns the names of all columns.

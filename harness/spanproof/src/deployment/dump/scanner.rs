@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read as _};
 use super::contents::{Contents, MAX_LINE_BYTES, trim_end};
 use super::definition::Definition;
 use super::lexer::Lexer;
-use super::relation::{Form, Relation, Section};
+use super::relation::{Form, Relation, Section, Unreadable};
 use super::statement::{Scope, Statement, after, create_target};
 use crate::identifier::TableName;
 
@@ -116,6 +116,8 @@ impl Scanner {
     fn finish(mut self) -> Contents {
         let name = |index: usize| &self.contents.relations[index].name;
         let cut_off = match &self.position {
+            // Rows in another format may have no line that ends them.
+            Position::Rows(index) if self.contents.relations[*index].unreadable.is_some() => None,
             Position::Rows(index) | Position::Insert(index) => {
                 Some(format!("it ends in the middle of the rows of `{}`", name(*index)))
             }
@@ -199,6 +201,11 @@ impl Scanner {
             Statement::Attach(parent, part) => {
                 let parent = self.qualified(parent);
                 self.relation(part).parent = Some(parent);
+            }
+            Statement::View(name) => self.relation(name).unreadable = Some(Unreadable::View),
+            Statement::OtherCopy(name, options) => {
+                self.relation(name.clone()).unreadable = Some(Unreadable::Format(options));
+                self.begin_copy(name, None, place);
             }
             Statement::Copy(name, columns) => self.begin_copy(name, columns, place),
             Statement::Insert(name) => self.begin_insert(name, place),

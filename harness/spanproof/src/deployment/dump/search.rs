@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::contents::Contents;
 use super::file::Dump;
-use super::relation::Relation;
+use super::relation::{Relation, Unreadable};
 use super::rows::read_rows;
 use super::scanner::NO_END;
 use crate::deployment::lookup::{ROW_LIMIT, ids, texts, too_many};
@@ -17,7 +17,7 @@ use crate::deployment::window::Window;
 use crate::identifier::TableName;
 use crate::json_path::Paths;
 use crate::observation::{
-    self, ConcurrentSpan, Owner, Row, Rows, Span, Table, TableRows, text, time,
+    self, ConcurrentSpan, OtherTable, Owner, Row, Rows, Span, Table, TableRows, text, time,
 };
 use crate::spec::{JobTable, Spec};
 
@@ -114,7 +114,8 @@ impl Search<'_> {
         }
         keep_newest(columns, &mut found, limit);
         if selection.jobs.is_empty() {
-            return Ok(Rows::Found(found));
+            let is_enough = !found.is_empty();
+            return self.without_hidden(Table::Jobs, Rows::Found(found), is_enough);
         }
         let each = selection.jobs.iter().map(|key| self.job(&found, key));
         each.collect::<Result<Vec<_>, _>>().map(Rows::Found)
@@ -127,8 +128,12 @@ impl Search<'_> {
         match matching.as_slice() {
             [one] => Ok((*one).clone()),
             [] => {
-                let message =
+                let mut message =
                     format!("`{}` in `{}` has no job `{key}`", columns.table, self.dump.name());
+                let none = Rows::Found(Vec::new());
+                if let Rows::Unreadable(why) = self.without_hidden(Table::Jobs, none, false)? {
+                    message = format!("{message}; {why}");
+                }
                 Err(Error::NotFound(message))
             }
             many => {
@@ -238,7 +243,13 @@ impl Search<'_> {
             let is_database = selected.is_none_or(|name| database(one) == name);
             one.name.name == named.name && is_schema && is_database
         };
-        let all: Vec<&Relation> = self.contents.relations.iter().filter(fits).collect();
+        let mut all: Vec<&Relation> = self.contents.relations.iter().filter(fits).collect();
+        // A view in another schema shows rows of a table to others.
+        let is_default = |one: &Relation| one.name.schema.as_deref() == Some(DEFAULT_SCHEMA);
+        let is_other_view = |one: &Relation| one.is_view() && !is_default(one);
+        if all.iter().any(|one| !one.is_view()) {
+            all.retain(|one| !is_other_view(one));
+        }
         let Some(first) = all.first() else {
             return Ok(Err(format!("the dump has no table `{name_in_spec}`")));
         };
@@ -248,10 +259,9 @@ impl Search<'_> {
             let (dump, table) = (self.dump.name().to_owned(), name_in_spec.to_owned());
             return Err(Error::SeveralDatabases { dump, table, names });
         }
-        let is_default = |one: &&&Relation| one.name.schema.as_deref() == Some(DEFAULT_SCHEMA);
         let root = match all.as_slice() {
             [one] => *one,
-            several => *several.iter().find(is_default).ok_or_else(|| {
+            several => *several.iter().find(|one| is_default(one)).ok_or_else(|| {
                 let names: Vec<_> = several.iter().map(|one| format!("`{}`", one.name)).collect();
                 self.dump.error(format!(
                     "the dump has {}; name one of them in the spec in place of `{name_in_spec}`",
@@ -260,6 +270,10 @@ impl Search<'_> {
             })?,
         };
         let relations = self.with_parts(root);
+        let why = relations.iter().find_map(|one| Some(no_rows(one, one.unreadable.as_ref()?)));
+        if let Some(why) = why {
+            return Ok(Err(why));
+        }
         let with_rows = |one: &&&Relation| !one.is_partitioned;
         let without: Vec<_> = relations
             .iter()
@@ -297,11 +311,11 @@ impl Search<'_> {
     }
 
     /// Finds tables in other schemas that have the span table's name and contain spans of these units.
-    /// Returns each table with the number of its spans of these units.
+    /// Returns each table with its spans of these units.
     fn spans_in_other_schemas(
         &self,
         unit_ids: &BTreeSet<String>,
-    ) -> Result<Vec<(String, u64)>, Error> {
+    ) -> Result<Vec<OtherTable>, Error> {
         let tables = &self.spec.tables;
         let Ok(Ok(own)) = self.table(&tables.spans.table) else { return Ok(Vec::new()) };
         let own: Vec<&TableName> = own.iter().map(|one| &one.name).collect();
@@ -313,11 +327,24 @@ impl Search<'_> {
             let rows = self.wanted_rows(&self.with_parts(relation), &paths, |row| {
                 observation::id(row, &tables.spans.unit).is_some_and(|id| unit_ids.contains(&id))
             })?;
-            if !rows.is_empty() {
-                found.push((relation.name.to_string(), rows.len() as u64));
-            }
+            found.extend(OtherTable::new(relation.name.to_string(), &rows, &tables.spans.unit));
         }
         Ok(found)
+    }
+}
+
+/// Returns why the rows of a table can't be read, and what to do.
+fn no_rows(relation: &Relation, why: &Unreadable) -> String {
+    let name = &relation.name;
+    match why {
+        Unreadable::View => format!(
+            "`{name}` is a view, and a dump has no rows of a view; name the table from which the view reads in the spec, \
+             or give the database itself, with `--database`"
+        ),
+        Unreadable::Format(options) => format!(
+            "the rows of `{name}` are written by `COPY … FROM stdin {options}`, and only the text format of `pg_dump` is \
+             read; make the dump with `pg_dump`, or load this one into a database and give it with `--database`"
+        ),
     }
 }
 

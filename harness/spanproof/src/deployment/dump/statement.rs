@@ -15,12 +15,16 @@ pub(super) enum Statement {
     RowSecurity(bool),
     /// `CREATE TABLE`.
     Create(TableName),
+    /// `CREATE VIEW` or `CREATE MATERIALIZED VIEW`.
+    View(TableName),
     /// `ALTER TABLE … ENABLE ROW LEVEL SECURITY`.
     Policies(TableName),
     /// `ALTER TABLE … ATTACH PARTITION`: the table, and its new partition.
     Attach(TableName, TableName),
     /// `COPY … FROM stdin`, with the columns; `None` for all columns of the table.
     Copy(TableName, Option<Vec<String>>),
+    /// `COPY … FROM stdin` in another format than that of `pg_dump`, with its options.
+    OtherCopy(TableName, String),
     /// `INSERT INTO`.
     Insert(TableName),
     /// The comment that `pg_dump` writes before the rows of a table: the schema and the table.
@@ -72,13 +76,21 @@ impl Statement {
                 Some(list) => list.map(|(columns, rest)| (Some(columns), rest))?,
                 None => (None, rest),
             };
-            return after(rest, " from stdin").map(|_| Self::Copy(table, columns));
+            let options = after(rest, " from stdin")?.trim().trim_end_matches(';').trim();
+            return Some(if is_text_format(options) {
+                Self::Copy(table, columns)
+            } else {
+                Self::OtherCopy(table, options.to_owned())
+            });
         }
         if let Some((table, _)) = insert_target(line) {
             return Some(Self::Insert(table));
         }
         if let Some((table, _)) = create_target(line) {
             return Some(Self::Create(table));
+        }
+        if let Some(view) = view_target(line) {
+            return Some(Self::View(view));
         }
         if let Some(rest) = after(line, "alter table ") {
             let (table, rest) = TableName::from_sql(after(rest, "only ").unwrap_or(rest))?;
@@ -125,6 +137,22 @@ pub(super) fn create_target(sql: &str) -> Option<(TableName, &str)> {
     TableName::from_sql(after(rest, "if not exists ").unwrap_or(rest))
 }
 
+/// Returns the name in a `CREATE VIEW` statement; `None` for another statement.
+fn view_target(sql: &str) -> Option<TableName> {
+    let rest = after(sql, "create ")?;
+    let rest = after(rest, "or replace ").unwrap_or(rest);
+    let kinds = ["view ", "materialized view ", "recursive view "];
+    let rest = kinds.iter().find_map(|kind| after(rest, kind))?;
+    Some(TableName::from_sql(after(rest, "if not exists ").unwrap_or(rest))?.0)
+}
+
+/// Whether rows of `COPY` with these options are written as `pg_dump` writes them.
+fn is_text_format(options: &str) -> bool {
+    let words: String = options.to_ascii_lowercase().replace(['(', ')', ','], " ");
+    let words: Vec<_> = words.split_whitespace().filter(|word| *word != "with").collect();
+    matches!(words.as_slice(), [] | ["format", "text" | "'text'"])
+}
+
 /// Returns the database that `\connect` names: `app`, `"My App"` or `-reuse-previous=on "dbname='app'"`.
 fn database_name(arguments: &str) -> String {
     let name = match arguments.split_once("dbname='") {
@@ -164,6 +192,28 @@ mod tests {
     #[rstest]
     #[case::copy("COPY public.jobs (id, \"a b\") FROM stdin;", Statement::Copy(table("public", "jobs"), Some(vec!["id".into(), "a b".into()])))]
     #[case::copy_all("COPY jobs FROM stdin;", Statement::Copy(table("", "jobs"), None))]
+    #[case::copy_text(
+        "COPY jobs FROM stdin WITH (FORMAT text);",
+        Statement::Copy(table("", "jobs"), None)
+    )]
+    #[case::copy_csv(
+        "COPY jobs (id) FROM stdin WITH (FORMAT csv, HEADER);",
+        Statement::OtherCopy(table("", "jobs"), "WITH (FORMAT csv, HEADER)".into())
+    )]
+    #[case::copy_old_csv(
+        "copy jobs from stdin csv;",
+        Statement::OtherCopy(table("", "jobs"), "csv".into())
+    )]
+    #[case::copy_binary(
+        "COPY jobs FROM STDIN WITH BINARY;",
+        Statement::OtherCopy(table("", "jobs"), "WITH BINARY".into())
+    )]
+    #[case::copy_delimiter(
+        "COPY jobs FROM stdin DELIMITER ',';",
+        Statement::OtherCopy(table("", "jobs"), "DELIMITER ','".into())
+    )]
+    #[case::view("CREATE OR REPLACE VIEW a.b AS", Statement::View(table("a", "b")))]
+    #[case::materialized("CREATE MATERIALIZED VIEW a.b AS", Statement::View(table("a", "b")))]
     #[case::copy_to("COPY jobs TO stdout;", Statement::Other)]
     #[case::insert(
         "INSERT INTO public.jobs VALUES (1);",
