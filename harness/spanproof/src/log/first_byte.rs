@@ -3,12 +3,25 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// A set of bytes, which contains either all non-ASCII bytes or none of them.
+/// Kinds of characters that are not ASCII, each with samples. A class of characters that contains a sample contains
+/// the whole kind.
+const KINDS: [(u8, &[char]); 3] = [
+    (SPACE, &['\u{a0}', '\u{2003}']),
+    (WORD, &['é', '中']),
+    (SYMBOL, &['✅', '🔍', '│', '›', '“']),
+];
+const SPACE: u8 = 1;
+const WORD: u8 = 2;
+const SYMBOL: u8 = 4;
+const ANY: u8 = SPACE | WORD | SYMBOL;
+
+/// A set of bytes, and of kinds of characters that are not ASCII.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct FirstBytes {
     /// One bit for each ASCII character.
     ascii: u128,
-    others: bool,
+    /// One bit for each kind of other characters.
+    others: u8,
     /// Whether the pattern matches the empty string, and so at any byte.
     empty: bool,
 }
@@ -25,7 +38,10 @@ impl FirstBytes {
     /// Whether a match of the pattern can begin at the start of the text.
     pub(super) fn allow(&self, text: &str) -> bool {
         let Some(byte) = text.as_bytes().first() else { return self.empty };
-        self.empty || if byte.is_ascii() { self.ascii & (1 << byte) != 0 } else { self.others }
+        if self.empty || byte.is_ascii() {
+            return self.empty || self.ascii & (1 << byte) != 0;
+        }
+        self.others == ANY || self.others & kind(text) != 0
     }
 
     fn from_hir(hir: &Hir) -> Self {
@@ -65,21 +81,39 @@ impl FirstBytes {
     fn or(self, other: Self) -> Self {
         Self {
             ascii: self.ascii | other.ascii,
-            others: self.others || other.others,
+            others: self.others | other.others,
             empty: self.empty || other.empty,
         }
     }
 
-    /// Returns the first bytes of the characters in ranges.
+    /// The first bytes of the characters of ranges.
     fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
-        let mut set = Self::default();
+        let (mut set, mut has_others) = (Self::default(), false);
         for (start, end) in ranges {
             for code in start..=end.min(127) {
                 set.ascii |= 1 << code;
             }
-            set.others |= end > 127;
+            let has_any =
+                |samples: &[char]| samples.iter().any(|c| (start..=end).contains(&u32::from(*c)));
+            set.others |= KINDS
+                .iter()
+                .filter(|(_, samples)| has_any(samples))
+                .fold(0, |all, (kind, _)| all | kind);
+            has_others |= end > 127;
+        }
+        if has_others && set.others == 0 {
+            set.others = ANY;
         }
         set
+    }
+}
+
+/// Returns the kind of the first character of a text that does not begin with ASCII.
+fn kind(text: &str) -> u8 {
+    match text.chars().next() {
+        Some(c) if c.is_whitespace() => SPACE,
+        Some(c) if regex_syntax::is_word_character(c) => WORD,
+        _ => SYMBOL,
     }
 }
 
@@ -89,7 +123,7 @@ mod tests {
 
     fn allowed(pattern: &str) -> String {
         let set = FirstBytes::of(pattern).unwrap();
-        ["a", "Z", "7", "[", " ", "é", ""]
+        ["a", "Z", "7", "[", " ", "é", "✅", ""]
             .into_iter()
             .filter(|text| set.allow(text))
             .collect::<Vec<_>>()
@@ -102,7 +136,7 @@ mod tests {
         assert_eq!(allowed(r"^(?:<\d+>)?[A-Z] "), "Z");
         assert_eq!(allowed(r"^\s*(?P<process>[\w.-]+) "), "a,Z,7, ,é");
         assert_eq!(allowed(r"^(?i:zap)|^[0-9]"), "Z,7");
-        assert_eq!(allowed(r"^[^\]]+"), "a,Z,7,[, ,é");
-        assert_eq!(allowed(r"^x*"), "a,Z,7,[, ,é,");
+        assert_eq!(allowed(r"^[^\]]+"), "a,Z,7,[, ,é,✅");
+        assert_eq!(allowed(r"^x*"), "a,Z,7,[, ,é,✅,");
     }
 }

@@ -150,6 +150,27 @@ mod tests {
             ("12:00PM INF worker.go:12 > ", "zerolog"),
             // Railway, Cloud Foundry, Dapr, Tilt, process-compose, TeamCity, Fluentd.
             ("2025-10-22T12:00:01.020000000Z [inf]  ", "a logger"),
+            ("   2025-10-22T12:00:01.02+0000 [APP/PROC/WEB/0] OUT ", "Cloud Foundry"),
+            ("== APP == ", "Dapr"),
+            ("       runner │ ", "docker compose"),
+            ("[worker\t] ", "process-compose"),
+            ("[12:00:01]W:\t [Step 1/1] ", "TeamCity"),
+        ] {
+            assert_removed(prefix, names);
+        }
+    }
+
+    /// Checks what is removed before the text.
+    fn assert_removed(prefix: &str, names: &str) {
+        let found = parse_line(&format!("{prefix}{TEXT}"), &Format::Detected);
+        let found = (found.text(), found.wrappers.join(", "));
+        assert_eq!(found, (TEXT, names.to_owned()), "{prefix}");
+    }
+
+    /// Samples of servers and platforms.
+    #[test]
+    fn the_metadata_of_servers_and_platforms_is_removed() {
+        for (prefix, names) in [
             ("Oct 22 12:00:01 PM  [x7k2f]  ", "ts, a logger"),
             // nginx, .NET's console for systemd, Python with threads, Rails with tags, journald, AWS, logcli, numbers.
             ("2025/10/22 12:00:01 [info] 812#812: *1 ", "nginx"),
@@ -166,15 +187,8 @@ mod tests {
             ("1761134401020: ", "epoch"),
             ("22-OCT-2025 12:00:01 ", ""),
             ("oct 22 12:00:01 ", ""),
-            ("   2025-10-22T12:00:01.02+0000 [APP/PROC/WEB/0] OUT ", "Cloud Foundry"),
-            ("== APP == ", "Dapr"),
-            ("       runner │ ", "docker compose"),
-            ("[worker\t] ", "process-compose"),
-            ("[12:00:01]W:\t [Step 1/1] ", "TeamCity"),
         ] {
-            let found = parse_line(&format!("{prefix}{TEXT}"), &Format::Detected);
-            let found = (found.text(), found.wrappers.join(", "));
-            assert_eq!(found, (TEXT, names.to_owned()), "{prefix}");
+            assert_removed(prefix, names);
         }
     }
 

@@ -36,6 +36,31 @@ fn tai(text: &str) -> Option<(Time, String)> {
     Some((Time::whole(at, true), rest.strip_prefix(' ')?.to_owned()))
 }
 
+/// Splits a text into the time of the most common form at its start, `2025-10-22T12:34:56.789Z `, and the rest; `None`
+/// if it starts with none. This is only faster than the pattern.
+fn plain_time(text: &str) -> Option<(Time, String)> {
+    let (stamp, rest) = text.split_at_checked(text.find("Z ")?)?;
+    let bytes = stamp.as_bytes();
+    let is_digit = |at: &usize| bytes.get(*at).is_some_and(u8::is_ascii_digit);
+    let has_form = (19..=30).contains(&bytes.len())
+        && [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18].iter().all(is_digit)
+        && [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')]
+            .iter()
+            .all(|(at, sign)| bytes[*at] == *sign);
+    let fraction = stamp.get(19..).filter(|_| has_form)?;
+    let fraction = match fraction.strip_prefix('.') {
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+            Some(digits)
+        }
+        None if fraction.is_empty() => None,
+        _ => return None,
+    };
+    let (date, clock) = (stamp.get(..10)?, stamp.get(11..19)?);
+    let at = Fields { date, clock, fraction, zone: Some("Z") }.time()?;
+    let rest = rest[2..].trim_start();
+    (!is_rest_of_time(rest)).then(|| (Time::whole(at, true), rest.to_owned()))
+}
+
 /// Splits a text into the time in ISO 8601 at its start and the rest; `None` if it does not start with one.
 pub(super) fn split_time(text: &str) -> Option<(Time, String)> {
     if text.starts_with("@40") && text.is_char_boundary(25.min(text.len())) {
@@ -44,6 +69,9 @@ pub(super) fn split_time(text: &str) -> Option<(Time, String)> {
     // A quick check, so that the slow regular expression runs only on lines that may have a time.
     if !text.trim_start_matches('[').starts_with(|c: char| c.is_ascii_digit()) {
         return None;
+    }
+    if let Some(found) = plain_time(text) {
+        return Some(found);
     }
     let found = TIME.as_ref()?.captures(text)?;
     let rest = text.get(found.get(0)?.end()..)?.to_owned();

@@ -179,7 +179,8 @@ impl Probes {
 
     /// Parses the tracer's line at startup; `None` for any other line.
     pub(crate) fn banner(&self, line: &str) -> Option<Banner> {
-        let found = self.tracer.as_ref()?.captures(line)?;
+        // Groups are slow, and few lines match.
+        let found = self.tracer.as_ref().filter(|tracer| tracer.is_match(line))?.captures(line)?;
         Some(Banner {
             enabled: Some(&found["state"]) == self.enabled.as_deref(),
             raw: found.name("raw").map(|raw| raw.as_str().to_owned()),

@@ -270,24 +270,7 @@ impl Search<'_> {
             })?,
         };
         let relations = self.with_parts(root);
-        let why = relations.iter().find_map(|one| Some(no_rows(one, one.unreadable.as_ref()?)));
-        if let Some(why) = why {
-            return Ok(Err(why));
-        }
-        let with_rows = |one: &&&Relation| !one.is_partitioned;
-        let without: Vec<_> = relations
-            .iter()
-            .filter(with_rows)
-            .filter(|one| !one.has_data)
-            .map(|one| format!("`{}`", one.name))
-            .collect();
-        if !without.is_empty() {
-            return Ok(Err(format!(
-                "the dump has no rows of {}, not even an empty list: they were left out when it was made",
-                without.join(", ")
-            )));
-        }
-        Ok(Ok(relations))
+        Ok(why_without_rows(&relations).map_or(Ok(relations), Err))
     }
 
     /// Returns a table with its partitions and children.
@@ -331,6 +314,22 @@ impl Search<'_> {
         }
         Ok(found)
     }
+}
+
+/// Returns why the dump does not have the rows of a table and its partitions; `None` if it has them.
+fn why_without_rows(relations: &[&Relation]) -> Option<String> {
+    let unreadable = relations.iter().find_map(|one| Some(no_rows(one, one.unreadable.as_ref()?)));
+    if unreadable.is_some() {
+        return unreadable;
+    }
+    let left_out = relations.iter().filter(|one| !one.is_partitioned && !one.has_data);
+    let left_out: Vec<_> = left_out.map(|one| format!("`{}`", one.name)).collect();
+    (!left_out.is_empty()).then(|| {
+        format!(
+            "the dump has no rows of {}, not even an empty list: they were left out when it was made",
+            left_out.join(", ")
+        )
+    })
 }
 
 /// Returns why the rows of a table can't be read, and what to do.
