@@ -59,6 +59,7 @@ mod flags;
 mod guard;
 mod job_times;
 mod judgement;
+mod log_facts;
 mod observation;
 mod output;
 mod parse;
@@ -96,9 +97,9 @@ pub use flag_table::{FlagRow, FlagSetting, FlagTable};
 pub use guard::{Comparison, DeployedValue, Freshness, Guard, GuardResult, GuardStep, ProofState};
 pub use job_times::JobTimes;
 pub use judgement::{Experiment, Funnel, Judgement, Verdict};
+pub use log_facts::LogFacts;
 pub use observation::{
-    ConcurrentSpan, Deployment, LineCounts, LogFacts, Observation, SecondJob, Submission,
-    WaitResult,
+    ConcurrentSpan, Deployment, LineCounts, Observation, SecondJob, Submission, WaitResult,
 };
 pub use output::{Ending, Location, Output, OutputLine, ProcessExit, Stream};
 pub use parse::{Document, ParseError, parse};

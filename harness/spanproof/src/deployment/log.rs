@@ -7,19 +7,20 @@ use chrono::{DateTime, FixedOffset, Utc};
 use regex::RegexSet;
 
 use super::claims::{DoubtfulClaims, DoubtfulLine};
+use super::line_kind::{Kind, standing};
 use super::log_date::Calendar;
 use super::log_order::sort_by_time;
 use super::log_pattern::{CRASH, CRASH_PATTERNS, without_anchors};
 use super::log_stream::LogStream;
 use super::log_zone::{NamedLines, RowTimes, fitting_offsets, widened};
-use super::quotation::{Standing, is_in_other_field};
+use super::quotation::Standing;
 use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
 use crate::identifier;
 use crate::log::{AROUND, Entry, Format, Level, Needles, ScanError, Time, scan};
 use crate::observation::{
-    self, KnownError, LogLine, Sink, TracerEvent, contradictions, is_handled, known_texts,
+    self, KnownError, LogLine, Sink, contradictions, is_handled, known_texts,
 };
 use crate::spec::{Probes, Spec};
 
@@ -40,23 +41,6 @@ pub(crate) struct LogQuery {
     pub(super) window: Window,
     /// What the rows say about times.
     pub(super) times: RowTimes,
-}
-
-/// The kind of a line. Each kind has its own limit of bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    /// A startup line that reports whether tracing is on.
-    Banner { enabled: bool },
-    /// A span was started.
-    Attempt,
-    /// A span was written.
-    Acknowledged,
-    /// A span could not be written.
-    Refused,
-    /// A span could not be ended.
-    Unfinished,
-    /// A library, a driver or the system reports an error that is known without a probe.
-    Known,
 }
 
 /// Reads a log. Keeps all lines that report whether tracing is on. Keeps a line about a span if its
@@ -182,7 +166,8 @@ impl<'a> Reader<'a> {
         }
         let is_in_window = self.is_in_window(entry, at);
         self.has_name |= self.query.times.names.iter().any(|(name, _)| entry.contains(name));
-        let matching = texts().find_map(|text| Some((self.kind(text)?, text.clone())));
+        let matching =
+            texts().find_map(|text| Some((Kind::find(self.probes, text)?, text.clone())));
         let Some((kind, text)) = matching else {
             self.read_other_line(number, entry, is_in_window, is_start);
             if is_in_window {
@@ -191,7 +176,7 @@ impl<'a> Reader<'a> {
             return;
         };
         self.has_probe_line = true;
-        match (self.standing(entry, &text), kind) {
+        match (standing(self.probes, entry, &text), kind) {
             (Standing::Own, _) => self.keep(number, entry, (kind, text), sink),
             (standing, Kind::Banner { enabled }) => {
                 let entry = entry.clone();
@@ -200,23 +185,6 @@ impl<'a> Reader<'a> {
             (Standing::Quoted, _) => self.add_unclear(number, entry.text()),
             _ => self.keep(number, entry, (kind, text), sink),
         }
-    }
-
-    /// Returns how the text of a probe stands in its line. `text` is the part of the line that the probe matches.
-    fn standing(&self, entry: &Entry, text: &str) -> Standing {
-        let is_inside = entry.texts.last().is_none_or(|inside| inside == text);
-        let is_match = |text: &str| self.kind(text).is_some();
-        if !is_inside && is_in_other_field(text, &entry.texts, is_match) {
-            return Standing::Quoted;
-        }
-        // Outside of the message, before the text is what a collector or a logger wrote.
-        let start = self.probes.match_start(text).filter(|_| is_inside).unwrap_or(0);
-        let standing = text.get(..start).map_or(Standing::Own, Standing::after);
-        let is_after_dash = || {
-            let around = entry.texts.iter().filter_map(|around| around.strip_suffix(text));
-            around.map(str::trim).any(|before| before == "-")
-        };
-        if standing == Standing::Own && is_after_dash() { Standing::AfterDash } else { standing }
     }
 
     /// Keeps a line with an error of a library, a driver or the system. One that only quotes such an error makes what the
@@ -422,22 +390,6 @@ impl<'a> Reader<'a> {
             self.has_probe_line = true;
             self.add_unclear(number, text);
         }
-    }
-
-    /// Returns the kind of a line; `None` if the line matches no probe. If it matches several probes,
-    /// the first kind in the order of [`Kind`] counts.
-    fn kind(&self, text: &str) -> Option<Kind> {
-        // A log may have millions of such lines, and what is in them is not needed.
-        if self.probes.has_begun(text) && self.probes.banner(text).is_none() {
-            return Some(Kind::Attempt);
-        }
-        Some(match TracerEvent::parse(self.probes, text).next()? {
-            TracerEvent::Banner(banner) => Kind::Banner { enabled: banner.enabled },
-            TracerEvent::Attempt(_) => Kind::Attempt,
-            TracerEvent::Acknowledged(_) => Kind::Acknowledged,
-            TracerEvent::Refused(_) => Kind::Refused,
-            TracerEvent::Unfinished(_) => Kind::Unfinished,
-        })
     }
 }
 

@@ -9,6 +9,7 @@ mod dump;
 mod existing;
 mod feed;
 mod jobs;
+mod line_kind;
 mod log;
 mod log_date;
 mod log_order;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::{
     BlindSpot, ConcurrentSpan, Deployment, Failure, JobRun, Log, LogFacts, LogLine, Observation,
-    Origin, OtherTable, ProcessRun, Rows, RunningStatement, SecondJob, Service, Submission, Table, TableRows,
-    TrialRecord, WaitResult, Witness,
+    Origin, OtherTable, ProcessRun, Rows, RunningStatement, SecondJob, Service, Submission, Table,
+    TableRows, TrialRecord, WaitResult, Witness,
 };
 use crate::matrix::Case;
 use crate::observation::Row;

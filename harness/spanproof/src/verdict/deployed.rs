@@ -191,7 +191,7 @@ impl System<'_> {
             }
             let why = unclear_lines(log)
                 .or_else(|| of_another_time(facts, log))
-                .or_else(|| of_another_service(log));
+                .or_else(|| of_another_service(facts, log));
             if let Some(why) = why {
                 let unclear = log.unclear.iter().cloned().map(Evidence::Note);
                 return Finding::new(Code::Undetermined, why, unclear.chain([searched]).collect());

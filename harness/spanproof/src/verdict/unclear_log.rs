@@ -21,13 +21,13 @@ pub(super) fn unclear(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
     }
     unclear_lines(log)
         .or_else(|| of_another_time(facts, log))
-        .or_else(|| of_another_service(log))
+        .or_else(|| of_another_service(facts, log))
         .or_else(|| log.doubts.first().cloned())
 }
 
 /// Says that no line shows that the log is that of the service; `None` if one does.
-pub(super) fn of_another_service(log: &LogFacts) -> Option<String> {
-    (log.is_foreign && log.last_start.is_none()).then(|| {
+pub(super) fn of_another_service(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
+    (log.is_foreign && log.last_start.is_none() && !facts.jobs.is_empty()).then(|| {
         "the log may be of another service: no line matches a probe of the spec, and none has a name or an id of these \
          jobs that is long enough to be recognised; give the log of the process that does the work, or correct the \
          probes"
