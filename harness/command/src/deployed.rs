@@ -61,7 +61,10 @@ pub(super) fn judge(spec: &Spec, deployed: &[DeployedCase], results: &[CaseResul
             output::error(&format!("{text}: {what}, but tracing must be {must} there"));
             exit = Exit::Findings;
         } else {
-            output::note(&format!("{text}: passes with {}", crate::report::count(spans, "span")));
+            output::note(&format!(
+                "{text}: passes with {}",
+                spanproof_format::count(spans, "span")
+            ));
         }
     }
     exit

@@ -79,8 +79,10 @@ fn cache_text() -> String {
     };
     let entries = cache.entries();
     let folder = cache.folder().display();
-    let mut text =
-        format!("ok  cache     {folder}: {}\n", report::count(entries.len(), "data directory"));
+    let mut text = format!(
+        "ok  cache     {folder}: {}\n",
+        spanproof_format::count(entries.len(), "data directory")
+    );
     for entry in entries {
         let megabytes = entry.bytes / (1024 * 1024);
         let used = SystemTime::now().duration_since(entry.last_used).unwrap_or_default();

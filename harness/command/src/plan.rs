@@ -33,7 +33,7 @@ fn check_database(args: &Plan, spec: &Spec) -> Result<(), Failure> {
     output::note(&origin);
     output::note(&match columns {
         Some(columns) => {
-            let columns = report::count(columns, "column");
+            let columns = spanproof_format::count(columns, "column");
             format!("every table and all {columns} of `[tables]` exist")
         }
         None => "`[tables]` was not checked, because the service creates its tables at its start; \

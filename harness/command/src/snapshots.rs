@@ -1,9 +1,9 @@
 //! The startup snapshots of a run: files with the expected startup output of the service.
 
 use super::{Failure, output};
-use crate::report::count;
 use spanproof::{CaseResult, Snapshot, Spec};
 use spanproof_format::SnapshotState;
+use spanproof_format::count;
 
 /// Compares the startup output with its snapshots. With `update`, first writes the missing and
 /// changed snapshots, and prints how many were written, or why none was written.

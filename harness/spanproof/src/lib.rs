@@ -86,7 +86,6 @@
 //! and `tokio` (the receiver that cancels a run).
 
 mod chain;
-mod count;
 mod deployment;
 mod document;
 mod effect;

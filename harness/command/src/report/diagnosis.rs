@@ -4,9 +4,10 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use spanproof_format::{Code, Deployment, Diagnosis, JobDiagnosis, JobSummary, LogFacts, Verdict};
+use spanproof_format::{
+    Code, Deployment, Diagnosis, JobDiagnosis, JobSummary, LogFacts, Verdict, count,
+};
 
-use super::count::count;
 use super::run::{FUNNEL_STAGES, funnel_counts};
 use super::table::table;
 

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::count::count;
 use super::line::plain;
 use super::table::table;
 use spanproof_format::{
     FlagEffect, FlagEffects, FlagRow, FlagSetting, FlagTable, FlagValue, Sweep, SweepReading,
-    SweepRow,
+    SweepRow, count,
 };
 
 /// Returns a line for each flag without an effect, and for each setting that takes away a flag's effect.

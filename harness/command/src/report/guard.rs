@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::count;
+use spanproof_format::count;
 use spanproof_format::{Comparison, DeployedValue, Freshness, Guard, GuardResult};
 
 /// Returns the comparisons of each environment, with the lines that decide each value, and the counts.

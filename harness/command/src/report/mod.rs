@@ -1,7 +1,6 @@
 //! Converts documents to text for people. Reports use only [`spanproof_format`] and compute
 //! nothing, so that two reports of a document can't disagree.
 
-mod count;
 mod diagnosis;
 mod explain;
 mod flag;
@@ -16,7 +15,6 @@ mod timing;
 mod watch;
 mod waterfall;
 
-pub use count::count;
 pub use diagnosis::diagnosis;
 pub use explain::{codes, explanation, reference};
 pub use flag::flag_table;

@@ -4,10 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::count::count;
 use super::run::{FUNNEL_STAGES, funnel_counts};
 use spanproof_format::{
-    AdoptedIncident, Judgement, Rejudgement, Replay, ReplayAttempt, ReplayOutcome, Verdict,
+    AdoptedIncident, Judgement, Rejudgement, Replay, ReplayAttempt, ReplayOutcome, Verdict, count,
 };
 
 /// Returns whether the incident happened again, the differences, and what could not be recreated.

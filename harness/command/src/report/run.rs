@@ -4,12 +4,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::count::count;
 use super::flag::flag_notices;
 use super::table::table;
 use spanproof_format::{
     Case, CaseResult, Experiment, FailureGroup, Funnel, OffReason, PassingChange, Plan, Run,
-    Snapshot, SnapshotState, Summary, Verdict,
+    Snapshot, SnapshotState, Summary, Verdict, count,
 };
 
 /// Returns the last line of a report: the counts and the time of the run.

@@ -8,9 +8,8 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
-use super::count::count;
 use super::line::{pad, plain, truncate, width, wrap};
-use spanproof_format::{Diagnostic, Row, SpanPosition, Trace, TraceSpan, Traces};
+use spanproof_format::{Diagnostic, Row, SpanPosition, Trace, TraceSpan, Traces, count};
 
 /// Maximum number of spans shown per trace.
 const MAX_SPANS: usize = 500;

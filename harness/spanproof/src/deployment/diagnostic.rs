@@ -2,9 +2,9 @@
 //! unit of work and explain what went wrong. The migrations of this repository create the functions.
 //! The functions and the messages call a unit of work an execution.
 
-use crate::count::count;
 use crate::identifier;
 use serde_json::Value as Json;
+use spanproof_format::count;
 
 use super::lookup::{Lookup, ids};
 use super::reply::Reply;

@@ -11,13 +11,12 @@ use sha2::{Digest, Sha256};
 
 use spanproof_format::{
     BUNDLE_FORMAT, Code, Compatibility, End, Exchange, Header, Judgement, Observation, OutputLine,
-    Record, Row, Rows, Setup as StoredSetup, compatibility,
+    Record, Row, Rows, Setup as StoredSetup, compatibility, count,
 };
 
 use super::bundle::{Bundle, hex_digest, record_name};
 use super::error::{Error, failed};
 use super::setup::Setup;
-use crate::count::count;
 
 /// Maximum size of a record, in bytes.
 const MAX_RECORD_BYTES: u64 = 32 * 1024 * 1024;

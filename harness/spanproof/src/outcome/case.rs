@@ -1,9 +1,8 @@
 //! Converts the result of one case into a [`format::CaseResult`] document.
 
 use spanproof_format as format;
-use spanproof_format::{Code, OffReason};
+use spanproof_format::{Code, OffReason, count};
 
-use crate::count::count;
 use crate::observation::{TrialRecord, spec_secrets};
 use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;

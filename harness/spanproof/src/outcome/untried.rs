@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::iter;
 
-use crate::count::count;
 use crate::effect::FlagEffects;
 use crate::observation::{Field, Observation, Span, Time};
 use crate::spec::{FaultKind, Spec};
 use crate::suite::RunResult;
 use crate::verdict::{ContractCheck, comparable_jobs, contract_checks};
+use spanproof_format::count;
 
 /// Returns what a run did not try, one phrase for each kind.
 pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {

@@ -1,10 +1,9 @@
 //! Checks the indexes and the size of the span table.
 
-use spanproof_format::Check;
+use spanproof_format::{Check, count as with_noun};
 
 use super::check::PendingCheck;
 use super::row::text;
-use crate::count::count as with_noun;
 use crate::deployment::catalog::Table;
 use crate::deployment::{Error, Reply, Session};
 use crate::identifier;

@@ -10,9 +10,9 @@ use super::rows::{read_rows, read_tables};
 use super::run::Trial;
 use super::service::{RunningService, ServiceOptions, StoppedService};
 use super::session::connect;
-use crate::count::count;
 use crate::observation::{LineCounts, Rows, Submission, TableRows, WaitResult};
 use crate::spec::FaultKind;
+use spanproof_format::count;
 use spanproof_lease::wait::{self, Attempt};
 
 /// Unchanged polls in a row after which no more requests or rows are expected.

@@ -16,10 +16,10 @@ use super::job_end::JobEnd;
 use super::readiness::client;
 use super::service::RunningService;
 use crate::chain::chain;
-use crate::count::count;
 use crate::observation::{Rows, Submission, WaitResult};
 use crate::process::{Ending, Family, Launch};
 use crate::spec::Tables;
+use spanproof_format::count;
 use spanproof_lease::wait::{self, Attempt};
 
 /// The status of a job that was submitted without HTTP and accepted.

@@ -10,11 +10,11 @@ use super::readiness::client;
 use super::request::with_literals;
 use super::rows::{expect_true, read_jobs};
 use super::service::RunningService;
-use crate::count::count;
 use crate::observation::{Job, Row, Rows};
 use crate::process::Output;
 use crate::spec::{Done, Tables};
 use crate::template::{fill, plain};
+use spanproof_format::count;
 
 /// The condition that shows that a job has ended.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use super::other_tables::OtherRows;
 use super::overrides::Overrides;
 use super::phases::{PhaseErrors, Phases};
 use super::{Error, World, witness};
-use crate::count::count;
 use crate::observation::{Failure, Witness};
+use spanproof_format::count;
 use spanproof_postgres::{Database, LogEntry};
 
 /// What was on the server before the service started.

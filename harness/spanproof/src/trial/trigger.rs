@@ -8,10 +8,10 @@
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::Error;
-use crate::count::count;
 use crate::identifier::{self, TableName};
 use crate::json_path::JsonPath;
 use crate::spec::SpanTable as Spans;
+use spanproof_format::count;
 
 /// Creates the functions and the triggers. An automatically updatable view passes inserts on to its table,
 /// so it needs no triggers of its own. Row triggers run in the order of their names: `!` makes one run

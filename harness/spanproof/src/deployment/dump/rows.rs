@@ -8,11 +8,11 @@ use super::lexer::Lexer;
 use super::relation::{Form, Relation, Section};
 use super::statement::insert_target;
 use super::value::{Inserted, copied, inserted, inserted_json};
-use crate::count::count;
 use crate::deployment::session::Error;
 use crate::identifier::TableName;
 use crate::json_path::Paths;
 use crate::observation::Row;
+use spanproof_format::count;
 
 /// Calls `each` with every row of a table. Adds the values of paths into JSON to the rows.
 pub(super) fn read_rows(

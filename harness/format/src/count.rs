@@ -1,9 +1,13 @@
-//! Numbers with nouns, such as `2 cases`.
+//! Numbers with nouns for the texts of findings and reports, such as `2 cases`.
 
 use std::fmt::Display;
 
 /// Returns a number with its noun, in the plural unless the number is 1.
-pub(crate) fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+///
+/// ```
+/// assert_eq!(spanproof_format::count(2, "query"), "2 queries");
+/// ```
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = match noun {
         _ if number == N::from(1) => noun.to_owned(),
         _ if noun.ends_with('s') => format!("{noun}es"),
