@@ -411,7 +411,7 @@ modes! {
 
     fills_up_after_two_jobs: Mode {
         fault: Some("job-repeated"),
-        ..fails("fills-up", Code::RecordingStopped, "job 3: 0 spans of 4 units", ALL_JOINED)
+        ..fails("fills-up", Code::RecordingStopped, "job 3: 0 spans for 4 units", ALL_JOINED)
     };
 
     fills_up_passes: passes("fills-up");

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::args::Doctor;
 use super::{Exit, Failure, output, sources};
-use crate::report;
 use spanproof_postgres::{Cache, Options, Prefix, Server, Source, kept};
 
 pub(super) fn doctor(args: &Doctor) -> Result<Exit, Failure> {

@@ -4,6 +4,7 @@
 use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question};
 use super::facts::Facts;
+use super::finding::counted;
 use super::gap::Gap;
 use super::propagation::TraceContext;
 use super::server_errors::{self, ServerErrors};
@@ -13,7 +14,7 @@ use crate::observation::{KnownError, Line, TrialRecord};
 use crate::process::Ending;
 use Question as Q;
 
-/// Variables that switch OpenTelemetry off, with the values that do (OpenTelemetry specification,
+/// Environment variables that switch OpenTelemetry off, and the values that do so (OpenTelemetry specification,
 /// "Environment Variable Specification").
 const LIBRARY_OFF: &[(&str, &str)] =
     &[("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")];
@@ -68,15 +69,15 @@ impl GapEvidence<'_> {
                 }
             };
             answers.set(Q::ClaimedOff, claimed_off);
-            answers.set(Q::NoTracerLine, Fact::no("the startup line of the tracer is there"));
+            answers.set(Q::NoTracerLine, Fact::no("the tracer printed its startup line"));
         } else if facts.spec.probes.has_tracer()
             && facts.process_run().is_some()
             && facts.spans.is_empty()
             && facts.total_begun() == 0
             && facts.observation.dropped_bytes() == 0
         {
-            let count = facts.observation.lines().len();
-            let searched = format!("output: {count} lines, none from a tracer");
+            let lines = counted(facts.observation.lines().len(), "line", "lines");
+            let searched = format!("output: {lines}, none from a tracer");
             answers.set(Q::NoTracerLine, Fact::yes(searched));
         }
     }
@@ -160,7 +161,7 @@ impl GapEvidence<'_> {
         limit(lines.filter(repeats).map(Evidence::from))
     }
 
-    /// Uses OpenTelemetry's variables in the environment of the process.
+    /// Uses OpenTelemetry's environment variables of the process.
     fn answer_from_environment(&self, answers: &mut Answers) {
         let Some(trial) = self.facts.trial() else { return };
         let environment = &trial.service.environment;
@@ -212,8 +213,8 @@ impl GapEvidence<'_> {
         };
         let lost = contexts.iter().filter(is_lost).count();
         if lost > 0 {
-            let text =
-                format!("upstream: {lost} requests carried a sampled trace that is not stored");
+            let requests = counted(lost, "request", "requests");
+            let text = format!("upstream: {requests} carried a sampled trace that is not stored");
             answers.set(Q::Propagated, Fact::yes(text));
         }
     }
@@ -246,7 +247,7 @@ impl GapEvidence<'_> {
         }
     }
 
-    /// Uses the way in which the process exited.
+    /// Uses the exit of the process.
     fn answer_from_exit(&self, answers: &mut Answers) {
         let Some(run) = self.facts.process_run() else { return };
         let exit = &run.exit;
@@ -260,16 +261,16 @@ impl GapEvidence<'_> {
             Fact::Yes(vec![Evidence::Exit { ending, at_ms, remark: None }])
         } else if by_stop_signal {
             Fact::unknown(
-                "the signal to stop ended the process, which may have written spans at its end",
+                "the stop signal ended the process, which may have written spans before it exited",
             )
         } else {
-            Fact::no("the service was asked to stop, and was not killed")
+            Fact::no("the service exited after it was asked to stop, and was not killed")
         };
         answers.set(Q::Killed, fact);
     }
 
-    /// Uses the stored spans: those of other names of the same units, and those of the same name of
-    /// other units.
+    /// Uses the stored spans: those of the same units with other names, and those of other units with
+    /// the same name.
     fn answer_from_rows(&self, answers: &mut Answers) {
         let Self { facts, gap } = self;
         if facts.unreadable.is_some() {
@@ -289,7 +290,10 @@ impl GapEvidence<'_> {
         answers.set(Q::OtherSpans, other_spans);
         let other_units = match gap.stored {
             0 => Fact::no("the table of spans was read"),
-            stored => Fact::yes(format!("{stored} `{}` spans are stored", gap.expected.name)),
+            stored => {
+                let spans = if stored == 1 { "span is" } else { "spans are" };
+                Fact::yes(format!("{stored} `{}` {spans} stored", gap.expected.name))
+            }
         };
         answers.set(Q::OtherUnits, other_units);
     }
@@ -343,8 +347,8 @@ impl GapEvidence<'_> {
     }
 }
 
-/// Answers whether spans began and never reached the database server, from the answers about both. A
-/// yes that is already there stays, unless inserts reached the server.
+/// Answers whether spans began and never reached the database server, from the answers about both. An
+/// earlier yes stays, unless inserts reached the server.
 fn answer_unsent(answers: &mut Answers) {
     if answers.is_yes(Q::Unsent) && !answers.is_yes(Q::Reached) || answers.is_yes(Q::Arriving) {
         return;
@@ -353,7 +357,7 @@ fn answer_unsent(answers: &mut Answers) {
     if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
         answers.set(Q::Unsent, Fact::no("inserts reached the server"));
     } else if answers.is_no(Q::Reached)
-        // A span that is not sampled begins, and is not to be sent.
+        // A span that is not sampled begins, but need not be sent.
         && !answers.is_yes(Q::UnsampledHeader)
         && let Some(question) = shows_begun.find(|question| answers.is_yes(*question))
     {
@@ -364,7 +368,7 @@ fn answer_unsent(answers: &mut Answers) {
     }
 }
 
-/// Whether variables of the environment make OpenTelemetry's SDK drop every trace.
+/// Whether environment variables make OpenTelemetry's SDK drop every trace.
 fn samples_nothing(trial: &TrialRecord) -> bool {
     let value = |name: &str| trial.service.environment.get(name).map(|text| text.trim());
     match value("OTEL_TRACES_SAMPLER") {

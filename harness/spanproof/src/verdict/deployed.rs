@@ -1,10 +1,10 @@
 //! Judges an existing system, for which there are only its log and its database or a dump. A unit is
 //! one part of a job and should leave spans. If the evidence fits several reasons for missing spans,
-//! the verdict is undetermined, and its message asks for the evidence that is lacking.
+//! the verdict is undetermined, and its message asks for the missing evidence.
 
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
-use super::finding::{Checks, Finding};
+use super::finding::{Checks, Finding, counted};
 use super::gap::Gap;
 use super::judgement::{Judgement, conclude_checks};
 use super::unclear_log::{of_another_service, of_another_time, unclear, unclear_lines};
@@ -54,7 +54,7 @@ fn is_off_on_purpose(facts: &Facts<'_>) -> bool {
         let raw = line.report.raw.clone().filter(|raw| !raw.is_empty());
         !line.report.enabled && raw.is_some_and(|raw| Value::Set(raw).intent() == Intent::Off)
     };
-    // Another process in the same log may do the work.
+    // The log may also be from another process, which does the work.
     let claims = &facts.startup_lines;
     !claims.is_empty() && claims.iter().all(is_off) && !facts.begun_without_claim(true)
 }
@@ -94,7 +94,7 @@ impl System<'_> {
         let facts = self.facts;
         let stored = facts.spans.len();
         let has_begun = facts.begin_lines.iter().any(|line| line.report.enabled);
-        // A process that began no enabled span, and that did not print its startup line here.
+        // A process began only disabled spans, and its startup line is not in the log.
         let is_other = !has_begun && facts.begun_without_claim(false);
         let Some(startup_line) = facts.startup_lines.first().filter(|_| !is_other) else {
             return self.check_without_tracer_line(checks);
@@ -103,13 +103,14 @@ impl System<'_> {
         {
             return checks.expect(false, || contradiction(on, off));
         }
-        // One log may be of several processes: a span that began says that tracing is on where work is done.
-        let works = stored == 0 && has_begun;
-        checks.expect(startup_line.report.enabled || works, || {
+        // The log may be from several processes. A span that began shows that tracing is on where work is done.
+        let tracer_works = stored == 0 && has_begun;
+        checks.expect(startup_line.report.enabled || tracer_works, || {
             if stored == 0 {
                 return self.tracer_is_off(startup_line);
             }
-            let message = format!("the tracer says that it is off, and {stored} spans are stored");
+            let spans = counted(stored, "span is", "spans are");
+            let message = format!("the tracer says that it is off, and {spans} stored");
             Finding::new(Code::BannerContradicts, message, vec![startup_line.into()])
         });
     }
@@ -120,21 +121,21 @@ impl System<'_> {
         let raw = startup_line.report.raw.as_deref();
         let user_setting = user_flag_value(self.facts).map(|value| format!("{flag}={value}"));
         let mut evidence = vec![Evidence::from(startup_line)];
-        let note = |setting: &String| Evidence::Note(format!("said to be set: {setting}"));
+        let note = |setting: &String| Evidence::Note(format!("should be set: {setting}"));
         evidence.extend(user_setting.iter().map(note));
         let disabled_begins = self.facts.begin_lines.iter().filter(|line| !line.report.enabled);
         let acknowledged = self.facts.written_count();
-        // A value that means off is not misread: the process has another value than it should have.
+        // A value that means off is not misread: the process has a different value from the intended one.
         let is_other_value =
             raw.is_some_and(|raw| Value::Set(raw.to_owned()).intent() == Intent::Off);
         let mut message = match (raw, &user_setting) {
             (Some("") | None, None) => format!("the service saw {flag} unset or empty"),
             (Some("") | None, Some(setting)) => {
-                format!("{setting} is said to be set, and the service saw it unset or empty")
+                format!("{setting} should be set, and the service saw it unset or empty")
             }
             (Some(raw), Some(setting)) if is_other_value => {
                 format!(
-                    "{setting} is said to be set, and the service saw {flag}={}",
+                    "{setting} should be set, and the service saw {flag}={}",
                     Value::Set(raw.into())
                 )
             }
@@ -146,9 +147,7 @@ impl System<'_> {
             }
         };
         if acknowledged > 0 {
-            message.push_str(
-                "; that it reports success at spans all the same means nothing was written",
-            );
+            message.push_str("; it still reports success for spans, but wrote nothing");
             evidence.extend(Evidence::lines(&self.facts.written_lines));
         }
         evidence.extend(limit(disabled_begins.map(Evidence::from)));
@@ -201,15 +200,14 @@ impl System<'_> {
                     format!("the service started (log:{number}), and no tracer line was printed");
                 return Finding::new(Code::TracerNotConstructed, message, vec![searched]);
             }
-            let message = "no tracer line is in the log, and nothing says that the log holds the start of \
-                                   the process: a tracer that was never built and a log that begins later look alike; \
-                                   get the log from the start of the process, and check that it is of the process \
-                                   that does the work";
+            let message = "the log has no tracer line, and nothing shows that it contains the start of the \
+                                   process: either no tracer was built, or the log begins later; get the log from the \
+                                   start of the process, and check that it is from the process that does the work";
             Finding::new(Code::Undetermined, message, vec![searched])
         });
     }
 
-    /// Without a database, the log can show failed writes only.
+    /// Without a database, the log can only show failed writes.
     fn judge_log_alone(&self, checks: &mut Checks) {
         checks.expect(false, || log_alone::finding(self.facts));
     }
@@ -225,14 +223,14 @@ impl System<'_> {
             let Rows::Unreadable(why) = rows else { continue };
             return checks.expect(false, || {
                 let message =
-                    format!("`{name}` can't be read, so nobody knows what work was done: {why}");
+                    format!("`{name}` can't be read, so it is not known what work was done: {why}");
                 Finding::new(Code::Undetermined, message, Vec::new())
             });
         }
         checks.expect(!facts.units.is_empty(), || self.no_unit_executed());
     }
 
-    /// The finding for jobs of which no unit was executed.
+    /// The finding for jobs without any executed unit.
     fn no_unit_executed(&self) -> Finding {
         let jobs = &self.facts.spec.tables.jobs;
         let statuses = self.facts.jobs.iter().filter_map(|job| job.status.clone());
@@ -266,7 +264,8 @@ impl System<'_> {
     /// Every unit has its spans. If not, the log and the rows show the reason, or leave it open.
     fn check_missing(&self, checks: &mut Checks) {
         let facts = self.facts;
-        let (units, missing) = (facts.units.len(), missing::missing_counts(facts));
+        let units = counted(facts.units.len(), "unit was", "units were");
+        let missing = missing::missing_counts(facts);
         if missing.is_empty() {
             return checks.count(1);
         }
@@ -274,15 +273,14 @@ impl System<'_> {
             && facts.refused_lines.is_empty()
         {
             return checks.expect(false, || {
-                let message =
-                    format!("{units} units were executed, and their spans can't be read: {why}");
+                let message = format!("{units} executed, and their spans can't be read: {why}");
                 Finding::new(Code::Undetermined, message, self.rows())
             });
         }
         if let Some(flag) = self.unknown_flag() {
             return checks.expect(false, || {
                 let message = format!(
-                    "{units} units were executed, and {}: the spec requires them depending on {flag}, whose value is not \
+                    "{units} executed, and {}: whether the spec requires them depends on {flag}, whose value is not \
                      known; give it with `--flag {flag}=…`",
                     missing.join(", ")
                 );
@@ -296,8 +294,8 @@ impl System<'_> {
         let Some(log) = self.log() else {
             return checks.expect(false, || {
                 let message = format!(
-                    "{units} units were executed, and {}: never begun, refused and lost look alike without a \
-                     log; give the service's log, from its start",
+                    "{units} executed, and {}: without a log, it is not known whether these were never begun, \
+                     refused or lost; give the service's log, from its start",
                     missing.join(", ")
                 );
                 Finding::new(Code::Undetermined, message, self.rows())
@@ -305,8 +303,7 @@ impl System<'_> {
         };
         if let Some(why) = unclear(facts, log) {
             return checks.expect(false, || {
-                let message =
-                    format!("{units} units were executed, and {}; {why}", missing.join(", "));
+                let message = format!("{units} executed, and {}; {why}", missing.join(", "));
                 let unclear = log.unclear.iter().cloned().map(Evidence::Note);
                 let evidence = unclear.chain(self.rows()).collect();
                 Finding::new(Code::Undetermined, message, evidence)
@@ -315,7 +312,7 @@ impl System<'_> {
         missing::check_spans(facts, &[], checks);
     }
 
-    /// A flag, besides the tracing flag, that decides whether the missing spans are required, and whose value the
+    /// A flag other than the tracing flag that decides whether the missing spans are required, and whose value the
     /// user did not give; `None` if some of them are required with any value, or the log shows that they began.
     fn unknown_flag(&self) -> Option<&str> {
         let facts = self.facts;
@@ -354,8 +351,8 @@ impl System<'_> {
             return finished::check_finished(self.facts, checks);
         }
         checks.expect(false, || {
-            let message =
-                format!("{open} spans are open, and the job is still `{}`", running.join(", "));
+            let open = counted(open, "span is", "spans are");
+            let message = format!("{open} open, and the job is still `{}`", running.join(", "));
             Finding::new(Code::JobNotFinished, message, self.rows())
         });
     }
@@ -373,7 +370,7 @@ impl System<'_> {
     }
 }
 
-/// Whether a log collector replaced a value, as by `***`.
+/// Whether a log collector masked a value, for example with `***`.
 fn is_masked(value: &str) -> bool {
     let hides = |mark: char| value.chars().filter(|c| *c == mark).count() >= 3;
     ['*', '•', 'x', 'X'].iter().any(|mark| hides(*mark) && value.chars().all(|c| c == *mark))
@@ -382,12 +379,12 @@ fn is_masked(value: &str) -> bool {
             .any(|word| value.eq_ignore_ascii_case(word))
 }
 
-/// The finding for a log of several processes that contradict each other, if no line shows which one did the work.
+/// The finding for a log from several processes that contradict each other, if no line shows which did the work.
 fn contradiction(on: &Match<'_, Banner>, off: &Match<'_, Banner>) -> Finding {
     let name = |line: &Match<'_, Banner>| line.line.process.unwrap_or("another process").to_owned();
     let message = format!(
-        "the log is of several processes: `{}` says that tracing is on and `{}` that it is off, and no line shows \
-         which of them did the work; give the log of that process alone",
+        "the log is from several processes: `{}` says that tracing is on and `{}` that it is off, and no line shows \
+         which of them did the work; give only the log of that process",
         name(on),
         name(off)
     );

@@ -12,9 +12,9 @@ use crate::process::Ending;
 use crate::spec::Value;
 use crate::upstream::Exchange;
 
-/// The most pieces of evidence of one kind in a finding.
+/// Maximum number of pieces of evidence of one kind in a finding.
 const MAX_PER_KIND: usize = 4;
-/// The most characters of an SQL statement in the text.
+/// Maximum number of characters of an SQL statement in the text.
 const MAX_STATEMENT_CHARS: usize = 160;
 
 /// One piece of evidence.
@@ -85,7 +85,7 @@ pub enum Evidence {
         /// The database server's error.
         why: String,
     },
-    /// Rows of spans in another table than the one that the spec names.
+    /// Rows of spans in a table other than the one that the spec names.
     Elsewhere {
         /// Name of the other table.
         table: String,
@@ -140,7 +140,7 @@ pub enum Evidence {
         /// `false` for the case of the finding, `true` for the case that it is compared with.
         other: bool,
     },
-    /// A fault: what spanproof disturbed on purpose in this case.
+    /// A fault: a disturbance that spanproof caused on purpose in this case.
     Fault {
         /// Fault name.
         name: String,
@@ -254,7 +254,7 @@ impl Evidence {
         evidence
     }
 
-    /// The first different errors that the server logged about the database of a trial.
+    /// The first distinct errors that the server logged about the database of a trial.
     pub(super) fn server_errors(trial: &TrialRecord) -> Vec<Self> {
         let mut errors: Vec<Self> = Vec::new();
         for failure in &trial.server_errors {
@@ -321,7 +321,7 @@ impl fmt::Display for Evidence {
                 write!(f, "{table} {id} ({key}): {status}")
             }
             Self::Span { table, id, name, fields, remark } => {
-                let name = name.as_deref().unwrap_or("no operation");
+                let name = name.as_deref().unwrap_or("unnamed");
                 write!(f, "{table} {name} span {}:", id.as_deref().unwrap_or_default())?;
                 for (name, value) in fields {
                     write!(f, " {name}={}", or_null(value.as_deref()))?;
@@ -329,8 +329,8 @@ impl fmt::Display for Evidence {
                 remark.iter().try_for_each(|remark| write!(f, " ({remark})"))
             }
             Self::RowCount { table, rows, of: None } => write!(f, "{table}: {rows} rows"),
-            Self::RowCount { table, rows, of: Some((operation, all)) } => {
-                write!(f, "{table}: {rows} `{operation}` of {all} rows")
+            Self::RowCount { table, rows, of: Some((name, all)) } => {
+                write!(f, "{table}: {rows} `{name}` of {all} rows")
             }
             Self::Unreadable { table, why } => write!(f, "{table}: {why}"),
             Self::Elsewhere { table, rows, of_units } => {

@@ -67,7 +67,7 @@ fn judge_trial(facts: &Facts<'_>, peers: &[&Facts<'_>], trial: &TrialRecord) -> 
         check_recorded(facts, peers, &mut checks);
         if repeats_job && checks.is_clean() {
             let later = facts.observation.later_jobs();
-            let jobs = repetition::jobs_of_same_work(facts, &later);
+            let jobs = repetition::jobs_with_same_outcome(facts, &later);
             let judge = |facts| LaterJob { judgement: judge_facts(&facts, &[]), facts };
             let jobs: Vec<_> = jobs.into_iter().map(judge).collect();
             repetition::check_later_jobs(facts, &jobs, &mut checks);

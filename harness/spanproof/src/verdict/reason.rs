@@ -3,6 +3,7 @@
 
 use super::deployed::user_flag_value;
 use super::facts::Facts;
+use super::finding::counted;
 use super::judgement::Judgement;
 use super::missing::missing_counts;
 use crate::identifier;
@@ -54,17 +55,17 @@ impl Reasons<'_> {
         self.code.stage() > stage
     }
 
-    /// The tracing flag, by the service's startup line or by the user.
+    /// The value of the tracing flag, from the service's startup line or from the user.
     fn add_flag(&mut self) {
         let Some(startup_line) = self.facts.startup_lines.first() else {
             if let Some(value) = user_flag_value(self.facts) {
-                self.supports(format!("the flag is said to be `{value}`"));
+                self.supports(format!("according to the user, the flag is `{value}`"));
             }
             return;
         };
         if let Some([_, off]) = self.facts.contradicting_claims() {
             return self.against(format!(
-                "the log is of several processes, and one of them says that tracing is off: {}",
+                "the log is from several processes, and one of them says that tracing is off: {}",
                 off.line
             ));
         }
@@ -97,7 +98,7 @@ impl Reasons<'_> {
         let Facts { spec, begin_lines, refused_lines, units, .. } = self.facts;
         if !spec.probes.has_attempt() {
             self.against(
-                "the spec has no probe `attempt`: whether spans were begun, the log can't tell",
+                "the spec has no probe `attempt`, so the log can't tell whether spans were begun",
             );
         } else if begin_lines.is_empty() && self.code == Code::PathNotExecuted {
             self.supports(format!(
@@ -107,9 +108,9 @@ impl Reasons<'_> {
             ));
         } else if self.code == Code::PathNotExecuted {
             self.supports(format!(
-                "{} starts of spans for {} units",
-                begin_lines.len(),
-                units.len()
+                "{} begun for {}",
+                counted(begin_lines.len(), "span was", "spans were"),
+                counted(units.len(), "unit", "units")
             ));
         }
         let (_, table) = identifier::parts(&spec.tables.spans.table);
@@ -121,48 +122,37 @@ impl Reasons<'_> {
         }
     }
 
-    /// Whether the log is complete and of the right time and process.
+    /// Whether the log is complete, and from the time and the process of the jobs.
     fn add_log_quality(&mut self, log: &LogFacts) {
         if log.contradictions > 0 {
             let lines = match log.contradictions {
-                1 => "1 earlier tracer line of the log says".to_owned(),
-                count => format!("{count} earlier tracer lines of the log say"),
+                1 => "1 earlier tracer line of the log contradicts".to_owned(),
+                count => format!("{count} earlier tracer lines of the log contradict"),
             };
             self.against(format!(
-                "{lines} otherwise than the last one of the same process: starts with other values; only the last \
-                 one was taken"
+                "{lines} the last one of the same process, which may have been started with different values; only the \
+                 last one was used"
             ));
         }
         if log.first.is_none() && !self.facts.units.is_empty() {
             self.against(
-                "the lines of the log have no times: whether it is of the time of these jobs is not known \
+                "the lines of the log have no timestamps, so it may not cover the time of these jobs \
                  (`docker logs --timestamps`, `journalctl -o short-iso`)",
             );
         }
         if let Some(line) = log.unclear.first() {
             self.against(format!(
-                "a line has the text of a probe with something before or behind it, so that a probe with `^` or `$` \
+                "a line has the text of a probe with something before or after it, so that a probe with `^` or `$` \
                  does not match it; remove that, or let the probe match it: {line}"
             ));
         }
         if !log.lacks_zone && !log.fitting_zone.is_empty() {
             self.supports(format!(
-                "the times of the log name no zone; they are in {}, because this line follows the row that it names",
+                "the timestamps of the log have no time zone; they are in {}, because this line follows the row that it names",
                 log.fitting_zone
             ));
         }
-        if log.outside_lines > 0 && self.code == Code::PathNotExecuted {
-            let lines = match log.outside_lines {
-                1 => "1 line about spans was".to_owned(),
-                count => format!("{count} lines about spans were"),
-            };
-            self.against(format!(
-                "{lines} written at another time than that of these jobs: of other jobs, or by a clock that differs"
-            ));
-            for line in &log.outside {
-                self.against(line.clone());
-            }
-        }
+        self.add_lines_outside(log);
         if log.is_foreign && log.last_start.is_some() {
             self.against(
                 "no line of the log but that of the start matches a probe, and none names these jobs: it may be the log \
@@ -173,7 +163,9 @@ impl Reasons<'_> {
             log.doubts.iter().for_each(|doubt| self.against(doubt.clone()));
         }
         if log.last_start.is_none() && self.facts.startup_lines.is_empty() {
-            self.against("no line of the log says that the service started: it may begin later");
+            self.against(
+                "no line of the log says that the service started: the log may begin later",
+            );
         }
         for line in &log.crashes {
             if self.code == Code::ProcessCrashed {
@@ -184,26 +176,43 @@ impl Reasons<'_> {
         }
     }
 
+    /// Lines about spans that were not written at the time of the jobs.
+    fn add_lines_outside(&mut self, log: &LogFacts) {
+        if log.outside_lines > 0 && self.code == Code::PathNotExecuted {
+            let lines = match log.outside_lines {
+                1 => "1 line about spans was".to_owned(),
+                count => format!("{count} lines about spans were"),
+            };
+            self.against(format!(
+                "{lines} not written at the time of these jobs: they are from other jobs, or the clocks differ"
+            ));
+            for line in &log.outside {
+                self.against(line.clone());
+            }
+        }
+    }
+
     /// Whether spans can't be read, or some are stored.
     fn add_span_rows(&mut self) {
         if let Some(why) = &self.facts.unreadable
             && !self.facts.units.is_empty()
         {
-            self.against(format!("spans can't be read, so some may be there: {why}"));
+            self.against(format!("spans can't be read, so some may be stored: {why}"));
         }
         let has_some_spans = !self.facts.spans.is_empty() && !missing_counts(self.facts).is_empty();
         if has_some_spans && self.code == Code::PathNotExecuted {
-            self.against("some spans are there: the tracer is reached by a part of the work");
+            self.against("some spans are stored: a part of the work reaches the tracer");
         }
     }
 
     /// Whether another process may have executed the units: their rows do not name the process.
     fn add_other_process(&mut self, log: Option<&LogFacts>) {
         if self.code == Code::PathNotExecuted && self.facts.total_begun() == 0 {
-            let than = log
-                .map_or(String::new(), |log| format!(" than the one whose log is `{}`", log.name));
+            let other = log.map_or("another process".to_owned(), |log| {
+                format!("a process other than the one whose log is `{}`", log.name)
+            });
             self.against(format!(
-                "another process{than} may have done the work: rows do not say who wrote them; look for a second \
+                "{other} may have done the work: rows do not say who wrote them; look for a second \
                  deployment, or an old one, on the same queue"
             ));
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::evidence::Evidence;
 use super::facts::Facts;
-use super::finding::{Checks, Finding};
+use super::finding::{Checks, Finding, counted};
 use super::flaky::is_about_missing_spans;
 use super::judgement::Judgement;
 use super::running_statement;
@@ -20,14 +20,17 @@ pub(super) struct LaterJob<'a> {
     pub(super) judgement: Judgement,
 }
 
-/// Returns the later jobs up to the first one whose outcome differs from that of the first job.
-pub(super) fn jobs_of_same_work<'a>(first: &Facts<'a>, later: &'a [Observation]) -> Vec<Facts<'a>> {
+/// Returns the later jobs before the first one whose outcome differs from that of job 1.
+pub(super) fn jobs_with_same_outcome<'a>(
+    first: &Facts<'a>,
+    later: &'a [Observation],
+) -> Vec<Facts<'a>> {
     let jobs = later.iter().map(|job| Facts::read(first.spec, job));
-    jobs.take_while(|job| did_same_work(first, job)).collect()
+    jobs.take_while(|job| has_same_outcome(first, job)).collect()
 }
 
 /// Compares the later jobs with the first job, which must have passed. Reports the first later job that
-/// failed, or that the service stopped recording if that job and all after it lack spans.
+/// failed. If that job and all jobs after it lack spans, reports that the service stopped recording.
 pub(super) fn check_later_jobs(first: &Facts<'_>, later: &[LaterJob<'_>], checks: &mut Checks) {
     checks.count(later.iter().map(|job| job.judgement.assertions).sum());
     let shared = shared_trace(first, later);
@@ -59,8 +62,8 @@ pub(super) fn check_later_jobs(first: &Facts<'_>, later: &[LaterJob<'_>], checks
 }
 
 /// Returns a trace id that the first job has in common with a later job, and the number of that job.
-/// `None` if the spec gives the jobs no ids: the trace id may be derived from the job's id, which is
-/// then the same.
+/// `None` if the spec does not set a new id for each job: the jobs then have the same id, and the
+/// service may derive the trace id from it.
 fn shared_trace(first: &Facts<'_>, later: &[LaterJob<'_>]) -> Option<(String, usize)> {
     let job = &first.observation.case.job;
     first.spec.jobs.iter().find(|rule| rule.name == *job)?.id.as_ref()?;
@@ -75,14 +78,14 @@ fn shared_trace(first: &Facts<'_>, later: &[LaterJob<'_>]) -> Option<(String, us
     shared.next()
 }
 
-/// Returns the number of jobs, the first one included, up to the first job whose outcome differs, and
-/// the reason why that job was not compared; `None` if all jobs were compared.
+/// Returns the number of jobs, with job 1, before the first job whose outcome differs, and the reason
+/// why that job was not compared; `None` if all jobs were compared.
 pub(crate) fn comparable_jobs(spec: &Spec, observation: &Observation) -> (usize, Option<String>) {
     let first = Facts::read(spec, observation);
     let later = observation.later_jobs();
     for (at, job) in later.iter().enumerate() {
         let job = Facts::read(spec, job);
-        if !did_same_work(&first, &job) {
+        if !has_same_outcome(&first, &job) {
             return (at + 1, Some(difference(&job)));
         }
     }
@@ -92,7 +95,7 @@ pub(crate) fn comparable_jobs(spec: &Spec, observation: &Observation) -> (usize,
 
 /// Whether a later job was accepted, ended, and has the same unit statuses as the first job. A service
 /// may refuse a job that it has already executed. Such a job can't show whether spans are missing.
-fn did_same_work(first: &Facts<'_>, job: &Facts<'_>) -> bool {
+fn has_same_outcome(first: &Facts<'_>, job: &Facts<'_>) -> bool {
     let Some(run) = job.trial().map(|trial| &trial.job_run) else { return false };
     let accepted = run.submission.as_ref().is_some_and(Submission::is_accepted);
     let ended = run.settled.as_ref().is_none_or(WaitResult::is_reached);
@@ -104,14 +107,14 @@ fn did_same_work(first: &Facts<'_>, job: &Facts<'_>) -> bool {
     accepted && ended && statuses(first) == statuses(job)
 }
 
-/// Why a job did not do the same work.
+/// Why a job is not compared with the first one.
 fn difference(job: &Facts<'_>) -> String {
     let submission = job.trial().and_then(|trial| trial.job_run.submission.as_ref());
     match submission {
         Some(answer) if !answer.is_accepted() => {
             format!("the next one was answered with HTTP {}", answer.status)
         }
-        _ => "the next one had another outcome".to_owned(),
+        _ => "the next one had a different outcome".to_owned(),
     }
 }
 
@@ -137,8 +140,9 @@ fn recording_stopped(first: &Facts<'_>, later: &[LaterJob<'_>], failed: usize) -
     };
     let message = format!("{before}, and {next} without a restart of the service{why}");
     let count = |number: usize, facts: &Facts<'_>| {
-        let (spans, units) = (facts.spans.len(), facts.units.len());
-        Evidence::Note(format!("job {number}: {spans} spans of {units} units"))
+        let spans = counted(facts.spans.len(), "span", "spans");
+        let units = counted(facts.units.len(), "unit", "units");
+        Evidence::Note(format!("job {number}: {spans} for {units}"))
     };
     let jobs = std::iter::once(first).chain(later.iter().map(|job| &job.facts));
     let mut evidence: Vec<_> = jobs.zip(1..).map(|(facts, number)| count(number, facts)).collect();

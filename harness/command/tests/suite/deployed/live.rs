@@ -77,9 +77,9 @@ async fn the_recreated_incident_has_the_known_facts() {
      grant usage on schema public to diagnose_reader; grant select on jobs, executions to diagnose_reader; \
      do $$ begin execute format('alter database %I set role = diagnose_reader', current_database()); end $$",
     &[],
-    "against:  spans can't be read, so some may be there: permission denied for table trace_spans"
+    "against:  spans can't be read, so some may be stored: permission denied for table trace_spans"
 )]
-#[case::no_table("drop table trace_spans", &[], "against:  spans can't be read, so some may be there: relation \"trace_spans\" does not exist")]
+#[case::no_table("drop table trace_spans", &[], "against:  spans can't be read, so some may be stored: relation \"trace_spans\" does not exist")]
 #[case::renamed_column(
     "alter table trace_spans rename execution_id to exec",
     &[],

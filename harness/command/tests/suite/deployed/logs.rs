@@ -166,7 +166,7 @@ fn a_line_with_something_after_the_text_of_a_probe_is_mentioned() {
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
     let text = json.to_string();
     assert!(
-        text.contains("something before or behind it, so that a probe with `^` or `$`"),
+        text.contains("something before or after it, so that a probe with `^` or `$`"),
         "{json:#}"
     );
 }

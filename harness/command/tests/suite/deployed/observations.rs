@@ -106,7 +106,7 @@ fn tracing_that_is_off_passes_unless_an_argument_sets_the_flag() {
     let (exit_code, json) = scene.diagnose(Some(OFF), &["--flag", "ENABLE_DB_TRACING=true"]);
     assert_eq!((exit_code, codes(&json)), (1, vec!["flag-unset".to_owned()]));
     let message = first_message(&json);
-    assert!(message.contains("ENABLE_DB_TRACING=true is said to be set"), "{message}");
+    assert!(message.contains("ENABLE_DB_TRACING=true should be set"), "{message}");
 }
 
 /// Each test case has the lines of a log, the expected code, and a part of the message. There is
@@ -144,7 +144,7 @@ fn a_diagnosis_lists_evidence_for_and_against_it() {
         "against:  1 earlier tracer line of the log says otherwise",
         "against:  the lines of the log have no times",
         "against:  the log reports a process that died: log:3",
-        "against:  another process than the one whose log is `runner.log` may have done the work",
+        "against:  a process other than the one whose log is `runner.log` may have done the work",
         "more:     spanproof explain path-not-executed",
     ] {
         assert!(stdout.contains(expected), "expected {expected}\nfound {stdout}");
@@ -185,7 +185,7 @@ fn a_manifest_sets_the_value_of_a_flag() {
     let manifest = manifest.to_str().unwrap();
     let (_, json) = Scene::default().diagnose(Some(OFF), &["--manifest", manifest]);
     let message = first_message(&json);
-    assert!(message.contains("ENABLE_DB_TRACING=true is said to be set"), "{message}");
+    assert!(message.contains("ENABLE_DB_TRACING=true should be set"), "{message}");
     let other = folder.path().join(".env");
     std::fs::write(&other, "ENABLE_DB_TRACING=1\n").unwrap();
     let both = ["--manifest", manifest, "--manifest", other.to_str().unwrap()];

@@ -154,7 +154,7 @@ fn jobs_whose_spans_were_lost_for_an_unknown_reason_prove_nothing() {
     let finding = &judgement.findings()[0];
     assert_eq!(finding.confidence, Confidence::Certain, "{finding}");
     let text = finding.to_string();
-    for part in ["jobs 1 to 2 left their spans", "job 2: 8 spans", "job 4: 0 spans of 4 units"] {
+    for part in ["jobs 1 to 2 left their spans", "job 2: 8 spans", "job 4: 0 spans for 4 units"] {
         assert!(text.contains(part), "expected {part}\nfound {text}");
     }
 }
