@@ -57,8 +57,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     let JobRun { submission, settled } = job_run;
     let mut stored = format::Observation::new(case.into(), ready.into(), exit.into());
     stored.command = command;
-    stored.program = program;
-    stored.environment = environment;
+    (stored.program, stored.environment) = (program, environment);
     stored.placeholders = placeholders;
     stored.output = output.into();
     stored.startup = startup.into();
@@ -159,16 +158,16 @@ fn to_deployment(stored: format::Deployment, output: format::Output) -> Deployme
     let lines = output.lines.into_iter().map(LogLine::from);
     let dropped_bytes = output.dropped_bytes;
     let mut spans = stored.other_table_spans;
-    let other_table = |(name, rows): (String, u64)| {
-        let spans = spans.remove(&name).unwrap_or_default();
-        OtherTable { name, rows, spans }
-    };
-    let other_tables = stored.other_tables.into_iter().map(other_table).collect();
+    let other_tables = stored.other_tables.into_iter().map(|(name, rows)| OtherTable {
+        spans: spans.remove(&name).unwrap_or_default(),
+        name,
+        rows,
+    });
     let log = facts.map(|facts| Log { facts, lines: lines.collect(), dropped_bytes });
     Deployment {
         database: stored.database,
         log,
-        other_tables,
+        other_tables: other_tables.collect(),
         concurrent_spans: stored.concurrent_spans.into_iter().map(Into::into).collect(),
         unread: stored.unread,
         plans: stored.plans,
@@ -299,8 +298,7 @@ impl From<format::WaitResult> for WaitResult {
 
 impl From<Submission> for format::Submission {
     fn from(submission: Submission) -> Self {
-        let Submission { request, status, body } = submission;
-        Self::new(request, status, body)
+        Self::new(submission.request, submission.status, submission.body)
     }
 }
 
@@ -312,8 +310,7 @@ impl From<format::Submission> for Submission {
 
 impl From<ConcurrentSpan> for format::ConcurrentSpan {
     fn from(span: ConcurrentSpan) -> Self {
-        let ConcurrentSpan { started, name } = span;
-        Self::new(started, name)
+        Self::new(span.started, span.name)
     }
 }
 

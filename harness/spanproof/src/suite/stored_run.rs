@@ -72,7 +72,9 @@ fn stored_folders(parent: &Path) -> Result<Vec<PathBuf>, observation::Error> {
 /// Removes the further trials and the extra cases of an earlier run in the same folder, which may be of another program.
 pub(super) fn remove_further_trials(folder: &Path) -> Result<(), observation::Error> {
     let repetitions = (1..=TRIALS).map(|number| folder.join(FOLDER).join(number.to_string()));
-    for path in repetitions.chain([folder.join(EXTRA_CASES)]) {
+    let extra = std::fs::read_dir(folder.join(EXTRA_CASES)).into_iter().flatten().flatten();
+    let extra = extra.map(|entry| entry.path()).filter(|path| path.is_dir());
+    for path in repetitions.chain(extra) {
         match std::fs::remove_dir_all(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 return Err(observation::Error::File { what: "write", path, source });
@@ -107,7 +109,7 @@ mod tests {
         assert_eq!(read_repetitions(&repetitions).unwrap(), []);
         assert!(stored_folders(&extra).unwrap().is_empty());
         remove_further_trials(folder.path()).unwrap();
-        assert!(!repetitions.join("1").exists() && !extra.exists());
+        assert!(!repetitions.join("1").exists() && !extra.join("a5f2c1df").exists());
         assert_eq!(read_repetitions(&repetitions).unwrap(), []);
         remove_further_trials(folder.path()).unwrap();
     }

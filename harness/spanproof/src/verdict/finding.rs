@@ -61,11 +61,6 @@ impl Checks {
         self.assertions += assertions;
     }
 
-    /// Returns the first finding about missing spans; `None` if there is none.
-    pub(super) fn about_missing_spans(&mut self) -> Option<&mut Finding> {
-        self.findings.iter_mut().find(|finding| finding.is_about_missing_spans())
-    }
-
     /// Sets the code that the first finding would have without the witness.
     pub(super) fn set_code_without_witness(&mut self, code: Code) {
         if self.findings.is_empty() {

@@ -141,8 +141,8 @@ fn a_diagnosis_lists_evidence_for_and_against_it() {
     for expected in [
         "FAIL path-not-executed (job 469)",
         "for:      the work was done: 4 rows in `executions`",
-        "against:  1 earlier tracer line of the log says otherwise",
-        "against:  the lines of the log have no times",
+        "against:  1 earlier tracer line of the log contradicts the last one of the same process",
+        "against:  the lines of the log have no timestamps",
         "against:  the log reports a process that died: log:3",
         "against:  a process other than the one whose log is `runner.log` may have done the work",
         "more:     spanproof explain path-not-executed",
