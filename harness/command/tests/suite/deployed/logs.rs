@@ -205,7 +205,10 @@ fn the_report_contains_lines_about_spans_from_another_time() {
     let (_, json) = Scene::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
     let reasons = json["diagnoses"][0]["reasons"].to_string();
-    assert!(reasons.contains("1 line about spans was not written at the time of these jobs"), "{reasons}");
+    assert!(
+        reasons.contains("1 line about spans was not written at the time of these jobs"),
+        "{reasons}"
+    );
     assert!(reasons.contains("log:3  2025-10-22 13:00:00Z  🔍 StartSpan called"), "{reasons}");
 }
 

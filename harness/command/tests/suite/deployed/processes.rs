@@ -95,7 +95,9 @@ fn the_last_process_that_starts_before_the_job_counts() {
     let (_, json) = diagnose(&(log.replace("T12:00:", "T11:59:") + &end));
     assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
     assert!(
-        json.to_string().contains("1 earlier tracer line of the log contradicts the last one of the same process"),
+        json.to_string().contains(
+            "1 earlier tracer line of the log contradicts the last one of the same process"
+        ),
         "{json:#}"
     );
 }
