@@ -46,7 +46,7 @@ pub enum Record {
     Expects(String),
     /// The last record.
     End(End),
-    /// A record of a newer version, or a damaged record, unchanged.
+    /// A record that this version does not know or can't parse, kept as it was read.
     #[serde(untagged)]
     Unknown(Json),
 }
@@ -74,7 +74,7 @@ pub enum IncidentOrigin {
     Case,
     /// An existing system.
     Deployment,
-    /// A source of a newer version.
+    /// A source that only a newer version knows.
     #[serde(other)]
     Unknown,
 }

@@ -29,15 +29,15 @@ pub struct LogFacts {
     /// have at most a time before their text, and in documents of version 0.1.0.
     #[serde(default, rename = "log_format", skip_serializing_if = "String::is_empty")]
     pub line_format: String,
-    /// Lines with the text of a probe (a pattern of the spec) behind something that could not be removed, as
+    /// Lines with the text of a probe (a pattern of the spec) after something that could not be removed, as
     /// `log:12  text`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unclear: Vec<String>,
     /// Whether the times do not contain their zone, and `--log-zone` was not used. They are read as UTC.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_zone: bool,
-    /// The zone of the times that lines of the log show together with the rows, with such a line, as in
-    /// `+02:00 (log:12)`. If `lacks_zone`, those that would fit, as `+00:00 or +01:00`. Empty for none.
+    /// The time zone of the log, found by comparing a line with the rows, and this line, as in `+02:00 (log:12)`. If
+    /// `lacks_zone`, the zones that would fit, as in `+00:00 or +01:00`. Empty if there is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fitting_zone: String,
     /// Whether the log has lines about the start of spans, at any time.
@@ -46,15 +46,14 @@ pub struct LogFacts {
     /// Why a line that is not in the log proves nothing, each as a sentence without its period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
-    /// Lines about spans that were written at another time than that of the jobs, as `log:12  text`: the first
-    /// ones.
+    /// The first lines about spans that were not written at the time of the jobs, as `log:12  text`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outside: Vec<String>,
-    /// The number of lines about spans of another time.
+    /// The number of lines about spans that were not written at the time of the jobs.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outside_lines: u64,
-    /// Whether no line matches another probe than that of the start, and none names an observed job or unit: the log
-    /// may be of another service.
+    /// Whether no line matches a probe other than that of the start, and no line names an observed job or unit. The log
+    /// may be from a different service.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_foreign: bool,
 }

@@ -94,10 +94,10 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spans_before_stop: Option<u64>,
     /// The statements of the service that the Postgres server was executing when the service was asked to
-    /// stop. Only read if the case must record spans, and has no fault that breaks something.
+    /// stop. Only read if the case must record spans and no fault disturbs it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub running_statements: Vec<RunningStatement>,
-    /// Whether missing spans were still being stored when the time to wait for them was over.
+    /// Whether missing spans were still arriving at the end of the wait for them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spans_arriving: bool,
     /// The rows that the contracts of flags name, before and after the case.
@@ -206,7 +206,7 @@ pub struct Deployment {
     /// of its rows that are spans of the observed units.
     #[serde(rename = "elsewhere")]
     pub other_tables: Vec<(String, u64)>,
-    /// For each of these tables its spans, with the columns of their unit's id; empty in documents of version 0.1.0.
+    /// The spans in each of these tables, with the columns of their unit's id; empty in documents of version 0.1.0.
     #[serde(default, rename = "elsewhere_spans", skip_serializing_if = "BTreeMap::is_empty")]
     pub other_table_spans: BTreeMap<String, Vec<serde_json::Map<String, serde_json::Value>>>,
     /// Spans that started while the observed units ran, but belong to none of them.

@@ -99,14 +99,14 @@ pub struct RunningStatement {
     pub statement: String,
     /// The time since its start, in milliseconds.
     pub running_ms: u64,
-    /// The last statement of a session that holds a lock for which the statement waits, with secrets masked;
-    /// `None` if it waits for no lock.
+    /// The last statement of a session that holds the lock that the statement waits for, with secrets masked;
+    /// `None` if it does not wait for a lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
 }
 
 impl RunningStatement {
-    /// Creates a statement that waits for no lock.
+    /// Creates a statement that does not wait for a lock.
     pub fn new(statement: impl Into<String>, running_ms: u64) -> Self {
         Self { statement: statement.into(), running_ms, blocked_by: None }
     }

@@ -191,7 +191,7 @@ async fn uncounted_spans_are_not_reported_as_missing() {
     watched.close().await;
 }
 
-/// Regression test: these spans were not known, and reports had `?`.
+/// Regression test: these spans were unknown, and the report showed `?`.
 #[tokio::test]
 async fn spans_are_counted_where_they_are_known() {
     // A table of spans without a column for their job.
@@ -215,7 +215,7 @@ async fn spans_are_counted_where_they_are_known() {
     watched.close().await;
 }
 
-/// Row security may hide every job, which is not the same as no job.
+/// Row security may hide every job. The message must not say that there is no job.
 #[tokio::test]
 async fn watch_says_that_jobs_may_be_hidden() {
     let mut watched = Watched::new().await;

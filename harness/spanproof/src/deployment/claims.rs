@@ -1,15 +1,15 @@
-//! Startup lines of a log that may be no claim of the service, because something is before them in their message. Only
-//! the whole log decides: a service may print its line behind words.
+//! Startup lines of a log that may not be a claim of the service, because their message begins with something else.
+//! Only the whole log decides: a service may print other words before its startup line.
 
 use super::quotation::Standing;
 use crate::log::Entry;
 
-/// Maximum number of lines that are kept until the whole log was read.
+/// Maximum number of lines that are kept until the whole log has been read.
 const MAX_LINES: usize = 64;
-/// A removed line of a diff is near an added one: at most this many lines away.
+/// Maximum distance in lines between a removed and an added line of a diff.
 const NEAR: u64 = 10;
 
-/// A line that a probe matches behind something else in its message.
+/// A line whose message has something else before the text that a probe matches.
 #[derive(Debug, Clone)]
 pub(super) struct DoubtfulLine {
     /// Line number, from 1.
@@ -18,13 +18,13 @@ pub(super) struct DoubtfulLine {
     pub(super) entry: Entry,
     /// The text that the probe matches.
     pub(super) text: String,
-    /// How the text of the probe stands in it.
+    /// Where that text is in the message.
     pub(super) standing: Standing,
     /// Whether the line says that tracing is on.
     pub(super) enabled: bool,
 }
 
-/// The startup lines with something before them.
+/// Startup lines that have something before them.
 #[derive(Debug, Default)]
 pub(super) struct DoubtfulClaims(Vec<DoubtfulLine>);
 
@@ -35,8 +35,8 @@ impl DoubtfulClaims {
         }
     }
 
-    /// Decides about the lines. `own` are the claims of the other startup lines: whether tracing is on. Returns the lines
-    /// that count, and those of which it is not known.
+    /// Returns the lines that count, and those that may or may not count. `own` says for each other startup line whether
+    /// it claims that tracing is on.
     pub(super) fn decide(self, own: &[bool]) -> [Vec<DoubtfulLine>; 2] {
         let quoted = self.0.iter().filter(|line| line.standing == Standing::Quoted);
         let quoted: Vec<u64> = quoted.map(|line| line.number).collect();

@@ -154,7 +154,7 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     let units = units.accepted_or(|reason| unreadable(name, reason))?;
     let (unit_ids, job) = (unit_ids(&units, &tables.units.id), tables.span_job());
     let by_unit = Key { columns: tables.spans.unit.columns(), values: &unit_ids };
-    // Without a column for their job, no spans name one.
+    // Without a column for the job, no span names its job.
     let has_job = tables.spans.unit.columns().is_empty()
         || Table::read(lookup.session, &tables.spans.table)
             .await?

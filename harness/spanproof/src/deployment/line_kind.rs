@@ -1,4 +1,4 @@
-//! What a line of a log is about, and how it says so.
+//! What a line of a log reports, and whether it reports this itself or only quotes it.
 
 use super::quotation::{Standing, is_in_other_field};
 use crate::log::Entry;
@@ -26,7 +26,7 @@ impl Kind {
     /// Returns the kind of a line; `None` if the line matches no probe. If it matches several probes,
     /// the first kind in the order of [`Kind`] counts.
     pub(super) fn find(probes: &Probes, text: &str) -> Option<Self> {
-        // A log may have millions of such lines, and what is in them is not needed.
+        // A log may have millions of such lines, and their content is not needed.
         if probes.has_begun(text) && probes.banner(text).is_none() {
             return Some(Self::Attempt);
         }
@@ -40,14 +40,14 @@ impl Kind {
     }
 }
 
-/// Returns how the text of a probe stands in its line. `text` is the part of the line that the probe matches.
+/// Returns where `text`, the part of a line that a probe matches, is in the line's message.
 pub(super) fn standing(probes: &Probes, entry: &Entry, text: &str) -> Standing {
     let is_inside = entry.texts.last().is_none_or(|inside| inside == text);
     let is_match = |text: &str| Kind::find(probes, text).is_some();
     if !is_inside && is_in_other_field(text, &entry.texts, is_match) {
         return Standing::Quoted;
     }
-    // Outside of the message, before the text is what a collector or a logger wrote.
+    // Outside the message, a collector or a logger wrote what is before the text.
     let start = probes.match_start(text).filter(|_| is_inside).unwrap_or(0);
     let standing = text.get(..start).map_or(Standing::Own, Standing::after);
     let is_after_dash = || {

@@ -118,9 +118,9 @@ struct Reader<'a> {
     named: NamedLines,
     /// The time of the newest line that reports a start.
     last_start: Option<DateTime<Utc>>,
-    /// Startup lines with something before them.
+    /// Startup lines that have something before them.
     doubtful: DoubtfulClaims,
-    /// Whether a line has the text of a probe, except that of the start.
+    /// Whether a line has the text of a probe other than that of the start.
     has_probe_line: bool,
     /// Whether a line names a job or a unit.
     has_name: bool,
@@ -187,8 +187,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keeps a line with an error of a library, a driver or the system. One that only quotes such an error makes what the
-    /// log lacks doubtful.
+    /// Keeps a line with an error of a library, a driver or the system. If a line only quotes such an error, a missing
+    /// line proves nothing.
     fn read_error(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
         let text = entry.text();
         // A word before the error, such as `handled:`, looks like the name of a logger.
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Adds a line of which it is not known whether it counts.
+    /// Adds a line that may or may not count.
     fn add_unclear(&mut self, number: u64, text: &str) {
         if self.read.facts.unclear.len() < MAX_UNCLEAR_LINES {
             let text = crate::mask::text(text);
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Decides about startup lines with something before them, and keeps those that count.
+    /// Keeps the startup lines that count, of those that have something before them.
     fn finish_claims(&mut self, sink: &mut dyn Sink) {
         let dated = self.without_date.iter().map(|(line, _)| line);
         let own = self.read.lines.iter().chain(dated);
@@ -467,7 +467,7 @@ mod tests {
         );
     }
 
-    /// A probe without `$` matches also inside of a field that is not the message.
+    /// A probe without `$` also matches inside a field that is not the message.
     #[test]
     fn a_field_that_is_not_the_message_is_no_claim() {
         let spec = crate::spec::example(|text| text.replace(r"(?<raw>.*)\)$'", r"(?<raw>\w*)\)'"));

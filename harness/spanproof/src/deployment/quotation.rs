@@ -1,4 +1,4 @@
-//! Recognises that a line only quotes a line of the service: in a message about it, in a diff, in a field of JSON that
+//! Recognises lines that only quote a line of the service: in a message about it, in a diff, or in a JSON field that
 //! is not the message.
 
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use regex::Regex;
 
 use crate::log::field_texts;
 
-/// Words directly before a text that quotes it.
+/// Words before a text which show that it is quoted.
 static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?i)\b(?:messages?|commit|expect(?:s|ed)?|diff|patch|said|says|quot(?:e|es|ed|ing)|lines?|print(?:s|ed)?|example|subject|title|comment|wrote|grep|assertion|changelog|contains?|search(?:ed|ing)?|alert|rule|pattern)\b[^\w]*(?:\w+\W+){0,3}$",
@@ -15,21 +15,21 @@ static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// How the text of a probe stands in its line.
+/// Where the text that a probe matches is in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// The line is that of the service.
+    /// The service wrote this line itself.
     Own,
-    /// Behind `-`, in a list or in a diff.
+    /// After `-`, as in a list or a diff.
     AfterDash,
-    /// Behind words: it may be a part of another message.
+    /// After words: it may be part of a different message.
     AfterWords,
     /// The line quotes it.
     Quoted,
 }
 
 impl Standing {
-    /// Returns how the text stands behind what is before it in the same message.
+    /// Returns where a text is, from what is before it in the same message.
     pub(super) fn after(before: &str) -> Self {
         let start = before.trim_start();
         let has_words =
@@ -56,7 +56,7 @@ impl Standing {
 fn has_open_quote(text: &str) -> bool {
     let is_odd = |mark: char| text.matches(mark).count() % 2 == 1;
     let is_open = |open: char, close: char| text.rfind(open) > text.rfind(close);
-    // An apostrophe is no quotation mark.
+    // An apostrophe is not a quotation mark.
     let single = text.match_indices('\'').filter(|(at, _)| {
         let before = text[..*at].chars().next_back();
         before.is_none_or(|c| !c.is_alphanumeric())
@@ -64,8 +64,8 @@ fn has_open_quote(text: &str) -> bool {
     is_odd('"') || is_odd('`') || is_open('“', '”') || is_open('«', '»') || single.count() % 2 == 1
 }
 
-/// Whether a field of an object or of pairs has a text that matches, and that is not one of `texts`: then it is not
-/// the message of the line.
+/// Whether a field of a JSON object or of logfmt pairs matches and is not one of `texts`, so that it is not the message
+/// of the line.
 pub(super) fn is_in_other_field(
     object: &str,
     texts: &[String],

@@ -15,7 +15,7 @@ const HEAD: usize = 512;
 const MAX_CONVERSIONS: usize = 3;
 /// A text may be this many times as large as its file. gzip reaches about 1000.
 const MAX_RATIO: u64 = 2_000;
-/// Maximum number of files of a folder that an error lists.
+/// Maximum number of files of a folder in an error.
 const MAX_NAMES: usize = 5;
 /// Size of a text to which [`MAX_RATIO`] does not apply, in bytes.
 const MIN_LIMIT: u64 = 1 << 30;
@@ -101,7 +101,7 @@ pub(super) enum UnpackError {
     /// The user must convert the file.
     #[error("it is {}{why}; {}", .packing.what, .packing.by_hand)]
     ByHand { packing: Packing, why: String },
-    /// A folder is no dump. The field lists its files.
+    /// A folder is not a dump. The field lists its files.
     #[error("it is a folder without `toc.dat`, so it is not a whole dump of `pg_dump -Fd`; {0}")]
     NoDump(String),
     /// The file was converted too many times.
@@ -191,7 +191,7 @@ pub(super) fn unpacked_folder(folder: &Path) -> Result<File, UnpackError> {
     converted(packing, |program| Conversion::of_folder(packing, program, folder))
 }
 
-/// Lists the files in a folder: the first ones by their names, and what to do.
+/// Lists the first files of a folder by name, and says what to do.
 pub(super) fn file_names(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let is_file = |entry: &std::fs::DirEntry| entry.path().is_file();

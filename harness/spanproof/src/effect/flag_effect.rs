@@ -15,7 +15,7 @@ pub(crate) struct FlagEffects {
 }
 
 impl FlagEffects {
-    /// Whether the values change lines at startup, and nothing else.
+    /// Whether the values change only lines at startup.
     pub(crate) fn is_claim_only(&self) -> bool {
         let is_claim = |effect: &Effect| match effect {
             Effect::Effective(changes) => {

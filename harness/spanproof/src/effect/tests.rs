@@ -265,7 +265,7 @@ fn a_line_at_startup_depends_on_flags_only() {
     assert_eq!(changes[0].text, "startup line `limited` appears");
 }
 
-/// Whether the service does what the line says was not seen.
+/// No case shows whether the service does what the line says.
 #[rstest]
 #[case::a_line_at_startup(0, true)]
 #[case::also_requests(2, false)]

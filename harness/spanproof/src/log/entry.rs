@@ -28,7 +28,7 @@ pub(crate) struct Entry {
     pub wrappers: Vec<&'static str>,
     /// The process that wrote the line; `None` if no wrapper names it.
     pub process: Option<Process>,
-    /// The level of the line; `None` if its logger names none.
+    /// The level of the line; `None` if its logger writes none.
     pub level: Option<Level>,
 }
 
@@ -137,8 +137,8 @@ impl Entry {
         self.at = at.filter(|inner| !says_less(*inner)).or(self.at);
     }
 
-    /// Adds a level inside of the others. A message may begin with another one, which it quotes, and a name may contain
-    /// the word for one: the first level counts.
+    /// Adds a level inside the others. The first level counts: a message may begin with a level that it quotes, and a name
+    /// may contain the word for a level.
     fn add_level(&mut self, level: Option<Level>) {
         self.level = self.level.or(level);
     }

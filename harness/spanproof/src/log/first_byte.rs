@@ -3,8 +3,7 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// Kinds of characters that are not ASCII, each with samples. A class of characters that contains a sample contains
-/// the whole kind.
+/// Kinds of non-ASCII characters, each with samples. A character class that contains a sample contains the whole kind.
 const KINDS: [(u8, &[char]); 3] = [
     (SPACE, &['\u{a0}', '\u{2003}']),
     (WORD, &['é', '中']),
@@ -15,12 +14,12 @@ const WORD: u8 = 2;
 const SYMBOL: u8 = 4;
 const ANY: u8 = SPACE | WORD | SYMBOL;
 
-/// A set of bytes, and of kinds of characters that are not ASCII.
+/// A set of bytes and of kinds of non-ASCII characters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct FirstBytes {
     /// One bit for each ASCII character.
     ascii: u128,
-    /// One bit for each kind of other characters.
+    /// One bit for each kind of non-ASCII characters.
     others: u8,
     /// Whether the pattern matches the empty string, and so at any byte.
     empty: bool,
@@ -86,7 +85,7 @@ impl FirstBytes {
         }
     }
 
-    /// The first bytes of the characters of ranges.
+    /// Returns the first bytes of the characters in ranges.
     fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
         let (mut set, mut has_others) = (Self::default(), false);
         for (start, end) in ranges {
@@ -108,7 +107,7 @@ impl FirstBytes {
     }
 }
 
-/// Returns the kind of the first character of a text that does not begin with ASCII.
+/// Returns the kind of the first character of a text that does not begin with an ASCII character.
 fn kind(text: &str) -> u8 {
     match text.chars().next() {
         Some(c) if c.is_whitespace() => SPACE,

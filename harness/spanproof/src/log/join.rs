@@ -1,6 +1,6 @@
-//! Joins what a collector of logs wrote in several lines: JSON with one key in a line, and pieces of a long
-//! line. Each joined line stands in the place of its last piece; the other pieces become empty lines, so that line
-//! numbers stay right. A JSON document with several entries is split into them; then numbers count entries.
+//! Joins what a log collector split over several lines: JSON with one key per line, and pieces of a long
+//! line. Each joined line replaces its last piece; the other pieces become empty lines, so that line numbers
+//! stay right. A JSON document with several entries is split into them; line numbers then count entries.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
@@ -21,7 +21,7 @@ const MAX_JOINED: usize = 4 * 1024 * 1024;
 
 /// Maximum number of lines of text before the first entry of indented JSON.
 const MAX_TEXT_LINES: usize = 30;
-/// The starts of JSON documents in one line, without spaces, that have several entries.
+/// How one-line JSON documents with several entries begin, with spaces removed.
 const DOCUMENTS: [&[u8]; 9] = [
     b"{\"resourceLogs\"",
     b"{\"resource_logs\"",
@@ -33,12 +33,12 @@ const DOCUMENTS: [&[u8]; 9] = [
     b"{\"events\"",
     b"{\"logEvents\"",
 ];
-/// Number of spaces before the text of a line of rich that goes on: the length of a time and a level.
+/// Indent of a continuation line of Rich, a Python library: the width of the time and the level.
 const RICH_INDENT: usize = 29;
-/// Matches the first line of a log of rich: `[10/22/25 12:00:01] INFO     text          file.py:12`.
+/// Matches the first line of a log that Rich wrote: `[10/22/25 12:00:01] INFO     text          file.py:12`.
 static RICH: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^\[\d\d/\d\d/\d\d \d\d:\d\d:\d\d\] [A-Z]+ ").ok());
-/// Matches the position in the source at the end of a line of rich.
+/// Matches the source position at the end of a line of Rich.
 static RICH_POSITION: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\s+[\w.]+:\d+\s*$").ok());
 
@@ -51,15 +51,15 @@ enum Form {
     OtherEnds(u8),
     /// JSON objects over several lines, as `flyctl logs --json` writes them.
     IndentedJson,
-    /// Docker's JSON files: the text of an entry that does not end with a line break goes on in the next
-    /// entry (docker splits lines at 16 KiB).
+    /// Docker's JSON files: if the text of an entry does not end with a line break, the next entry continues
+    /// it (docker splits lines at 16 KiB).
     DockerJson,
     /// Files of a container runtime: `P` marks a piece, and `F` the last one (Container Runtime Interface).
     ContainerRuntime,
-    /// Lines of rich, which breaks them at the width of the terminal: 80 columns in a container. The next lines
-    /// begin with as many spaces as the time and the level have characters.
+    /// Lines of Rich, which wraps them at the width of the terminal: 80 columns in a container. Continuation
+    /// lines are indented by the width of the time and the level.
     Rich,
-    /// JSON documents in one line each, of which one has several entries.
+    /// One JSON document per line; each may have several entries.
     Documents,
     /// Entries of several lines.
     Blocks(Block),
@@ -115,7 +115,7 @@ impl Form {
 }
 
 impl Form {
-    /// Returns the end of a log, which is a piece.
+    /// Returns the last entry of a log, from the piece that is left when the log ends.
     fn ended(self, piece: Vec<u8>) -> Vec<u8> {
         match self {
             Self::Blocks(block) => block.joined(piece),
@@ -123,7 +123,7 @@ impl Form {
         }
     }
 
-    /// Returns how many bytes at the start of a text are whole lines, of which none is a piece.
+    /// Returns the number of bytes at the start of a text that are complete lines, without pieces.
     fn whole_lines(self, text: &[u8]) -> usize {
         let is_whole: fn(&[u8]) -> bool = match self {
             Self::DockerJson => is_whole_docker,
@@ -141,22 +141,22 @@ impl Form {
     }
 }
 
-/// Whether one of the first lines is `{`, and the next one begins with a key: services print text before their first
-/// entry.
+/// Whether one of the first lines is `{`, and the next one begins with a key. Services may print text before their
+/// first entry.
 fn begins_object(start: &[u8]) -> bool {
     let lines = || start.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).take(MAX_TEXT_LINES);
     lines().zip(lines().skip(1)).any(|(line, next)| line == b"{" && next.starts_with(b"\""))
 }
 
-/// Whether a line is a JSON document that may have several entries: a list, or an object that is known to have
-/// one.
+/// Whether a line is a JSON document that may have several entries: a list, or an object of a kind that
+/// contains a list.
 fn is_document(line: &[u8]) -> bool {
     let mut start = line.iter().filter(|byte| **byte != b' ').take(64).copied().collect::<Vec<_>>();
     start.truncate(start.iter().rposition(|byte| *byte == b'"').map_or(0, |at| at + 1));
     start.starts_with(b"[{\"") || DOCUMENTS.iter().any(|begin| start.starts_with(begin))
 }
 
-/// Returns the entries of a JSON document, each in a line; the same bytes if it is an entry itself.
+/// Returns the entries of a JSON document, one per line; the same bytes if the document is an entry itself.
 fn entries(line: Vec<u8>) -> Vec<u8> {
     let document = serde_json::from_slice::<Json>(&line).ok();
     match document.and_then(records) {
@@ -165,7 +165,7 @@ fn entries(line: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// Replaces a byte by line feeds.
+/// Replaces each occurrence of a byte with a line feed.
 struct LineFeeds<R>(R, u8);
 
 impl<R: Read> Read for LineFeeds<R> {
@@ -188,7 +188,7 @@ struct Joined<R> {
     depth: i64,
     /// The pieces of the current line of each stream.
     pieces: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// The number of bytes at the start of the buffer of `lines` that are lines without anything to join.
+    /// The number of bytes at the start of the buffer of `lines` that are complete lines.
     whole: usize,
     /// What was joined and not returned yet.
     ready: io::Cursor<Vec<u8>>,
@@ -244,8 +244,11 @@ impl<R> Joined<R> {
             return Some(line.to_vec());
         }
         let object = self.pieces.entry(Vec::new()).or_default();
-        // Lines inside of an object are indented: this one is not, so the object has no end.
-        if self.depth > 0 && !line.starts_with(b" ") && !line.starts_with(b"\t") && is_no_json(text)
+        // Lines inside an object are indented. This line is not, so the object was cut off.
+        if self.depth > 0
+            && !line.starts_with(b" ")
+            && !line.starts_with(b"\t")
+            && cannot_be_json(text)
         {
             self.depth = 0;
             let object = std::mem::take(object);
@@ -312,11 +315,11 @@ impl<R> Joined<R> {
         Some(json_line(&entry))
     }
 
-    /// Handles a line of rich. Returns the line before it, or an empty line if this one goes on with it.
+    /// Handles a line of Rich. Returns the line before it, or an empty line if this line continues it.
     fn rich(&mut self, line: &[u8]) -> Vec<u8> {
         let before = self.pieces.entry(Vec::new()).or_default();
-        let goes_on = line.starts_with(&[b' '; RICH_INDENT]) && before.len() < MAX_JOINED;
-        if !goes_on {
+        let continues = line.starts_with(&[b' '; RICH_INDENT]) && before.len() < MAX_JOINED;
+        if !continues {
             return std::mem::replace(before, line.to_vec());
         }
         let position = RICH_POSITION.as_ref().and_then(|position| position.find(before));
@@ -350,8 +353,8 @@ impl<R> Joined<R> {
     }
 }
 
-/// Whether a line can't be a part of a JSON object, if it is not indented.
-fn is_no_json(line: &[u8]) -> bool {
+/// Whether a line that is not indented can't be part of a JSON object.
+fn cannot_be_json(line: &[u8]) -> bool {
     line.first().is_some_and(|byte| !b"{}[]\"'".contains(byte))
 }
 

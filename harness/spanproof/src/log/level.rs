@@ -1,18 +1,18 @@
-//! The level of a line, as the service's logger wrote it. What a collector of logs says about the level is not read: it
-//! knows only the stream of a line.
+//! The level of a line, as the service's logger wrote it. The level that a log collector adds is not read, because a
+//! collector only knows the stream of a line.
 
 use serde_json::{Map, Value as Json};
 
 /// The level of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
-    /// Below a warning: the service goes on as usual.
+    /// Lower than warning: the service continues normally.
     Low,
     /// A warning or worse.
     High,
 }
 
-/// Words and abbreviations of levels below a warning, in small letters.
+/// Words and abbreviations of levels lower than warning, in lowercase letters.
 const LOW: [&str; 18] = [
     "trace",
     "trc",
@@ -33,7 +33,7 @@ const LOW: [&str; 18] = [
     "notice",
     "log",
 ];
-/// Words and abbreviations of the other levels, in small letters.
+/// Words and abbreviations of the other levels, in lowercase letters.
 const HIGH: [&str; 19] = [
     "warn",
     "wrn",
@@ -55,7 +55,7 @@ const HIGH: [&str; 19] = [
     "pnc",
     "pani",
 ];
-/// Keys of the level in JSON and pairs.
+/// Keys of the level in JSON and logfmt.
 const KEYS: [&str; 15] = [
     "level",
     "severity",
@@ -73,13 +73,13 @@ const KEYS: [&str; 15] = [
     "Level",
     "status",
 ];
-/// The JSON formats whose level is that of a collector.
+/// The JSON formats whose level comes from a collector.
 const COLLECTORS: [&str; 3] = ["flyctl JSON", "journald JSON", "docker JSON"];
-/// The key of a text in Google Cloud's JSON whose level is that of the stream.
+/// The key of texts in Google Cloud's JSON whose level only depends on the stream.
 const PLAIN_TEXT: &str = "textPayload";
 
 impl Level {
-    /// Returns the level that a word names; `None` for another word.
+    /// Returns the level that a word names; `None` if it names none.
     fn named(word: &str) -> Option<Self> {
         let is_in = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
         match () {
@@ -89,7 +89,7 @@ impl Level {
         }
     }
 
-    /// Returns the level in what a logger put before a text; `None` if it names none.
+    /// Returns the level in the prefix that a logger wrote; `None` if there is none.
     pub(super) fn in_metadata(metadata: &str) -> Option<Self> {
         // `I1022 12:00:01` (glog), `I, [2025-…` (Ruby), `[I 251022 …` (Tornado), `I [812:main]`.
         let first = metadata.trim_start_matches('[');
@@ -98,7 +98,7 @@ impl Level {
             rest.starts_with(|c: char| c.is_ascii_digit() || c == ',' || c.is_whitespace())
         });
         let words = || metadata.split(|c: char| !c.is_ascii_alphabetic());
-        // The name of a logger may be the word for a level, in small letters.
+        // A logger may be named like a level, in lowercase letters.
         let is_upper = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase());
         words().filter(is_upper).chain(words()).find_map(Self::named).or_else(|| {
             let is_low = first.starts_with(['T', 'D', 'I']);
@@ -106,7 +106,7 @@ impl Level {
         })
     }
 
-    /// Returns the level in the JSON or the pairs of a logger; `None` if it has none. `logger` is the name of the
+    /// Returns the level in the JSON or logfmt of a logger; `None` if it has none. `logger` is the name of the
     /// format.
     pub(super) fn in_fields(logger: &str, fields: &Map<String, Json>) -> Option<Self> {
         if COLLECTORS.contains(&logger) || fields.contains_key(PLAIN_TEXT) {

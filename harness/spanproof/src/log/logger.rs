@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// Checks what is removed before the text.
+    /// Checks which prefix is removed.
     fn assert_removed(prefix: &str, names: &str) {
         let found = parse_line(&format!("{prefix}{TEXT}"), &Format::Detected);
         let found = (found.text(), found.wrappers.join(", "));

@@ -146,7 +146,7 @@ pub(super) struct Message {
     pub(super) at: Option<Time>,
     /// The process that the keys name; `None` if they name none.
     pub(super) process: Option<Process>,
-    /// The level that the keys name; `None` if they name none.
+    /// The level in the keys; `None` if they have none.
     pub(super) level: Option<Level>,
 }
 
@@ -247,7 +247,7 @@ impl Message {
     }
 }
 
-/// Returns all texts in a JSON object, or the values of pairs; none for another text.
+/// Returns all strings in a JSON object, or the values of logfmt pairs; empty for any other text.
 pub(crate) fn field_texts(line: &str) -> Vec<String> {
     let line = line.trim_start();
     if line.starts_with('{') {
@@ -265,7 +265,7 @@ pub(crate) fn field_texts(line: &str) -> Vec<String> {
     values
 }
 
-/// Returns the texts in a JSON value.
+/// Returns the strings in a JSON value.
 fn texts_of(value: &Json) -> Vec<String> {
     match value {
         Json::String(text) => vec![text.clone()],

@@ -40,7 +40,7 @@ fn either<'a>(fields: &'a Object, camel: &str, snake: &str) -> Option<&'a Json> 
     fields.get(camel).or_else(|| fields.get(snake))
 }
 
-/// Returns the rows of a table of Azure Monitor, with the names of its columns:
+/// Returns the rows of an Azure Monitor table, with its column names:
 /// <https://learn.microsoft.com/azure/azure-monitor/logs/api/response-format>.
 fn table(table: &Json) -> Vec<Object> {
     let columns: Vec<_> =

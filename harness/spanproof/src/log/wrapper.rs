@@ -28,7 +28,7 @@ pub(super) struct Prefix<'a> {
     pub(super) time: Option<&'a str>,
     /// The process that the prefix names; `None` if it names none.
     pub(super) process: Option<Process>,
-    /// What the prefix consists of; `None` if a level in it would not be that of the service's logger.
+    /// The parts of the prefix; `None` if a level in it would not come from the service's logger.
     pub(super) metadata: Option<&'a str>,
     /// The text behind the prefix, without what the tool puts behind it.
     pub(super) rest: &'a str,
@@ -263,9 +263,9 @@ const PREFIXES: &[(&str, &str)] = &[
 
 pub(super) const LOG_LEVEL: &str = "log level";
 pub(super) const STRUCTLOG: &str = "structlog";
-/// The name of a time as `ts` writes it.
+/// The name of the time format of `ts`.
 pub(super) const TS: &str = "ts";
-/// The logger of Ruby, after whose prefix Rails writes tags.
+/// Ruby's logger. Rails writes tags after its prefix.
 pub(super) const RUBY: &str = "Ruby's logger";
 /// The name of a number of seconds, milli-, micro- or nanoseconds before a text.
 pub(super) const EPOCH: &str = "epoch";
@@ -276,7 +276,7 @@ const DETAILS: &str = "docker's details";
 const OUTERMOST: [&str; 3] = [EPOCH, GREP, QUOTE];
 /// Prefixes that are only recognised after a log level: many texts begin like them.
 const AFTER_LOG_LEVEL: [&str; 4] = ["Django", "JBoss", "pino-pretty", "tracing-subscriber"];
-/// Prefixes of tools that are no loggers, and name no process.
+/// Prefixes of tools that are not loggers and do not name a process.
 const NO_LOGGERS: [&str; 6] = [GREP, QUOTE, DETAILS, "Loki", "GitHub Actions", "TeamCity"];
 /// The logger that names the process, as collectors do.
 const WITH_PROCESS: &str = "coloredlogs";

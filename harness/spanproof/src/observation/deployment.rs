@@ -25,7 +25,7 @@ pub struct Deployment {
     pub(crate) plans: Vec<String>,
 }
 
-/// A table with the span table's name in another schema.
+/// A table with the span table's name in a different schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OtherTable {
     /// The name with its schema.
@@ -47,8 +47,8 @@ impl OtherTable {
         (rows > 0).then(|| Self { name, rows, spans: spans.iter().map(columns).collect() })
     }
 
-    /// Returns the table with the spans of some units only; `None` if it has none of them. The same table if its
-    /// spans are not known.
+    /// Returns the table with only the spans of some units; `None` if it has none. If its spans are not known, returns
+    /// the same table.
     pub(crate) fn of_units(&self, units: &BTreeSet<String>, unit: &Columns) -> Option<Self> {
         if self.spans.is_empty() {
             return Some(self.clone());
@@ -135,11 +135,11 @@ pub(crate) struct LogFacts {
     /// Why a line that is not in the log proves nothing, such as another job whose spans are stored and have no
     /// line either. Each is a sentence without its period.
     pub(crate) doubts: Vec<String>,
-    /// Lines about spans that were written at another time than that of the jobs, as `log:12  text`.
+    /// Lines about spans that were not written at the time of the jobs, as `log:12  text`.
     pub(crate) outside: Vec<String>,
     /// The number of lines about spans of another time.
     pub(crate) outside_lines: u64,
-    /// Whether no line matches another probe than that of the start, and none names an observed job or unit: the log
-    /// may be of another service.
+    /// Whether no line matches a probe other than that of the start, and no line names an observed job or unit. The log
+    /// may be from a different service.
     pub(crate) is_foreign: bool,
 }

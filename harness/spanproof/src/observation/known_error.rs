@@ -12,7 +12,7 @@ use crate::log::{Format, Level, parse_line};
 pub(crate) enum KnownError {
     /// An exporter could not send spans to a collector.
     Exporter,
-    /// A queue before the exporter dropped spans.
+    /// The queue in front of the exporter dropped spans.
     Dropped,
     /// The span table could not be written.
     Write,
@@ -58,14 +58,14 @@ const WRITE_ERRORS: &[&str] = &[
     "deadlock detected",
 ];
 
-/// Words of a line that quotes an error of a write which the service goes on from: it tries again, or expects the error.
+/// Words in a line about a write error that the service recovers from: it retries, or expects the error.
 static HANDLED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?i)\b(?:re-?try|re-?trying|re-?tried|re-?tries|try(?:ing)? again|back(?:ing)?[ -]?off|handled|ignor(?:ed?|ing)|recovered|expected|swallow(?:ed|ing)|suppressed|tolerated|transient|skipp(?:ed|ing)|already (?:exists|stored|written)|(?:was|is|now) resolved)\b",
     )
     .ok()
 });
-/// Words of a line about an error that was not repaired.
+/// Words in a line about an error that the service did not recover from.
 static FINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?i)\b(?:unhandled|giv(?:e|es|ing) up|gave up|exhausted|no (?:more|further) (?:re-?tries|attempts)|(?:last|final) (?:re-?try|attempt)|max(?:imum)? (?:re-?tries|attempts)|without re-?try|not re-?tr\w+|will not (?:re-?)?try|won't (?:re-?)?try|after \d+ (?:re-?tries|attempts)|re-?(?:try|tries) failed|lost|dropp(?:ed|ing)|discard(?:ed|ing)|permanent(?:ly)?)\b",
@@ -78,8 +78,8 @@ static FINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(crate) const FULL_DISK: [&str; 4] =
     ["No space left on device", "ENOSPC", "Disk quota exceeded", "EDQUOT"];
 
-/// Returns texts of which each line that [`KnownError::parse`] recognises, or that says that a file system is full,
-/// contains one. `table` is the name of the span table without its schema.
+/// Returns search strings: every line that [`KnownError::parse`] recognises, or that reports a full file system,
+/// contains at least one of them. `table` is the name of the span table without its schema.
 pub(crate) fn known_texts(table: &str) -> impl Iterator<Item = &str> {
     let libraries = EXPORTERS.iter().chain(QUEUES).map(|(text, _)| *text);
     libraries.chain(FULL_DISK).chain([table]).filter(|text| !text.is_empty())
@@ -91,9 +91,9 @@ impl KnownError {
         FULL_DISK.iter().any(|text| line.contains(text)) || Self::parse(line, table).is_some()
     }
 
-    /// Recognises a line; `None` if it reports no known error, or only quotes one: a line below a warning, or about
-    /// an error from which the service goes on. `table` is the name of the span table without its schema: an error of
-    /// a driver must contain this name.
+    /// Recognises a line; `None` if it reports no known error or only quotes one: its level is lower than warning, or
+    /// the service recovers from the error. `table` is the name of the span table without its schema: a driver's
+    /// error must contain this name.
     pub(crate) fn parse(line: &str, table: &str) -> Option<Self> {
         let found = Self::quoted(line, table)?;
         let is_low = || parse_line(line, &Format::Detected).level == Some(Level::Low);
@@ -110,7 +110,7 @@ impl KnownError {
             return Some(Self::Dropped);
         }
         let is_write = WRITE_ERRORS.iter().any(|text| line.contains(text));
-        (is_write && names(line, table)).then_some(Self::Write)
+        (is_write && mentions(line, table)).then_some(Self::Write)
     }
 
     /// Whether the error in a line concerns the whole statement, and not single rows of it.
@@ -119,7 +119,7 @@ impl KnownError {
     }
 }
 
-/// Whether a line is about an error from which the service goes on.
+/// Whether a line is about an error that the service recovers from.
 pub(crate) fn is_handled(line: &str) -> bool {
     let contains = |words: &Option<Regex>| words.as_ref().is_some_and(|words| words.is_match(line));
     contains(&HANDLED) && !contains(&FINAL)
@@ -130,7 +130,7 @@ const STATEMENT_ERRORS: &[&str] =
     &["permission denied for", "does not exist", "read-only transaction"];
 
 /// Whether a text contains a name as a separate word.
-pub(crate) fn names(text: &str, name: &str) -> bool {
+pub(crate) fn mentions(text: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     !name.is_empty()
         && text.match_indices(name).any(|(start, _)| {

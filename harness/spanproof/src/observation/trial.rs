@@ -61,7 +61,7 @@ pub struct TrialRecord {
     /// The statements that the database server was executing for the service when the service was asked
     /// to stop. Empty if the case need not record, or has a fault other than the repeated job.
     pub(crate) running_statements: Vec<RunningStatement>,
-    /// Whether missing spans were still being stored when the time to wait for them was over.
+    /// Whether missing spans were still arriving at the end of the wait for them.
     pub(crate) spans_arriving: bool,
     /// The rows that the contracts of flags name, before and after the case.
     pub(crate) row_gains: Vec<RowGain>,

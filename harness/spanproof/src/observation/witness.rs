@@ -75,8 +75,8 @@ pub(crate) struct RunningStatement {
     pub(crate) statement: String,
     /// Milliseconds since its start.
     pub(crate) running_ms: u64,
-    /// The last statement of a session that holds a lock for which this one waits, with masked secrets;
-    /// `None` if it waits for no lock.
+    /// The last statement of a session that holds the lock that this one waits for, with masked secrets;
+    /// `None` if it does not wait for a lock.
     pub(crate) blocked_by: Option<String>,
 }
 

@@ -102,8 +102,7 @@ fn contracts(spec: &Spec, run: &RunResult) -> Vec<String> {
     counts.iter().filter_map(text).collect()
 }
 
-/// Returns the flags that change a line at startup and nothing else: no case shows whether the service does what
-/// this line says.
+/// Returns the flags that change only a line at startup. No case shows whether the service does what this line says.
 pub(super) fn claims(spec: &Spec, effects: &[FlagEffects]) -> Vec<String> {
     let flag = spec.tracing_flag();
     let is_other = |one: &&FlagEffects| flag.is_none_or(|flag| flag.name != one.name);

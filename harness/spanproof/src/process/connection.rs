@@ -1,5 +1,5 @@
-//! Finds the socket at one end of a TCP connection on this machine. Asks the kernel for this one socket by
-//! netlink (`sock_diag`), because `/proc/net/tcp` lists all sockets, and takes milliseconds to read. If
+//! Finds the socket at one end of a TCP connection on this machine. Asks the kernel for this one socket
+//! over netlink (`sock_diag`), because `/proc/net/tcp` lists all sockets, and takes milliseconds to read. If
 //! netlink can't be used, reads `/proc/net/tcp` and `/proc/net/tcp6`.
 
 use std::io::{self, Read};
@@ -20,11 +20,11 @@ const REQUEST: u32 = 72;
 const INODE: usize = HEADER + 68;
 /// The state of a socket that listens, in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
-/// Time limit of an answer. The kernel answers at once.
+/// Time limit for an answer. The kernel answers at once.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Returns the name in `/proc/*/fd` of the socket whose own address is `local` and whose peer is `remote`;
-/// `None` if it is closed, or belongs to a different network namespace.
+/// Returns the link target in `/proc/*/fd` of the socket whose own address is `local` and whose peer is `remote`,
+/// such as `socket:[4711]`; `None` if it is closed, or belongs to a different network namespace.
 pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> Option<String> {
     let (SocketAddr::V4(local), SocketAddr::V4(remote)) = (local, remote) else { return None };
     let inode = ask_kernel(local, remote).ok().flatten().or_else(|| {
@@ -64,7 +64,7 @@ fn ask_kernel(local: SocketAddrV4, remote: SocketAddrV4) -> io::Result<Option<u3
     Ok(inode.ok().filter(|_| is_socket))
 }
 
-/// Returns a request for a TCP socket over IPv4, which also finds sockets of IPv6 with IPv4 addresses.
+/// Returns a request for a TCP socket over IPv4, which also finds IPv6 sockets with IPv4-mapped addresses.
 fn request(local: SocketAddrV4, remote: SocketAddrV4) -> Vec<u8> {
     /// `NLM_F_REQUEST`.
     const IS_REQUEST: u16 = 1;
@@ -110,7 +110,7 @@ fn search(is_wanted: impl Fn(&Line<'_>) -> bool) -> Option<u32> {
     })
 }
 
-/// Returns an address as in `/proc/net/tcp`. In `tcp6`, an IPv4 address ends with this text.
+/// Returns an address as in `/proc/net/tcp`. In `tcp6`, the IPv4-mapped address ends with this text.
 fn hexadecimal(address: SocketAddrV4) -> String {
     let ip: Ipv4Addr = *address.ip();
     format!("{:08X}:{:04X}", u32::from_ne_bytes(ip.octets()), address.port())

@@ -179,7 +179,7 @@ impl Probes {
 
     /// Parses the tracer's line at startup; `None` for any other line.
     pub(crate) fn banner(&self, line: &str) -> Option<Banner> {
-        // Groups are slow, and few lines match.
+        // Capture groups are slow, and few lines match.
         let found = self.tracer.as_ref().filter(|tracer| tracer.is_match(line))?.captures(line)?;
         Some(Banner {
             enabled: Some(&found["state"]) == self.enabled.as_deref(),
@@ -187,8 +187,8 @@ impl Probes {
         })
     }
 
-    /// Returns the offset at which a pattern begins to match a line, the first one if several do; `None` if none does.
-    /// The pattern of the start does not count.
+    /// Returns the first offset at which a pattern matches a line; `None` if no pattern matches.
+    /// The pattern for the start of the service does not count.
     pub(crate) fn match_start(&self, line: &str) -> Option<usize> {
         let patterns = self.by_key().filter(|(key, _)| *key != "started");
         patterns.filter_map(|(_, pattern)| Some(pattern.find(line)?.start())).min()

@@ -54,7 +54,7 @@ pub(super) async fn find_passing_changes(
     use_extra_cases(world.spec(), result);
 }
 
-/// Adds the extra cases of a stored run, and the changes with which failing cases pass, to the result. Runs nothing.
+/// Adds the extra cases of a stored run, and the changes that make failing cases pass, to the result. Runs nothing.
 pub(super) fn add_stored_changes(spec: &Spec, result: &mut RunResult, extra: Vec<CaseResult>) {
     result.extra_cases = extra;
     for (failing, codes) in representatives(result) {
@@ -79,7 +79,7 @@ fn add_if_passing(result: &mut RunResult, failing: &str, change: Change, case: &
     true
 }
 
-/// Judges again whether the service ignores the flag, now with the extra cases.
+/// Decides again whether the service ignores the flag, now with the extra cases.
 fn use_extra_cases(spec: &Spec, result: &mut RunResult) {
     let RunResult { cases, extra_cases, .. } = result;
     let mut cases: Vec<_> = cases.iter_mut().map(|one| (&one.case, &mut one.judgement)).collect();

@@ -1,5 +1,5 @@
 //! Judges the stored evidence of a run again. Besides its cases, the folder of a run may contain further trials of
-//! cases and extra cases, which were run to find changes with which a failing case passes.
+//! cases, and extra cases that were run to find changes that make a failing case pass.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::spec::{Day, Spec};
 use crate::verdict::judge;
 
 /// Judges the stored evidence of a run again, without running anything. For a planned case without
-/// evidence, `run.json` tells whether it was not run, or its service or Postgres did not start.
+/// evidence, `run.json` says whether it was not run, or its service or Postgres did not start.
 ///
 /// # Errors
 /// If the folder has no evidence, or a file can't be read.
@@ -59,8 +59,8 @@ fn read_case(spec: &Spec, folder: PathBuf) -> Result<JudgedCase, observation::Er
     Ok(JudgedCase { observation, judgement, folder, database_command, retries })
 }
 
-/// Returns the folders with evidence in a folder; none if there is no such folder. A run that was interrupted has
-/// folders without evidence.
+/// Returns the folders with evidence in a folder; empty if the folder does not exist or has none. An interrupted run
+/// leaves folders without evidence.
 fn stored_folders(parent: &Path) -> Result<Vec<PathBuf>, observation::Error> {
     match observation::list(parent) {
         Err(observation::Error::Empty { .. }) => Ok(Vec::new()),
@@ -69,7 +69,7 @@ fn stored_folders(parent: &Path) -> Result<Vec<PathBuf>, observation::Error> {
     }
 }
 
-/// Removes the further trials and the extra cases of an earlier run in the same folder, which may be of another program.
+/// Removes the further trials and the extra cases of an earlier run in the same folder: its program may be a different one.
 pub(super) fn remove_further_trials(folder: &Path) -> Result<(), observation::Error> {
     let repetitions = (1..=TRIALS).map(|number| folder.join(FOLDER).join(number.to_string()));
     let extra = std::fs::read_dir(folder.join(EXTRA_CASES)).into_iter().flatten().flatten();

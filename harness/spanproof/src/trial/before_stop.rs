@@ -1,5 +1,5 @@
 //! Reads the database before the service is asked to stop. A service may write further spans only because
-//! it stops: if it were killed, these would be lost. A statement that is then still being executed may
+//! it stops: if it were killed, these would be lost. A statement that is still running at this moment may
 //! never end.
 
 use sqlx::Row as _;
@@ -11,8 +11,8 @@ use super::run::Trial;
 use crate::observation::RunningStatement;
 use crate::spec::FaultKind;
 
-/// The statements that the server is executing in this database, the oldest one first. Each comes with the time since its start
-/// in milliseconds, and with the last statement of a session that blocks it.
+/// Selects the statements that the server is executing in this database, the oldest first. Each row also has the time
+/// since the statement's start in milliseconds, and the last statement of a session that blocks it.
 const RUNNING: &str = "select query, \
     (extract(epoch from clock_timestamp() - query_start) * 1000)::bigint, \
     (select blocker.query from pg_stat_activity blocker \
@@ -40,8 +40,8 @@ impl Trial {
         Some(count.saturating_sub(self.earlier_rows.span_count()))
     }
 
-    /// Returns the statements that the server is executing for the service. Empty if the case need not
-    /// record spans, or if a fault of the case disturbs the service.
+    /// Returns the statements that the server is executing for the service; empty if the case need not
+    /// record spans, or if its fault disturbs the service.
     async fn running_statements(&mut self) -> Vec<RunningStatement> {
         let is_disturbed =
             self.fault.as_ref().is_some_and(|fault| fault.kind() != FaultKind::JobRepeated);

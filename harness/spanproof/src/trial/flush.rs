@@ -19,9 +19,9 @@ use spanproof_lease::wait::{self, Attempt};
 /// Unchanged polls in a row after which the lines of the service are compared with the stored spans.
 /// Another task reads these lines and may be slower than the polls.
 const IDLE_POLLS: usize = 3;
-/// How many times in a row missing spans are waited for, while some of them arrive.
+/// Maximum number of waits in a row, while missing spans arrive.
 const MAX_WAITS: usize = 6;
-/// The shortest wait after the first one: a slow service may write one span a second.
+/// Minimum length of each wait after the first: a slow service may write one span a second.
 const LATER_WAIT: Duration = Duration::from_secs(1);
 
 /// Waits until one of these is true: every unit (part of the job) has its required spans; the service has
@@ -81,11 +81,11 @@ pub(super) enum Arrival {
     None,
     /// Some arrived earlier.
     Earlier,
-    /// They were still arriving when the time to wait for them was over.
+    /// They were still arriving at the end of the last wait.
     Continuing,
 }
 
-/// What the polls of one wait have seen.
+/// The results of the polls of one wait.
 #[derive(Debug, Default)]
 struct Polls {
     /// Number of stored spans; `None` if the table can't be read.
@@ -99,7 +99,7 @@ struct Polls {
 }
 
 impl Polls {
-    /// Adds a poll, and returns whether the rows have to be read.
+    /// Adds a poll, and returns whether the rows must be read.
     fn add(&mut self, count: Option<i64>) -> bool {
         let has_changed = count.is_none() || count != self.count;
         self.count = count;
@@ -113,7 +113,7 @@ impl Polls {
     }
 }
 
-/// Returns how many spans of each name are awaited.
+/// Returns the number of required spans of each name.
 fn required_spans<'a>(spec: &'a Spec, case: &Case, units: usize) -> BTreeMap<&'a str, usize> {
     let mut required: BTreeMap<&str, usize> = BTreeMap::new();
     for rule in spec.required_spans(&case.facts()) {
@@ -180,7 +180,7 @@ pub(super) async fn count_spans(connection: &mut PgConnection, spec: &Spec) -> O
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await.ok()
 }
 
-/// Returns how many of the required spans are missing.
+/// Returns the number of required spans that are missing.
 fn missing_spans(rows: &Rows, spec: &Spec, required: &BTreeMap<&str, usize>) -> usize {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows.all() {

@@ -1,5 +1,5 @@
-//! spanproof's own sessions on a trial's database, and the SQL of seeds and overrides. A trial is one run
-//! of the service.
+//! spanproof's own sessions on a trial's database, and the SQL of seeds and of database overrides. A trial is one
+//! run of the service.
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
@@ -7,8 +7,8 @@ use super::login::{log_in, log_in_to_read};
 use super::{Error, World};
 use spanproof_postgres::{Database, ServerError};
 
-/// Undoes default settings of the database, which a fault may have changed to disturb the service. Limits
-/// statements, because the service may have replaced a table with a view whose rows never end.
+/// Overrides the database's default settings in this session, because a fault may have changed them. Limits the
+/// time of each statement, because the service may have replaced a table with a view that never stops returning rows.
 const SESSION_SETTINGS: &str =
     "set timezone = 'UTC'; set statement_timeout = '20s'; set lock_timeout = 0; set role none";
 

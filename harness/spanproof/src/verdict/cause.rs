@@ -209,7 +209,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Killed],
         excluded_by: &[Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere, Q::LibraryOff],
         unlikely_if: &[NEVER_BEGAN, &[Q::Reported]],
-        // What has not arrived at the stop may be lost by the stop, or for another reason.
+        // Spans that have not arrived at the stop may be lost because of it, or for a different reason.
         sufficient: &[Q::Arriving],
         decisive: &[&[Q::Killed, Q::Begun], &[Q::Killed, Q::Unsent]],
         ..DEFAULT

@@ -1,6 +1,6 @@
-//! Finds spans that contain the id of another unit than their own, by numbers: a unit has more spans of a name than it
-//! may have, and as many other units have none. A service may keep the id of its first or last unit. Then
-//! these are no duplicates, and neither status nor tree can be compared with the unit's.
+//! Finds spans that contain the id of a wrong unit, by their number: one unit has too many spans of a name, and as many
+//! units have none. A service may reuse the id of its first or last unit. Such spans are not duplicates, and their
+//! status and parents can't be compared with those of the unit.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use super::finding::{Checks, Finding};
 use crate::observation::{Field, Span, Unit};
 use spanproof_format::{Code, Confidence};
 
-/// The ids of the units that have the spans of other units, too.
+/// Returns the ids of the units that also have the spans of other units.
 pub(super) fn units_with_others<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
     let crossed = facts.expected_spans.iter().filter_map(|expected| Crossed::find(facts, expected));
     crossed.flat_map(|crossed| crossed.full).filter_map(|unit| unit.id.as_deref()).collect()
 }
 
-/// Checks that no unit has the spans of other units. Returns whether none has.
+/// Checks that no unit has the spans of other units; returns whether this holds.
 pub(super) fn check_units(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     let mut all = facts.expected_spans.iter();
     let crossed = all.find_map(|expected| Some((expected.name, Crossed::find(facts, expected)?)));
@@ -53,7 +53,7 @@ impl<'a> Crossed<'a> {
         Some(Self { full, spans, empty })
     }
 
-    /// Whether each unit without a span did its work at the time of one of these spans.
+    /// Whether each unit without a span ran at the time of one of these spans.
     fn fit_times(&self) -> bool {
         self.empty.iter().all(|unit| {
             let (Some(started), Some(ended)) = (unit.started, unit.ended) else { return false };

@@ -20,9 +20,9 @@ const UNIT_TOLERANCE: f64 = 0.1;
 const MIN_COMPARABLE: usize = 4;
 /// Minimum length of a span that is long enough to compare, in milliseconds.
 const MIN_COMPARABLE_MS: f64 = 2.0;
-/// A duration that is computed from the start and the end differs by less than this: the times are in whole microseconds.
+/// Tolerance for a duration that is computed from the start and the end: the times are in whole microseconds.
 const EXACT_MS: f64 = 0.002;
-/// So many exact durations are no chance, if they have a fraction, and if they are whole numbers.
+/// Minimum numbers of exact durations that are not a coincidence: with a fraction, and as whole numbers.
 const MIN_EXACT: [usize; 2] = [3, 6];
 /// A duration in whole milliseconds differs by less than this from end minus start.
 const ROUNDING_MS: f64 = 1.0;
@@ -35,7 +35,7 @@ pub(super) struct Durations {
     none_fits: bool,
     /// The unit of most durations; `None` if no duration shows it.
     common_unit: Option<TimeUnit>,
-    /// The unit in which durations are computed from the start and the end; `None` if they are measured apart.
+    /// The unit of durations that are computed from the start and the end; `None` if they are measured separately.
     computed_unit: Option<TimeUnit>,
 }
 
@@ -64,8 +64,8 @@ impl Durations {
         text.or_else(|| wrong(span, self.tolerance_ms)).or_else(|| self.not_computed(span))
     }
 
-    /// Returns what is wrong if a duration is not end minus start, and those of other spans are exactly that: they
-    /// are computed, and not measured at another moment. `None` if it is in another unit, which is reported as that.
+    /// Returns what is wrong if a duration is not end minus start, although the durations of other spans are exactly
+    /// that, so they are computed and not measured. `None` if it is in a different unit, which is reported separately.
     fn not_computed(&self, span: &Span) -> Option<String> {
         let computed_unit = self.computed_unit?;
         let (recorded, computed) = comparable(span)?;
@@ -93,8 +93,8 @@ impl Durations {
     }
 }
 
-/// Whether durations are computed from the start and the end: each of them is end minus start exactly, or
-/// differs by much. Pairs of the recorded duration and end minus start.
+/// Whether durations are computed from the start and the end: each is exactly end minus start, or differs by far.
+/// Takes pairs of the recorded duration and end minus start.
 fn are_computed(comparable: &[(f64, f64)], unit: TimeUnit) -> bool {
     let difference = |(recorded, computed): &&(f64, f64)| (in_ms(*recorded, unit) - computed).abs();
     let exact = comparable.iter().filter(|pair| difference(pair) <= EXACT_MS);

@@ -107,7 +107,7 @@ pub(super) enum Question {
     Refused,
     /// Did a statement for the missing spans wait for a lock when the service was asked to stop?
     Unended,
-    /// Were missing spans still being stored when the time to wait for them was over?
+    /// Were missing spans still arriving at the end of the wait for them?
     Arriving,
     /// Did the database server refuse a query that reads the span table?
     QueryFailed,

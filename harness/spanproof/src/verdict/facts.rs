@@ -222,7 +222,7 @@ impl<'a> Facts<'a> {
         self.expected_spans.iter().flat_map(|expected| self.spans_named(expected.name))
     }
 
-    /// The service's stored spans that belong to no unit, as a rule of the spec says.
+    /// The service's stored spans that belong to no unit according to a rule of the spec.
     pub(super) fn spans_outside_units(&self) -> impl Iterator<Item = &Span> {
         let is_outside =
             |rule: &SpanRule, name: &str| rule.unit == UnitLink::None && rule.matches(name);

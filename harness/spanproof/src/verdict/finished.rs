@@ -1,5 +1,5 @@
-//! Checks that every span has an end, and does not end before its start. A service may complete the row of a span by
-//! an update; if the database server refuses it, its log tells why.
+//! Checks that every span has an end, and does not end before its start. A service may complete the row of a span with
+//! an update; if the database server refuses the update, its log shows why.
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
@@ -8,7 +8,7 @@ use super::server_errors::ServerErrors;
 use crate::observation::{Failure, Field, Span};
 use spanproof_format::Code;
 
-/// Every span has an end, and does not end before its start.
+/// Checks that every span has an end, and does not end before its start.
 pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
     let fields = [Field::Status, Field::Ended, Field::Duration];
     let all = facts.spans.len();
@@ -53,13 +53,13 @@ pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// The errors of updates of spans in the database server's log.
+/// Returns the errors of span updates in the database server's log.
 fn update_errors<'a>(facts: &Facts<'a>) -> Vec<&'a Failure> {
     let errors = facts.trial().map_or(&[][..], |trial| &trial.server_errors);
     ServerErrors::select(errors, facts).updates
 }
 
-/// Says that the server refused updates of spans, and why; empty if it refused none.
+/// Returns how many span updates the server refused, and why, as text; empty if it refused none.
 fn refused_updates(facts: &Facts<'_>) -> String {
     let errors = update_errors(facts);
     let Some(Failure { state, message, .. }) = errors.first() else { return String::new() };
@@ -67,7 +67,7 @@ fn refused_updates(facts: &Facts<'_>) -> String {
     format!("; the server refused {updates}, {state} {message}")
 }
 
-/// What the server and the service report about spans that were not completed.
+/// Returns what the server and the service report about spans that were not completed.
 fn reports(facts: &Facts<'_>) -> Vec<Evidence> {
     let errors = update_errors(facts);
     let errors = limit(errors.into_iter().map(|error| Evidence::ServerLog(error.clone())));

@@ -52,7 +52,7 @@ fn check_ids(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], checks
     });
 }
 
-/// Returns the spans whose id is that of another span.
+/// Returns the spans that share their id with a different span.
 fn with_shared_id<'a>(spans: &[&'a Span]) -> Vec<&'a Span> {
     let mut by_id: BTreeMap<(&Option<String>, &str), Vec<&Span>> = BTreeMap::new();
     for span in spans {
@@ -68,7 +68,7 @@ fn with_shared_id<'a>(spans: &[&'a Span]) -> Vec<&'a Span> {
     by_id.values().filter(is_shared).flatten().copied().collect()
 }
 
-/// Returns the ids of the units that have spans with an id of zeros, or with that of another span.
+/// Returns the ids of the units that have spans with an all-zero or a shared id.
 pub(super) fn units_with_invalid_ids<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
     let spans: Vec<&Span> = facts.required_spans().collect();
     let zero = spans.iter().copied().filter(|span| has_zero_id(span));
@@ -91,7 +91,7 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
     let all: Vec<&Span> = spans.iter().chain(outside_units).copied().collect();
     let (time_units, durations) = (TimeUnits::new(&all), Durations::new(&all));
     for span in outside_units {
-        // Such a span may be older than the job. In an existing system it may be that of a later one.
+        // Such a span may be older than the job. In an existing system it may belong to a later job.
         let reason = limits
             .as_ref()
             .filter(|_| facts.trial().is_some())

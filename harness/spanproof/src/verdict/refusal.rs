@@ -20,7 +20,7 @@ pub(super) fn refusal(answers: &Answers) -> String {
     }
 }
 
-/// Says that a statement for the spans was running at the stop, and whether the service reports failures.
+/// Returns that a statement for the spans was running at the stop, and whether the service reports failures.
 pub(super) fn unended(answers: &Answers) -> String {
     let report = report(answers);
     let state =

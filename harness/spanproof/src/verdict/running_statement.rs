@@ -1,6 +1,6 @@
-//! Asks whether spans were still on their way when the service was asked to stop: whether the database server was
-//! executing a statement for them, and whether missing spans were still being stored. A statement may wait
-//! for a lock, or for a trigger that takes too long. The service then exits without an error, and the server logs none.
+//! Finds out whether spans were still on their way when the service was asked to stop: the database server was
+//! executing a statement for them, or missing spans were still arriving. A statement may wait for a lock, or for a
+//! slow trigger. The service then exits without an error, and the server logs none.
 
 use super::evidence::{Evidence, limit, shorten};
 use super::fact::{Answers, Fact, Question as Q};
@@ -8,7 +8,7 @@ use super::facts::Facts;
 use super::span_statement::writes_spans;
 use crate::observation::{RunningStatement, TrialRecord};
 
-/// The least time in milliseconds that a statement must have been running. An insert may be in progress at any moment.
+/// Minimum running time of a statement, in milliseconds. An insert may be in progress at any moment.
 const MIN_RUNNING_MS: u64 = 250;
 const IN_PROGRESS: &str = "a statement for spans was running when the service was asked to stop";
 const ARRIVING: &str = "spans were still being stored when the time to wait for them was over";
@@ -23,12 +23,12 @@ pub(super) fn answer(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answe
     if running.is_empty() {
         return;
     }
-    // These spans never began, so the statement is about others.
+    // These spans never began, so the statement is about other spans.
     let is_about_others = answers.is_yes(Q::NoBeginLine) && answers.is_yes(Q::BeginPatternWorks);
     let is_long = |running: &&RunningStatement| running.running_ms >= min_ms(facts);
     set_unknown(answers, &[Q::Unended, Q::Refused, Q::Reached], IN_PROGRESS);
     answers.set(Q::Discarded, Fact::no(IN_PROGRESS));
-    // The end of the service also undoes the transaction of the statement.
+    // The exit of the service also undoes the statement's transaction.
     if answers.is_yes(Q::Undone) {
         answers.set(Q::Undone, Fact::unknown(IN_PROGRESS));
     }
@@ -70,7 +70,7 @@ fn running<'a>(facts: &Facts<'_>, trial: &'a TrialRecord) -> Vec<&'a RunningStat
     trial.running_statements.iter().filter(is_about_spans).collect()
 }
 
-/// A statement of the job has been running for at least half of the time in which late spans are waited for.
+/// Whether a statement of the job has been running for at least half of the wait for late spans.
 fn min_ms(facts: &Facts<'_>) -> u64 {
     let flush_ms = u64::try_from(facts.spec.flush_delta().num_milliseconds()).unwrap_or_default();
     (flush_ms / 2).max(MIN_RUNNING_MS)

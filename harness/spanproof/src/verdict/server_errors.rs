@@ -14,7 +14,7 @@ use super::running_statement;
 use super::span_statement::{is_of_query, is_of_update, writes_spans};
 use super::witness::{Fate, Testimony, fate_of_error, has_several_rows};
 use crate::identifier;
-use crate::observation::{Failure, TrialRecord, names};
+use crate::observation::{Failure, TrialRecord, mentions};
 
 /// Answers the [questions](Q) about the database server for one gap. `use_witness` is `false` to ignore the witness.
 pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answers: &mut Answers) {
@@ -48,8 +48,8 @@ fn answer_from_seen_rows(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut A
     }
 }
 
-/// A tracer that can't read its table may switch itself off. If no line about the start of a span is there in any
-/// case, it is not known that the work runs outside the tracer.
+/// A tracer that can't read its table may switch itself off. If no case has a line about the start of a span, nothing
+/// shows that the work runs outside the tracer.
 fn answer_from_queries(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answers) {
     let errors = trial.server_errors.iter();
     let queries: Vec<_> = errors.filter(|error| is_of_query(error, &facts.span_table)).collect();
@@ -235,7 +235,7 @@ impl<'a> ServerErrors<'a> {
         let table_name = identifier::parts(&facts.span_table).1.to_lowercase();
         let is_about_spans = |error: &&Failure| match &error.statement {
             Some(statement) => writes_spans(statement, facts),
-            None => names(&error.message.to_lowercase(), &table_name),
+            None => mentions(&error.message.to_lowercase(), &table_name),
         };
         let (updates, inserts) =
             errors.iter().filter(is_about_spans).partition(|error| is_of_update(error));

@@ -2,16 +2,16 @@
 
 use super::facts::Facts;
 use crate::identifier;
-use crate::observation::{Failure, names};
+use crate::observation::{Failure, mentions};
 
 /// The verbs of statements that write rows.
 const WRITES: [&str; 4] = ["insert", "copy", "merge", "update"];
 
-/// Whether an error is that of an update, which inserts no row.
+/// Whether the error is from an update, which inserts no row.
 pub(super) fn is_of_update(error: &Failure) -> bool {
     let statement = error.statement.as_deref().unwrap_or_default().to_lowercase();
-    let inserts = ["insert", "copy", "merge"].iter().any(|verb| names(&statement, verb));
-    names(&statement, "update") && !inserts
+    let inserts = ["insert", "copy", "merge"].iter().any(|verb| mentions(&statement, verb));
+    mentions(&statement, "update") && !inserts
 }
 
 /// Whether a statement writes into the span table, or into a table with its columns.
@@ -20,17 +20,17 @@ pub(super) fn writes_spans(statement: &str, facts: &Facts<'_>) -> bool {
     let table_name = identifier::parts(&facts.span_table).1.to_lowercase();
     let spans = &facts.spec.tables.spans;
     let has_span_columns =
-        || spans.has_columns_in(|column| names(&statement, &column.to_lowercase()));
-    (names(&statement, &table_name) || has_span_columns()) && has_write(&statement)
+        || spans.has_columns_in(|column| mentions(&statement, &column.to_lowercase()));
+    (mentions(&statement, &table_name) || has_span_columns()) && has_write(&statement)
 }
 
-/// Whether an error is that of a query which reads the span table, such as a check of its columns.
+/// Whether the error is from a query that reads the span table, such as a check of its columns.
 pub(super) fn is_of_query(error: &Failure, table: &str) -> bool {
     let statement = error.statement.as_deref().unwrap_or_default().to_lowercase();
     let name = identifier::parts(table).1.to_lowercase();
-    names(&statement, "select") && names(&statement, &name) && !has_write(&statement)
+    mentions(&statement, "select") && mentions(&statement, &name) && !has_write(&statement)
 }
 
 fn has_write(statement: &str) -> bool {
-    WRITES.iter().any(|verb| names(statement, verb))
+    WRITES.iter().any(|verb| mentions(statement, verb))
 }

@@ -319,7 +319,7 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
                 Finding::new(Code::Duplicate, message, [unit, lines].concat())
             });
         }
-        // What is below a span without an id of its own is not known.
+        // The children of a span with an invalid id are not known.
         let has_ids = !unit.id.as_deref().is_some_and(|id| without_ids.contains(id));
         let defects = if has_ids { tree::defects(facts, unit) } else { Vec::new() };
         checks.expect_each(defects.is_empty(), || {

@@ -25,7 +25,7 @@ pub(super) fn unclear(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
         .or_else(|| log.doubts.first().cloned())
 }
 
-/// Says that no line shows that the log is that of the service; `None` if one does.
+/// Returns the finding for a log in which no line shows that it is the service's; `None` if a line does.
 pub(super) fn of_another_service(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
     (log.is_foreign && log.last_start.is_none() && !facts.jobs.is_empty()).then(|| {
         "the log may be of another service: no line matches a probe of the spec, and none has a name or an id of these \

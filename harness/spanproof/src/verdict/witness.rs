@@ -28,7 +28,7 @@ pub(super) enum Fate {
     RowRefused,
     /// Valid rows were lost together with an invalid one.
     Poisoned,
-    /// All rows were written, and undone by an update of their transaction that failed.
+    /// All rows were written, and a failed update in the same transaction undid them.
     UndoneByUpdate,
     /// All rows were written, and the commit failed.
     LostAtCommit,
@@ -62,7 +62,7 @@ impl<'a> Testimony<'a> {
         let name = identifier::parts(table).1.to_lowercase();
         let names_table = |text: &String| text.to_lowercase().contains(&name);
         let may_concern = |failure: &&Failure| match &failure.statement {
-            // A query that reads spans loses none.
+            // A query that only reads spans does not lose any.
             Some(_) if is_of_query(failure, table) => false,
             Some(statement) => {
                 ends_transaction(statement)
@@ -130,7 +130,7 @@ impl<'a> Testimony<'a> {
         }
     }
 
-    /// Whether rows were written and are gone, none was refused or deleted, and an update failed.
+    /// Whether rows were written and are gone, no row was refused or deleted, and an update failed.
     fn is_undone_by_update(&self) -> bool {
         let Witness { attempted_rows, written_rows, removed_rows, .. } = *self.witness;
         let is_gone = written_rows > self.kept && attempted_rows == written_rows;

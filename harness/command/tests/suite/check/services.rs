@@ -98,7 +98,7 @@ fn project_with_database(service: &str, mode: &str) -> Project {
     project
 }
 
-/// Returns the command lines of the processes that run in the project's folder, except this one.
+/// Returns the command lines of the processes that run in the project's folder.
 fn running_in(project: &Project) -> Vec<String> {
     let is_in_project = |process: &Path| {
         let folder = std::fs::read_link(process.join("cwd")).ok();
@@ -111,11 +111,11 @@ fn running_in(project: &Project) -> Vec<String> {
     lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).collect()
 }
 
-/// The daemons have no living parent, no stream of the service and their own session.
+/// The daemons have no living parent, hold none of the service's streams, and run in their own sessions.
 #[rstest]
 #[case::sleeps("leaves-orphan", "sleeps", "(sleep)")]
 #[case::ignores_sigterm("leaves-orphan", "stubborn", "(sh)")]
-#[case::forks_on("forks-on", "", "(")]
+#[case::keeps_forking("forks-on", "", "(")]
 fn a_daemon_is_found_by_the_database_in_its_environment(
     #[case] service: &str,
     #[case] mode: &str,
@@ -133,7 +133,7 @@ fn a_daemon_is_found_by_the_database_in_its_environment(
     assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
-/// The daemon of a helper is ended, but the service did not leave it.
+/// The daemon of a helper is ended, but not reported, because the service did not start it.
 #[test]
 fn the_daemon_of_a_helper_is_not_a_finding() {
     let project = Project::new("obedient");

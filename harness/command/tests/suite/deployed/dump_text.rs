@@ -269,7 +269,7 @@ fn rows_that_row_security_may_hide_are_not_reported_as_missing() {
     assert!(!first_message(&json).contains("row security"), "{json:#}");
 }
 
-/// Row security on the table of jobs: no job is shown, and that is not "no job".
+/// Row security hides every job, and the message does not say that there is no job.
 #[test]
 fn jobs_that_row_security_may_hide_are_not_no_jobs() {
     let policies = "ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;\n";
@@ -287,7 +287,7 @@ fn jobs_that_row_security_may_hide_are_not_no_jobs() {
     assert!(stderr.contains("row security may hide rows of `jobs`"), "{stderr}");
 }
 
-/// Rows that are not written as `pg_dump` writes them can't be read, and the message says what to do.
+/// Rows that are not in the format of `pg_dump` can't be read, and the message says what to do.
 #[rstest]
 #[case::csv("WITH (FORMAT csv)", "`COPY … FROM stdin WITH (FORMAT csv)`")]
 #[case::old_csv("CSV HEADER", "`COPY … FROM stdin CSV HEADER`")]
@@ -327,13 +327,13 @@ fn a_view_in_place_of_a_table_is_named(#[case] create: &str) {
         message.contains("is a view, and a dump has no rows of a view; name the table"),
         "{json:#}"
     );
-    // A view of the same name in another schema changes nothing.
+    // A view of the same name in a different schema changes nothing.
     let api = format!("{create} api.trace_spans AS\n SELECT 1;\n{}", healthy());
     let (code, json) = diagnose(&api, None, &[]);
     assert_eq!(code, 0, "{json:#}");
 }
 
-/// A folder that is no whole dump is named, with what it contains.
+/// The message names a folder that is not a complete dump, and what it contains.
 #[test]
 fn a_folder_without_a_table_of_contents_is_no_dump() {
     let folder = tempfile::tempdir().unwrap();

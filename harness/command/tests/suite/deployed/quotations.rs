@@ -1,5 +1,5 @@
-//! Tests of `diagnose` with logs whose lines only quote something: an error from which the service goes on, a startup
-//! line in a message about it. Also with the log of another service.
+//! Tests of `diagnose` with logs whose lines only quote something: an error that the service recovers from, or a
+//! startup line in a message about it. Also tests with the log of a different service.
 
 use rstest::rstest;
 
@@ -18,7 +18,7 @@ fn log_with(line: &str, begun: usize) -> String {
     )
 }
 
-/// Regression test: each of these lines was a failed write, as certain.
+/// Regression test: each of these lines was certainly a failed write.
 #[rstest]
 #[case::retry("retrying after: permission denied for table trace_spans")]
 #[case::info("INFO insert failed: permission denied for table trace_spans")]
@@ -64,7 +64,7 @@ fn both_sides_of_a_diff_are_no_claims() {
     assert_eq!(codes(&json), ["flag-unset"], "{json:#}");
 }
 
-/// A service may print its startup line behind words. If another line of it says otherwise, nothing decides.
+/// A service may print words before its startup line. If another startup line contradicts it, nothing decides.
 #[test]
 fn a_startup_line_behind_words_counts_if_nothing_contradicts_it() {
     let behind_words = format!("{AT}runner tracing {OFF}");
@@ -86,7 +86,7 @@ fn the_log_of_another_service_is_recognised() {
     assert!(!first_message(&json).contains(text), "it names the job: {json:#}");
 }
 
-/// Regression test: rows of one job in another schema were the reason for other jobs, too.
+/// Regression test: rows of one job in a different schema were also the reason for other jobs.
 #[test]
 fn spans_in_another_schema_count_for_their_own_job() {
     let job = "469\tbias-1\tfailed\t2025-10-22 12:00:00+00\n";

@@ -1,4 +1,4 @@
-//! Tests that `git bisect run` with `replay --bisect` finds the commit that stopped recording.
+//! Tests that `git bisect run` with `replay --bisect` finds the commit from which on no spans are recorded.
 
 use std::path::Path;
 

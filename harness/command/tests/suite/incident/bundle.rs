@@ -35,8 +35,8 @@ fn assert_only_judges_the_evidence_of_an_incident_again() {
 #[rstest]
 #[case::without_the_last_record(0)]
 #[case::within_the_last_record(20)]
-#[case::within_a_line_break(-1)]
-fn a_cut_off_bundle_is_judged_with_a_doubt(#[case] offset: isize) {
+#[case::before_the_last_line_break(-1)]
+fn a_cut_off_bundle_is_judged_but_doubted(#[case] offset: isize) {
     let whole = incident();
     let last_record = whole.trim_end().rfind('\n').unwrap() + 1;
     let text = &whole[..last_record.checked_add_signed(offset).unwrap()];
@@ -62,7 +62,7 @@ fn a_bundle_that_is_cut_off_before_its_evidence_is_refused() {
 }
 
 #[test]
-fn an_edited_bundle_is_refused_without_the_option_edited() {
+fn an_edited_bundle_needs_the_option_edited() {
     let edited = incident().replace("\"status\":\"failed\"", "\"status\":\"passed\"");
     let Output { code, stderr, .. } = replay(edited.as_bytes(), &[]);
     assert_eq!(code, 2);

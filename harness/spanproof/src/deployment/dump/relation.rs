@@ -31,9 +31,9 @@ pub(super) struct Relation {
 /// Why the rows of a table can't be read.
 #[derive(Debug, Clone)]
 pub(super) enum Unreadable {
-    /// It is a view, of which a dump has no rows.
+    /// It is a view, and a dump has no rows of views.
     View,
-    /// The rows are in another format than that of `pg_dump`: the options of `COPY`.
+    /// The rows are not in the format of `pg_dump`. Contains the options of `COPY`.
     Format(String),
 }
 

@@ -116,7 +116,7 @@ impl Scanner {
     fn finish(mut self) -> Contents {
         let name = |index: usize| &self.contents.relations[index].name;
         let cut_off = match &self.position {
-            // Rows in another format may have no line that ends them.
+            // In a different format, no line may end the rows.
             Position::Rows(index) if self.contents.relations[*index].unreadable.is_some() => None,
             Position::Rows(index) | Position::Insert(index) => {
                 Some(format!("it ends in the middle of the rows of `{}`", name(*index)))

@@ -244,7 +244,7 @@ impl Search<'_> {
             one.name.name == named.name && is_schema && is_database
         };
         let mut all: Vec<&Relation> = self.contents.relations.iter().filter(fits).collect();
-        // A view in another schema shows rows of a table to others.
+        // A view in a different schema shows the rows of a table there.
         let is_default = |one: &Relation| one.name.schema.as_deref() == Some(DEFAULT_SCHEMA);
         let is_other_view = |one: &Relation| one.is_view() && !is_default(one);
         if all.iter().any(|one| !one.is_view()) {

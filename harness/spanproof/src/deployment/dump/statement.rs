@@ -23,7 +23,7 @@ pub(super) enum Statement {
     Attach(TableName, TableName),
     /// `COPY … FROM stdin`, with the columns; `None` for all columns of the table.
     Copy(TableName, Option<Vec<String>>),
-    /// `COPY … FROM stdin` in another format than that of `pg_dump`, with its options.
+    /// `COPY … FROM stdin` in a format that `pg_dump` does not write, with its options.
     OtherCopy(TableName, String),
     /// `INSERT INTO`.
     Insert(TableName),

@@ -79,7 +79,7 @@ fn a_shared_id_is_not_an_impossible_time() {
     assert_eq!(codes(&spec(), &evidence), [Code::InvalidIds]);
 }
 
-/// Where a span is in the tree is not known without its id.
+/// Without an id, the place of a span in the tree is not known.
 #[rstest]
 #[case::zeros("0000000000000000", &[Code::InvalidIds])]
 #[case::unknown_parent("x", &[Code::BrokenTree])]

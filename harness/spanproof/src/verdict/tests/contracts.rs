@@ -1,5 +1,6 @@
 //! Verdicts on the contracts of flags: what a flag must leave behind if it is on, and must not leave
-//! behind if it is off. A check that something did not appear needs a control.
+//! behind if it is off. A check that something did not appear needs a control:
+//! evidence that it would have been seen.
 
 use super::super::{ContractCheck, contract_checks};
 use super::*;
@@ -97,7 +98,7 @@ fn without_a_control_the_check_is_not_made(#[case] keys: &str, #[case] why: &str
 }
 
 #[test]
-fn a_job_that_did_not_end_is_not_a_control() {
+fn the_check_is_not_made_for_a_job_that_did_not_end() {
     let (_, unchecked) = judge_with("on = { log = '^router is off$' }", |parts| {
         parts.settled = Some(WaitResult::NotReached("running".into()));
     });
@@ -121,7 +122,7 @@ fn a_flag_with_a_contract_must_have_an_effect(
     change(&mut on);
     let judged = judge_all(&spec, &[healthy(), on.observation()]);
     assert_eq!(judged[0].verdict, Verdict::Pass);
-    let codes = judged[1].codes().map_text();
+    let codes = judged[1].codes().to_strings();
     assert_eq!(codes.contains(&"flag-ignored".to_owned()), is_ignored, "{codes:?}");
 }
 
@@ -139,35 +140,35 @@ fn rows_are_counted_before_and_after(
     let mut observation = healthy();
     let mut gain = RowGain::new(crate::spec::rows_hash("select 1 from calls"));
     (gain.before, gain.after) = (before, after);
-    let Origin::Trial(trial) = &mut observation.origin else { panic!("a trial") };
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
     trial.row_gains = vec![gain];
-    assert_eq!(judge(&spec, &observation).codes().map_text(), expected);
+    assert_eq!(judge(&spec, &observation).codes().to_strings(), expected);
     assert_eq!(checks_not_made(&spec, &observation).len(), not_made);
 }
 
 trait Texts {
-    fn map_text(&self) -> Vec<String>;
+    fn to_strings(&self) -> Vec<String>;
 }
 
 impl Texts for Vec<spanproof_format::Code> {
-    fn map_text(&self) -> Vec<String> {
+    fn to_strings(&self) -> Vec<String> {
         self.iter().map(ToString::to_string).collect()
     }
 }
 
-/// If the variable is unset or not a number, the service uses its default, which may be one of the numbers.
+/// If the variable is unset or not a number, the service uses its default, which may equal a listed number.
 #[rstest]
 #[case::unset(Value::Unset)]
 #[case::empty(Value::Set(String::new()))]
 #[case::word(Value::Set("many".into()))]
-fn a_default_may_leave_what_a_number_leaves(#[case] value: Value) {
+fn a_default_may_have_the_effect_of_a_listed_number(#[case] value: Value) {
     let flag = "\n[[flag]]\nname = 'LIMIT'\nkind = 'number'\nvalues = [{ unset = true }, '', 'many', '4', '40']\n\
                 each = { log = '^limit={value}$' }\n";
     let spec = example(|spec| spec + flag);
     let mut parts = recording_case();
     parts.case.flags.push(("LIMIT".into(), value));
     add_line("limit=4")(&mut parts);
-    assert_eq!(judge(&spec, &parts.observation()).codes().map_text(), <[&str; 0]>::default());
+    assert_eq!(judge(&spec, &parts.observation()).codes().to_strings(), <[&str; 0]>::default());
 }
 
 /// The line of each number must appear only with this number.
@@ -182,7 +183,7 @@ fn each_number_leaves_its_own_line(#[case] text: &'static str, #[case] expected:
     let mut parts = recording_case();
     parts.case.flags.push(("LIMIT".into(), Value::Set("4".into())));
     add_line(text)(&mut parts);
-    let mut codes = judge(&spec, &parts.observation()).codes().map_text();
+    let mut codes = judge(&spec, &parts.observation()).codes().to_strings();
     codes.sort_unstable_by(|one, other| other.cmp(one));
     assert_eq!(codes, expected);
 }

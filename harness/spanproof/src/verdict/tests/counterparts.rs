@@ -1,10 +1,10 @@
-//! Span rules that depend on the case. If their conditions never hold together, they may give the same span
-//! different parents, and the units different spans of their own.
+//! Counterparts: span rules whose conditions exclude each other, such as two routes. They may give one span different
+//! parents, and give the units different root spans.
 
 use super::*;
 use spanproof_format::Code;
 
-/// In cases of the route `queued`, the units' own span is `work`; in the others, `execute_question`.
+/// In cases of the route `queued`, the root span of a unit is `work`; in the others, `execute_question`.
 fn spec_with_two_roots() -> Spec {
     example(|text| {
         let own = "name = \"execute_question\"";
@@ -15,7 +15,7 @@ fn spec_with_two_roots() -> Spec {
     })
 }
 
-/// In cases of the route `queued`, the call is below the attempt, and in the others below the unit.
+/// In cases of the route `queued`, the parent of `hybrid_router_call` is `attempt`; in the others, `execute_question`.
 fn spec_with_two_places() -> Spec {
     example(|text| {
         let unless = "unless = { HYBRID_ROUTER_DISABLE = \"true\" }";
@@ -57,13 +57,13 @@ fn case_with_attempts() -> TrialParts {
 }
 
 #[test]
-fn the_units_own_span_may_depend_on_the_route() {
+fn the_root_span_of_a_unit_may_depend_on_the_route() {
     let mut evidence = recording_case();
     rename(&mut evidence, "execute_question", "work");
     let judgement = judge_parts(&spec_with_two_roots(), &evidence);
     assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
     let judgement = judge_parts(&spec_with_two_roots(), &recording_case());
-    assert_ne!(judgement.verdict, Verdict::Pass, "the units' own span of the other route");
+    assert_ne!(judgement.verdict, Verdict::Pass, "passed with the root span of the other route");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn the_parent_of_a_span_may_depend_on_the_route() {
 }
 
 #[test]
-fn counterparts_at_the_same_place_allow_one_span() {
+fn counterparts_with_the_same_parent_allow_one_span() {
     let spec = example(|text| {
         let rule = "name = \"hybrid_router_call\"\nparent = \"execute_question\"\n";
         let unless = "unless = { HYBRID_ROUTER_DISABLE = \"true\" }\n";

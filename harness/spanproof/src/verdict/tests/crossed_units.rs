@@ -1,4 +1,4 @@
-//! Verdicts on spans that contain the id of another unit, where only their number and the times show it.
+//! Verdicts on spans that contain the id of a wrong unit, if only their number and times show this.
 
 use spanproof_format::{Code, Confidence};
 
@@ -31,7 +31,7 @@ fn set_unit(evidence: &mut TrialParts, operation: &str, unit: u64) {
     });
 }
 
-/// Regression test: these spans were duplicates, in a broken tree.
+/// Regression test: these spans were reported as duplicates in a broken tree.
 #[rstest]
 #[case::all_spans(&["execute_question", "hybrid_router_call"])]
 #[case::own_spans(&["execute_question"])]
@@ -49,7 +49,7 @@ fn all_spans_with_the_id_of_the_last_unit_are_unlinked(#[case] operations: &[&st
     assert_eq!(finding.message, expected);
 }
 
-/// Without times, the spans may be duplicates, and those of the other units lost.
+/// Without times, the spans may also be duplicates, and the spans of the other units may be lost.
 #[test]
 fn without_times_it_is_only_likely_that_spans_have_the_id_of_another_unit() {
     let mut evidence = recording_case();

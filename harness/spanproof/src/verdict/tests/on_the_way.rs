@@ -1,5 +1,5 @@
 //! Verdicts on spans that were on their way when the service was asked to stop: the database server was executing a
-//! statement for them, or some of the missing ones were still being stored.
+//! statement for them, or missing spans were still arriving.
 
 use spanproof_format::{Code, Confidence};
 
@@ -29,8 +29,8 @@ fn first(observation: &Observation) -> (Code, Confidence, Vec<Code>) {
     judge(&spec(), observation).findings()[0].causes()
 }
 
-/// Regression test: such spans were certainly never sent. The triggers of the witness run when the lock is
-/// there.
+/// Regression test: such spans were `never-sent`, as certain. The witness's triggers run only after the lock is
+/// acquired.
 #[rstest]
 #[case::without_witness(false)]
 #[case::with_witness(true)]
@@ -43,7 +43,7 @@ fn an_insert_that_waits_for_a_lock_until_the_stop_is_a_failed_write(#[case] with
     assert!(text.contains("whose last statement is `lock table trace_spans`"), "{text}");
 }
 
-/// Regression test: no reason was left. The lock is free when the service has exited, and the server then undoes what
+/// Regression test: no reason was left. When the service has exited, the lock is released, and the server undoes what
 /// the statement wrote.
 #[test]
 fn a_blocked_insert_is_a_failed_write_although_the_server_undoes_it_later() {
@@ -56,7 +56,7 @@ fn a_blocked_insert_is_a_failed_write_although_the_server_undoes_it_later() {
     assert_eq!(first(&observation), (Code::WriteFailedSilent, Confidence::Certain, vec![]));
 }
 
-/// It may have ended a moment later.
+/// The statement may have ended a moment later.
 #[test]
 fn a_statement_that_waits_for_no_lock_is_at_most_likely_to_have_failed() {
     let slow = vec![running(INSERT, 60_000, None)];
@@ -81,7 +81,7 @@ fn a_statement_about_something_else_explains_nothing() {
     assert_eq!(first(&lost(Vec::new(), true)), expected);
 }
 
-/// The missing spans never began: the statement is about others.
+/// The missing spans never began, so the statement is about other spans.
 #[test]
 fn a_blocked_statement_does_not_explain_spans_that_never_began() {
     let mut evidence = recording_case();
@@ -95,7 +95,7 @@ fn a_blocked_statement_does_not_explain_spans_that_never_began() {
     assert_eq!(first(&observation).0, Code::PathNotExecuted);
 }
 
-/// The rest may have been written later, too.
+/// The other spans may also have been written later.
 #[rstest]
 #[case::without_witness(false)]
 #[case::with_witness(true)]
@@ -112,7 +112,7 @@ fn spans_that_were_still_arriving_are_not_said_to_be_never_sent(#[case] with_wit
     assert_eq!(text.contains("raise `flush-ms`"), with_witness, "{text}");
 }
 
-/// Regression test: a service that writes slowly was said to have stopped recording.
+/// Regression test: a service that writes slowly was reported as `recording-stopped`.
 #[rstest]
 #[case::slow(true, &["undetermined"])]
 #[case::stopped(false, &["recording-stopped"])]

@@ -1,4 +1,4 @@
-//! Verdicts on services that complete the row of a span by an update that the database server refuses.
+//! Verdicts on services that complete the row of a span with an update that the database server refuses.
 
 use spanproof_format::{Code, Confidence};
 
@@ -46,7 +46,7 @@ fn lost(errors: Vec<Failure>, witness: Option<Witness>) -> (Code, Confidence, Ve
     judge(&spec(), &observation).findings()[0].causes()
 }
 
-/// Regression test: each error about the span table was taken for that of an insert.
+/// Regression test: each error about the span table was attributed to an insert.
 #[test]
 fn a_refused_update_explains_no_missing_row_by_itself() {
     let (code, _, possible) = lost(vec![refused(UPDATE); 8], None);
