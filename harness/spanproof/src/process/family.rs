@@ -378,14 +378,20 @@ mod tests {
         drop(child);
     }
 
-    #[tokio::test]
-    async fn a_process_of_somebody_else_is_a_stranger() {
-        let (listener, port) = listener();
+    /// Returns a family with a process that has the mark of the family in its environment.
+    fn marked_family(port: u16) -> (Family, Child) {
         let family = Family::new(None);
         family.add_marks(vec!["spanproof_case_7".to_owned()]);
         let mut launch = launch("sleep 600", port);
         launch.environment.insert("DATABASE".into(), "spanproof_case_7".into());
         let child = family.start(&launch).unwrap();
+        (family, child)
+    }
+
+    #[tokio::test]
+    async fn a_process_of_somebody_else_is_a_stranger() {
+        let (listener, port) = listener();
+        let (family, child) = marked_family(port);
         let outsider = Outsider::start(CONNECT, port);
         let name = format!("{} (bash)", outsider.0.id());
         assert_eq!(accept_stranger(&family, &listener), Some(name));
@@ -395,11 +401,7 @@ mod tests {
     #[tokio::test]
     async fn a_stranger_is_found_while_it_starts_processes() {
         let (listener, port) = listener();
-        let family = Family::new(None);
-        family.add_marks(vec!["spanproof_case_7".to_owned()]);
-        let mut launch = launch("sleep 600", port);
-        launch.environment.insert("DATABASE".into(), "spanproof_case_7".into());
-        let child = family.start(&launch).unwrap();
+        let (family, child) = marked_family(port);
         let script = "exec 3<>/dev/tcp/127.0.0.1/$PORT; while true; do env true; done";
         let outsider = Outsider::start(script, port);
         let (stream, client) = listener.accept().unwrap();
