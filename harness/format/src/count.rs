@@ -8,15 +8,25 @@ use std::fmt::Display;
 /// assert_eq!(spanproof_format::count(2, "query"), "2 queries");
 /// ```
 pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
-    let plural = match noun {
-        _ if number == N::from(1) => noun.to_owned(),
-        _ if noun.ends_with('s') => format!("{noun}es"),
-        _ => match noun.strip_suffix('y') {
-            Some(stem) => format!("{stem}ies"),
-            None => format!("{noun}s"),
-        },
+    let plural = match noun.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies"),
+        None if noun.ends_with('s') => format!("{noun}es"),
+        None => format!("{noun}s"),
     };
-    format!("{number} {plural}")
+    count_phrase(number, noun, &plural)
+}
+
+/// Returns a number with the noun and the verb that fit it.
+///
+/// ```
+/// assert_eq!(spanproof_format::count_phrase(1, "unit was", "units were"), "1 unit was");
+/// ```
+pub fn count_phrase<N: Copy + Display + PartialEq + From<u8>>(
+    number: N,
+    singular: &str,
+    plural: &str,
+) -> String {
+    format!("{number} {}", if number == N::from(1) { singular } else { plural })
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ pub use bundle::{End, Header, IncidentOrigin, Masked, Record, Setup};
 pub use case::Case;
 pub use code::{Code, Stage, UnknownCode};
 pub use confidence::{Alternative, Confidence};
-pub use count::count;
+pub use count::{count, count_phrase};
 pub use diagnosis::{Diagnosis, JobDiagnosis, JobSummary, Reason};
 pub use evidence::Evidence;
 pub use exit::Exit;

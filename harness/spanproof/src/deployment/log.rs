@@ -20,7 +20,7 @@ use crate::chain::chain;
 use crate::identifier;
 use crate::log::{AROUND, Entry, Format, Level, Needles, ScanError, Time, scan};
 use crate::observation::{
-    self, KnownError, LogLine, Sink, contradictions, is_handled, known_texts,
+    self, FULL_DISK, KnownError, LogLine, Sink, contradictions, is_handled, known_texts,
 };
 use crate::spec::{Probes, Spec};
 
@@ -165,7 +165,8 @@ impl<'a> Reader<'a> {
             (self.read.facts.last_start, self.last_start) = (Some(number), at);
         }
         let is_in_window = self.is_in_window(entry, at);
-        self.has_name |= self.query.times.names.iter().any(|(name, _)| entry.contains(name));
+        self.has_name =
+            self.has_name || self.query.times.names.iter().any(|(name, _)| entry.contains(name));
         let matching =
             texts().find_map(|text| Some((Kind::find(self.probes, text)?, text.clone())));
         let Some((kind, text)) = matching else {
@@ -191,12 +192,12 @@ impl<'a> Reader<'a> {
     /// line proves nothing.
     fn read_error(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
         let text = entry.text();
+        let error = KnownError::parse(text, &self.table);
+        let is_known = error.is_some() || FULL_DISK.iter().any(|sign| text.contains(sign));
         // A word before the error, such as `handled:`, looks like the name of a logger.
-        let is_handled = || entry.texts.iter().skip(1).any(|text| is_handled(text));
-        let is_error = entry.level != Some(Level::Low) && KnownError::is_in(text, &self.table);
-        if is_error
-            && (KnownError::parse(text, &self.table) != Some(KnownError::Write) || !is_handled())
-        {
+        let is_handled = error == Some(KnownError::Write)
+            && entry.texts.iter().skip(1).any(|text| is_handled(text));
+        if is_known && entry.level != Some(Level::Low) && !is_handled {
             self.has_probe_line = true;
             self.keep(number, entry, (Kind::Known, text.to_owned()), sink);
         } else if KnownError::quoted(text, &self.table).is_some()

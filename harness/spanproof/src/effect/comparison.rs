@@ -1,5 +1,5 @@
-//! Compares cases that differ only in one flag. A difference counts only if so many trials show it that it
-//! is unlikely to come from something that varies by itself.
+//! Compares cases that differ only in one flag. A difference counts only if enough trials show it, so that
+//! random variation is unlikely.
 
 use std::collections::{BTreeMap, BTreeSet};
 

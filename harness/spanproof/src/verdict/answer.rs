@@ -4,7 +4,6 @@
 use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question};
 use super::facts::Facts;
-use super::finding::counted;
 use super::gap::Gap;
 use super::propagation::TraceContext;
 use super::server_errors::{self, ServerErrors};
@@ -13,6 +12,7 @@ use crate::identifier;
 use crate::observation::{KnownError, Line, TrialRecord};
 use crate::process::Ending;
 use Question as Q;
+use spanproof_format::count_phrase;
 
 /// Environment variables that switch OpenTelemetry off, and the values that do so (OpenTelemetry specification,
 /// "Environment Variable Specification").
@@ -76,7 +76,7 @@ impl GapEvidence<'_> {
             && facts.total_begun() == 0
             && facts.observation.dropped_bytes() == 0
         {
-            let lines = counted(facts.observation.lines().len(), "line", "lines");
+            let lines = count_phrase(facts.observation.lines().len(), "line", "lines");
             let searched = format!("output: {lines}, none from a tracer");
             answers.set(Q::NoTracerLine, Fact::yes(searched));
         }
@@ -213,7 +213,7 @@ impl GapEvidence<'_> {
         };
         let lost = contexts.iter().filter(is_lost).count();
         if lost > 0 {
-            let requests = counted(lost, "request", "requests");
+            let requests = count_phrase(lost, "request", "requests");
             let text = format!("upstream: {requests} carried a sampled trace that is not stored");
             answers.set(Q::Propagated, Fact::yes(text));
         }

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
-use super::finding::{Checks, Finding, counted};
+use super::finding::{Checks, Finding};
 use crate::observation::{Line, Observation, Rows, WaitResult, unmasked_flags};
 use crate::spec::{Effects, Flag, FlagState, Pattern, Requests, Spec, Value, is_query, rows_hash};
 use crate::upstream::Exchange;
-use spanproof_format::Code;
+use spanproof_format::{Code, count, count_phrase};
 
 /// Why spans are not checked in most cases without tracing.
 const NO_TRACING: &str = "tracing is off, so no span is stored";
@@ -278,7 +278,7 @@ impl Rule<'_> {
         let found: Vec<_> = facts.spans.iter().filter(is_named).collect();
         let found = limit(found.into_iter().map(|span| Evidence::span(facts, span, &[])));
         let others = facts.spans.len();
-        let other_spans = counted(others, "other span is", "other spans are");
+        let other_spans = count_phrase(others, "other span is", "other spans are");
         let absent = job_ended(facts).map(|()| format!("the job ended, and {other_spans} stored"));
         let never = match &absent {
             Ok(_) if others == 0 && !self.flag.tracing => {
@@ -337,7 +337,7 @@ fn requests(facts: &Facts<'_>, matches: impl Fn(&Exchange) -> bool, is_any: bool
     let (found, others): (Vec<&Exchange>, Vec<&Exchange>) =
         facts.exchanges().iter().partition(|exchange| matches(exchange));
     let count = others.len();
-    let other_requests = counted(count, "other request", "other requests");
+    let other_requests = count_phrase(count, "other request", "other requests");
     let absent = job_ended(facts).map(|()| format!("the job ended with {other_requests}"));
     let never = match &absent {
         Ok(_) if count == 0 && !is_any => {
@@ -360,8 +360,8 @@ fn rows(facts: &Facts<'_>, text: &str) -> Result<Appearance, String> {
     };
     let added = gain.added().map_err(|why| format!("its rows can't be counted: {why}"))?;
     let table = one_line(text);
-    let rows = if added == 1 { "row" } else { "rows" };
-    let found = (added > 0).then(|| Evidence::Note(format!("{table}: {added} new {rows}")));
+    let rows = count(added, "new row");
+    let found = (added > 0).then(|| Evidence::Note(format!("{table}: {rows}")));
     let after = gain.after.unwrap_or_default();
     let control =
         job_ended(facts).map(|()| format!("the job ended, and {after} rows were read as before"));

@@ -9,7 +9,7 @@ use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use crate::observation::{Field, Span, Unit};
-use spanproof_format::{Code, Confidence};
+use spanproof_format::{Code, Confidence, count_phrase};
 
 /// Returns the ids of the units that also have the spans of other units.
 pub(super) fn units_with_others<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
@@ -21,11 +21,12 @@ pub(super) fn units_with_others<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
 pub(super) fn check_units(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     let mut all = facts.expected_spans.iter();
     let crossed = all.find_map(|expected| Some((expected.name, Crossed::find(facts, expected)?)));
-    checks.expect_each(crossed.is_none(), || match &crossed {
-        Some((name, crossed)) => crossed.finding(facts, name),
-        None => Finding::new(Code::Unlinked, "", Vec::new()),
-    });
-    crossed.is_none()
+    let Some((name, crossed)) = crossed else {
+        checks.count(1);
+        return true;
+    };
+    checks.expect_each(false, || crossed.finding(facts, name));
+    false
 }
 
 /// Units with too many spans of one name, and units without any.
@@ -67,7 +68,7 @@ impl<'a> Crossed<'a> {
             1 => "the id of one unit".to_owned(),
             full => format!("the ids of {full} units"),
         };
-        let units = if empty == 1 { "1 unit has" } else { &format!("{empty} units have") };
+        let units = count_phrase(empty, "unit has", "units have");
         let message = format!("{count} `{name}` spans have {ids}, and {units} none");
         let fields = [Field::Trace, Field::Unit, Field::Started];
         let spans = limit(self.spans.iter().map(|span| Evidence::span(facts, span, &fields)));

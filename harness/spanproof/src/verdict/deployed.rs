@@ -4,14 +4,14 @@
 
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
-use super::finding::{Checks, Finding, counted};
+use super::finding::{Checks, Finding};
 use super::gap::Gap;
 use super::judgement::{Judgement, conclude_checks};
 use super::unclear_log::{of_another_service, of_another_time, unclear, unclear_lines};
 use super::{finished, impossible, log_alone, missing, off, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Condition, Intent, SpanRule, Value};
-use spanproof_format::Code;
+use spanproof_format::{Code, count_phrase};
 
 /// A check of an existing system.
 type Stage<'a> = fn(&System<'a>, &mut Checks);
@@ -109,7 +109,7 @@ impl System<'_> {
             if stored == 0 {
                 return self.tracer_is_off(startup_line);
             }
-            let spans = counted(stored, "span is", "spans are");
+            let spans = count_phrase(stored, "span is", "spans are");
             let message = format!("the tracer says that it is off, and {spans} stored");
             Finding::new(Code::BannerContradicts, message, vec![startup_line.into()])
         });
@@ -264,7 +264,7 @@ impl System<'_> {
     /// Every unit has its spans. If not, the log and the rows show the reason, or leave it open.
     fn check_missing(&self, checks: &mut Checks) {
         let facts = self.facts;
-        let units = counted(facts.units.len(), "unit was", "units were");
+        let units = count_phrase(facts.units.len(), "unit was", "units were");
         let missing = missing::missing_counts(facts);
         if missing.is_empty() {
             return checks.count(1);
@@ -351,7 +351,7 @@ impl System<'_> {
             return finished::check_finished(self.facts, checks);
         }
         checks.expect(false, || {
-            let open = counted(open, "span is", "spans are");
+            let open = count_phrase(open, "span is", "spans are");
             let message = format!("{open} open, and the job is still `{}`", running.join(", "));
             Finding::new(Code::JobNotFinished, message, self.rows())
         });

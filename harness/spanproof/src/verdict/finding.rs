@@ -80,11 +80,6 @@ impl Checks {
     }
 }
 
-/// Returns a number with the noun, and the verb, that fit it: `1 unit was`, `2 units were`.
-pub(super) fn counted(number: usize, singular: &str, plural: &str) -> String {
-    format!("{number} {}", if number == 1 { singular } else { plural })
-}
-
 /// The collected findings, and the number of assertions.
 #[derive(Debug)]
 pub(super) struct CheckResults {

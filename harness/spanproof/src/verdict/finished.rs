@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::server_errors::ServerErrors;
 use crate::observation::{Failure, Field, Span};
-use spanproof_format::Code;
+use spanproof_format::{Code, count};
 
 /// Checks that every span has an end, and does not end before its start.
 pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
@@ -63,7 +63,7 @@ fn update_errors<'a>(facts: &Facts<'a>) -> Vec<&'a Failure> {
 fn refused_updates(facts: &Facts<'_>) -> String {
     let errors = update_errors(facts);
     let Some(Failure { state, message, .. }) = errors.first() else { return String::new() };
-    let updates = if errors.len() == 1 { "1 update" } else { &format!("{} updates", errors.len()) };
+    let updates = count(errors.len(), "update");
     format!("; the server refused {updates}, {state} {message}")
 }
 

@@ -12,7 +12,7 @@ use spanproof_format::{Code, Confidence};
 /// `undetermined`.
 pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let repetitions = facts.trial().map_or(&[][..], |trial| &trial.repetitions);
-    let Some(first) = findings.iter().position(is_about_missing_spans) else { return };
+    let Some(first) = findings.iter().position(Finding::is_about_missing_spans) else { return };
     let started: Vec<&Repetition> =
         repetitions.iter().filter(|repetition| repetition.error.is_none()).collect();
     let with_all_spans = started.iter().filter(|repetition| repetition.codes.is_empty()).count();
@@ -26,7 +26,7 @@ pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         );
         let evidence = findings[first].evidence.clone();
         findings[first] = Finding::new(Code::Flaky, message, evidence);
-        findings.retain(|finding| !is_about_missing_spans(finding));
+        findings.retain(|finding| !finding.is_about_missing_spans());
         return;
     }
     let code = findings[first].code;
@@ -39,11 +39,6 @@ pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         );
         (finding.code, finding.confidence) = (Code::Undetermined, Confidence::Undetermined);
     }
-}
-
-/// Whether a finding is about missing spans: only such findings have alternative reasons.
-pub(super) fn is_about_missing_spans(finding: &Finding) -> bool {
-    finding.is_about_missing_spans()
 }
 
 /// Describes a further trial, such as `another trial, with the witness: never-sent`.

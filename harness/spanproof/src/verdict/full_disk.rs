@@ -4,7 +4,6 @@
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::Finding;
-use super::flaky::is_about_missing_spans;
 use crate::observation::FULL_DISK;
 use spanproof_format::{Code, Confidence};
 
@@ -21,7 +20,7 @@ pub(super) fn lines(facts: &Facts<'_>) -> Vec<Evidence> {
 pub(super) fn explain(lines: &[Evidence], findings: &mut [Finding]) -> bool {
     let first = findings.first().map(|finding| finding.message.clone());
     for finding in findings.iter_mut() {
-        let is_about_spans = is_about_missing_spans(finding);
+        let is_about_spans = finding.is_about_missing_spans();
         if !is_about_spans && !is_about_job(finding.code) {
             continue;
         }

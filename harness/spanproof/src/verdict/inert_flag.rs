@@ -1,12 +1,12 @@
 //! A flag with a contract must have an effect in the cases of a run.
 
 use super::evidence::Evidence;
-use super::finding::{Finding, counted};
+use super::finding::Finding;
 use super::judgement::Judgement;
 use crate::effect::{Effect, FlagEffects, ValueEffect, flag_effects};
 use crate::observation::{Observation, masked_flag};
 use crate::spec::Spec;
-use spanproof_format::Code;
+use spanproof_format::{Code, count_phrase};
 
 /// If no value of a flag with a contract has an effect, adds a finding to one of the compared cases. The
 /// tracing flag is skipped: the verdicts already cover its effect.
@@ -47,7 +47,7 @@ fn without_effect(effects: &FlagEffects) -> Option<(&ValueEffect, &[String; 2])>
 
 fn finding(name: &str, value: &ValueEffect, [other, case]: [&String; 2]) -> Finding {
     let ValueEffect { value, compared_with, pairs, .. } = value;
-    let pairs = counted(*pairs, "pair", "pairs");
+    let pairs = count_phrase(*pairs, "pair", "pairs");
     let message = format!(
         "no value of {name} has an effect: in {pairs} of cases, {value} does the same as \
          {compared_with}"

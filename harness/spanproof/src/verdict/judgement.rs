@@ -81,7 +81,7 @@ impl Judgement {
     /// The codes of the findings about missing spans, without the witness's evidence.
     pub(crate) fn gap_codes(&self) -> Vec<Code> {
         let findings = self.findings().iter();
-        let findings = findings.filter(|finding| flaky::is_about_missing_spans(finding));
+        let findings = findings.filter(|finding| finding.is_about_missing_spans());
         let codes: Vec<_> = findings.map(|finding| finding.code).collect();
         match self.unaided {
             Some(code) if !codes.is_empty() => vec![code],
@@ -179,7 +179,7 @@ fn next_experiment(facts: &Facts<'_>, findings: &[Finding]) -> Option<Experiment
     let needs_witness = |finding: &Finding| {
         let failed = [Code::WriteFailedSilent, Code::WriteFailedReported, Code::ExportFailed];
         let is_certain = finding.confidence == Confidence::Certain;
-        flaky::is_about_missing_spans(finding) && (!is_certain || failed.contains(&finding.code))
+        finding.is_about_missing_spans() && (!is_certain || failed.contains(&finding.code))
     };
     if facts.observation.case.fault.is_some() || !findings.iter().any(needs_witness) {
         return None;

@@ -2,8 +2,8 @@
 
 use super::evidence::Evidence;
 use super::facts::Facts;
-use super::finding::{Finding, counted};
-use spanproof_format::Code;
+use super::finding::Finding;
+use spanproof_format::{Code, count_phrase};
 
 /// Returns the finding for a log in which a tracer is on.
 pub(super) fn finding(facts: &Facts<'_>) -> Finding {
@@ -19,9 +19,9 @@ pub(super) fn finding(facts: &Facts<'_>) -> Finding {
             ))),
         ),
     };
-    let begun = counted(begin_lines.len(), "span was", "spans were");
+    let begun = count_phrase(begin_lines.len(), "span was", "spans were");
     if !refused_lines.is_empty() {
-        let refused = counted(facts.refused_count(), "write", "writes");
+        let refused = count_phrase(facts.refused_count(), "write", "writes");
         let message = format!("{at_least}{begun} begun, and {at_least}{refused} failed");
         let evidence = Evidence::lines(refused_lines).into_iter().chain(dropped);
         return Finding::new(Code::WriteFailedReported, message, evidence.collect());

@@ -2,11 +2,11 @@
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
-use super::finding::{Checks, Finding, counted};
+use super::finding::{Checks, Finding};
 use super::stage::flag_setting;
 use crate::observation::Field;
 use crate::spec::Intent;
-use spanproof_format::Code;
+use spanproof_format::{Code, count_phrase};
 
 /// The service must not report at startup that tracing is on. If the flag has a value that a user would
 /// understand as on, such as `TRUE`, the service must report that tracing is off, and the value.
@@ -16,7 +16,7 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     }
     let setting = flag_setting(facts);
     let stored = facts.spans.len();
-    let spans = counted(stored, "span is", "spans are");
+    let spans = count_phrase(stored, "span is", "spans are");
     if let Some(on) = facts.startup_lines.iter().find(|startup_line| startup_line.report.enabled) {
         let code = if stored > 0 { Code::LeakedWhileOff } else { Code::BannerContradicts };
         return checks.expect(false, || {
@@ -51,7 +51,7 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
     let setting = flag_setting(facts);
     checks.expect(facts.spans.is_empty(), || {
-        let stored = counted(facts.spans.len(), "span is", "spans are");
+        let stored = count_phrase(facts.spans.len(), "span is", "spans are");
         let message = format!("{setting} leaves tracing off, and {stored} stored");
         let spans = facts.spans.iter();
         let lines = limit(spans.map(|span| Evidence::span(facts, span, &[Field::Status])));
@@ -63,7 +63,7 @@ pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
     checks.expect(begun.is_empty() || !is_first, || {
         let message = format!(
             "{setting} leaves tracing off, and {} begun as if it were on",
-            counted(begun.len(), "span was", "spans were")
+            count_phrase(begun.len(), "span was", "spans were")
         );
         Finding::new(Code::LeakedWhileOff, message, limit(begun.iter().map(|line| (*line).into())))
     });
@@ -72,7 +72,7 @@ pub(super) fn check_nothing_recorded(facts: &Facts<'_>, checks: &mut Checks) {
     checks.expect(acknowledged.is_empty() || !is_first, || {
         let message = format!(
             "tracing is off and nothing is stored, and the service reports {} as written",
-            counted(facts.written_count(), "span", "spans")
+            count_phrase(facts.written_count(), "span", "spans")
         );
         let first = facts.begin_lines.iter().take(1).map(Evidence::from);
         let lines = first.chain(Evidence::lines(acknowledged));

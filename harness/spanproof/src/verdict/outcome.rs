@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
-use super::finding::{Checks, Finding, counted};
+use super::finding::{Checks, Finding};
 use crate::observation::{Job, Unit};
 use crate::process::{Ending, Exit};
 use serde_json::Value as Json;
-use spanproof_format::Code;
+use spanproof_format::{Code, count_phrase};
 
 /// The service must exit when it is asked to stop, with an exit code that means success, and leave no
 /// process running.
@@ -39,7 +39,7 @@ pub(super) fn check_exit(facts: &Facts<'_>, checks: &mut Checks) {
         Finding::new(Code::ProcessCrashed, message, evidence)
     });
     checks.expect(strays.is_empty(), || {
-        let processes = counted(strays.len(), "process", "processes");
+        let processes = count_phrase(strays.len(), "process", "processes");
         let message = format!("{processes} kept running after the service stopped");
         let left = limit(strays.iter().cloned().map(Evidence::Process));
         Finding::new(Code::ProcessesLeft, message, left)
@@ -50,7 +50,7 @@ pub(super) fn check_exit(facts: &Facts<'_>, checks: &mut Checks) {
 pub(super) fn check_requests(facts: &Facts<'_>, checks: &mut Checks) {
     let lines: Vec<_> = facts.exchanges().iter().filter_map(Evidence::unmatched).collect();
     checks.expect(lines.is_empty(), || {
-        let requests = counted(lines.len(), "request", "requests");
+        let requests = count_phrase(lines.len(), "request", "requests");
         let message = format!("{requests} to the upstream matched none of its configured replies");
         Finding::new(Code::UnexpectedRequest, message, limit(lines.clone()))
     });

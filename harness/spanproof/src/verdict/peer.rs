@@ -8,7 +8,6 @@ use std::cell::LazyCell;
 use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::Finding;
-use super::flaky::is_about_missing_spans;
 use super::ignored_flag::find_ignored_flag;
 use super::inert_flag::check_inert_flags;
 use super::judge::{judge, judge_facts};
@@ -84,7 +83,7 @@ fn exit(observation: &Observation) -> Option<Evidence> {
 /// suffice, the witness of a peer that failed in the same way is used, too.
 fn use_evidence_of_peers(spec: &Spec, all: &[&Observation], judgements: &mut [Judgement]) {
     let lacks_spans = |judgement: &Judgement| {
-        judgement.recording && judgement.findings().iter().any(is_about_missing_spans)
+        judgement.recording && judgement.findings().iter().any(Finding::is_about_missing_spans)
     };
     if all.len() < 2 || !judgements.iter().any(lacks_spans) {
         return;
@@ -136,7 +135,7 @@ fn judge_with_witness_of(
     }
     let mut judgement = judge_facts(&Facts::read(spec, &with_witness), peers);
     if let Verdict::Fail(findings) = &mut judgement.verdict {
-        for finding in findings.iter_mut().filter(|finding| is_about_missing_spans(finding)) {
+        for finding in findings.iter_mut().filter(|finding| finding.is_about_missing_spans()) {
             let text = format!(
                 "the witness is that of case {}, which fails in the same way",
                 peer.case.id

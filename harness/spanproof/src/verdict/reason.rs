@@ -3,13 +3,12 @@
 
 use super::deployed::user_flag_value;
 use super::facts::Facts;
-use super::finding::counted;
 use super::judgement::Judgement;
 use super::missing::missing_counts;
 use crate::identifier;
 use crate::observation::{KnownError, LogFacts, Observation};
 use crate::spec::Spec;
-use spanproof_format::{Code, Reason, Stage};
+use spanproof_format::{Code, Reason, Stage, count_phrase};
 
 /// Lists the reasons for and against a verdict. Evidence that excludes other codes supports the verdict;
 /// evidence that is lacking or contradictory speaks against it. Empty for a pass.
@@ -109,8 +108,8 @@ impl Reasons<'_> {
         } else if self.code == Code::PathNotExecuted {
             self.supports(format!(
                 "{} begun for {}",
-                counted(begin_lines.len(), "span was", "spans were"),
-                counted(units.len(), "unit", "units")
+                count_phrase(begin_lines.len(), "span was", "spans were"),
+                count_phrase(units.len(), "unit", "units")
             ));
         }
         let (_, table) = identifier::parts(&spec.tables.spans.table);
@@ -125,10 +124,11 @@ impl Reasons<'_> {
     /// Whether the log is complete, and from the time and the process of the jobs.
     fn add_log_quality(&mut self, log: &LogFacts) {
         if log.contradictions > 0 {
-            let lines = match log.contradictions {
-                1 => "1 earlier tracer line of the log contradicts".to_owned(),
-                count => format!("{count} earlier tracer lines of the log contradict"),
-            };
+            let lines = count_phrase(
+                log.contradictions,
+                "earlier tracer line of the log contradicts",
+                "earlier tracer lines of the log contradict",
+            );
             self.against(format!(
                 "{lines} the last one of the same process, which may have been started with different values; only the \
                  last one was used"
@@ -179,10 +179,8 @@ impl Reasons<'_> {
     /// Lines about spans that were not written at the time of the jobs.
     fn add_lines_outside(&mut self, log: &LogFacts) {
         if log.outside_lines > 0 && self.code == Code::PathNotExecuted {
-            let lines = match log.outside_lines {
-                1 => "1 line about spans was".to_owned(),
-                count => format!("{count} lines about spans were"),
-            };
+            let (one, several) = ("line about spans was", "lines about spans were");
+            let lines = count_phrase(log.outside_lines, one, several);
             self.against(format!(
                 "{lines} not written at the time of these jobs: they are from other jobs, or the clocks differ"
             ));

@@ -6,13 +6,12 @@ use std::collections::BTreeSet;
 
 use super::evidence::Evidence;
 use super::facts::Facts;
-use super::finding::{Checks, Finding, counted};
-use super::flaky::is_about_missing_spans;
+use super::finding::{Checks, Finding};
 use super::judgement::Judgement;
 use super::running_statement;
 use crate::observation::{Observation, Submission, WaitResult};
 use crate::spec::Spec;
-use spanproof_format::{Code, Confidence};
+use spanproof_format::{Code, Confidence, count_phrase};
 
 /// A job after the first one, and its judgement.
 pub(super) struct LaterJob<'a> {
@@ -120,7 +119,7 @@ fn difference(job: &Facts<'_>) -> String {
 
 /// Returns the finding about missing spans of a job; `None` if no span is missing.
 fn missing_spans(judgement: &Judgement) -> Option<&Finding> {
-    judgement.findings().iter().find(|finding| is_about_missing_spans(finding))
+    judgement.findings().iter().find(|finding| finding.is_about_missing_spans())
 }
 
 /// The finding for a service that stopped recording: the later job with the index `failed` and all jobs
@@ -140,8 +139,8 @@ fn recording_stopped(first: &Facts<'_>, later: &[LaterJob<'_>], failed: usize) -
     };
     let message = format!("{before}, and {next} without a restart of the service{why}");
     let count = |number: usize, facts: &Facts<'_>| {
-        let spans = counted(facts.spans.len(), "span", "spans");
-        let units = counted(facts.units.len(), "unit", "units");
+        let spans = count_phrase(facts.spans.len(), "span", "spans");
+        let units = count_phrase(facts.units.len(), "unit", "units");
         Evidence::Note(format!("job {number}: {spans} for {units}"))
     };
     let jobs = std::iter::once(first).chain(later.iter().map(|job| &job.facts));

@@ -70,7 +70,7 @@ fn running<'a>(facts: &Facts<'_>, trial: &'a TrialRecord) -> Vec<&'a RunningStat
     trial.running_statements.iter().filter(is_about_spans).collect()
 }
 
-/// Whether a statement of the job has been running for at least half of the wait for late spans.
+/// Returns the minimum running time of a statement of the job: half of the wait for late spans, in milliseconds.
 fn min_ms(facts: &Facts<'_>) -> u64 {
     let flush_ms = u64::try_from(facts.spec.flush_delta().num_milliseconds()).unwrap_or_default();
     (flush_ms / 2).max(MIN_RUNNING_MS)

@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
-use super::finding::{Finding, counted};
+use super::finding::Finding;
 use super::judgement::Judgement;
 use super::outcome::Outcome;
 use crate::observation::{Job, Observation, Unit, WaitResult};
 use crate::spec::Spec;
 use crate::upstream::{Answer, Exchange};
-use spanproof_format::{Code, Confidence};
+use spanproof_format::{Code, Confidence, count_phrase};
 
 /// The entry for the number of requests in a set of the units that vary between trials.
 const REQUESTS: &str = "requests to the upstream";
@@ -244,8 +244,8 @@ impl Comparison<'_> {
             return;
         }
         let evidence = vec![
-            self.evidence(case, counted(counts[0], "request", "requests"), false),
-            self.evidence(first, counted(counts[1], "request", "requests"), true),
+            self.evidence(case, count_phrase(counts[0], "request", "requests"), false),
+            self.evidence(first, count_phrase(counts[1], "request", "requests"), true),
         ];
         let message = "with tracing on, the same job always sends the upstream a different number of \
                        requests than with tracing off";

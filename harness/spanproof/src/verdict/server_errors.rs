@@ -81,10 +81,11 @@ fn answer_from_server(
             }
         }
         let missing = lost_rows(testimony.failures(), facts, gap);
-        if testimony.may_hide_valid_rows() && testimony.failures().count() < missing {
+        let errors = testimony.failures().count();
+        if testimony.may_hide_valid_rows() && errors < missing {
             // `Poisoned` asks whether valid rows were lost together with an invalid one. A driver may give
             // up a whole batch after the error, and the server never sees the rest.
-            let why = format!("{} errors for {missing} lost rows", testimony.failures().count());
+            let why = format!("{errors} errors for {missing} lost rows");
             answers.set(Q::Poisoned, Fact::unknown(why));
         }
         // The witness does not see a failed statement for a wrong table, but the server's log does.

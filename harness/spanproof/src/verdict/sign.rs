@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::evidence::{Evidence, limit};
 use super::fact::Fact;
 use super::facts::Facts;
-use super::finding::counted;
 use super::gap::Gap;
 use super::propagation::{TraceContext, normalize, same_id};
 use crate::observation::{Field, Span};
+use spanproof_format::count_phrase;
 
 /// Whether stored spans name the missing spans as their parents. This does not prove that the missing
 /// spans began: a service may make ids without a span.
@@ -55,7 +55,7 @@ pub(super) fn begun_by_requests(
         .filter(|id| !facts.spans.iter().any(|span| has_id(span, id)))
         .collect();
     (not_stored.len() >= gap.missing).then(|| {
-        let requests = counted(
+        let requests = count_phrase(
             not_stored.len(),
             "request of a stored trace names",
             "requests of stored traces name",
@@ -171,6 +171,6 @@ pub(super) fn lost_traces(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]
     Some(Fact::yes(format!(
         "upstream: {} carried a trace that is not stored, and none carried a sampled one in case {id}, where \
          tracing is off",
-        counted(lost, "request", "requests")
+        count_phrase(lost, "request", "requests")
     )))
 }

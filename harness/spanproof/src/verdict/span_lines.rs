@@ -4,9 +4,9 @@
 use super::evidence::Evidence;
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::{Facts, Match};
-use super::finding::counted;
 use super::gap::Gap;
 use crate::spec::Banner;
+use spanproof_format::count_phrase;
 
 /// What shows that a begun span would have left a line in this case.
 enum Control {
@@ -54,7 +54,7 @@ pub(super) fn answer(
         let why = format!("another process says off: {}", off.line);
         answers.set(Q::NoBeginLine, Fact::unknown(why));
     } else if begun_not_stored == 0 && is_reliable {
-        let lines = counted(facts.begin_line_count(name), "line", "lines");
+        let lines = count_phrase(facts.begin_line_count(name), "line", "lines");
         let text = format!("output: {lines} about the start of `{name}`");
         let fact = match &control {
             Control::Against(why) => Fact::unknown(why),
@@ -64,8 +64,8 @@ pub(super) fn answer(
     } else {
         let why = format!(
             "{} logged, and {} stored",
-            counted(begun, "start is", "starts are"),
-            counted(gap.stored, "span is", "spans are")
+            count_phrase(begun, "start is", "starts are"),
+            count_phrase(gap.stored, "span is", "spans are")
         );
         answers.set(Q::NoBeginLine, Fact::unknown(why));
     }
@@ -91,7 +91,7 @@ fn control(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Control {
     let has_lines = |peer: &&&Facts<'_>| peer.begin_line_count(name) > 0;
     let id = |peer: &Facts<'_>| peer.observation.case.id.clone();
     let lines = |peer: &Facts<'_>| {
-        let lines = counted(peer.begin_line_count(name), "line", "lines");
+        let lines = count_phrase(peer.begin_line_count(name), "line", "lines");
         Control::Lines(Fact::yes(format!("case {}: {lines} about its start", id(peer))))
     };
     let differing = |peer: &Facts<'_>| differing_flags(facts, peer);

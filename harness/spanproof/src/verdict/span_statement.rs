@@ -4,14 +4,14 @@ use super::facts::Facts;
 use crate::identifier;
 use crate::observation::{Failure, mentions};
 
-/// The verbs of statements that write rows.
-const WRITES: [&str; 4] = ["insert", "copy", "merge", "update"];
+/// The verbs of statements that add rows.
+const INSERTS: [&str; 3] = ["insert", "copy", "merge"];
+const UPDATE: &str = "update";
 
 /// Whether the error is from an update, which inserts no row.
 pub(super) fn is_of_update(error: &Failure) -> bool {
     let statement = error.statement.as_deref().unwrap_or_default().to_lowercase();
-    let inserts = ["insert", "copy", "merge"].iter().any(|verb| mentions(&statement, verb));
-    mentions(&statement, "update") && !inserts
+    mentions(&statement, UPDATE) && !has_insert(&statement)
 }
 
 /// Whether a statement writes into the span table, or into a table with its columns.
@@ -32,5 +32,9 @@ pub(super) fn is_of_query(error: &Failure, table: &str) -> bool {
 }
 
 fn has_write(statement: &str) -> bool {
-    WRITES.iter().any(|verb| mentions(statement, verb))
+    has_insert(statement) || mentions(statement, UPDATE)
+}
+
+fn has_insert(statement: &str) -> bool {
+    INSERTS.iter().any(|verb| mentions(statement, verb))
 }

@@ -5,14 +5,14 @@
 use super::crossed_units;
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
-use super::finding::{Checks, Finding, counted};
+use super::finding::{Checks, Finding};
 use super::funnel::differences;
 use super::impossible;
 use super::tree;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
 use crate::process::Ending;
 use crate::spec::Banner;
-use spanproof_format::{Code, Confidence};
+use spanproof_format::{Code, Confidence, count_phrase};
 
 /// Returns a message if the service kept running and did not become ready in time: such a case shows
 /// nothing about tracing. `None` if the service became ready, or exited by itself.
@@ -65,7 +65,7 @@ pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
         // there was too much, the line may have been in it.
         let is_complete = facts.process_run().is_some() && facts.observation.dropped_bytes() == 0;
         return checks.expect(!is_complete, || {
-            let lines = counted(facts.observation.lines().len(), "line", "lines");
+            let lines = count_phrase(facts.observation.lines().len(), "line", "lines");
             let message = "spans are recorded, and no startup line says that tracing is on";
             let searched =
                 format!("output: {lines}, none matches the pattern `tracer` of `[probes]`");
@@ -73,7 +73,7 @@ pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
         });
     };
     checks.expect(startup_line.report.enabled, || {
-        let stored = counted(facts.spans.len(), "span is", "spans are");
+        let stored = count_phrase(facts.spans.len(), "span is", "spans are");
         let message = format!("the tracer says that it is off, and {stored} stored");
         Finding::new(Code::BannerContradicts, message, vec![startup_line.into()])
     });
@@ -147,7 +147,7 @@ pub(super) fn check_executed(facts: &Facts<'_>, checks: &mut Checks) {
     };
     checks.expect(executed >= expected, || too_few_units(facts, not_ended));
     checks.expect(executed <= expected, || {
-        let units = counted(expected, "unit", "units");
+        let units = count_phrase(expected, "unit", "units");
         let message = format!("the job has {units}, and {executed} were executed");
         Finding::new(Code::Duplicate, message, Evidence::units(facts))
     });
@@ -285,7 +285,7 @@ fn check_units_of_parents(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     let wrong = tree::misattributed(facts);
     checks.expect_each(wrong.is_empty(), || {
         let column = facts.spec.tables.spans.unit.to_string();
-        let spans = counted(wrong.len(), "span has", "spans have");
+        let spans = count_phrase(wrong.len(), "span has", "spans have");
         let message = format!("{spans} a unit id that differs from that of the parent span");
         let lines = limit(wrong.iter().map(|span| {
             let unit = (column.clone(), span.unit.clone());
@@ -353,7 +353,7 @@ fn check_links_by_parent(facts: &Facts<'_>, checks: &mut Checks) {
     let unlinked: Vec<_> = facts.required_spans().filter(is_unlinked).collect();
     let has_findings = !checks.is_clean();
     checks.expect_each(unlinked.is_empty() || has_findings, || {
-        let spans = counted(unlinked.len(), "span has", "spans have");
+        let spans = count_phrase(unlinked.len(), "span has", "spans have");
         let message =
             format!("{spans} a parent but no unit id, and no span above has the id of a unit");
         let fields = [Field::Trace, Field::Parent];

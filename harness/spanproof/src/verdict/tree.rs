@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
 use super::facts::Facts;
-use super::finding::counted;
 use super::propagation::same_id;
 use crate::observation::{Field, Span, Unit};
+use spanproof_format::count_phrase;
 
 /// Returns the spans that contain a wrong unit id.
 pub(super) fn misattributed<'a>(facts: &'a Facts<'_>) -> Vec<&'a Span> {
@@ -178,7 +178,7 @@ fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidenc
     if requests.is_empty() || is_sent || others_sent_all(facts, &header) {
         return None;
     }
-    let count = counted(requests.len(), "request", "requests");
+    let count = count_phrase(requests.len(), "request", "requests");
     let text = format!("upstream: none of {count} carried `{header}: {trace}`");
     Some(Evidence::Note(text))
 }

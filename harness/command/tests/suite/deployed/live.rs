@@ -70,6 +70,15 @@ async fn the_recreated_incident_has_the_known_facts() {
     production.close().await;
 }
 
+/// Returns SQL that hides the rows of a table, by row security, from the role that every session gets.
+fn hide_rows(table: &str, role: &str) -> String {
+    format!(
+        "do $$ begin create role {role}; exception when duplicate_object or unique_violation then null; end $$; \
+         grant select on all tables in schema public to {role}; alter table {table} enable row level security; \
+         do $$ begin execute format('alter database %I set role = {role}', current_database()); end $$"
+    )
+}
+
 /// Each test case has SQL that changes the database, arguments, and an expected part of the output.
 #[rstest]
 #[case::no_privilege(
@@ -156,16 +165,12 @@ async fn the_recreated_incident_has_the_known_facts() {
     "relation \"jobs\" does not exist on the search path `\"\"`; it exists in `public`"
 )]
 #[case::row_security(
-    "do $$ begin create role hidden_reader; exception when duplicate_object or unique_violation then null; end $$; \
-     grant select on all tables in schema public to hidden_reader; alter table trace_spans enable row level security; \
-     do $$ begin execute format('alter database %I set role = hidden_reader', current_database()); end $$",
+    &hide_rows("trace_spans", "hidden_reader"),
     &[],
     "row security may hide rows of `trace_spans` from the role that reads them"
 )]
 #[case::row_security_on_jobs(
-    "do $$ begin create role jobless_reader; exception when duplicate_object or unique_violation then null; end $$; \
-     grant select on all tables in schema public to jobless_reader; alter table jobs enable row level security; \
-     do $$ begin execute format('alter database %I set role = jobless_reader', current_database()); end $$",
+    &hide_rows("jobs", "jobless_reader"),
     &[],
     "row security may hide rows of `jobs` from the role that reads them"
 )]

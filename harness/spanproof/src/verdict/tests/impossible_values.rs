@@ -220,7 +220,7 @@ fn a_unit_below_an_ended_span_of_another_unit_is_likely_a_broken_tree(
     assert!(judgement.findings().iter().all(|one| one.confidence == Confidence::Likely));
 }
 
-/// Regression test: a parent was looked up by its id alone, without its trace.
+/// Regression test: the search for a parent ignored its trace.
 #[test]
 fn a_parent_in_another_trace_breaks_the_tree() {
     let mut evidence = case_with_period();
