@@ -1,5 +1,5 @@
-//! `check`, `diagnose`, `traces`, `watch`, `capture` and `replay` agree about the same rows and lines: those of
-//! the database of a case, and of its service's output.
+//! Tests that `check`, `diagnose`, `traces`, `watch`, `capture` and `replay` have the same result for the
+//! same rows and lines: the database of a case, and the output of its service.
 
 use rstest::rstest;
 use spanproof::{
@@ -20,8 +20,8 @@ fn log(observation: &Observation) -> LogStream<'static> {
     LogStream { name: "service.log".into(), bytes, zone: None, format: None }
 }
 
-/// Checks that every command that reads an existing system says the same about the database as `check` about
-/// the case. `diagnose` has less evidence, so it may be undetermined.
+/// Checks that every command that reads an existing system has the same result for the database as `check`
+/// for the case. `diagnose` has less evidence, so its verdict may also be `undetermined`.
 async fn assert_agreement(world: &World, observation: &Observation, database: &Database) {
     let spec = world.spec();
     let code = judge(spec, observation).code();
@@ -36,9 +36,9 @@ async fn assert_agreement(world: &World, observation: &Observation, database: &D
     let found = job.code;
     let is_allowed = found == code || code.is_some() && found == Some(Code::Undetermined);
     assert!(is_allowed, "check: {code:?}, diagnose: {found:?}\n{diagnosis:#?}");
-    // The table and the verdict below it agree.
-    let below = &diagnosis.diagnoses[0].judgement;
-    assert_eq!(below.verdict.code(), found, "{diagnosis:#?}");
+    // The table of jobs and the verdict below it have the same code.
+    let judgement = &diagnosis.diagnoses[0].judgement;
+    assert_eq!(judgement.verdict.code(), found, "{diagnosis:#?}");
 
     let spans = observation.tables.spans.all().len();
     assert_eq!(job.spans, spans, "{diagnosis:#?}");
@@ -86,7 +86,7 @@ async fn assert_replay(world: &World, observation: &Observation, bundle: Bundle)
 #[case::queued("queued")]
 #[case::cross_region("cross-region")]
 #[tokio::test]
-async fn every_command_passes_a_passing_case(#[case] route: &str) {
+async fn every_command_reports_a_pass_for_a_passing_case(#[case] route: &str) {
     let world = healthy().await;
     let trial = world.trial().flag("ENABLE_DB_TRACING", "true").route(route);
     let (observation, database) = trial.run_keeping_database().await.unwrap();
@@ -103,7 +103,7 @@ async fn every_command_passes_a_passing_case(#[case] route: &str) {
 #[case::duplicate("duplicate", "queued", "")]
 #[case::tracer_absent("tracer-absent", "queued", "")]
 #[tokio::test]
-async fn every_command_says_the_same_about_a_failing_case(
+async fn every_command_reports_the_same_code_for_a_failing_case(
     #[case] fault: &str,
     #[case] route: &str,
     #[case] upstream: &str,

@@ -1,4 +1,5 @@
-//! Tests of the contracts of flags, with a service that has several flags.
+//! Tests of the contracts of flags, with a service that has several flags. The contract of a flag is what the
+//! spec promises about its values: which of them switch it on, and what the service does then.
 
 use rstest::rstest;
 use spanproof::{Observation, World, judge};

@@ -90,7 +90,7 @@ async fn rows_of_earlier_jobs_are_not_judged(#[case] value: &str, #[case] fault:
 }
 
 #[tokio::test]
-async fn a_case_whose_server_may_have_lost_rows_is_not_judged() {
+async fn a_case_whose_server_restarted_is_not_judged() {
     // A server of its own, because other tests use the shared one.
     let world = World::new(repository("spanproof.toml")).binary(env!("CARGO_BIN_EXE_runner"));
     let world = world.open().await.unwrap();

@@ -27,7 +27,7 @@ async fn observe(world: &World, fault: &str, bug: &str, route: &str) -> Observat
 #[case("connection-limit", "is not currently accepting connections", 0)]
 #[case("backend-terminated", "terminating connection due to administrator command", 0)]
 #[case("commit-refused", "violates a check at the commit", 0)]
-#[case("discarded", "the span is not in the database", 0)]
+#[case("discarded", "the database has no open span with this id", 0)]
 #[case("killed-mid-job", "StartSpan RecordSpan success", 8)]
 #[case("killed-at-exit", "StartSpan RecordSpan success", 8)]
 #[tokio::test]
@@ -48,12 +48,13 @@ async fn the_healthy_runner_reports_lost_spans_and_recovers(
     assert_eq!(second.tables.spans.all().len(), 8, "the second job lacks spans");
     let errors = second.server_errors.as_ref().unwrap();
     // 08006: a session whose client has exited.
-    let is_of_exit = errors.iter().all(|error| error.state == "08006");
-    assert!(is_of_exit, "errors under the fault: {errors:?}");
+    let only_exits = errors.iter().all(|error| error.state == "08006");
+    assert!(only_exits, "errors of the second job: {errors:?}");
 }
 
+/// The SQL file that should undo the fault makes the span table refuse the spans of the second job.
 #[tokio::test]
-async fn errors_of_the_server_after_a_fault_explain_what_the_next_job_lacks() {
+async fn errors_of_the_server_after_a_fault_explain_why_the_second_job_lacks_spans() {
     let fault = "[{ kind = 'sql', name = 'own', apply = 'fixtures/faults/nothing.sql', \
                  clear = 'fixtures/faults/refuse.sql' }]";
     let world = World::new(repository("spanproof.toml")).set("fault", fault);

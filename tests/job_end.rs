@@ -32,7 +32,7 @@ async fn world(bug: &str, path: &str, done: &str) -> World {
 #[case::sql("/orders", SQL)]
 #[case::accepted("/orders/now", "accepted = true")]
 #[tokio::test]
-async fn a_job_ends_as_its_route_says(
+async fn a_job_ends_by_the_rule_of_its_route(
     #[case] path: &str,
     #[case] done: &str,
     #[values(None, Some("killed-mid-job"))] fault: Option<&str>,
@@ -52,7 +52,7 @@ async fn a_job_ends_as_its_route_says(
 #[rstest]
 #[case::line(LINE, &[r"a line that matches `^order \S+ is done$` did not happen", "but no new line matches"])]
 #[case::http(ANSWER, &["done at `/state` in the answer to `GET http://127.0.0.1:", "`new` at `/state`"])]
-#[case::sql(SQL, &["where id = 'order-1'` did not happen", "no row, or not `true`"])]
+#[case::sql(SQL, &["where id = 'order-1'` did not happen", "it returned no row, or a value other than `true`"])]
 #[tokio::test]
 async fn a_job_that_does_not_end_is_reported(#[case] done: &str, #[case] parts: &[&str]) {
     let world = world("stuck", "/orders", done).await;

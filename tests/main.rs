@@ -1,6 +1,6 @@
 //! Tests of spanproof together with services under test, mostly the runner of this repository. Each
 //! module tests one behaviour.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first failure")]
 
 mod agreement;
 mod contracts;

@@ -58,7 +58,10 @@ async fn a_dropped_insert_is_reported() {
 #[case("lock-timeout", "canceling statement due to lock timeout")]
 #[case("commit-refused", "violates a check at the commit")]
 #[tokio::test]
-async fn a_fault_finds_the_table_and_is_removed(#[case] fault: &str, #[case] text: &str) {
+async fn each_fault_is_applied_to_the_quoted_table_and_removed(
+    #[case] fault: &str,
+    #[case] text: &str,
+) {
     let world = world("").await;
     let trial = world.trial().flag("TRACING", "1").fault(fault);
     let observation = trial.run().await.unwrap();

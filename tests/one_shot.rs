@@ -21,7 +21,7 @@ async fn world(bug: &str) -> World {
 }
 
 /// Returns a trial with tracing on.
-fn recording(world: &World) -> TrialBuilder {
+fn traced_trial(world: &World) -> TrialBuilder {
     world.trial().flag("TRACING", "on")
 }
 
@@ -55,7 +55,7 @@ async fn a_command_is_judged_when_it_has_exited(#[case] value: &str, #[case] spa
     Code::BrokenTree,
     "no `query` is below `save`"
 )]
-#[case::success_of_a_failure(
+#[case::span_succeeds_although_its_unit_fails(
     "wrong-status",
     Code::StatusDisagrees,
     "differs from its unit in status_code"
@@ -67,7 +67,7 @@ async fn a_command_is_judged_when_it_has_exited(#[case] value: &str, #[case] spa
 #[tokio::test]
 async fn a_defect_is_reported(#[case] bug: &str, #[case] code: Code, #[case] proof: &str) {
     let world = world(bug).await;
-    let judgement = judge(world.spec(), &recording(&world).run().await.unwrap());
+    let judgement = judge(world.spec(), &traced_trial(&world).run().await.unwrap());
     assert_eq!(judgement.codes(), [code], "{judgement:?}");
     let finding = judgement.findings()[0].to_string();
     assert!(finding.contains(proof), "expected {proof}\nfound {finding}");
@@ -78,7 +78,7 @@ async fn a_defect_is_reported(#[case] bug: &str, #[case] code: Code, #[case] pro
 #[tokio::test]
 async fn errors_of_queries_by_spanproof_are_not_counted_as_errors_of_the_service() {
     let world = world("not-flushed").await;
-    let trial = recording(&world).sql_before("drop table otel.spans").witness();
+    let trial = traced_trial(&world).sql_before("drop table otel.spans").witness();
     let observation = trial.run().await.unwrap();
     let witness = observation.trial().unwrap().witness.as_ref().unwrap();
     assert!(witness.failures.is_empty(), "{:?}", witness.failures);
@@ -88,7 +88,7 @@ async fn errors_of_queries_by_spanproof_are_not_counted_as_errors_of_the_service
 #[tokio::test]
 async fn a_repeated_span_of_one_unit_does_not_hide_a_missing_span_of_another() {
     let world = world("one-price-missing").await;
-    let observation = recording(&world).run().await.unwrap();
+    let observation = traced_trial(&world).run().await.unwrap();
     assert_eq!(count(&observation, "price"), 3);
     let judgement = judge(world.spec(), &observation);
     let finding = judgement.findings()[0].to_string();
@@ -99,7 +99,8 @@ async fn a_repeated_span_of_one_unit_does_not_hide_a_missing_span_of_another() {
 async fn a_command_that_does_not_exit_is_reported() {
     let world = world("hangs").await;
     let timeouts = Timeouts { settle: Some(Duration::from_secs(3)), ..Timeouts::default() };
-    let judgement = judge(world.spec(), &recording(&world).timeouts(timeouts).run().await.unwrap());
+    let judgement =
+        judge(world.spec(), &traced_trial(&world).timeouts(timeouts).run().await.unwrap());
     assert_eq!(judgement.code(), Some(Code::JobNotFinished), "{judgement:?}");
     let finding = judgement.findings()[0].to_string();
     let proof = "the exit of the service did not happen within 3000 ms; last seen: the service is still running";
@@ -118,7 +119,8 @@ async fn variables_and_errors_of_opentelemetry_are_evidence(
     #[case] proof: &str,
 ) {
     let world = world("").await;
-    let trial = env.iter().fold(recording(&world), |trial, (name, value)| trial.env(*name, *value));
+    let trial =
+        env.iter().fold(traced_trial(&world), |trial, (name, value)| trial.env(*name, *value));
     let timeouts = Timeouts { flush: Some(Duration::from_millis(200)), ..Timeouts::default() };
     let judgement = judge(world.spec(), &trial.timeouts(timeouts).run().await.unwrap());
     let finding = &judgement.findings()[0];

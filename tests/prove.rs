@@ -7,7 +7,7 @@ use spanproof_format::{Proof, Proofs, SabotageResult};
 
 use crate::world::{healthy, repository};
 
-/// Proves the verdicts with all cases of the spec.
+/// Sabotages cases of the spec, as `check --prove` does.
 async fn prove_all(world: &World) -> ProofResult {
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let all = cases(world.spec()).unwrap();
@@ -22,7 +22,7 @@ async fn faulty(bug: &str) -> World {
     world.env("FAULT", bug).shared_server().open().await.unwrap()
 }
 
-/// Returns the proofs whose result meets a condition.
+/// Returns the proofs (one for each sabotage of a case) whose result meets a condition.
 fn select(all: &Proofs, predicate: fn(&SabotageResult) -> bool) -> Vec<&Proof> {
     all.proofs.iter().filter(|proof| predicate(&proof.result)).collect()
 }
@@ -55,7 +55,7 @@ async fn a_sabotage_without_effect_is_missed() {
 }
 
 #[tokio::test]
-async fn an_unhealthy_runner_is_not_sabotaged() {
+async fn a_runner_that_fails_without_a_sabotage_is_not_sabotaged() {
     let ProofResult::Unhealthy(judgements) = prove_all(&faulty("not-linked").await).await else {
         panic!("the runner passes, although its spans are not linked")
     };

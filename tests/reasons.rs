@@ -58,15 +58,15 @@ fn passing_changes(run: &Run) -> Vec<String> {
     changes.map(text).collect()
 }
 
-/// Whether a case should record spans and has no fault.
-fn records(case: &Case) -> bool {
+/// Returns whether a case should record spans and has no fault.
+fn records_without_fault(case: &Case) -> bool {
     case.flag(FLAG).text() == Some("true") && case.fault.is_none()
 }
 
 #[tokio::test]
 async fn extra_cases_explain_a_single_failing_case() {
     let one = |case: &Case| {
-        records(case)
+        records_without_fault(case)
             && case.route == "cross-region"
             && case.upstream == "healthy"
             && case.flag("HYBRID_ROUTER_DISABLE").text().is_none()
@@ -106,7 +106,7 @@ async fn an_expected_failure_does_not_fail_its_case() {
     let world = World::new(repository("spanproof.toml")).set("expected", rule);
     let world = world.binary(env!("CARGO_BIN_EXE_faulty-runner")).shared_server();
     let world = world.env("FAULT", "cross-region-untraced").open().await.unwrap();
-    let (document, _) = run(&world, records, ExtraCases::Allowed).await;
+    let (document, _) = run(&world, records_without_fault, ExtraCases::Allowed).await;
     let accepted = Verdict::Known("path-not-executed until 2026-01-01: soon".into());
     let known = document.cases.iter().filter(|case| case.verdict == accepted).count();
     assert_eq!(
@@ -122,7 +122,7 @@ async fn an_expected_failure_that_passes_is_reported() {
                 when = { route = 'cross-region', ENABLE_DB_TRACING = 'true' } }]";
     let world = World::new(repository("spanproof.toml")).set("expected", rule);
     let world = world.binary(env!("CARGO_BIN_EXE_runner")).shared_server().open().await.unwrap();
-    let one = |case: &Case| records(case) && case.upstream == "healthy";
+    let one = |case: &Case| records_without_fault(case) && case.upstream == "healthy";
     let (document, _) = run(&world, one, ExtraCases::Forbidden).await;
     for case in document.cases.iter().filter(|case| case.route == "cross-region") {
         let codes: Vec<Code> = case.verdict.findings().iter().map(|finding| finding.code).collect();
@@ -136,7 +136,9 @@ async fn an_expected_failure_that_passes_is_reported() {
 #[tokio::test]
 async fn an_undetermined_case_is_run_again_with_the_witness() {
     let world = world("rolled-back").await;
-    let one = |case: &Case| records(case) && case.upstream == "slow" && case.route == "queued";
+    let one = |case: &Case| {
+        records_without_fault(case) && case.upstream == "slow" && case.route == "queued"
+    };
     let (document, _) = run(&world, one, ExtraCases::Forbidden).await;
     let finding = &document.cases[0].verdict.findings()[0];
     assert_eq!(finding.code, Code::RolledBack);
@@ -181,13 +183,13 @@ async fn spans_that_are_missing_only_in_some_trials_are_flaky() {
 #[case::writes_later("late", &[])]
 #[tokio::test]
 async fn a_job_that_waits_for_its_spans_is_slowed_by_tracing(
-    #[case] change: &str,
+    #[case] defect: &str,
     #[case] expected: &[Code],
 ) {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(repository("fixtures/silent-service/spanproof.toml"));
     let world = world.set("service.command", "['/usr/bin/perl', '-I.', 'faulty.pl']");
-    let world = world.env("DEFECT", change).shared_server().open().await.unwrap();
+    let world = world.env("DEFECT", defect).shared_server().open().await.unwrap();
     let all: Vec<Case> = cases(world.spec()).unwrap();
     let (_cancel, cancelled) = tokio::sync::watch::channel(false);
     let options = RunOptions::new(folder.path(), cancelled);

@@ -1,4 +1,4 @@
-//! Tests the shutdown of the runner during a job.
+//! Tests of the shutdown of the runner during a job.
 
 use std::time::Duration;
 

@@ -43,7 +43,7 @@ async fn the_startup_output_matches_its_snapshot(
 }
 
 #[tokio::test]
-async fn the_line_that_says_whether_tracing_is_on_is_printed_at_log_level_error() {
+async fn the_startup_line_of_the_tracer_is_printed_at_log_level_error() {
     let world = healthy().await;
     let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("LOG_LEVEL", "error");
     let observation = trial.start().await.unwrap().finish().await.unwrap();

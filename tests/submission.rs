@@ -68,7 +68,10 @@ async fn a_refused_job_is_reported_with_its_reason(
 #[case::awaited("20000", None)]
 #[case::stopped_too_early("0", Some(Code::Undetermined))]
 #[tokio::test]
-async fn late_spans_are_awaited(#[case] flush_ms: &str, #[case] code: Option<Code>) {
+async fn spans_that_arrive_after_the_job_are_awaited_for_flush_ms(
+    #[case] flush_ms: &str,
+    #[case] code: Option<Code>,
+) {
     let world = World::new(repository("fixtures/mailer/spanproof.toml"));
     let world = world.env("BUG", "late").set("service.flush-ms", flush_ms).shared_server();
     let world = world.open().await.unwrap();

@@ -48,7 +48,7 @@ async fn judge_trial_with_witness(world: &World, bug: &str) -> Judgement {
 #[case::column("column-missing", "write-failed-reported", "refused", "42703")]
 #[case::check("spans-rejected", "write-failed-reported", "rejected", "23514")]
 #[case::raised("spans-raised", "write-failed-reported", "rejected", "P0001")]
-#[case::timeout("spans-slow", "write-failed-reported", "ended from outside", "57014")]
+#[case::timeout("spans-slow", "write-failed-reported", "canceled the statement", "57014")]
 #[case::commit("spans-lost-at-commit", "write-failed-silent", "lost at the commit", "P0001")]
 #[case::removed("spans-removed", "removed-later", "deleted later", "0 are kept")]
 #[case::discarded("spans-discarded", "silently-discarded", "kept none", "0 written")]
@@ -68,11 +68,13 @@ async fn the_witness_shows_how_spans_were_lost(
     let is_lost_at_commit = seed == "spans-lost-at-commit";
     let world = open_without_probes(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
     let without_witness = judge_trial(&world, "").await;
-    // The server's log and the other schemas are read in every case; the rest needs the witness.
-    let is_visible = !["removed-later", "silently-discarded"].contains(&code) && !is_lost_at_commit;
-    let expected = if is_visible { code } else { "undetermined" };
+    // Without the witness, the server's log and the tables of other schemas are read, too. They do not show
+    // the other reasons.
+    let needs_witness =
+        ["removed-later", "silently-discarded"].contains(&code) || is_lost_at_commit;
+    let expected = if needs_witness { "undetermined" } else { code };
     assert_eq!(without_witness.code().unwrap().text(), expected, "{without_witness:?}");
-    assert_witnessed(&world, code, [message, evidence]).await;
+    assert_finding_with_witness(&world, code, [message, evidence]).await;
 }
 
 #[rstest]
@@ -106,12 +108,12 @@ async fn rules_views_and_archives_are_distinguished(
     let world = open_without_probes(env!("CARGO_BIN_EXE_runner"), Some(seed)).await;
     let without_witness = judge_trial(&world, "").await;
     assert_eq!(without_witness.code().unwrap().text(), "undetermined", "{without_witness:?}");
-    assert_witnessed(&world, code, [message, evidence]).await;
+    assert_finding_with_witness(&world, code, [message, evidence]).await;
 }
 
 /// Runs the healthy runner with the witness. It must have one finding, with this code, a message that
 /// contains `message`, and evidence that contains `evidence`.
-async fn assert_witnessed(world: &World, code: &str, [message, evidence]: [&str; 2]) {
+async fn assert_finding_with_witness(world: &World, code: &str, [message, evidence]: [&str; 2]) {
     let judgement = judge_trial_with_witness(world, "").await;
     let finding = &judgement.findings()[0];
     assert_eq!(finding.code.text(), code, "{finding}");
@@ -143,13 +145,13 @@ const SPAN: &str =
     "insert into otel.spans (nothing) values (1); exception when others then null;",
     "silently-discarded",
     Confidence::Likely,
-    "the function `record_span` inserts into it; 19 statements"
+    "the function `record_span` inserts into the span table; 19 statements"
 )]
 #[case::not_written(
     "if trace = '' then insert into otel.spans {SPAN} end if;",
     "silently-discarded",
     Confidence::Likely,
-    "the function `record_span` inserts into it; 19 statements"
+    "the function `record_span` inserts into the span table; 19 statements"
 )]
 #[case::undone(
     "insert into otel.spans {SPAN} raise 'no'; exception when others then null;",
@@ -183,7 +185,7 @@ async fn spans_that_a_function_loses_are_not_reported_as_never_sent(
 }
 
 #[tokio::test]
-async fn without_other_evidence_several_reasons_are_possible_if_no_span_was_attempted() {
+async fn if_the_witness_saw_no_insert_the_verdict_names_the_reasons_that_are_left() {
     let world = open_without_probes(env!("CARGO_BIN_EXE_faulty-runner"), None).await;
     let judgement = judge_trial_with_witness(&world, "banner-lies").await;
     let finding = &judgement.findings()[0];

@@ -17,11 +17,13 @@ use crate::stats::{Times, milliseconds_since};
 use crate::table::{Outcome, Row};
 use crate::{proof, start};
 
-/// Databases per sample. Each sample starts a new server, so that no database is cloned in advance.
+/// Databases per sample. Each sample starts a new server, so that the harness has cloned no database in
+/// advance.
 const COUNT: usize = 30;
-/// One database in this many is checked with a query.
+/// Of this number of databases, one is checked with a query.
 const CHECK_EVERY: usize = 10;
 
+/// Measures the row: runs the harness and copies the files, in turn.
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {
     // Fills the cache.
     SideCommand::new(place, &["clones", "2"]).run()?;

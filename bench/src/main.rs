@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 use place::Place;
 use table::{Outcome, Row};
 
-/// Compare this harness with its peers; exit with 1 if a goal is missed.
+/// Compare spanproof with similar tools; exit with 1 if a goal is missed.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Take this many samples of each side of a row.

@@ -13,15 +13,16 @@ use crate::stats::{Times, milliseconds_since};
 use crate::table::{Outcome, Row};
 use crate::{proof, start};
 
+/// Number of tests, and of processes.
 const TESTS: usize = 100;
-/// Tests that the bench runs at the same time if nextest is not installed.
+/// Number of tests that this benchmark runs at the same time if nextest is not installed.
 const WORKERS: usize = 2;
 
 /// The program that runs the tests.
 #[derive(Debug)]
 enum TestRunner {
     Nextest,
-    /// The path of the test binary. Nextest is not installed, so the bench itself runs this binary
+    /// The path of the test binary. Nextest is not installed, so this benchmark itself runs the binary
     /// once for each test.
     TestBinary(String),
 }
@@ -86,8 +87,8 @@ fn run_all(place: &Place, runner: &TestRunner, url: Option<&str>) -> Result<(f64
     let text = std::fs::read_to_string(&identities).context("no test ran")?;
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     proof::check_distinct(&lines, TESTS)?;
-    // Each line is the data directory and the start time of the server, then the database. The
-    // server is what comes before the last space.
+    // Each line is the data directory and the start time of the server, then the database. So the text
+    // before the last space identifies the server.
     let server = |line: &String| line.rsplit_once(' ').map(|(server, _)| server.to_owned());
     let servers: std::collections::HashSet<_> = lines.iter().map(server).collect();
     Ok((time, servers.len()))

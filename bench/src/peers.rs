@@ -25,6 +25,7 @@ use crate::stats::{Times, milliseconds_since};
 use crate::table::{Outcome, Row};
 use crate::{proof, start};
 
+/// Number of threads on which the tests of a round run.
 const THREADS: usize = 2;
 /// Number of tests per round.
 const TESTS: usize = 100;

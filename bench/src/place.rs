@@ -52,7 +52,7 @@ impl Place {
             place.set_mode(&place.path(name), mode)?;
         }
         place.chown_to_server_user(&place.path("servers"))?;
-        // This program and the migrations are copied, because the user `postgres` may have no
+        // This program and the migrations are copied, because the user `postgres` might have no
         // access to the checkout.
         std::fs::copy(std::env::current_exe()?, place.path("bench"))?;
         std::fs::create_dir(place.path("migrations"))?;

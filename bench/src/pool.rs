@@ -24,8 +24,8 @@ const MIN_TEST_MS: u64 = 100;
 /// Other values of [`MIN_TEST_MS`], measured only for the notes, without a goal. With 0, no test is
 /// idle.
 const OTHER_MIN_TEST_MS: [u64; 3] = [0, 40, 60];
-/// Tests per sample. For the first tests no database has been cloned in advance; their times count
-/// as well.
+/// Tests per sample. For the first tests no database has been cloned in advance; their times are
+/// included.
 const TESTS_PER_SAMPLE: usize = 40;
 
 pub fn measure(place: &Place, samples: usize) -> Result<Outcome> {

@@ -69,7 +69,7 @@ pub fn warm(place: &Place, samples: usize) -> Result<Outcome> {
     Ok(if place.disk { outcome } else { outcome.with_goal(ours.median() <= 80.0, "<= 80 ms") })
 }
 
-/// Measures the time until nothing of the harness's server is left.
+/// Measures the time from the call of `close` until the server's process, folder and shared memory are gone.
 pub fn stop(place: &Place, samples: usize) -> Result<Outcome> {
     run_ours(place)?;
     let mut reports = Vec::new();
@@ -213,6 +213,7 @@ impl ServerResources {
         table.lines().filter(|line| line.split_whitespace().nth(4) == Some(&creator)).count()
     }
 
+    /// Returns whether any of the resources still exists.
     fn exist(&self) -> bool {
         let process = Path::new("/proc").join(self.process.to_string()).exists();
         // The folder contains the socket.

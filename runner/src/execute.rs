@@ -116,7 +116,7 @@ impl Executor {
     /// An error of the tracer never fails a unit.
     async fn execute_question(&self, job: &Job, unit: &Unit) -> Result<bool, sqlx::Error> {
         let tracer = self.tracers.for_route(job.route);
-        // The upstream receives the trace id even without tracing, and may record its own spans.
+        // The upstream receives the trace id even without tracing, so that it can record its own spans.
         let trace_id = Uuid::new_v4();
         let recorded_trace_id = tracer.enabled().then_some(trace_id);
         let execution_id = match self.store.start_execution(job.id, unit, recorded_trace_id).await?

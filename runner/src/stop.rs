@@ -8,7 +8,7 @@ use tokio::sync::watch;
 pub(crate) enum Phase {
     /// No shutdown was requested.
     Running,
-    /// No new work starts; running units may finish.
+    /// No new work starts; running units continue.
     Draining,
     /// Running units are cancelled.
     Cancelled,
@@ -32,7 +32,7 @@ impl Stop {
 
     /// Waits until the shutdown has reached this phase.
     pub(crate) async fn wait_for(&self, phase: Phase) {
-        // An error means that the sender was dropped: the app has ended.
+        // If the sender was dropped, the app has ended, and waiting ends, too.
         drop(self.0.clone().wait_for(|current| *current >= phase).await);
     }
 }

@@ -62,7 +62,7 @@ async fn idle_time_inside_a_parent_is_an_anomaly_above_5000_ms(
 }
 
 #[tokio::test]
-async fn a_gap_counts_only_while_no_sibling_runs() {
+async fn a_gap_is_only_the_time_in_which_no_sibling_runs() {
     let database = TestDatabase::new().await;
     let long =
         Span::new("runner.long", 0, 20_000).for_execution(database.execution("completed").await);
@@ -117,7 +117,7 @@ async fn a_span_is_compared_with_spans_of_the_same_name_in_other_executions(
     database.add(&[&span]).await;
     for _ in 0..count {
         let execution = database.execution("completed").await;
-        // Failed spans do not count towards the average.
+        // The average does not include failed spans.
         database.add(&[&Span::new(other_name, 0, 100).for_execution(execution)]).await;
         database
             .add(&[&Span::new(other_name, 0, 9_000).for_execution(execution).failed("no")])
@@ -141,7 +141,7 @@ async fn each_span_name_has_its_own_average() {
 }
 
 #[tokio::test]
-async fn spans_of_the_same_execution_do_not_count_towards_the_average() {
+async fn the_average_does_not_include_spans_of_the_same_execution() {
     let database = TestDatabase::new().await;
     let slow =
         Span::new("modal.inference", 0, 1_000).for_execution(database.execution("completed").await);
@@ -178,7 +178,7 @@ async fn a_failure_is_reported_together_with_other_anomalies(
 #[case::open_for_less_than_two_minutes("running", 110, false)]
 #[case::open_for_more_than_two_minutes("running", 121, true)]
 #[tokio::test]
-async fn an_open_span_is_an_anomaly_unless_it_may_still_end(
+async fn an_open_span_is_an_anomaly_unless_it_can_still_end(
     #[case] status: &str,
     #[case] seconds: i64,
     #[case] is_anomaly: bool,

@@ -140,7 +140,7 @@ async fn a_failure_has_priority_over_gaps_and_open_spans() {
 }
 
 #[tokio::test]
-async fn a_failure_that_the_parent_recovered_from_is_not_the_cause() {
+async fn a_failure_below_a_parent_that_completed_is_not_the_cause() {
     let database = TestDatabase::new().await;
     let root = Span::new("runner.execute_question", 0, 100)
         .for_execution(database.execution("failed").await)

@@ -56,7 +56,7 @@ impl TestDatabase {
 }
 
 #[tokio::test]
-async fn an_identical_trace_scores_1_and_nested_spans_count_once() {
+async fn an_identical_trace_scores_1_and_the_time_of_nested_spans_is_counted_once() {
     let database = TestDatabase::new().await;
     database.add_traced_execution("llama", "us-east").await;
     database.add_traced_execution("llama", "us-east").await;

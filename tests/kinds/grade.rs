@@ -42,8 +42,8 @@ impl Grade {
         }
     }
 
-    /// Whether this grade fails the test.
-    pub(super) fn is_intolerable(self) -> bool {
+    /// Returns whether a service with this grade fails the test.
+    pub(super) fn fails_the_test(self) -> bool {
         [Self::Wrong, Self::FalseAlarm].contains(&self)
     }
 }
@@ -75,7 +75,8 @@ pub(super) fn grade(expected: Expected, run: &Run) -> Grade {
     }
     let grades: Vec<Grade> =
         findings(run).into_iter().filter_map(|finding| grade_finding(expected, finding)).collect();
-    // A wrong finding counts even if another one is right. An undetermined one does not.
+    // A wrong finding decides the grade even if another finding is right. An undetermined finding beside a
+    // right one does not.
     let worst = [Grade::Wrong, Grade::LikelyWrong].into_iter().find(|grade| grades.contains(grade));
     worst.or(grades.into_iter().min()).unwrap_or(Grade::Undetermined)
 }

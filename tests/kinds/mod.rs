@@ -29,9 +29,10 @@ use self::page::Cell;
 use self::service::{Row, Service};
 use crate::world::repository;
 
-/// Number of rows that run at the same time. May exceed the number of processors, because rows mostly
-/// wait.
+/// Number of rows that run at the same time. It may be larger than the number of processors, because
+/// rows mostly wait.
 const CONCURRENT_ROWS: usize = 6;
+/// The page with the results.
 const PAGE: &str = "docs/kinds.md";
 
 /// A way to lose spans, or a healthy way to record them.
@@ -67,18 +68,22 @@ macro_rules! kinds {
 }
 use kinds;
 
+/// Returns the row of the silent service with a defect.
 const fn silent(defect: &'static str) -> Row {
     Row::new(Service::Silent, defect)
 }
 
+/// Returns the row of the service with OpenTelemetry's SDK and a defect.
 const fn otel(defect: &'static str) -> Row {
     Row::new(Service::Otel, defect)
 }
 
+/// Returns the row of the Python service with a defect.
 const fn python(defect: &'static str) -> Row {
     Row::new(Service::Python, defect)
 }
 
+/// Returns the row of the runner with a defect.
 const fn runner(defect: &'static str) -> Row {
     Row::new(Service::Runner, defect)
 }
@@ -185,7 +190,7 @@ fn number(name: &str, default: usize) -> usize {
 #[case(Service::Silent)]
 #[case(Service::Otel)]
 fn every_defect_has_a_row(#[case] service: Service) {
-    let mut command = service.faulty();
+    let mut command = service.faulty_command();
     let output = command.output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     let names: BTreeSet<&str> = error.split_whitespace().collect();

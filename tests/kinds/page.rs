@@ -57,7 +57,7 @@ impl Cell {
 
     /// Returns the details of a result that fails the test; `None` if it passes.
     pub(super) fn problem(&self) -> Option<String> {
-        self.grade.is_intolerable().then(|| self.details())
+        self.grade.fails_the_test().then(|| self.details())
     }
 
     /// Returns the grade with the findings.

@@ -44,9 +44,9 @@ impl Service {
         }
     }
 
-    /// Returns the command that starts the service. The variable `DEFECT`, which is unset here, selects a
-    /// defect.
-    pub(super) fn faulty(self) -> assert_cmd::Command {
+    /// Returns the command that starts the program with the defects. The variable `DEFECT`, which is unset
+    /// here, selects one of them.
+    pub(super) fn faulty_command(self) -> assert_cmd::Command {
         if self == Self::Otel {
             LazyLock::force(&SDK);
         }
@@ -61,7 +61,7 @@ impl Service {
     }
 
     /// Returns a builder for running the service with a defect. If `defect` is empty, the service is
-    /// started exactly as its spec says.
+    /// started with the command in its spec.
     fn world(self, defect: &str) -> WorldBuilder {
         let (spec, command, variable) = match self {
             Self::Silent => ("silent-service", "['/usr/bin/perl', '-I.', 'faulty.pl']", "DEFECT"),
@@ -121,9 +121,10 @@ pub(super) struct Row {
     pub(super) right: Option<&'static [Code]>,
     /// Codes that may be reported together with a right one.
     pub(super) also: &'static [Code],
-    /// Whether the row has a server of its own. It needs one if it uses other databases of the server: the verdicts of
-    /// other tests could not exclude that their service used them.
-    is_alone: bool,
+    /// Whether the row has a server of its own. It needs one if the service uses other databases of the
+    /// server, because rows on a shared server could then not exclude that their own service used these
+    /// databases.
+    needs_own_server: bool,
 }
 
 impl Row {
@@ -136,7 +137,7 @@ impl Row {
             spec: &[],
             right: None,
             also: &[],
-            is_alone: false,
+            needs_own_server: false,
         }
     }
 
@@ -152,8 +153,8 @@ impl Row {
         Self { spec, ..self }
     }
 
-    pub(super) const fn alone(self) -> Self {
-        Self { is_alone: true, ..self }
+    pub(super) const fn on_own_server(self) -> Self {
+        Self { needs_own_server: true, ..self }
     }
 
     pub(super) const fn right(self, codes: &'static [Code]) -> Self {
@@ -169,7 +170,7 @@ impl Row {
         let mut seed = tempfile::NamedTempFile::with_suffix(".sql").unwrap();
         seed.write_all(self.sql.as_bytes()).unwrap();
         let mut world = self.service.world(self.defect);
-        if !self.is_alone {
+        if !self.needs_own_server {
             world = world.shared_server();
         }
         if !self.sql.is_empty() {

@@ -29,40 +29,40 @@ use spanproof_format::{AdoptedIncident, FlagProof, Run, StepTime, Summary, Timin
 const STEPS: [&str; 8] =
     ["clone", "upstream", "launch", "ready", "submit", "settle", "stop", "collect"];
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(super) struct CheckOutcome {
     pub(super) exit: Exit,
     /// What the run proves about the flags; `None` if it did not pass, or if no proof was requested.
     pub(super) proof: Option<FlagProof>,
 }
 
-impl From<Exit> for Checked {
+impl From<Exit> for CheckOutcome {
     fn from(exit: Exit) -> Self {
         Self { exit, proof: None }
     }
 }
 
-/// What a check runs.
+/// The spec and the cases of a check.
 #[derive(Debug)]
-struct Selected {
+struct SelectedCases {
     spec: Spec,
     cases: Vec<Case>,
-    /// The cases of environments; `cases` contains them, too.
+    /// The cases that `--as` adds for environments; `cases` contains them, too.
     deployed: Vec<DeployedCase>,
-    /// All cases of the matrix.
+    /// All cases of the spec, before the selection and without the cases of environments.
     matrix: Vec<Case>,
 }
 
 /// Reads the spec and selects the cases. Adds cases with faults that the spec does not declare, unless
 /// `--no-faults` is given.
 pub(super) fn select_cases(args: &CaseArgs) -> Result<(Spec, Vec<Case>), Failure> {
-    let Selected { spec, cases, .. } = select(args, &[])?;
+    let SelectedCases { spec, cases, .. } = select(args, &[])?;
     Ok((spec, cases))
 }
 
 /// Selects from the cases of the matrix, of faults and of environments.
-fn select(args: &CaseArgs, environments: &[String]) -> Result<Selected, Failure> {
+fn select(args: &CaseArgs, environments: &[String]) -> Result<SelectedCases, Failure> {
     let spec = sources::spec(&args.config)?;
     let mut all = cases(&spec).map_err(Failure::usage)?;
     if !args.no_faults {
@@ -72,29 +72,29 @@ fn select(args: &CaseArgs, environments: &[String]) -> Result<Selected, Failure>
     deployed::add(&mut all, &deployed);
     let selected = args.selection().pick(all);
     let cases = selected.map_err(|text| Failure { exit: Exit::Nothing, text })?;
-    Ok(Selected { spec, cases, deployed, matrix })
+    Ok(SelectedCases { spec, cases, deployed, matrix })
 }
 
 pub(super) fn check(args: &Check) -> Result<Exit, Failure> {
-    let checked = execute(args, args.accept.write_proof)?;
+    let outcome = execute(args, args.accept.write_proof)?;
     if !args.accept.write_proof {
-        return Ok(checked.exit);
+        return Ok(outcome.exit);
     }
-    match &checked.proof {
+    match &outcome.proof {
         Some(found) => proof::write(&proof::path(&args.cases.config), found)?,
         None => output::error("no proof was written, because the run did not pass"),
     }
-    Ok(checked.exit)
+    Ok(outcome.exit)
 }
 
 /// Runs the cases. With `wants_proof`, a run that passes returns what it proves about the flags.
-pub(super) fn execute(args: &Check, wants_proof: bool) -> Result<Checked, Failure> {
+pub(super) fn execute(args: &Check, wants_proof: bool) -> Result<CheckOutcome, Failure> {
     let start = Instant::now();
-    for (option, files, given) in [
+    for (option, files, is_given) in [
         ("--update", "snapshots", args.accept.update),
         ("--write-proof", "the proof", args.accept.write_proof),
     ] {
-        if given && environment::is_ci() {
+        if is_given && environment::is_ci() {
             return Err(Failure::usage(anyhow!(
                 "`{option}` is refused because the environment variable `CI` is set; accept {files} \
                  on your own machine"
@@ -160,12 +160,12 @@ fn cancel_on_signal(
 
 async fn run(
     args: &Check,
-    selected: Selected,
+    selected: SelectedCases,
     wants_proof: bool,
     mut cancelled: watch::Receiver<bool>,
     start: Instant,
-) -> Result<Checked, Failure> {
-    let Selected { spec, cases, deployed, matrix } = selected;
+) -> Result<CheckOutcome, Failure> {
+    let SelectedCases { spec, cases, deployed, matrix } = selected;
     let deadline = args.timeout.map(|timeout| start + timeout);
     let world = tokio::select! {
         world = open_world(args, spec) => world?,
@@ -218,7 +218,7 @@ async fn run(
     };
     let proves = wants_proof && exit == Exit::Passed && args.cases.is_all();
     let proof = proves.then(|| result.flag_proof(&spec));
-    Ok(Checked { exit, proof: proof.transpose().map_err(Failure::usage)? })
+    Ok(CheckOutcome { exit, proof: proof.transpose().map_err(Failure::usage)? })
 }
 
 /// Prints the results in the format of the arguments.
@@ -242,7 +242,7 @@ fn print_kept_databases(run: &Run) {
     let mut kept = false;
     for case in &run.cases {
         if let Some(command) = &case.database_command {
-            output::note(&format!("kept {}: {command}", case.id));
+            output::note(&format!("kept the database of case {}: {command}", case.id));
             kept = true;
         }
     }
@@ -251,8 +251,9 @@ fn print_kept_databases(run: &Run) {
     }
 }
 
-/// Replays the adopted incidents. Returns no incidents if not all cases were selected, if a case was not
-/// run, or if the time limit ends the replays, which halts the run.
+/// Replays the incidents (files with the evidence of a failure) that were adopted as regression tests.
+/// Returns no incidents if not all cases were selected, if a case was not run, or if the time limit ends the
+/// replays, which halts the run.
 async fn replay_incidents(
     args: &Check,
     world: &World,
@@ -329,7 +330,8 @@ pub(super) fn report_text(run: &Run, repeat: &str, elapsed: Duration) -> String 
     text
 }
 
-/// Returns the durations of the steps that happen `once` per run, and of the steps of trials.
+/// Returns the durations of steps. `once` are the steps that happen once per run; `run` contains the steps of
+/// its trials.
 fn timings(once: &[(&str, Duration)], run: &Run) -> Timings {
     let micros = |time: &Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let once = once.iter().map(|(step, time)| ((*step).to_owned(), micros(time))).collect();

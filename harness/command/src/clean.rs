@@ -1,5 +1,5 @@
-//! `spanproof clean`: removes the folders of servers and the databases that earlier runs kept, and
-//! cached data directories.
+//! `spanproof clean`: removes the folders of servers and the databases that earlier runs kept. With
+//! `--cache`, also removes cached data directories.
 
 use super::args::Clean;
 use super::{Exit, Failure, doctor, output};

@@ -1,4 +1,4 @@
-//! `check --as`: cases with the flags that the manifests of an environment set.
+//! `check --as`: cases with the flag values that the manifests of an environment, such as production, set.
 
 use std::borrow::Cow;
 
@@ -39,8 +39,9 @@ pub(super) fn matrix_results<'a>(
     results.iter().filter(|result| !only_deployed(&result.case.id)).cloned().collect()
 }
 
-/// Prints what each environment's case shows. Returns [`Exit::Findings`] if an environment must record
-/// spans and does not, or the reverse.
+/// Prints what each environment's case shows. Returns [`Exit::Findings`] if a case does not pass, if it
+/// records no spans although the environment must record spans, or if it records spans although tracing must
+/// be off in the environment.
 pub(super) fn judge(spec: &Spec, deployed: &[DeployedCase], results: &[CaseResult]) -> Exit {
     let mut exit = Exit::Passed;
     for one in deployed {

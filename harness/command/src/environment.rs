@@ -11,8 +11,8 @@ pub(super) fn database_url() -> Option<String> {
     variable("DATABASE_URL")
 }
 
-/// Returns whether the command runs in CI: `CI` is set and is not `false`. There, nobody can read a
-/// changed snapshot (a file with the expected startup output) before it is accepted.
+/// Returns whether the command runs in CI: `CI` is set and is not `false`. In CI, the command refuses to
+/// write snapshots (files with the expected startup output) and proofs, because nobody could review them.
 pub(super) fn is_ci() -> bool {
     variable("CI").is_some_and(|value| value != "false")
 }

@@ -15,7 +15,7 @@ use spanproof::{Day, Flag, ManifestFlag, RunOptions, Spec, SweepResult, World};
 use spanproof_format::{FlagEffects, FlagRow, FlagTable, Sweep};
 use spanproof_manifest::DiskFiles;
 
-/// The folder for the evidence of sweeps, beside the spec.
+/// The folder for the evidence of sweeps (runs with common spellings of a flag's values), beside the spec.
 const SWEEPS: &str = ".spanproof/sweeps";
 
 pub(super) fn flags(args: &Flags) -> Result<Exit, Failure> {

@@ -69,8 +69,8 @@ impl GitFiles {
         reader.requests.flush()?;
         let mut header = String::new();
         reader.answers.read_line(&mut header)?;
-        // `ID TYPE SIZE`, or a path with spaces and `missing`. For a broken symlink, git prints its kind in
-        // place of id and type.
+        // `ID TYPE SIZE`, or a path with spaces and `missing`. For a broken symlink, git prints a word such
+        // as `dangling` in place of id and type.
         let words: Vec<&str> = header.split_whitespace().collect();
         let size = words.last().and_then(|word| word.parse().ok());
         let Some(size) = size else { return Ok(None) };
@@ -87,7 +87,7 @@ impl GitFiles {
         })
     }
 
-    /// Returns the path from the top of the repository; `None` if it is outside.
+    /// Returns the path from the top of the repository; `None` if the path is outside of the repository.
     fn path_from_top(&self, path: &Path) -> Option<String> {
         let relative = match std::env::current_dir() {
             Ok(current) if path.is_absolute() => path.strip_prefix(current).ok()?.to_owned(),

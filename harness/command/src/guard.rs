@@ -1,4 +1,5 @@
-//! `spanproof guard`: compares the flags in deploy manifests with what `check` proved.
+//! `spanproof guard`: compares the flags in deploy manifests with the proof, the file in which `check` writes
+//! what each value of each flag does.
 
 use std::path::Path;
 
@@ -54,7 +55,8 @@ fn exit_code(document: &Document) -> Exit {
     }
 }
 
-/// Runs all cases, and a case for each environment whose values are known.
+/// Runs all cases, and a case for each environment whose values are known. Returns the exit code of the run,
+/// and what the run proves about the flags; `None` if it did not pass.
 fn run(args: &Guard, spec: &Spec) -> Result<(Exit, Option<FlagProof>), Failure> {
     let mut environments = Vec::new();
     for name in spec.environments() {
@@ -64,8 +66,8 @@ fn run(args: &Guard, spec: &Spec) -> Result<(Exit, Option<FlagProof>), Failure> 
             Err(error) => return Err(deployed::failure(error)),
         }
     }
-    let checked = check::execute(&Check::for_environments(args, environments), true)?;
-    Ok((checked.exit, checked.proof))
+    let outcome = check::execute(&Check::for_environments(args, environments), true)?;
+    Ok((outcome.exit, outcome.proof))
 }
 
 /// Reads the spec and the proof of another commit.

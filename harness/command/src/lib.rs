@@ -35,9 +35,9 @@ pub use spanproof_format::Exit;
 use args::Command;
 
 /// Runs the command with this process's arguments and returns its exit code. A panic is reported as an
-/// error, with the exit code of a world that broke.
+/// error, with the code [`Exit::World`].
 pub fn main() -> Exit {
-    std::panic::set_hook(Box::new(output::panicked));
+    std::panic::set_hook(Box::new(output::print_panic));
     output::exit(std::panic::catch_unwind(run).unwrap_or(Exit::World))
 }
 

@@ -23,7 +23,8 @@ const NOT_SOURCE: [&str; 23] = [
 /// Variables that are set by the system and are not flags.
 const SYSTEM_VARIABLES: [&str; 9] =
     ["PATH", "HOME", "PWD", "USER", "SHELL", "LANG", "TERM", "TMPDIR", "HOSTNAME"];
-/// Matches expressions that read a variable, in several languages. The group is its name.
+/// Matches expressions that read a variable, in several languages. The group that matches is the variable's
+/// name.
 const READS: &str = r#"(?x)
     (?: environ (?:\.get)? \s* [\[(]
       | [gG]etenv \(
@@ -36,7 +37,7 @@ const READS: &str = r#"(?x)
   | (?: process\.env | import\.meta\.env ) \. (?<field> [A-Z][A-Z0-9_]+ )
   | \$ENV\{ ["']? (?<perl> [A-Z][A-Z0-9_]+ )
 "#;
-/// Matches a line that sets a variable in an example, even in a comment. The group is its name.
+/// Matches a line that sets a variable in an example, even in a comment. The group is the variable's name.
 const SETS: &str = r"^\s*#?\s*(?:export\s+)?(?<name>[A-Z][A-Z0-9_]+)\s*=";
 
 /// The places that name flags, as `file:line`.
@@ -46,7 +47,7 @@ pub(super) struct Mentions {
     pub(super) documented: BTreeMap<String, Vec<String>>,
     /// Places in the source that read the variable.
     pub(super) read: BTreeMap<String, Vec<String>>,
-    /// Other places in the source that name it.
+    /// Other places in the source that name the variable.
     pub(super) named: BTreeMap<String, Vec<String>>,
 }
 
@@ -91,11 +92,14 @@ fn is_skipped(entry: &DirEntry) -> bool {
     entry.depth() > 0 && (SKIPPED.contains(&name.as_ref()) || is_other_service())
 }
 
-/// What a file is.
+/// The kind of a file that is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// A file with examples of values; every variable that it sets is a mention.
     Example,
+    /// Documentation; only known names are mentions.
     Readme,
+    /// Source code; every read of a variable is a mention, and every known name.
     Source,
 }
 

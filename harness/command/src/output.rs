@@ -38,7 +38,7 @@ pub(super) fn print_coloured(text: &str) {
 pub(super) fn print_raw(text: &str) {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    note_failure("standard output", written);
+    store_error("standard output", written);
 }
 
 /// Returns a document as JSON, with a newline at its end. Characters that would change a terminal are
@@ -53,7 +53,7 @@ pub(super) fn json(document: &impl Serialize) -> Result<String, Failure> {
 
 /// Returns JSON text with a newline at its end. Characters that would change a terminal are escaped.
 pub(super) fn visible_json(text: &str) -> String {
-    // They can only be in strings. JSON escapes those below U+0020 itself.
+    // Such characters can only be in strings. The characters below U+0020 are escaped already.
     let escape = |c: char| format!("\\u{:04x}", u32::from(c));
     format!("{}\n", escaped(text, escape))
 }
@@ -82,11 +82,11 @@ pub(super) fn error(text: &str) {
 /// Prints text to standard error. Ignores a closed pipe.
 pub(super) fn print_stderr(text: &str) {
     let written = std::io::stderr().lock().write_all(visible(text).as_bytes());
-    note_failure("standard error", written);
+    store_error("standard error", written);
 }
 
 /// Prints a panic as an error. A panic is a bug in this program or in a library.
-pub(super) fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
+pub(super) fn print_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let payload = panic.payload();
     let message = payload.downcast_ref::<String>().map(String::as_str);
     let message = message.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("unknown");
@@ -112,7 +112,7 @@ pub(super) fn exit(exit: Exit) -> Exit {
 }
 
 /// Stores the first error of printing. A closed pipe is not an error.
-fn note_failure(stream: &str, written: std::io::Result<()>) {
+fn store_error(stream: &str, written: std::io::Result<()>) {
     if let Err(error) = written
         && error.kind() != ErrorKind::BrokenPipe
     {

@@ -31,6 +31,7 @@ impl Progress {
 
     pub(super) fn update(&mut self, event: &RunEvent) {
         let RunEvent::CaseFinished { case, verdict, passed } = event else {
+            // The case was not run.
             self.total -= 1;
             if let Some(bar) = &self.bar {
                 bar.set_length(self.total as u64);

@@ -1,4 +1,5 @@
-//! `spanproof check --prove`, which sabotages passing cases to show that the check can fail.
+//! `spanproof check --prove`, which sabotages passing cases to show that the check can fail. A sabotage is a
+//! change after which the case must fail, such as a trigger that discards spans.
 
 use tokio::sync::watch;
 

@@ -59,7 +59,8 @@ pub(super) fn newest(spec_folder: &Path) -> Option<PathBuf> {
     run_folders(&runs_folder(spec_folder)).into_iter().rfind(|folder| is_run_folder(folder))
 }
 
-/// Removes the evidence of earlier sweeps, and creates a folder for new evidence.
+/// Removes the evidence of earlier sweeps (runs with common spellings of a flag's values), and creates a
+/// folder for new evidence.
 pub(super) fn clear_sweeps(folder: &Path) -> std::io::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),

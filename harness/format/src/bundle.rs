@@ -35,7 +35,7 @@ pub enum Record {
     Span(Row),
     /// A line of output or log.
     Line(OutputLine),
-    /// A request to the upstream.
+    /// A request to the upstream (the fake HTTP server that the service calls), with its answer.
     Exchange(Exchange),
     /// The judgement at the time of the capture.
     Verdict(Box<Judgement>),

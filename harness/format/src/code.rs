@@ -58,17 +58,17 @@ codes! {
         "the service does not become ready in this case, but does in others"
         "read its last output; compare with a case that differs only in one flag";
     FlagUnrecognisedValue "flag-unrecognised-value" Enabled
-        "the value means on, but the service reads it as off"
+        "a person would read the value as on, but the service reads it as off"
         "set the exact value that the service reads, or make the service accept this spelling; if only some spellings should count, list them under `enables`";
     FlagIgnored "flag-ignored" Enabled
         "no value of the flag has an effect; if it is the tracing flag, none switches tracing on"
         "check that the service reads this variable, and reads it before it constructs the tracer";
     FlagWithoutEffect "flag-without-effect" Enabled
-        "the flag has a value for which its contract promises an effect, and the effect is missing"
+        "the flag has a value for which the spec declares an effect, and the effect is missing"
         "check the spelling that the service reads, and the flags that this one needs; correct the service, or `on`, `off` and `needs` of the flag";
     FlagEffectWhileOff "flag-effect-while-off" Enabled
-        "an effect appears that the contract of the flag promises only for another value"
-        "look for code that does not check the flag; if something else may leave the same, name a narrower effect";
+        "an effect appears that the spec declares only for another value of the flag"
+        "look for code that does not check the flag; if something else can have the same effect, declare a narrower effect in the spec";
     JobNotPickedUp "job-not-picked-up" Executed
         "the service accepted the job, but the job never left the queue"
         "check that this process runs a worker, and that it listens on the queue that the route writes to";

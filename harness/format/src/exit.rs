@@ -24,10 +24,10 @@ exits! {
     Passed 0 "all passed, and something was checked";
     Findings 1 "at least one case failed";
     Usage 2 "the arguments or the spec are wrong";
-    World 3 "the world broke: no Postgres, a failed migration, a service not ready";
+    World 3 "could not run: no Postgres, a failed migration, a service not ready";
     Nothing 4 "nothing to check: no cases or no assertions";
     Snapshots 5 "only startup snapshots changed";
-    Unfaithful 6 "a replay had the same result, in a world that may differ";
+    Unfaithful 6 "a replay had the same result, but under conditions that may differ";
     Unnoticed 7 "a sabotage went unnoticed (`check --prove`)";
     Unproven 8 "a deployed value is unproven or unknown (`guard`)";
     NoDatabase 9 "no check failed, but no database was given (`preflight`)";

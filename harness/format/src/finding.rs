@@ -10,13 +10,13 @@ use super::evidence::Evidence;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The code, which says what kind of difference this is.
+    /// The code: the kind of the difference.
     pub code: Code,
     /// What was expected and what was found, as one sentence without a period.
     pub message: String,
     /// The evidence as text.
     pub evidence: Vec<String>,
-    /// The same evidence as data, in the same order; empty in documents of early versions.
+    /// The same evidence as data, in the same order; empty in documents of early versions of spanproof.
     #[serde(default)]
     pub data: Vec<Evidence>,
     /// How certain the code is. A difference that was observed directly is certain; a reason for missing

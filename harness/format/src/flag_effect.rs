@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct FlagEffects {
     /// The name of the flag.
     pub name: String,
-    /// Whether the spec promises effects of the flag. A missing effect is then a failure, not a notice.
+    /// Whether the spec declares effects of the flag. A missing effect is then a failure, not a notice.
     pub contract: bool,
     /// Whether the flag has an effect.
     pub effect: FlagEffect,
@@ -24,7 +24,7 @@ pub struct FlagValue {
     pub value: Option<String>,
     /// The value as text, as a report prints it.
     pub text: String,
-    /// The value it is compared with, as text.
+    /// The other value with which this value is compared, as text.
     pub compared_with: String,
     /// The number of compared pairs of cases that differ only in this flag.
     pub pairs: usize,

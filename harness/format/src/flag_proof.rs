@@ -65,7 +65,8 @@ pub struct ProvedValue {
 pub struct ProvedEffect {
     /// The effect.
     pub effect: Effect,
-    /// What differs from the baseline value; empty for the tracing flag.
+    /// What differs from cases with the baseline value (see [`Effect::Baseline`]); empty for the tracing
+    /// flag.
     #[serde(default)]
     pub differences: Vec<Difference>,
     /// The other flags with which the value has this effect; empty if it has the same effect in
@@ -91,8 +92,8 @@ pub enum Effect {
     ChangesNothing,
     /// This is the baseline value: the other values of the flag were compared with it.
     Baseline,
-    /// No two cases differ only in this value, or their differences also vary without it. Also an effect
-    /// of a newer version.
+    /// No case with this value differs from another case only in this flag, or the same differences also
+    /// occur between cases with the same value. Also an effect of a newer version.
     #[default]
     #[serde(other)]
     NotKnown,
@@ -129,7 +130,7 @@ pub struct Combination {
     /// Every flag with its value; `None` if the flag is unset.
     #[serde(with = "flags")]
     pub flags: Vec<(String, Option<String>)>,
-    /// The ids of the cases that tried it.
+    /// The ids of the cases that tried the combination.
     pub cases: Vec<String>,
 }
 

@@ -28,11 +28,11 @@ pub struct FlagRow {
     pub name: String,
     /// Whether the spec declares the flag.
     pub declared: bool,
-    /// The places in documentation and examples that name it, as `file:line`.
+    /// The places in documentation and examples that name the flag, as `file:line`.
     pub documented: Vec<String>,
-    /// The places in the source that read it, as `file:line`.
+    /// The places in the source that read the flag, as `file:line`.
     pub read: Vec<String>,
-    /// Other places in the source that name it, as `file:line`.
+    /// Other places in the source that name the flag, as `file:line`.
     pub named: Vec<String>,
     /// The values that deploy manifests give to it.
     pub settings: Vec<FlagSetting>,
@@ -54,7 +54,7 @@ pub struct FlagSetting {
     pub processes: Vec<String>,
     /// The value as text, or why it is not known.
     pub value: String,
-    /// The line that decides, as `file:line`; empty if there is none.
+    /// The line that sets the value, as `file:line`; empty if there is none.
     pub place: String,
     /// Whether the value is known.
     pub known: bool,

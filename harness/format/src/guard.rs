@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::version::SCHEMA;
 
-/// The results of `guard`: the value that each deploy manifest gives to each flag, compared with what
-/// `check` proved about that value.
+/// The results of `guard`: the value that each deploy manifest gives to each flag, compared with the proof,
+/// the file in which `check` writes what each value does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Guard {
@@ -19,7 +19,7 @@ pub struct Guard {
     pub compared: usize,
     /// The number of values that do what the environment expects.
     pub ok: usize,
-    /// The number of values that are off, do nothing, or were dropped.
+    /// The number of values that are off, that do nothing, or that only the base sets.
     pub disabled: usize,
     /// The number of values that are on, although they should be off.
     pub enabled: usize,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How long the same job takes in trials of a case with tracing on and of a case with tracing off.
-/// The trials alternate, and each runs alone. The first has tracing off.
+/// The trials alternate, and each runs alone. The first trial has tracing off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct JobTimes {

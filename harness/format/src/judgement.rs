@@ -21,7 +21,8 @@ pub enum Verdict {
     /// The case fails as a rule under `[[expected]]` predicts. Contains the code, the last day of
     /// the rule and its reason.
     Known(String),
-    /// The case fails under a fault that the spec does not declare. The run still passes.
+    /// The case fails under a fault that spanproof adds by itself, although the spec does not declare it. The
+    /// run still passes.
     Notice(Vec<Finding>),
     /// The case was not run, for this reason.
     Skipped(String),
@@ -30,8 +31,8 @@ pub enum Verdict {
     Unknown(Json),
 }
 
-/// How many units of a job pass each stage. A unit is one piece of the job's work and must leave
-/// spans. No number is larger than the number of the stage before.
+/// How many units of a job pass each stage. A unit is one part of the job's work, which must leave spans if
+/// tracing is on. No number is larger than the number of the stage before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Funnel {
@@ -69,7 +70,7 @@ pub struct Judgement {
     /// The number of comparisons with the spec.
     pub assertions: usize,
     /// The experiment that would give more evidence; `None` if there is none, and in documents of
-    /// version 0.1.0.
+    /// spanproof 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Experiment>,
 }

@@ -20,40 +20,42 @@ pub struct LogFacts {
     pub last_start: Option<u64>,
     /// Lines about a crashed process, as `log:12  text`.
     pub crashes: Vec<String>,
-    /// The number of startup lines that do not agree with the last startup line of the log. A startup
-    /// line says whether tracing is on, and the value of the tracing flag. Two lines agree if they
-    /// say the same about tracing and have the same value.
+    /// The number of startup lines that do not agree with the last startup line of the same process. A
+    /// startup line reports whether tracing is on, and the value of the tracing flag. Two lines agree if
+    /// both are the same.
     #[serde(rename = "contradicted")]
     pub contradictions: usize,
-    /// The tools that wrote the lines, from the outside to the inside, such as `flyctl, JSON`; empty if the lines
-    /// have at most a time before their text, and in documents of version 0.1.0.
+    /// The formats of the tools that collected the lines, outermost first, such as `flyctl, JSON`; empty if
+    /// the lines have at most a time before their text, and in documents of spanproof 0.1.0.
     #[serde(default, rename = "log_format", skip_serializing_if = "String::is_empty")]
     pub line_format: String,
-    /// Lines with the text of a probe (a pattern of the spec) after something that could not be removed, as
-    /// `log:12  text`.
+    /// Lines that contain the text of a probe (a pattern of the spec), but do not match the probe because of
+    /// the text before or after it, as `log:12  text`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unclear: Vec<String>,
-    /// Whether the times do not contain their zone, and `--log-zone` was not used. They are read as UTC.
+    /// Whether the time zone is unknown: the times do not contain it, `--log-zone` was not used, and it does
+    /// not follow from a comparison with the rows. The times are then read as UTC.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_zone: bool,
-    /// The time zone of the log, found by comparing a line with the rows, and this line, as in `+02:00 (log:12)`. If
-    /// `lacks_zone`, the zones that would fit, as in `+00:00 or +01:00`. Empty if there is none.
+    /// The time zone that follows from a comparison of a line with the rows, and this line, such as
+    /// `+02:00 (log:12)`. If `lacks_zone`, only a guess: the zones that fit, such as `+00:00 or +01:00`.
+    /// Empty if there is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fitting_zone: String,
     /// Whether the log has lines about the start of spans, at any time.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_begin_lines: bool,
-    /// Why a line that is not in the log proves nothing, each as a sentence without its period.
+    /// Reasons why a missing line proves nothing, each as a sentence without its period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
-    /// The first lines about spans that were not written at the time of the jobs, as `log:12  text`.
+    /// The first lines about spans that were written before or after the jobs, as `log:12  text`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outside: Vec<String>,
-    /// The number of lines about spans that were not written at the time of the jobs.
+    /// The number of all such lines.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub outside_lines: u64,
-    /// Whether no line matches a probe other than that of the start, and no line names an observed job or unit. The log
-    /// may be from a different service.
+    /// Whether no line matches a probe other than `started`, and no line names an observed job or unit. The
+    /// log may then be from a different service.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_foreign: bool,
 }

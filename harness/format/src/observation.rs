@@ -1,7 +1,7 @@
 //! The evidence of one case, as `check` stores it in a folder. A case is one
 //! combination of flags, route, upstream, job and fault with which the service is tried. A route is
-//! a way to submit a job to the service. A unit is one piece of a job's work and must leave spans.
-//! A fault is a failure that spanproof causes on purpose.
+//! a way to submit a job to the service. A unit is one part of a job's work, which must leave spans if
+//! tracing is on. A fault is a failure that spanproof causes on purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,9 +77,9 @@ pub struct Observation {
     /// ran the case; `None` if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<[DateTime<Utc>; 2]>,
-    /// The keys of the units whose status or result varies when the same case runs again; `None` if
-    /// the case ran only once. A case runs again if its job ended differently in a case with other
-    /// tracing.
+    /// The keys of the units whose status or result differed when the same case ran again; `None` if
+    /// the case ran only once. A case runs again if its job ended differently with tracing on than with
+    /// tracing off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variations: Option<BTreeSet<String>>,
     /// Further trials of the case, which were run because its failure has no certain reason.
@@ -100,7 +100,8 @@ pub struct Observation {
     /// Whether missing spans were still arriving at the end of the wait for them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spans_arriving: bool,
-    /// The rows that the contracts of flags name, before and after the case.
+    /// The numbers of rows before and after the case, for each table or query that the spec declares as an
+    /// effect of a flag.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub row_gains: Vec<RowGain>,
     /// The output of each helper, a process that the service needs and that is not under test. Each
@@ -206,7 +207,8 @@ pub struct Deployment {
     /// of its rows that are spans of the observed units.
     #[serde(rename = "elsewhere")]
     pub other_tables: Vec<(String, u64)>,
-    /// The spans in each of these tables, with the columns of their unit's id; empty in documents of version 0.1.0.
+    /// The spans in each of these tables, with only the columns of the unit's id; empty in documents of
+    /// spanproof 0.1.0.
     #[serde(default, rename = "elsewhere_spans", skip_serializing_if = "BTreeMap::is_empty")]
     pub other_table_spans: BTreeMap<String, Vec<serde_json::Map<String, serde_json::Value>>>,
     /// Spans that started while the observed units ran, but belong to none of them.

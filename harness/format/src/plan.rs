@@ -27,8 +27,8 @@ pub struct Plan {
 pub struct PlannedCase {
     /// The case.
     pub case: Case,
-    /// The flags as `NAME=value`, separated by spaces. A flag that is unset in the case and by
-    /// default is left out.
+    /// The flags as `NAME=value`, separated by spaces, without the flags that are unset in the case and whose
+    /// default is also unset.
     pub settings: String,
     /// The expected result.
     pub expected: Expectation,
@@ -49,9 +49,8 @@ pub enum Expectation {
     Repetition,
     /// Like [`Recovery`](Self::Recovery), but the spec does not declare the fault: a failure is a notice.
     Notice,
-    /// No spans. The flag's value means on to people, but the spec lists the values that switch
-    /// tracing on under `enables`, and this value is not in the list. The service must report that
-    /// tracing is off.
+    /// No spans. A person would read the flag's value as on, but it is not one of the values that the
+    /// spec lists under `enables`. The service must report that tracing is off.
     SpellingNotEnabled,
     /// No spans, because tracing is off.
     Off,
@@ -63,16 +62,16 @@ impl Expectation {
         match self {
             Self::Spans => "spans are recorded",
             Self::Recovery => {
-                "lost spans are reported, the job's result is unchanged, and spans return after the fault"
+                "lost spans are reported, the job's result is unchanged, and spans are recorded again after the fault"
             }
             Self::Repetition => {
                 "each of five jobs leaves its spans while the service keeps running"
             }
             Self::Notice => {
-                "not declared in the spec, so only a notice: lost spans are reported, and spans return after the fault"
+                "not declared in the spec, so only a notice: lost spans are reported, and spans are recorded again after the fault"
             }
             Self::SpellingNotEnabled => {
-                "no spans: the value means on, but `enables` lacks its spelling; reported as off"
+                "no spans: the value looks like on, but `enables` does not list it; the service reports off"
             }
             Self::Off => "no spans: tracing is off; the job runs",
         }

@@ -37,7 +37,7 @@ pub struct Proof {
     pub expected_codes: Vec<String>,
     /// The sabotaged case.
     pub case: Case,
-    /// Whether the sabotage was detected.
+    /// The result: whether the sabotage was detected.
     pub result: SabotageResult,
 }
 

@@ -8,7 +8,7 @@ use super::code::Code;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Repetition {
-    /// Whether the trial had the database witness.
+    /// Whether the trial had the database witness, which counts the inserts of spans on the server.
     pub witness: bool,
     /// The codes of the reasons why spans are missing; empty if none is missing.
     pub codes: Vec<Code>,

@@ -75,7 +75,7 @@ pub struct AdoptedIncident {
     /// Differences between the incident and the first attempt of the replay; empty if there are
     /// none.
     pub differences: Vec<String>,
-    /// The replay; `None` in documents of early versions.
+    /// The replay; `None` in documents of early versions of spanproof.
     #[serde(default)]
     pub replay: Option<Replay>,
 }

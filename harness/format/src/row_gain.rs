@@ -1,4 +1,4 @@
-//! The number of rows that a case adds to a table, for a flag whose effect is rows.
+//! The number of rows that a case adds to a table, for a flag whose declared effect is new rows.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! The document that `check --format json` and `report --format json` print. A unit is one piece of
-//! the work of a case's job and must leave spans.
+//! The document that `check --format json` and `report --format json` print. A unit is one part of the
+//! work of a case's job, which must leave spans if tracing is on.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +25,12 @@ pub struct Run {
     pub cases: Vec<CaseResult>,
     /// Failed and broken cases, grouped by reason.
     pub failures: Vec<FailureGroup>,
-    /// Cases that fail under a fault that the spec does not declare, grouped by reason.
+    /// Cases that fail under a fault that spanproof adds by itself, although the spec does not declare it,
+    /// grouped by reason. They do not fail the run.
     #[serde(default)]
     pub notices: Vec<FailureGroup>,
-    /// What the run did not try, one phrase for each kind.
+    /// What the run did not try: phrases such as `[probes] refused, because no output line of any case
+    /// matches`.
     #[serde(default)]
     pub not_tried: Vec<String>,
     /// What the values of flags do; empty if the only flag is the one that switches tracing.
@@ -36,7 +38,7 @@ pub struct Run {
     pub flags: Vec<FlagEffects>,
     /// The startup snapshots.
     pub snapshots: Vec<Snapshot>,
-    /// The replayed incidents that were adopted as regression tests.
+    /// The incidents that were adopted earlier as regression tests, and which this run replayed.
     #[serde(default)]
     pub incidents: Vec<AdoptedIncident>,
     /// Why the run stopped early; `None` if it did not stop early.
@@ -58,7 +60,7 @@ pub struct Summary {
     /// The number of cases with a failure that the spec currently expects.
     pub known: usize,
     /// The number of cases that fail under a fault that the spec does not declare; 0 in documents of
-    /// version 0.1.0.
+    /// spanproof 0.1.0.
     #[serde(default)]
     pub notices: usize,
     /// The number of cases whose database or service did not start.
@@ -71,11 +73,11 @@ pub struct Summary {
     pub spans: usize,
     /// The number of comparisons with the spec.
     pub assertions: usize,
-    /// The number of startup snapshots that were compared; 0 in documents of version 0.1.0.
+    /// The number of startup snapshots that were compared; 0 in documents of spanproof 0.1.0.
     #[serde(default)]
     pub snapshots: usize,
     /// The number of startup snapshots whose state is not [`SnapshotState::Same`]; 0 in documents
-    /// of version 0.1.0.
+    /// of spanproof 0.1.0.
     #[serde(default)]
     pub snapshots_changed: usize,
 }
@@ -89,8 +91,8 @@ pub struct CaseResult {
     /// Every flag with its value, in the order of the spec; `None` if the flag is unset.
     #[serde(with = "flags")]
     pub flags: Vec<(String, Option<String>)>,
-    /// The flags as `NAME=value`, separated by spaces. A flag that is unset in the case and by
-    /// default is left out.
+    /// The flags as `NAME=value`, separated by spaces, without the flags that are unset in the case and whose
+    /// default is also unset.
     #[serde(default)]
     pub settings: String,
     /// The route's name.
@@ -108,24 +110,24 @@ pub struct CaseResult {
     pub funnel: Funnel,
     /// The verdict.
     pub verdict: Verdict,
-    /// The number of spans; 0 in documents of version 0.1.0.
+    /// The number of spans; 0 in documents of spanproof 0.1.0.
     #[serde(default)]
     pub spans: usize,
     /// The number of these spans that were stored only after the service was asked to stop.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spans_at_stop: usize,
-    /// The number of comparisons with the spec; 0 in documents of version 0.1.0.
+    /// The number of comparisons with the spec; 0 in documents of spanproof 0.1.0.
     #[serde(default)]
     pub assertions: usize,
     /// The experiment that would give more evidence; `None` if there is none, and in documents of
-    /// version 0.1.0.
+    /// spanproof 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Experiment>,
     /// Why a passing case recorded no span; `None` if the case had to record spans or did not pass.
     #[serde(default, rename = "off")]
     pub off_reason: Option<OffReason>,
-    /// Ids of the cases with which this case was compared, if it fails because of the comparison. To
-    /// repeat the failure, they must also run.
+    /// Ids of the cases with which this case was compared, if this case fails because of the comparison. To
+    /// repeat the failure, these cases must also run.
     #[serde(default)]
     pub peers: Vec<String>,
     /// What happened during the case but is not evidence, one sentence each, such as requests from other
@@ -138,7 +140,7 @@ pub struct CaseResult {
     /// The command that opens the database of the case; `None` if the database was not kept.
     #[serde(default, rename = "kept")]
     pub database_command: Option<String>,
-    /// The duration of each step of the trial, in microseconds, by the name of the step.
+    /// The duration of each step of the case, in microseconds, by the name of the step.
     #[serde(default)]
     pub timings: BTreeMap<String, u64>,
 }
@@ -150,7 +152,7 @@ pub struct CaseResult {
 pub enum OffReason {
     /// The value of the tracing flag means off.
     Off,
-    /// The value of the tracing flag means on to people, but the spec does not list it under
+    /// A person would read the value of the tracing flag as on, but the spec does not list it under
     /// `enables`, the list of the values that switch tracing on.
     SpellingNotEnabled,
     /// A reason of a newer version.
@@ -172,7 +174,7 @@ pub struct FailureGroup {
     /// is none.
     #[serde(rename = "whenever")]
     pub pattern: Option<String>,
-    /// Changes of one flag or other input. Each makes a case of the group pass.
+    /// Changes of one flag or other input, each of which makes a case of the group pass.
     #[serde(default, rename = "counterfactuals")]
     pub passing_changes: Vec<PassingChange>,
 }

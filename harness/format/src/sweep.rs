@@ -20,9 +20,10 @@ pub struct SweepRow {
     pub value: Option<String>,
     /// The value as text, as a report prints it.
     pub text: String,
-    /// What a person means by the value; `None` if the flag is not a switch.
+    /// Whether a person would read the value as on; `None` if the flag is not a switch.
     pub meaning: Option<bool>,
-    /// Whether the spec promises that the value is read as on; `None` if it promises nothing.
+    /// Whether the service must read the value as on, according to the spec; `None` if the spec does not
+    /// define it.
     pub promise: Option<bool>,
     /// How OpenTelemetry reads the value of a Boolean variable; `None` if the flag is not a switch.
     pub otel: Option<bool>,
@@ -70,7 +71,7 @@ impl Sweep {
 }
 
 impl SweepRow {
-    /// Creates a row without meaning, promise and finding.
+    /// Creates a row in which all other fields are empty.
     pub fn new(value: Option<String>, text: impl Into<String>, reading: SweepReading) -> Self {
         Self {
             value,

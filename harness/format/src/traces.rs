@@ -31,7 +31,7 @@ pub struct Trace {
     pub trace_id: String,
     /// The start of the first span.
     pub started: Option<DateTime<Utc>>,
-    /// The latest end or start of a span; `None` in documents of version 0.1.0.
+    /// The latest end or start of a span; `None` in documents of spanproof 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// Milliseconds from `started` to `ended`.
@@ -44,10 +44,10 @@ pub struct Trace {
     pub gaps: Vec<Gap>,
     /// Results of the diagnostic functions, which are called with the ids of `executions`.
     pub diagnostics: Vec<Diagnostic>,
-    /// Ids of the jobs to which the spans belong; empty in documents of version 0.1.0.
+    /// Ids of the jobs to which the spans belong; empty in documents of spanproof 0.1.0.
     #[serde(default)]
     pub jobs: BTreeSet<String>,
-    /// Ids of the executions to which the spans belong; empty in documents of version 0.1.0.
+    /// Ids of the executions to which the spans belong; empty in documents of spanproof 0.1.0.
     #[serde(default)]
     pub executions: BTreeSet<String>,
 }
@@ -78,7 +78,7 @@ pub struct TraceSpan {
     /// The recorded end time.
     pub completed: Option<DateTime<Utc>>,
     /// The end time, computed if only the duration was recorded; `None` until the span ends, and in
-    /// documents of version 0.1.0.
+    /// documents of spanproof 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// The duration in milliseconds; `None` if unknown.
@@ -88,7 +88,7 @@ pub struct TraceSpan {
     /// Whether the span has not ended.
     #[serde(rename = "open")]
     pub not_ended: bool,
-    /// Whether the span failed; `None` in documents of version 0.1.0.
+    /// Whether the span failed; `None` in documents of spanproof 0.1.0.
     #[serde(default)]
     pub failed: Option<bool>,
     /// The error message; `None` if there is none.

@@ -17,26 +17,26 @@ pub struct Witness {
     /// The number of rows that successful statements inserted.
     #[serde(rename = "written")]
     pub written_rows: usize,
-    /// The number of rows that were deleted; 0 in documents of version 0.1.0.
+    /// The number of rows that were deleted; 0 in documents of spanproof 0.1.0.
     #[serde(default, rename = "removed")]
     pub removed_rows: usize,
     /// The number of rows whose span id was changed, so that they became another span.
     #[serde(default, rename = "overwritten", skip_serializing_if = "is_zero")]
     pub overwritten_rows: usize,
-    /// The number of transactions that were rolled back; `None` in documents of version 0.1.0.
+    /// The number of transactions that were rolled back; `None` in documents of spanproof 0.1.0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollbacks: Option<u64>,
     /// Errors in the case's database, in the order of the server's log.
     pub failures: Vec<Failure>,
     /// Parts of the database in which an insert can be lost before it is counted; empty in documents of
-    /// version 0.1.0.
+    /// spanproof 0.1.0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blind_spots: Vec<BlindSpot>,
     /// Other tables with spans, with their number of rows.
     #[serde(rename = "elsewhere")]
     pub other_tables: Vec<(String, u64)>,
-    /// What happened in other databases of the server, and may be due to another service that ran at the
-    /// same time.
+    /// Events in other databases of the server. Another service that ran at the same time may have caused
+    /// them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unattributed: Vec<String>,
 }
@@ -46,7 +46,7 @@ pub struct Witness {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BlindSpot {
-    /// A description, such as "a block of code inserts into it".
+    /// A description, such as "a `DO` block inserts into the span table".
     pub what: String,
     /// What happens to an insert.
     pub effect: BlindSpotEffect,
@@ -65,7 +65,7 @@ pub enum BlindSpotEffect {
     Inserts,
     /// The row is inserted into another table.
     Elsewhere,
-    /// The witness did not count for a part of the case.
+    /// The witness counted nothing during a part of the case.
     Unwatched,
     /// Unknown: the row may be inserted into the span table, inserted elsewhere, or discarded.
     #[serde(other)]
@@ -99,8 +99,8 @@ pub struct RunningStatement {
     pub statement: String,
     /// The time since its start, in milliseconds.
     pub running_ms: u64,
-    /// The last statement of a session that holds the lock that the statement waits for, with secrets masked;
-    /// `None` if it does not wait for a lock.
+    /// The last statement of a session that holds the lock that this statement waits for, with secrets
+    /// masked; `None` if this statement does not wait for a lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<String>,
 }

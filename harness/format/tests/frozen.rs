@@ -1,4 +1,4 @@
-//! Tests that this version can read the files of version 0.1.0 in `fixtures/format-1`, and write
+//! Tests that this version can read the files of spanproof 0.1.0 in `fixtures/format-1`, and write
 //! them again without losing a key or a value.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -12,7 +12,7 @@ use spanproof_format::{
     Traces, Verdict,
 };
 
-/// Returns the path of a file or folder that version 0.1.0 wrote.
+/// Returns the path of a file or folder that spanproof 0.1.0 wrote.
 fn frozen_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/format-1").join(name)
 }

@@ -1,5 +1,6 @@
 //! The folder of a lease: its name, and the files that mark its state. A lease lets several
-//! processes use one folder, which is removed when the last of them has ended.
+//! processes, its users, use one folder. The reaper, a shell process, removes the folder when the last
+//! user has ended.
 
 /// Prefix of the names of all folders that a sweep checks. A sweep removes folders that dead
 /// processes left behind.

@@ -1,10 +1,10 @@
 //! The journal of a lease: a file that lists the resources to remove when the last process that
 //! uses the lease has ended.
 //!
-//! The journal starts with the boot id and the [`LeaseOptions`]: after a reboot, the process ids in
-//! the journal belong to different processes. Then comes a line `+ kind name` for each
-//! resource that is registered, and `- kind name` for each resource that is unregistered. Each line
-//! is appended by one write, so several processes can write at the same time, and a killed process
+//! The journal starts with the boot id and the [`LeaseOptions`]. After a reboot, the process ids in the
+//! journal belong to different processes, which must not be killed. Then comes a line `+ kind name` for
+//! each resource that is registered, and `- kind name` for each resource that is unregistered. Each
+//! line is appended by one write, so several processes can write at the same time, and a killed process
 //! leaves no partial line.
 
 use std::fs::{File, OpenOptions};

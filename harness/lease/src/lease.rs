@@ -54,8 +54,8 @@ impl Lease {
         lease
     }
 
-    /// Creates the files of a lease and starts its reaper. The FIFO comes first: a sweep recognizes
-    /// a folder by its FIFO, even if the folder contains nothing else.
+    /// Creates the files of a lease and starts its reaper. The FIFO comes first: `sweep`, which removes
+    /// abandoned leases, recognizes a lease by its FIFO, even if the folder contains nothing else.
     fn create_files(folder: &Path, options: &LeaseOptions) -> io::Result<Self> {
         nix::unistd::mkfifo(&folder.join(supervisor::FIFO), Mode::S_IRUSR | Mode::S_IWUSR)?;
         let journal = Journal::create(folder, options)?;
@@ -68,8 +68,8 @@ impl Lease {
         Self::new(folder, journal, fifo)
     }
 
-    /// Adds this process to the users of `folder`; `None` if the last user of the folder has ended,
-    /// or if the folder is being removed.
+    /// Adds this process to the users of `folder`; `None` if the folder does not exist, if its last user
+    /// has ended, or if it is being removed.
     ///
     /// # Errors
     /// If the folder exists and can't be used.
@@ -98,7 +98,8 @@ impl Lease {
     /// Registers a resource that is removed with the folder, unless the guard is dropped first.
     ///
     /// # Errors
-    /// If the journal can't be written, or if the leader of a process group has ended.
+    /// If the journal (the list of resources in the folder) can't be written, if the leader of a process
+    /// group has ended, or if a path or name has a line break.
     #[expect(clippy::needless_pass_by_value, reason = "like the function `guard`")]
     pub fn guard(&self, resource: Resource) -> io::Result<Guard> {
         self.journal.guard(&resource)
@@ -125,8 +126,8 @@ impl Drop for Lease {
         // open.
         self.watcher = None;
         if supervisor::has_no_reader(&self.fifo) {
-            // This fails if the folder has been removed. After any other error, a later sweep removes
-            // the folder.
+            // This fails if the folder has been removed. After any other error, a later call of `sweep`
+            // removes the folder.
             let _started = supervisor::start_in_background(&self.folder);
         }
         supervisor::reap_children();
@@ -144,8 +145,8 @@ pub fn guard(resource: Resource) -> io::Result<Guard> {
 }
 
 /// Returns an empty standard input for a process that will be guarded. If this process is killed
-/// before the new process is guarded, the reaper finds the new process by this input. It also finds
-/// descendants that left the process group, if they kept this input.
+/// before the new process is guarded, the reaper finds the new process by this input. The reaper also
+/// finds descendants of the new process that left its process group, if they kept this input.
 ///
 /// # Errors
 /// If the folder of the lease can't be created, or `/bin/sh` can't be started.

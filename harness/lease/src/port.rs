@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_binds_a_reserved_port_without_socket_options() {
+    fn a_child_can_bind_a_reserved_port_without_socket_options() {
         let reservation = Reservation::new().unwrap();
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let address = TcpAddress::from((Ipv4Addr::LOCALHOST, reservation.port()));

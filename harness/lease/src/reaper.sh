@@ -45,10 +45,10 @@ with_input() {
 }
 
 # Prints a line `id state start name` for each process to kill: the members of the groups in
-# $groups (lines `leader start session`), the processes with the input of the lease, and the
-# descendants of both. If the leader's start time differs, its id was reused and the group is not
-# ours. If there is no leader, the members must be in the same session and have started later than
-# the leader. Reapers are not killed: each works on its own lease.
+# $groups (lines `leader start session`), the processes whose standard input is the file `input`, and
+# the descendants of both. If the leader's start time differs, its id was reused and the group is not
+# ours. If the leader has ended, only members of its session that started after it are killed. Reapers
+# are not killed: each works on its own lease.
 to_kill() {
   reapers=$(grep -ls spanproof-reaper /proc/[0-9]*/cmdline | tr -dc '0-9\n')
   cat /proc/[0-9]*/stat | groups=$groups reapers=$reapers holders=$(with_input) awk -v self=$$ '
@@ -132,7 +132,8 @@ $user $since"
   done
 }
 
-# Notes the process id, start time and segment in the lock file of data directory $1. The id of a
+# Reads the lock file of data directory $1, and adds the process id, start time and segment in it to
+# $makers. Sets $owner to the process id, or to nothing if there is no valid lock file. The id of a
 # single-user server, as during initdb, is negative.
 note_lock() {
   owner= since= segment=
@@ -274,7 +275,7 @@ remove_lease() {
   remove_folder "$folder"
 }
 
-# Prints the resources in the journal that are still registered, in their order.
+# Prints the resources in the journal that are still registered, in the order of their registration.
 registered() {
   awk '
     { line = substr($0, 3) }

@@ -46,7 +46,7 @@ pub(super) fn line_with_path(text: &str, path: &Path) -> io::Result<Vec<u8>> {
 fn reject_line_breaks(line: Vec<u8>) -> io::Result<Vec<u8>> {
     if line.contains(&b'\n') {
         let text = String::from_utf8_lossy(&line).into_owned();
-        let error = format!("{text:?} can't be guarded: it contains a line break");
+        let error = format!("{text:?} can't be registered for removal: it contains a line break");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
     }
     Ok(line)

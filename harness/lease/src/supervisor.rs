@@ -30,7 +30,8 @@ pub(super) enum Removal {
     /// After the last user and the [parent](super::LeaseOptions::parent) have ended, unless a user
     /// called [`keep`](super::Lease::keep).
     AfterLastUser,
-    /// At once, even if a user called [`keep`](super::Lease::keep).
+    /// As soon as there is no user, even if a user called [`keep`](super::Lease::keep) or the parent
+    /// still runs.
     Now,
 }
 

@@ -56,7 +56,10 @@ pub fn remove_folder(folder: &Path) -> io::Result<()> {
     let failed =
         |kind, what: &str| Err(io::Error::new(kind, format!("{} {what}", folder.display())));
     if !is_lease(folder) {
-        return failed(io::ErrorKind::InvalidInput, "is not a spanproof folder");
+        return failed(
+            io::ErrorKind::InvalidInput,
+            "is not a folder that spanproof created for this user",
+        );
     }
     if supervisor::has_reaper(folder)? || supervisor::has_users(folder)? {
         return failed(io::ErrorKind::ResourceBusy, "is in use");
@@ -64,7 +67,7 @@ pub fn remove_folder(folder: &Path) -> io::Result<()> {
     let reader = supervisor::open_for_reading(folder)?;
     supervisor::start(folder, reader, Removal::Now)?.wait()?;
     if folder.exists() {
-        return failed(io::ErrorKind::DirectoryNotEmpty, "could not be removed");
+        return failed(io::ErrorKind::DirectoryNotEmpty, "still exists after its removal");
     }
     Ok(())
 }
@@ -86,6 +89,8 @@ fn prefixed_folders() -> Vec<PathBuf> {
     folders
 }
 
+/// Starts a reaper for the folder of an abandoned lease. Removes an empty folder whose creator died
+/// before it had created the files of the lease.
 fn sweep_folder(folder: &Path) {
     if !is_lease(folder) {
         if is_abandoned(folder) {

@@ -45,6 +45,8 @@ impl Drop for Watcher {
     }
 }
 
+/// Starts another reaper whenever no process reads from the FIFO, until the other end of `stopped` is
+/// closed.
 fn watch(fifo: &File, folder: &Path, stopped: &PipeReader) {
     loop {
         let mut polled = [

@@ -37,6 +37,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     Ok(Content::Processes(processes))
 }
 
+/// Applies the `env` of the app or of one of its environments.
 fn apply(node: &Node, location: &str, input: &Input<'_>, variables: &mut Variables) {
     for entry in node.get("env").map(Node::entries).unwrap_or_default() {
         let value =

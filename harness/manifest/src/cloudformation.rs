@@ -50,7 +50,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
                 Some(kind) if UNREAD_TYPES.iter().any(|unread| kind.starts_with(unread)) => {
                     let mut variables = Variables::default();
                     let place = Place::new(&input.name, resource.line);
-                    let why = format!("resources of the type `{kind}` are not read here");
+                    let why = format!("spanproof does not read resources of the type `{kind}`");
                     variables.add_unread(Unread::new(place, why, "look at the deployed resource"));
                     processes.push(Process::new(&resource.name, Role::Main, variables));
                 }
@@ -95,6 +95,7 @@ fn function(
     variables
 }
 
+/// Returns the value of a variable; unknown if an intrinsic function computes it at deployment.
 fn value(node: &Node, document: &Node) -> Value {
     let function = node.tag.as_deref().filter(|tag| tag.starts_with('!') && !tag.starts_with("!!"));
     let nested = node.entries().first().map(|entry| entry.name.as_str());

@@ -8,12 +8,12 @@ use super::node::Node;
 use super::variable::Reason;
 use super::{cloudformation, compose, dotenv, foreign, kubernetes, values, workflow};
 
-/// What kind of file a file is.
+/// The format of a file, if this crate reads it.
 #[derive(Debug, Clone)]
 pub(crate) enum Detected {
     /// A format that this crate reads.
     Format(Format),
-    /// A format that it does not read, with how to get the values instead.
+    /// A format that this crate does not read, with advice how to get the values instead.
     Foreign(Reason),
 }
 

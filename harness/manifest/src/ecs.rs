@@ -23,7 +23,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     Ok(Content::Processes(processes))
 }
 
-/// Returns the containers of a task definition, or of a list of containers.
+/// Returns the containers of a task definition, or the items of a list of containers.
 pub(crate) fn containers(task: &Node) -> &[Node] {
     field(task, "containerDefinitions").map_or(task.items(), Node::items)
 }

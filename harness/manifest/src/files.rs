@@ -62,7 +62,8 @@ impl Files for MemoryFiles {
     }
 }
 
-/// Returns a path without `.`, and without `..` where the path names the folder before it.
+/// Returns a path without `.`, and without each `..` that follows the name of a folder. Does not look at the
+/// files: a symbolic link counts as an ordinary folder.
 pub(crate) fn normalized(path: &Path) -> PathBuf {
     let mut parts = PathBuf::new();
     for part in path.components() {

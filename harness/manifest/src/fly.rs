@@ -55,7 +55,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
         })
         .collect();
     if processes.is_empty() {
-        image.start(&mut variables);
+        image.apply_command(&mut variables);
         let mut process = Process::new(app, Role::Main, variables);
         (process.command, process.copied) = (image.words(), copied);
         processes.push(process);
@@ -72,7 +72,8 @@ fn value(node: &Node) -> Value {
     }
 }
 
-/// Returns the image of the Dockerfile that the manifest names; the default is `Dockerfile` beside it.
+/// Returns the image of the Dockerfile that the manifest names; the default is `Dockerfile` beside the
+/// manifest. Without a local Dockerfile, the image has no variables.
 fn image(input: &Input<'_>, root: &Node) -> Result<Image, Error> {
     if root.text_at("build.image").is_some() || root.text_at("build.builder").is_some() {
         return Ok(Image::default());

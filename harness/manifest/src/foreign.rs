@@ -7,7 +7,7 @@ struct Foreign {
     name: &'static str,
     /// File names in lower case. A `*` matches any text.
     files: &'static [&'static str],
-    /// Prefixes of lines.
+    /// Prefixes of lines that only this format has.
     lines: &'static [&'static str],
     /// How to get the environment.
     resolve: &'static str,
@@ -51,7 +51,7 @@ const FORMATS: &[Foreign] = &[
         name: "HCL",
         files: &["*.hcl"],
         lines: &[],
-        resolve: "render it with the tool that reads it",
+        resolve: "render it with the tool that uses it, and give the result",
     },
     Foreign {
         name: "a supervisor configuration",
@@ -242,8 +242,8 @@ const FORMATS: &[Foreign] = &[
     },
 ];
 
-/// Returns why a file is not read here, and how to get its environment. `None` if its name belongs to no
-/// format of the table. `file` is the name without its folder.
+/// Returns why this crate does not read a file, and how to get its environment. `None` if its name belongs
+/// to no format of the table. `file` is the name without its folder.
 pub(crate) fn by_name(file: &str) -> Option<Reason> {
     let file = file.to_lowercase();
     let accepts = |pattern: &&str| match pattern.split_once('*') {
@@ -277,7 +277,8 @@ pub(crate) fn ansible() -> Reason {
 
 impl Foreign {
     fn reason(&self) -> Reason {
-        Reason::new(format!("the file is {}, which is not read here", self.name), self.resolve)
+        let why = format!("the file is {}, which spanproof does not read", self.name);
+        Reason::new(why, self.resolve)
     }
 }
 

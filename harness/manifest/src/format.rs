@@ -99,8 +99,8 @@ pub(crate) struct Input<'a> {
     /// The path in messages.
     pub(crate) name: String,
     pub(crate) text: String,
-    /// Whether the file was found in a folder, the way the format's own tool finds it.
-    pub(crate) found: bool,
+    /// Whether the user gave a folder, and the file was found in it as the format's own tool finds it.
+    pub(crate) found_in_folder: bool,
 }
 
 impl std::fmt::Debug for dyn Files + '_ {

@@ -1,4 +1,5 @@
-//! Interpolation of variables in Compose files: `$NAME`, `${NAME}`, `${NAME:-default}` and its relatives.
+//! Interpolation of variables in Compose files: `$NAME`, `${NAME}`, `${NAME:-default}` and similar
+//! expressions.
 //!
 //! Source: <https://docs.docker.com/reference/compose-file/interpolation/>.
 
@@ -15,10 +16,10 @@ pub(crate) enum Lookup {
     Found(String, Option<Step>),
     /// Its value in an earlier file. The lines of the current file override it.
     Earlier(String),
-    /// No file sets it. `None` if only the shell that deploys may set it, so that a default applies;
-    /// otherwise why another source may set it.
+    /// No file that was read sets it. `None` if all files were read: only the shell that deploys could set
+    /// it, and is assumed not to, so a default applies. `Some` says why another source may set it.
     Missing(Option<Reason>),
-    /// A file may set it.
+    /// A file sets it, but its value can't be computed.
     Unknown(Reason),
 }
 
@@ -36,14 +37,15 @@ pub(crate) struct Filled {
 /// Fills in the variables of a string.
 pub(crate) fn fill(text: &str, source: Source<'_>) -> Filled {
     let mut steps = Vec::new();
-    let value = match filled(text, source, &mut steps, 0) {
+    let value = match fill_at_depth(text, source, &mut steps, 0) {
         Ok(text) => Value::Literal(text),
         Err(value) => value,
     };
     Filled { value, steps }
 }
 
-fn filled(
+/// Fills in the variables of a string, which is a default at this nesting depth.
+fn fill_at_depth(
     text: &str,
     source: Source<'_>,
     steps: &mut Vec<Step>,
@@ -119,13 +121,13 @@ fn evaluate(
     };
     let (colon, sign, rest) =
         operator(operation).ok_or_else(|| invalid(&format!("${{{name}{operation}}}")))?;
-    let set = found.as_ref().is_ok_and(|text| !colon || !text.is_empty());
+    let is_set = found.as_ref().is_ok_and(|text| !colon || !text.is_empty());
     let passed_on = |extra: &str| {
         let why = format!("it is filled in from `{name}` of the shell that deploys{extra}");
         Value::Elsewhere(Reason::new(why, resolve(name)))
     };
     match (sign, found) {
-        ('-', Ok(text)) if set => Ok(text),
+        ('-', Ok(text)) if is_set => Ok(text),
         ('-', Err(Some(reason))) => {
             let why = format!(
                 "it is filled in at deployment: the default `{rest}`, unless {}",
@@ -133,18 +135,18 @@ fn evaluate(
             );
             Err(Value::Unknown(Reason::new(why, reason.resolve)))
         }
-        ('-', _) => filled(rest, source, steps, depth + 1),
-        ('+', Ok(_)) if set => filled(rest, source, steps, depth + 1),
+        ('-', _) => fill_at_depth(rest, source, steps, depth + 1),
+        ('+', Ok(_)) if is_set => fill_at_depth(rest, source, steps, depth + 1),
         ('+', Ok(_)) => Ok(String::new()),
         ('+', Err(_)) => Err(passed_on("")),
-        ('?', Ok(text)) if set => Ok(text),
+        ('?', Ok(text)) if is_set => Ok(text),
         ('?', Ok(_)) => {
             let why = format!("compose refuses to start, because `{name}` is empty: {rest}");
             Err(Value::Refused(Reason::new(why, format!("set `{name}`"))))
         }
         ('?', Err(_)) => Err(passed_on(", and compose refuses to start without it")),
         (_, Ok(text)) => Ok(text),
-        (_, Err(_)) => Err(passed_on("; empty if it has none")),
+        (_, Err(_)) => Err(passed_on("; empty if that shell does not have it")),
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) fn parse(text: &str) -> Result<Node, String> {
     reader.value().ok_or_else(|| "it is not valid JSON".to_owned())
 }
 
+/// Reads a text that `serde_json` has accepted.
 struct Reader<'a> {
     rest: &'a str,
     line: usize,
@@ -42,7 +43,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    /// Reads a string. `None` if none follows.
+    /// Reads a string; `None` if no string follows.
     fn string(&mut self) -> Option<String> {
         self.skip_spaces();
         let end = quote::closing(self.rest, '"')?;
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_know_their_lines() {
+    fn each_node_has_the_line_on_which_it_starts() {
         let text = "\u{feff}{\"a\": [1, {\"b\\\"\\\\\": \"x\\n]\"}],\n \"c\": {},\n\"d\":\n true, \"e\": [ ]}";
         let node = parse(text).unwrap();
         assert_eq!(node.get("a").unwrap().items()[1].text_at("b\"\\"), Some("x\n]"));

@@ -2,8 +2,8 @@
 //!
 //! [`read`] reads manifests of Compose, Kubernetes, systemd, Docker, Fly, Heroku, AWS and GitHub, and
 //! `.env` files. Each variable of a process has the value that the process gets, and its steps: the
-//! lines that set, replaced or removed it. A value that can't be computed is [`Value::Unknown`], with
-//! how to get it.
+//! lines that set, replaced or removed it. A value that can't be computed is [`Value::Unknown`], which
+//! says how to get it.
 //!
 //! ```
 //! use std::path::PathBuf;

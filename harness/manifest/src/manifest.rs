@@ -29,13 +29,14 @@ pub struct Manifest {
 impl Manifest {
     /// Returns the processes with this name. `deployment/container` selects a container of one object.
     pub fn named(&self, name: &str) -> Vec<&Process> {
-        let (group, inside) = name.split_once('/').unwrap_or(("", name));
+        let (group, container) = name.split_once('/').unwrap_or(("", name));
         let exact: Vec<_> = self.processes.iter().filter(|process| process.name == name).collect();
         if !exact.is_empty() || group.is_empty() {
             return exact;
         }
-        let fits =
-            |process: &&Process| process.name == inside && process.group.as_deref() == Some(group);
+        let fits = |process: &&Process| {
+            process.name == container && process.group.as_deref() == Some(group)
+        };
         self.processes.iter().filter(fits).collect()
     }
 
@@ -136,10 +137,10 @@ fn inputs<'a>(
     path: &Path,
     options: &'a Options,
 ) -> Result<Vec<Input<'a>>, Error> {
-    let input = |path: &Path, name: String, found: bool| -> Result<Input<'a>, Error> {
+    let input = |path: &Path, name: String, found_in_folder: bool| -> Result<Input<'a>, Error> {
         let text =
             read_text(files, path).map_err(|source| Error::Read { file: name.clone(), source })?;
-        Ok(Input { files, options, path: normalized(path), name, text, found })
+        Ok(Input { files, options, path: normalized(path), name, text, found_in_folder })
     };
     let inside = files.list(path);
     if inside.is_empty() {

@@ -12,7 +12,8 @@ pub(crate) struct Node {
 /// The content of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A scalar with its exact spelling. `plain` if it is not quoted: it may be a number, a boolean or null.
+    /// A scalar with its exact spelling. `plain` is true if the scalar is not quoted; only then can it be a
+    /// number, a boolean or null.
     Scalar { text: String, plain: bool },
     /// A sequence.
     List(Vec<Node>),

@@ -49,7 +49,8 @@ impl Process {
         }
     }
 
-    /// Returns a variable of the process. It is unset if no source sets it.
+    /// Returns a variable of the process. If no line sets it, it is unset, or unknown if a source that can't
+    /// be read may set it.
     pub fn variable(&self, name: &str) -> Variable {
         self.variables.get(name)
     }
@@ -78,28 +79,28 @@ impl Process {
     /// Returns the names of the programs that the command starts.
     fn programs(&self) -> Vec<&str> {
         let mut programs = Vec::new();
-        let mut expected = true;
+        let mut expects_program = true;
         for word in
             self.command.iter().flat_map(|word| word.split_inclusive([' ', ';', '\n', '&', '|']))
         {
-            let ends = word.ends_with([';', '\n', '&', '|']);
+            let ends_command = word.ends_with([';', '\n', '&', '|']);
             let word = word.trim_matches([' ', ';', '\n', '&', '|']);
             let name = last_part(word);
             let skipped = word.is_empty()
                 || word.starts_with('-')
                 || word.contains('=')
                 || STARTERS.contains(&name);
-            if expected && !skipped {
+            if expects_program && !skipped {
                 programs.push(name);
-                expected = false;
+                expects_program = false;
             }
-            expected |= ends;
+            expects_program |= ends_command;
         }
         programs
     }
 }
 
-/// Programs that start another program.
+/// Programs that start another program or run a script.
 const STARTERS: [&str; 22] = [
     "exec",
     "env",

@@ -4,7 +4,8 @@
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
-/// Maximum nesting depth. The parser accepts 80.
+/// Maximum nesting depth. It is larger than the parser's own limit of 80, so that the parser reports most
+/// files that are nested too deeply.
 const MAX_DEPTH: usize = 120;
 
 /// Returns the offset of the first bracket that is nested too deeply for the parser; `None` if there is none.

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_know_their_lines() {
+    fn each_node_has_the_line_on_which_it_starts() {
         let node =
             parse("a = 1\n[env]\nB = 'true '\n\nC = true\n[[vm]]\nx.y = [1, 'z']\n").unwrap();
         assert_eq!(node.text_at("env.B"), Some("true "));

@@ -1,4 +1,5 @@
-//! Files with values but without processes: a mapping of strings, or part of a manifest with `env`.
+//! Files with values but without processes: a mapping of names to values, a list of pairs, or part of a
+//! manifest with `env`.
 
 use super::error::Error;
 use super::format::{Content, Input};
@@ -18,14 +19,15 @@ pub(crate) fn has_values(document: &Node) -> bool {
     SECTIONS.iter().any(section) || is_flat(document) || is_pairs(document)
 }
 
+/// Whether a document is a mapping of upper-case names to scalars.
 fn is_flat(document: &Node) -> bool {
-    let variable =
+    let is_variable =
         |name: &str| super::command::name_length(name) == name.len() && name.to_uppercase() == name;
     !document.entries().is_empty()
         && document
             .entries()
             .iter()
-            .all(|entry| entry.value.scalar().is_some() && variable(&entry.name))
+            .all(|entry| entry.value.scalar().is_some() && is_variable(&entry.name))
 }
 
 /// Whether a document is a list of `{name: …, value: …}`.
@@ -66,7 +68,8 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     Ok(Content::Processes(vec![Process::new(&name, Role::Values, variables)]))
 }
 
-/// Returns the tree with all scalars quoted, which keeps their spelling.
+/// Returns the tree with all scalars quoted. Kubernetes refuses unquoted numbers and booleans, but the tool
+/// that reads this file may accept them.
 fn quoted(node: &Node) -> Node {
     let kind = match &node.kind {
         Kind::Scalar { text, .. } if !node.is_null() => {
@@ -84,6 +87,7 @@ fn quoted(node: &Node) -> Node {
     Node { kind, ..node.clone() }
 }
 
+/// Sets a variable for each entry of a mapping.
 fn map(node: &Node, location: &str, file: &str, variables: &mut Variables) {
     for entry in node.entries() {
         let place = Place::new(file, entry.value.line.max(entry.line));
@@ -91,10 +95,11 @@ fn map(node: &Node, location: &str, file: &str, variables: &mut Variables) {
     }
 }
 
+/// Sets a variable for each item of a list: `{name: …, value: …}`, `NAME=value`, or a name alone.
 fn pairs(node: &Node, location: &str, file: &str, variables: &mut Variables) {
     for item in node.items() {
         let field = |names: [&str; 2]| names.iter().find_map(|name| item.get(name));
-        let (name, given) = match (field(["name", "Name"]).and_then(Node::text), item.text()) {
+        let (name, own_value) = match (field(["name", "Name"]).and_then(Node::text), item.text()) {
             (Some(name), _) => (name, field(["value", "Value"]).map(value)),
             (None, Some(text)) => match text.split_once('=') {
                 Some((name, value)) => (name, Some(literal(value))),
@@ -102,13 +107,13 @@ fn pairs(node: &Node, location: &str, file: &str, variables: &mut Variables) {
             },
             (None, None) => continue,
         };
-        let given = given.unwrap_or_else(|| {
+        let own_value = own_value.unwrap_or_else(|| {
             Value::Elsewhere(Reason::new(
                 "its value comes from outside this file",
                 "look at the running process",
             ))
         });
-        variables.set(Setting::new(name, given, location, Place::new(file, item.line)));
+        variables.set(Setting::new(name, own_value, location, Place::new(file, item.line)));
     }
 }
 

@@ -72,7 +72,7 @@ pub enum Event {
     Shadowed,
     /// The line removed it.
     Removed,
-    /// The line names it, but does not reach the process.
+    /// The line names it, but the process does not get what the line sets.
     Dropped,
     /// The line supplied part of the value.
     Interpolated,
@@ -129,7 +129,7 @@ impl fmt::Display for Step {
 pub struct Variable {
     /// The value.
     pub value: Value,
-    /// The path of keys to the setting, such as `services.runner.environment`; may be empty.
+    /// Where the setting is in its file, such as `services.runner.environment`; may be empty.
     pub location: String,
     /// What happened, in order of effect. The last step decides.
     pub steps: Vec<Step>,

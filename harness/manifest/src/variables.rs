@@ -51,21 +51,22 @@ const SETTERS: [&str; 12] = [
 /// Whether a shell script seems to set or remove a variable: `NAME=`, `${NAME:=…}`, `export NAME`.
 fn assigns(script: &str, name: &str) -> bool {
     uses(script, name).any(|(before, after)| {
-        let read = before.ends_with('$');
+        let is_read = before.ends_with('$');
         let in_braces = before.ends_with("${");
         let line = before.rsplit(['\n', ';', '&', '|']).next().unwrap_or_default();
-        let command = line.split_whitespace().any(|word| SETTERS.contains(&word));
+        let follows_setter = line.split_whitespace().any(|word| SETTERS.contains(&word));
         (after.starts_with('=') && !after.starts_with("==") || after.starts_with("+="))
-            && !read
+            && !is_read
             && !in_braces
             || in_braces && (after.starts_with(":=") || after.starts_with('='))
-            || command && !read && !in_braces
+            || follows_setter && !is_read && !in_braces
     })
 }
 
 /// A source of variables that can't be read, such as a missing file.
 #[derive(Debug, Clone)]
 pub(crate) struct Unread {
+    /// The variables that the source may set.
     pub(crate) scope: Scope,
     pub(crate) reason: Reason,
     pub(crate) place: Place,
@@ -76,6 +77,7 @@ pub(crate) struct Unread {
 pub(crate) struct Setting {
     pub(crate) name: String,
     pub(crate) value: Value,
+    /// Where the setting is in its file, such as `services.runner.environment`; may be empty.
     pub(crate) location: String,
     pub(crate) place: Place,
     /// The lines that supplied parts of the value.
@@ -92,6 +94,7 @@ impl Setting {
 /// The variables of a process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Variables {
+    /// Each variable that some line sets or removes.
     known: BTreeMap<String, Variable>,
     /// Sources that can't be read, any of which may set further variables.
     unread: Vec<Unread>,
@@ -162,8 +165,8 @@ impl Variables {
         self.unread.push(source);
     }
 
-    /// Adds a source that can't be read, and that earlier settings override.
-    pub(crate) fn add_unread_below(&mut self, source: Unread) {
+    /// Adds a source that can't be read, and that sets only variables that are not set yet.
+    pub(crate) fn add_unread_fallback(&mut self, source: Unread) {
         for (name, variable) in &mut self.known {
             if variable.value == Value::Unset && source.scope.covers(name) {
                 variable.value = Value::Unknown(source.reason.clone());
@@ -287,7 +290,7 @@ mod tests {
         assert!(matches!(variables.get("BX").value, Value::Unknown(_)));
         assert_eq!(variables.get("BOTH").value, Value::Literal("3".into()));
         assert_eq!(variables.get("OTHER").value, Value::Unset);
-        variables.add_unread_below(source);
+        variables.add_unread_fallback(source);
         assert_eq!(variables.get("BOTH").value, Value::Literal("3".into()));
         assert!(matches!(variables.get("OTHER").value, Value::Unknown(_)));
         variables.remove_all(&place(4), "cleared");

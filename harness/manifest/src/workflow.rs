@@ -36,6 +36,7 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     Ok(Content::Processes(processes))
 }
 
+/// Computes the processes of a job: the job itself, each step whose variables differ, and the services.
 fn job_processes(name: &str, job: &Node, file: &str, workflow: &Variables) -> Vec<Process> {
     let mut variables = Variables::default();
     if let Some(called) = job.text_at("uses") {
@@ -115,7 +116,7 @@ fn services(name: &str, job: &Node, file: &str) -> Vec<Process> {
 fn apply_github_env(script: &str, place: &Place, variables: &mut Variables) {
     for line in script.lines().filter(|line| line.contains("GITHUB_ENV")) {
         let is_echo = ["echo", "printf"].iter().any(|word| line.trim_start().starts_with(word));
-        let names_all = line.split(['"', '\'', ' ']).any(|word| {
+        let names_variable = line.split(['"', '\'', ' ']).any(|word| {
             word.split_once('=').is_some_and(|(name, _)| {
                 command::name_length(name) == name.len() && !name.is_empty()
             })
@@ -123,7 +124,7 @@ fn apply_github_env(script: &str, place: &Place, variables: &mut Variables) {
         let why = "a step writes it to `$GITHUB_ENV`";
         let unread =
             Unread::new(place.clone(), why, "print it in the step that needs it: `printenv`");
-        variables.add_unread(if is_echo && names_all {
+        variables.add_unread(if is_echo && names_variable {
             unread.only(Scope::Mentioned(script.to_owned()))
         } else {
             unread
@@ -131,6 +132,7 @@ fn apply_github_env(script: &str, place: &Place, variables: &mut Variables) {
     }
 }
 
+/// Applies the `env` of a workflow, job, step or container.
 fn apply(node: &Node, location: &str, file: &str, variables: &mut Variables) {
     let Some(part) = node.get("env") else { return };
     if part.text().is_some() {
@@ -141,7 +143,7 @@ fn apply(node: &Node, location: &str, file: &str, variables: &mut Variables) {
             "print it in a step: `printenv`",
         ));
     }
-    // An expression sees the levels above, but not its own mapping.
+    // An expression can use the variables of the levels above, but not those of its own mapping.
     let above = variables.clone();
     for entry in part.entries() {
         let place = Place::new(file, entry.value.line.max(entry.line));
@@ -149,6 +151,7 @@ fn apply(node: &Node, location: &str, file: &str, variables: &mut Variables) {
     }
 }
 
+/// Returns the value of an entry of `env`. `variables` are those that an expression can use.
 fn value(node: &Node, variables: &Variables) -> Value {
     let Some(scalar) = node.scalar() else {
         return Value::Unknown(Reason::new("its value is not a string", "write a string"));

@@ -67,11 +67,11 @@ fn indent_bracket(text: &mut String, line: usize) -> bool {
     let rest = &text[start..];
     let bracket = rest.trim_start_matches(' ');
     let indentation = rest.len() - bracket.len();
-    let fits = bracket.starts_with([']', '}']) && indentation < 200;
-    if fits {
+    let can_indent = bracket.starts_with([']', '}']) && indentation < 200;
+    if can_indent {
         text.insert_str(start, &" ".repeat(200));
     }
-    fits
+    can_indent
 }
 
 fn documents(text: &str) -> Result<Vec<Node>, Failure> {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closing_bracket_may_be_in_the_column_of_its_key() {
+    fn a_closing_bracket_in_the_column_of_its_key_is_accepted() {
         let node = one("a:\n  b: [\n    x,\n    {c: [\n    y\n    ]\n    }\n  ]\n  d: 1\n");
         assert_eq!(node.at("a.d").unwrap().line, 9);
         assert_eq!(node.at("a.b").unwrap().items().len(), 2);

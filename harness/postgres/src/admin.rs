@@ -59,7 +59,7 @@ end $copy$"#;
 const DURABLE: &str = "set synchronous_commit = local";
 
 /// Selects the server's processes that belong to no database and no role, such as the checkpointer.
-/// Every role may see their ids.
+/// Every role can read their ids.
 const OWN_PROCESSES: &str =
     "select pid from pg_stat_activity where datid is null and usesysid is null";
 
@@ -72,8 +72,8 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    /// Connects as soon as the server accepts a connection. `exited` returns why the server has
-    /// exited; `None` while it runs.
+    /// Connects as soon as the server accepts a connection. `exited` returns how the server has
+    /// exited; `None` while the server runs.
     ///
     /// # Errors
     /// If the server has exited, if it refuses with an error that is not temporary, or after
@@ -220,7 +220,7 @@ async fn check_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error>
 /// Returns the options of the pool. Each new connection stores the server's version in `version`,
 /// and takes the advisory lock of `run`.
 fn pool_options(run: &Run, version: &Arc<AtomicU32>) -> PgPoolOptions {
-    let (lock, version) = (run.lock(), Arc::clone(version));
+    let (lock, version) = (run.lock_statement(), Arc::clone(version));
     PgPoolOptions::new()
         .max_connections(MAX_CONNECTIONS)
         .test_before_acquire(false)

@@ -17,10 +17,10 @@ pub(super) struct Allocator {
     pub(super) admin: Admin,
     pub(super) run: Run,
     pub(super) drop_queue: DropQueue,
-    /// Copies the template databases from the cache. No database can be created before this task
-    /// ends.
+    /// The task that copies the template databases from the cache. No database can be created before
+    /// this task ends.
     pub(super) copying: Background,
-    /// Whether this crate started the server, so that every database on it is ours.
+    /// Whether this crate started the server. Then the databases left on it are removed with the server.
     pub(super) is_ours: bool,
     next_number: AtomicU32,
 }
@@ -61,7 +61,7 @@ impl Allocator {
         self.drop_queue.pause()
     }
 
-    /// Drops a database that has no sessions: in the background if the server is ours.
+    /// Drops a database that has no sessions: in the background if this crate started the server.
     pub(super) async fn discard(self: &Arc<Self>, name: String) -> Result<(), Error> {
         if !self.is_ours {
             return self.admin.drop_database(&name).await;
@@ -80,7 +80,7 @@ impl Allocator {
     /// Drops every database of this run.
     pub(super) async fn drop_all(&self) -> Result<(), Error> {
         let sql = "select datname::text from pg_database where datname like $1";
-        let query = sqlx::query_scalar(sql).bind(self.run.pattern());
+        let query = sqlx::query_scalar(sql).bind(self.run.like_pattern());
         let names: Vec<String> = limited(query.fetch_all(&self.admin.pool))
             .await
             .map_err(Error::database("list the databases of this run"))?;

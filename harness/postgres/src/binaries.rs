@@ -26,7 +26,7 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// Returns the newest binaries with the version in `options`.
+    /// Returns the newest binaries with a version that `options` accept.
     ///
     /// # Errors
     /// If there are no such binaries. The error says why binaries that were found are not used.

@@ -1,11 +1,11 @@
 //! A cache of data directories of Postgres servers. A server that starts on a copy of a cached
 //! directory needs no `initdb` and no migrations.
 //!
-//! The name of an entry is a hash of what it was created from and of the boot id. Until the machine
-//! restarts, written bytes can be read without a flush to disk, so nothing is flushed. An entry
-//! appears by one rename, together with its completion mark: a folder without this file is not an
-//! entry. A process that reads an entry holds a shared lock; a process that removes an entry needs an
-//! exclusive lock.
+//! The name of an entry is a hash of what it was created from and of the boot id, so an entry is not used
+//! after a restart of the machine. Until then, written bytes can be read without a flush to disk, so
+//! nothing is flushed. An entry appears by one rename, together with its completion mark: a folder
+//! without this file is not an entry. A process that reads an entry holds a shared lock; a process that
+//! removes an entry needs an exclusive lock.
 //!
 //! The cache also stores short strings, such as the output of `postgres --version`, so that no
 //! program has to run for them.
@@ -48,7 +48,7 @@ struct CompletionMark {
     label: String,
     /// The size of a full copy in bytes.
     bytes: u64,
-    /// Folders of the template databases. They are read only to create new databases, so a server can
+    /// Folders of the template databases. A server reads them only when it creates a database, so it can
     /// start before they are copied.
     templates: Vec<PathBuf>,
 }
@@ -108,7 +108,7 @@ impl Cache {
         &self.folder
     }
 
-    /// Returns the entry with this name; `None` if it is missing or incomplete.
+    /// Returns the entry with this name; `None` if it is missing, incomplete or being removed.
     pub(super) fn get(&self, key: &str) -> Option<Entry> {
         let folder = self.folder.join(key);
         let file = File::open(folder.join(COMPLETION_MARK)).ok()?;
@@ -197,7 +197,7 @@ impl Cache {
         std::fs::read_to_string(self.text_path(key)).ok()
     }
 
-    /// Stores a short string for later processes. If storing fails, the next process determines it
+    /// Stores a short string for later processes. If this fails, the next process determines the string
     /// again.
     pub(super) fn write_text(&self, key: &str, text: &str) {
         // The file appears by a rename, so that no process reads a partial file.
@@ -295,7 +295,7 @@ impl Entry {
     }
 }
 
-/// A copy of an entry that lacks databases.
+/// An incomplete copy of an entry, without some or all of the databases.
 #[derive(Debug)]
 pub(super) struct PartialCopy {
     entry: Entry,
@@ -329,8 +329,8 @@ impl PartialCopy {
     }
 
     /// Copies the templates, the databases that are cloned, after the server has started. At its start,
-    /// a server removes the file `pg_internal.init` of each of its databases. Without this file, the
-    /// first login to a clone takes two milliseconds longer.
+    /// a server removes the file `pg_internal.init` of each database, and without this file the first
+    /// login to a clone takes two milliseconds longer. Templates that are copied later keep the file.
     pub(super) fn copy_templates(self) -> io::Result<()> {
         self.files.copy(&self.entry.data, &self.to, self.owner)
     }

@@ -1,10 +1,9 @@
 //! Copies the data directory of a running server for the cache.
 //!
-//! Right after a checkpoint, while no other session is open, the files contain everything that the
-//! server knows. They are copied at once, except for the templates: these databases are only
-//! cloned, so their files never change afterwards. Then tests can use the server. Meanwhile a
-//! single-user server brings the copy to the state after a clean shutdown, and the copy is written
-//! to the cache.
+//! Right after a checkpoint, while no other session is open, the files contain all data of the server.
+//! They are copied at once, except for the templates: these databases are only cloned, so their files
+//! never change and can be copied later. Then tests can use the server. Meanwhile a single-user server
+//! brings the copy to the state after a clean shutdown, and the copy is written to the cache.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,8 +36,8 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// Copies the data directory. No other session may be open on the server. `template_and_clone`
-    /// are a template and a clone of it that has not been used.
+    /// Copies the data directory. The caller makes sure that no other session is open on the server.
+    /// `template_and_clone` are a template and a clone of it that has not been used.
     ///
     /// # Errors
     /// If the server refuses, or there is no room for the copy.

@@ -37,10 +37,10 @@ pub(super) struct ClusterConfig<'a> {
 pub(super) struct Cluster {
     pub(super) server: LocalServer,
     pub(super) admin: Admin,
-    /// Copies the template databases from the cache. No database can be cloned before this task
-    /// ends.
+    /// The task that copies the template databases from the cache. No database can be cloned before
+    /// this task ends.
     pub(super) copying: Background,
-    /// Stores the data directory in the cache.
+    /// The task that stores the data directory in the cache.
     pub(super) storing: Background,
     /// Remarks for the user.
     pub(super) notes: Vec<String>,
@@ -118,6 +118,7 @@ impl ClusterConfig<'_> {
         Ok([template, clone])
     }
 
+    /// Returns the name of the cache entry: a hash of everything that determines the data directory.
     fn key(&self) -> String {
         let folder = self.binaries.folder.to_string_lossy();
         let migrations = self.migrations.map(Migrations::fingerprint).unwrap_or_default();

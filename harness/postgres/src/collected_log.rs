@@ -18,8 +18,9 @@ const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum number of bytes that one query reads.
 const CHUNK_SIZE: usize = 1024 * 1024;
 
-/// Reads what was added to the log; `None` if it can't be read. The collector keeps the order of the
-/// entries: once the file contains our mark, it contains everything that was logged before the mark.
+/// Reads what was added to the log; `None` if it can't be read. This function first logs a unique entry,
+/// the mark. The collector keeps the order of the entries: once the file contains the mark, it contains
+/// everything that was logged before.
 pub(super) async fn read(pool: &PgPool, log: &mut Log) -> Option<()> {
     let mark = format!("spanproof mark {}", uuid::Uuid::new_v4());
     let sql = format!("do $$ begin raise log '{mark}'; end $$");
@@ -32,7 +33,7 @@ pub(super) async fn read(pool: &PgPool, log: &mut Log) -> Option<()> {
             Err(_) => return Attempt::Done(None),
         }
         if !added.windows(mark.len()).any(|window| window == mark.as_bytes()) {
-            return Attempt::NotYet("the log lacks the last entry".to_owned());
+            return Attempt::NotYet("the log lacks the mark".to_owned());
         }
         log.push(added);
         Attempt::Done(Some(()))

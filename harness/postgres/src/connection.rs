@@ -47,7 +47,7 @@ pub struct Address {
     pub database: String,
     /// The role.
     pub user: String,
-    /// The password; empty if the URL has none.
+    /// The password before the `@` of the URL; empty if there is none.
     pub password: String,
 }
 

@@ -58,7 +58,7 @@ impl Database {
 
     /// Keeps the database and its server after the end of this process, until a function in
     /// [`kept`](crate::kept) removes it. Returns the `psql` command that connects to the database.
-    /// If this crate did not start the server, the command has no password.
+    /// If this crate did not start the server, the command has `***` in place of a password.
     ///
     /// # Errors
     /// If the database can't be marked as kept.

@@ -30,12 +30,17 @@ use super::{Error, LogEntry, Migrations, collected_log, existing, local, passwor
 pub(super) struct Databases {
     pub(super) allocator: Arc<Allocator>,
     pub(super) origin: Origin,
-    /// Stores the data directory in the cache.
+    /// The task that stores the data directory in the cache.
     pub(super) storing: Background,
+    /// `None` after the server was closed.
     engine: Mutex<Option<Engine>>,
+    /// The URL of one database of the server.
     url: String,
+    /// The clones of each template, by the fingerprint of the template's migrations.
     pools: Mutex<HashMap<String, Arc<OnceCell<Arc<Pool>>>>>,
+    /// Whether other processes may use the server.
     shared: bool,
+    /// Whether a database is kept on a server that this crate started, so the server is kept, too.
     kept: AtomicBool,
     /// The folder of a server that this crate has started; `None` for an existing server.
     folder: Option<PathBuf>,
@@ -206,7 +211,7 @@ impl Databases {
         let admin = &self.allocator.admin;
         let sql = "select datname::text from pg_database \
                    where datallowconn and not datistemplate and not starts_with(datname, $1) order by 1";
-        let query = sqlx::query_scalar(sql).bind(self.allocator.run.prefix().database_names());
+        let query = sqlx::query_scalar(sql).bind(self.allocator.run.prefix().database_prefix());
         let names: Result<Vec<String>, _> = limited(query.fetch_all(&admin.pool)).await;
         let names = self.explain(names.map_err(Error::database("list the databases"))).await?;
         names.into_iter().map(|name| Ok((name.clone(), self.url(&name)?))).collect()
@@ -253,7 +258,7 @@ impl Databases {
         // The two tasks below read the server's files, which are removed with the server.
         copying.cancel_or_wait().await;
         self.storing.cancel_or_wait().await;
-        if engine.stops_with_us() && !stays {
+        if engine.can_stop_while_connected() && !stays {
             tasks.shutdown().await;
             // The server is about to stop, so its connections need not be closed first.
             return engine.stop().await;
@@ -273,7 +278,7 @@ impl Databases {
         dropped
     }
 
-    /// Drops every database of this run: templates, pre-made clones, and those still in use.
+    /// Drops every database of this run: templates, pre-made clones, and databases that are in use.
     async fn drop_all(&self) -> Result<(), Error> {
         for pool in self.pools.lock().await.drain() {
             if let Some(pool) = pool.1.get() {

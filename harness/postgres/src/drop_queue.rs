@@ -2,8 +2,8 @@
 //!
 //! Dropping a database takes a server as long as creating one. So on a server that this crate
 //! started, a drop waits until the server is idle (creates no clone of a template), or until the
-//! file system fills up. Databases that are not dropped by then are removed together with the
-//! server.
+//! file system fills up. Databases that are still in the queue when the server stops are removed
+//! together with the server.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ impl DropQueue {
     }
 
     /// From now on, an idle server is no reason to drop databases. What stays in the queue is removed
-    /// together with the server, or by a sweep of a later run.
+    /// together with the server, or dropped by another process that uses the server.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
     }

@@ -46,10 +46,10 @@ pub(super) struct RunningServer {
     pub(super) admin: Admin,
     pub(super) url: String,
     pub(super) origin: Origin,
-    /// Copies the template databases from the cache. No database can be cloned before this task
-    /// ends.
+    /// The task that copies the template databases from the cache. No database can be cloned before
+    /// this task ends.
     pub(super) copying: Background,
-    /// Stores the data directory in the cache. The server must run until this task ends.
+    /// The task that stores the data directory in the cache. The server must run until this task ends.
     pub(super) storing: Background,
 }
 
@@ -161,13 +161,14 @@ fn missing(what: &'static str, feature: &'static str) -> Error {
 }
 
 impl Engine {
-    /// Returns whether this crate started the server, so that every database on it is ours.
+    /// Returns whether this crate started the server. Then the databases left on it are removed with the
+    /// server.
     pub(super) fn is_ours(&self) -> bool {
         !matches!(self, Self::Existing)
     }
 
     /// Returns whether the server can stop without closing our connections first.
-    pub(super) fn stops_with_us(&self) -> bool {
+    pub(super) fn can_stop_while_connected(&self) -> bool {
         matches!(self, Self::Local(_))
     }
 
@@ -182,7 +183,9 @@ impl Engine {
         }
     }
 
-    /// Returns an error with the server's log if a server that this crate started has died.
+    /// Returns an error with the server's log if a local or joined server has died; `None` if the server
+    /// runs, and for a container or an existing server. `answers` returns whether the server answers a
+    /// query.
     pub(super) async fn death(&mut self, answers: impl AsyncFnOnce() -> bool) -> Option<Error> {
         let what = match self {
             // The server process may end a moment after its connections.

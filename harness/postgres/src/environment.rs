@@ -12,7 +12,7 @@ pub(super) fn source() -> Option<String> {
     variable("SPANPROOF_POSTGRES")
 }
 
-/// Returns the address from which to download; `None` for the default.
+/// Returns the address from which to download server binaries; `None` if the variable is not set.
 #[cfg(feature = "download")]
 pub(super) fn mirror() -> Option<String> {
     variable("SPANPROOF_DOWNLOAD_MIRROR")

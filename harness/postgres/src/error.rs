@@ -8,7 +8,7 @@ use super::server_error::{Refusal, ServerError};
 /// The cause of an error.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// A disposable Postgres could not be started, filled or used.
+/// A disposable Postgres could not be started, migrated or used.
 ///
 /// `{}` leaves out the [source](std::error::Error::source); `{:?}` prints the error with all its
 /// causes.
@@ -44,7 +44,7 @@ pub enum Error {
         found: String,
     },
     /// A feature is missing in this build.
-    #[error("this build has no {what} (feature `{feature}`)")]
+    #[error("this build has no {what}; build it with the Cargo feature `{feature}`")]
     Feature {
         /// What is missing.
         what: &'static str,
@@ -223,7 +223,7 @@ pub enum Error {
         #[source]
         source: ServerError,
     },
-    /// The caller's code could not create the tables.
+    /// The code that the caller added to the migrations failed.
     #[error("the tables could not be created")]
     Creator(#[source] Cause),
     /// An operation on a file, folder, process or thread failed.

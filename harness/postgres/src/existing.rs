@@ -16,7 +16,7 @@ use spanproof_lease::wait::{self, Attempt};
 /// Time for an existing server to accept a connection.
 pub(super) const LOGIN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Replaces the database in `url`.
+/// Returns `url` with another database.
 pub(super) fn with_database(url: &str, database: &str) -> Result<String, Error> {
     let mut parsed = parse(url)?;
     parsed.set_path(&format!("/{database}"));

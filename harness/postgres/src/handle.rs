@@ -26,12 +26,12 @@ enum Request {
 
 type Task = Box<dyn FnOnce(Arc<Databases>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
-/// A handle to the thread. The server stops when the last handle is dropped.
+/// A handle to the thread, which closes the server when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Handle {
     requests: mpsc::UnboundedSender<Request>,
-    /// Stores the data directory in the cache. A process waits for this before it ends: most tests
-    /// take less time than storing, and would otherwise never fill the cache.
+    /// The task that stores the data directory in the cache. A process waits for it before it ends:
+    /// most tests take less time than this task, and would otherwise never fill the cache.
     pub(super) storing: Background,
 }
 
@@ -57,7 +57,7 @@ impl Handle {
         Self::spawn(options, Access::Exclusive).await
     }
 
-    /// Starts the thread, which uses the shared server of this test run, or starts it.
+    /// Starts the thread, which joins the shared server of this test run, or starts that server.
     pub(super) async fn join(options: Options) -> Result<(Self, Origin), Error> {
         Self::spawn(options, Access::Shared).await
     }
@@ -110,7 +110,8 @@ impl Handle {
         let _sent = self.requests.send(Request::Run(task));
     }
 
-    /// Stops the server after all earlier requests are done.
+    /// Stops the server. A shared, a kept and an existing server keep running. If a local server stops,
+    /// requests that are not done are cancelled; otherwise this waits until they are done.
     pub(super) async fn close(&self) -> Result<(), Error> {
         let (sender, result) = oneshot::channel();
         self.requests.send(Request::Close(sender)).map_err(|_| Error::Closed)?;

@@ -28,7 +28,8 @@ pub fn remove_folder(folder: &Path) -> Result<(), Error> {
     spanproof_lease::remove_folder(folder).map_err(Error::system(what))
 }
 
-/// Returns the databases that were kept on an existing server, with the prefix of `server`.
+/// Returns the names of the kept databases on `server`, an existing server. Leaves out databases with a
+/// different prefix.
 ///
 /// # Errors
 /// If the server does not answer.
@@ -44,7 +45,7 @@ pub async fn databases(server: &Server) -> Result<Vec<String>, Error> {
     names.await?
 }
 
-/// Drops databases that were kept on an existing server.
+/// Drops kept databases on `server`, an existing server.
 ///
 /// # Errors
 /// [`Error::NotKept`] for a name that is not the name of a kept database with the prefix of

@@ -3,8 +3,8 @@
 //!
 //! # A migrated database
 //!
-//! All tests of a run share one server, whether they are threads of one process (`cargo test`) or
-//! processes (`cargo nextest run`). The migrations are applied once, and each test gets a clone:
+//! All tests of a test run share one server, whether they are threads of one process (`cargo test`)
+//! or processes (`cargo nextest run`). The migrations are applied once, and each test gets a clone:
 //!
 //! ```
 //! # #[tokio::main]
@@ -57,8 +57,8 @@
 //! # Features
 //!
 //! No feature is on by default. `docker` runs a server in a container, `download` downloads server
-//! binaries, and `tls` uses TLS to a server that is named by its URL. A call that needs a missing
-//! feature fails with [`Error::Feature`], which names the feature.
+//! binaries, and `tls` allows TLS connections to an existing server. A call that needs a missing
+//! feature fails, and the error names the feature.
 //!
 //! # Environment
 //!

@@ -157,8 +157,8 @@ impl ServerFolder {
         Err(Error::Program { program: "initdb".into(), reason })
     }
 
-    /// Returns the command of a single-user server, which brings a copy of the data directory to
-    /// the state after a clean shutdown.
+    /// Returns the command of a single-user server, which brings a copy of the data directory to the
+    /// state after a clean shutdown, and a guard that stops the server if this process is killed.
     pub(super) fn single_user_server(&self, data: &Path) -> Result<(Command, Guard), Error> {
         let mut command = self.command("postgres");
         command.arg("--single").arg("-D").arg(data);
@@ -170,10 +170,11 @@ impl ServerFolder {
         Ok((command, self.guard(data)?))
     }
 
+    /// Returns a guard that lets the reaper stop the server on `data` if this process is killed.
     fn guard(&self, data: &Path) -> Result<Guard, Error> {
         let lease = self.lease.as_ref().ok_or(Error::Closed)?;
         let guard = lease.guard(Resource::Server(data.to_owned()));
-        guard.map_err(Error::system("could not write the journal of the server's folder"))
+        guard.map_err(Error::system("could not register the server for removal"))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this crate starts programs")]
@@ -187,8 +188,8 @@ impl ServerFolder {
         command
     }
 
-    /// Writes `pg_hba.conf`: our user may log in over the socket, and every user with the password
-    /// over TCP.
+    /// Writes `pg_hba.conf`: a login over the socket needs no password, since only our user can open the
+    /// socket; a login over TCP needs the password.
     fn write_login_rules(&self) -> std::io::Result<PathBuf> {
         let path = self.path.join("pg_hba.conf");
         let rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
@@ -261,7 +262,7 @@ impl LocalServer {
         format!("postgres://{role}@localhost:{port}/postgres?host={folder}")
     }
 
-    /// Generates the password for TCP, if the server has a port.
+    /// Generates and sets the password for TCP, if the server has a port.
     pub(super) async fn set_password(&mut self, admin: &Admin) -> Result<(), Error> {
         if self.folder.port.is_none() {
             return Ok(());
@@ -272,7 +273,8 @@ impl LocalServer {
         Ok(())
     }
 
-    /// Returns the URL of the database `postgres` for users: over TCP if there is a port.
+    /// Returns the URL of the database `postgres` for the caller of this crate: over TCP if there is a
+    /// port, otherwise over the private socket.
     pub(super) fn user_url(&self) -> String {
         match (&self.folder.port, &self.password) {
             (Some(port), Some(password)) => {
@@ -332,7 +334,8 @@ impl Drop for LocalServer {
 }
 
 impl Postmaster {
-    /// Sends SIGQUIT, Postgres's immediate shutdown: it ends the children and frees the memory.
+    /// Sends SIGQUIT, Postgres's immediate shutdown: the server ends its children and frees its shared
+    /// memory. Kills the server if that takes too long. Returns its exit status.
     fn stop(&mut self) -> Option<ExitStatus> {
         let id = i32::try_from(self.child.id()).map(Pid::from_raw);
         if let (Ok(id), Ok(None)) = (id, self.child.try_wait()) {
@@ -387,8 +390,8 @@ fn why_not_in_memory(free: u64, is_writable: bool) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// A file in the folder names the segment, so the folder must not be removed before the
-    /// segment.
+    /// A file in the folder names the segment of shared memory, so the folder must not be removed
+    /// before the segment.
     #[tokio::test]
     async fn a_dropped_server_that_hangs_leaves_no_shared_memory() {
         let options = crate::Options::default();

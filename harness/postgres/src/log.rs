@@ -1,4 +1,5 @@
-//! Parses the log of a server, for the entries about some of its databases.
+//! Parses the log of a server, and keeps the entries about the databases of this run and about databases
+//! that this crate did not create. A run is the use of one server by one process.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -26,7 +27,7 @@ pub struct LogEntry {
     pub statement: Option<String>,
 }
 
-/// A line with the prefix.
+/// A line that begins with [`LINE_PREFIX`].
 struct Line<'a> {
     pid: u32,
     database: &'a str,
@@ -95,8 +96,8 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn new(run: &Run) -> Self {
         Self {
-            any_run_prefix: run.prefix().database_names(),
-            this_run_prefix: run.database_names(),
+            any_run_prefix: run.prefix().database_prefix(),
+            this_run_prefix: run.database_prefix(),
             entries: HashMap::new(),
             last: None,
             rest: Vec::new(),
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_database_takes_no_memory() {
+    fn entries_about_a_dropped_database_take_no_memory() {
         let (mut log, one) = log();
         log.push(line(7, &one, "42501", "ERROR:  first").as_bytes());
         log.forget(&one);

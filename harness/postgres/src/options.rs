@@ -14,8 +14,8 @@ pub struct Options {
     pub source: Source,
     /// The required major version; `None` accepts any from 13 on.
     pub version: Option<u32>,
-    /// Migrations that will probably be used. If this crate starts the server, it creates their
-    /// template, the database that is cloned, at once.
+    /// Migrations that will probably be used. If this process starts the server from server binaries, it
+    /// creates their template (the database that is cloned for each test) at once.
     pub migrations: Option<Migrations>,
     /// Whether to ignore the cache and create everything from scratch.
     pub fresh: bool,
@@ -26,7 +26,8 @@ pub struct Options {
     /// Whether the server listens on a TCP port of 127.0.0.1, with a generated password, for drivers that
     /// can't use a Unix socket. Containers and existing servers keep their own address.
     pub tcp: bool,
-    /// The prefix of all names. Nothing with a different prefix is changed or removed.
+    /// The prefix of all names, such as those of databases and containers. Nothing with a different
+    /// prefix is changed or removed.
     pub prefix: Prefix,
 }
 
@@ -50,7 +51,9 @@ impl Options {
             Some(wanted) if wanted != found => {
                 format!("expected {wanted}: install it, or change `version`")
             }
-            _ if found < OLDEST => format!("expected {OLDEST} or newer: name a newer one"),
+            _ if found < OLDEST => {
+                format!("expected {OLDEST} or newer: install a newer one, or name another server")
+            }
             _ => return Ok(()),
         };
         Err(Error::Version { server: server.to_owned(), found, wanted })
@@ -67,7 +70,7 @@ mod tests {
         assert!(any.check_version("here", 15).is_ok());
         assert_eq!(
             any.check_version("here", 12).unwrap_err().to_string(),
-            "here is PostgreSQL 12; expected 13 or newer: name a newer one"
+            "here is PostgreSQL 12; expected 13 or newer: install a newer one, or name another server"
         );
         let sixteen = Options { version: Some(16), ..any };
         assert_eq!(

@@ -6,12 +6,12 @@
 /// The text that replaces a password.
 const MASK: &str = "***";
 
-/// Returns the text with all passwords masked. In a URL a password is the part between the first
-/// `:` after the user's name and the last `@` of the authority, or the value of a query parameter
-/// whose name ends with `password`. Outside URLs a password is the value after `password=`.
+/// Returns the text with all passwords masked. In a URL a password is the part between the first `:`
+/// and the last `@` after `://`, or the value of a query parameter whose name ends with `password`.
+/// Outside URLs a password is the value after `password=`.
 ///
-/// A URL ends at white space, a quote or an angle bracket. An unescaped `/`, `?` or `#` does not end
-/// a password that is followed by an `@`.
+/// A URL ends at white space, a quote or an angle bracket. If an `@` follows anywhere later in the URL,
+/// an unescaped `/`, `?` or `#` before it counts as a part of the password.
 pub(crate) fn mask(text: &str) -> String {
     mask_keywords(&mask_urls(text))
 }
@@ -52,7 +52,7 @@ fn mask_urls(text: &str) -> String {
 
 fn mask_authority(url: &str) -> String {
     let Some((login, host)) = url.rsplit_once('@') else { return url.to_owned() };
-    // An `@` after a slash belongs to the path, unless a password with a slash precedes it.
+    // If a slash comes before the first colon, the authority has ended, and the `@` belongs to the path.
     match login.split_once(':') {
         Some((user, _)) if !user.contains('/') => format!("{user}:{MASK}@{host}"),
         _ => url.to_owned(),
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masks_passwords_and_nothing_else() {
+    fn masks_every_password() {
         for (text, expected) in [
             ("host=db password=secret user=u", "host=db password=*** user=u"),
             ("PASSWORD='a b' dbname=d", "PASSWORD=*** dbname=d"),
@@ -91,6 +91,7 @@ mod tests {
             ),
             ("postgres://u@h/db?sslpassword=x", "postgres://u@h/db?sslpassword=***"),
             ("tcp://h:2375", "tcp://h:2375"),
+            // `80/a` may be a password with a slash, so it is masked, too.
             ("http://h:80/a@b", "http://h:***@b"),
             (
                 "could not reach `http://u:p@h/x` or \"http://u:q@h\"",

@@ -1,4 +1,5 @@
-//! The prefix of all names of one product: on servers, in caches, of containers.
+//! The prefix of all names: of databases, roles, caches and containers. Each product that uses this crate
+//! can have its own prefix.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -53,7 +54,7 @@ impl Prefix {
     }
 
     /// Returns the start of the names of all databases that this crate creates with this prefix.
-    pub(super) fn database_names(&self) -> String {
+    pub(super) fn database_prefix(&self) -> String {
         format!("{self}_")
     }
 
@@ -79,7 +80,8 @@ impl Prefix {
         format!("{}{}", self.kept_prefix(), rest.trim_start_matches('_'))
     }
 
-    /// Writes the prefix into the folder of a server that is about to be kept.
+    /// Writes the prefix into the folder of a server that is about to be kept. The default prefix is not
+    /// written.
     pub(super) fn mark(&self, folder: &Path) -> io::Result<()> {
         if *self == Self::default() {
             return Ok(());

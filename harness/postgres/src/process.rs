@@ -1,7 +1,7 @@
 //! Identifies a process, so that other processes can find out later whether it has ended.
 //!
-//! A process id alone is not enough: ids are reused, after a reboot and in each container. Together
-//! with the boot, the process namespace and the start time it identifies one process.
+//! A process id alone is not enough: ids are reused, after a reboot and in each container. The id, the
+//! boot, the process namespace and the start time together identify one process.
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -60,8 +60,8 @@ fn namespace() -> Option<String> {
     Some(namespace.to_string_lossy().into_owned())
 }
 
-/// Returns the start time of a process. Its name, in parentheses, may contain spaces and
-/// parentheses.
+/// Returns the start time of a process; `None` if `/proc` can't be read. In `/proc/PID/stat` the
+/// command's name is in parentheses, and may itself contain spaces and parentheses.
 fn start_time(pid: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields = stat.rsplit_once(") ")?.1;

@@ -14,7 +14,8 @@ use super::origin::Origin;
 use super::{Database, Error, LogEntry, Migrations};
 
 /// A running server. Cheap to clone. It stops when [`Server::close`] is called, or when the last
-/// clone and the last [`Database`] on it are dropped.
+/// clone and the last [`Database`] on it are dropped. A server that other processes use, and a server
+/// that this crate did not start, keep running.
 #[derive(Debug, Clone)]
 pub struct Server(Arc<Inner>);
 
@@ -57,9 +58,9 @@ impl Server {
     }
 
     /// Returns the server with these options that all tests of this test run share. Different
-    /// checkouts, users or versions never share a server. The migrations in `options` are only a
-    /// hint: if this process starts the server, it creates their template at once. A template is
-    /// the database that is cloned for each test.
+    /// checkouts, users or versions of this crate never share a server. The migrations in `options` are
+    /// only a hint: if this process starts the server from server binaries, it creates their template
+    /// (the database that is cloned for each test) at once.
     ///
     /// # Errors
     /// If the server can't be started.

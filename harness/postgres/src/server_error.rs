@@ -35,7 +35,7 @@ impl ServerError {
         line_of(&self.0, sql)
     }
 
-    /// Returns whether the same connection may be accepted a moment later.
+    /// Returns whether another attempt to connect could succeed a moment later.
     pub(super) fn is_temporary(&self) -> bool {
         // No answer, a server that is starting, and a server with too many connections.
         matches!(self.sqlstate(), None | Some("57P03" | "53300"))
@@ -48,7 +48,7 @@ impl fmt::Display for ServerError {
     }
 }
 
-/// The message contains the driver's first cause already, so this skips it.
+/// The message already contains the driver's first cause, so `source` returns the second one.
 impl StdError for ServerError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.0 {
@@ -149,7 +149,7 @@ fn hint(error: &sqlx::Error) -> Option<&'static str> {
         None if matches!(error, sqlx::Error::Tls(_))
             && error.to_string().contains("without TLS support") =>
         {
-            "this build has no TLS (feature `tls`)"
+            "this build has no TLS; build it with the Cargo feature `tls`"
         }
         _ => return None,
     };
@@ -198,7 +198,10 @@ mod tests {
         // This is the text of the driver.
         let text = "TLS upgrade required by connect options but SQLx was built without TLS support enabled";
         let error = ServerError::from(sqlx::Error::Tls(text.into()));
-        assert_eq!(error.hint(), Some("this build has no TLS (feature `tls`)"));
+        assert_eq!(
+            error.hint(),
+            Some("this build has no TLS; build it with the Cargo feature `tls`")
+        );
         assert_eq!(ServerError::from(sqlx::Error::Tls("expired".into())).hint(), None);
     }
 }

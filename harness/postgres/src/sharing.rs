@@ -2,9 +2,9 @@
 //!
 //! A record in the folder for temporary files has the path of the server's folder. If a process
 //! finds no record, or the record of a server that has stopped, it takes a lock, starts a server
-//! and writes the record. The server's reaper is a process that stops the server when the last
-//! process that uses it has ended. It removes the record, waits for processes that have joined in
-//! the meantime, and then stops the server.
+//! and writes the record. Each process that uses the server joins the lease of the server's folder.
+//! When the last of these processes has ended, the server's reaper, a process of its own, removes the
+//! record, waits for processes that have joined in the meantime, and then stops the server.
 
 use std::fs::File;
 use std::io;
@@ -50,7 +50,7 @@ struct Record {
 /// Joins the shared server of this test run, or starts it.
 pub(super) async fn join(options: &Options, run: &Run) -> Result<SharedServer, Error> {
     if matches!(options.source, Source::Url(_)) {
-        // An existing server needs no sharing.
+        // Each process connects to an existing server by itself.
         let running = RunningServer::start(options, run, &LeaseOptions::default()).await?;
         return Ok(SharedServer { running, shared: false });
     }
@@ -144,7 +144,8 @@ fn write(record: &Path, folder: &Path, running: &RunningServer) -> io::Result<()
     let new = folder.join("record");
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
     io::Write::write_all(&mut file, text.as_bytes())?;
-    // The server's folder may be on another file system, and a rename works only within one.
+    // The server's folder may be on another file system, but a rename works only within one. So the
+    // file is first copied to a name beside the record.
     let beside = record.with_extension(uuid::Uuid::new_v4().simple().to_string());
     let _guard = spanproof_lease::guard(Resource::Folder(beside.clone()))?;
     std::fs::copy(&new, &beside)?;

@@ -16,12 +16,13 @@ pub enum Source {
     Auto,
     /// An existing server. New databases are created on it, and dropped at the end.
     Url(String),
-    /// Server binaries in this folder, or in the usual places.
+    /// Server binaries in this folder; `None` for those in `PATH` or in the usual folders.
     Binaries(Option<PathBuf>),
-    /// A container of this image, or of `postgres:16`.
+    /// A container of this image; `None` for the official image `postgres`, with the version of the
+    /// options or 16.
     Docker(Option<String>),
-    /// Server binaries that are downloaded once: of a major version, or of a full version such as
-    /// `16.9.0`.
+    /// Server binaries that are downloaded once. The string is a major version, or a full version such as
+    /// `16.9.0`; `None` for the version of the options or 16.
     Download(Option<String>),
 }
 

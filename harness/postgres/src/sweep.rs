@@ -10,7 +10,8 @@ use sqlx::{AssertSqlSafe, Executor, PgPool};
 use super::query_limit::limited;
 use super::run::Run;
 
-/// Selects the databases of dead runs that have no sessions. `$1` is our run, `$2` our prefix.
+/// Selects the databases that dead runs left and that have no sessions. `$1` is the id of our run, `$2`
+/// is our prefix.
 ///
 /// The statement reads the databases first and then the locks. A run takes its lock before it
 /// creates a database, so this statement sees the lock of each live run that has a database.
@@ -39,13 +40,13 @@ pub(super) async fn dead_databases(pool: &PgPool, own: &Run) -> Vec<String> {
     limited(query.fetch_all(pool)).await.unwrap_or_default()
 }
 
-/// Drops the databases that dead runs left. A database with sessions stays until the next sweep. A
-/// database of another role stays until that role sweeps.
+/// Drops the databases that dead runs left. A database with sessions stays until a later call. A
+/// database of another role stays until this is called with a connection of that role.
 pub(super) async fn sweep(pool: &PgPool, own: &Run) {
     for name in dead_databases(pool, own).await {
-        // A name that matches the pattern needs no quotes. The statement has no FORCE, which would
-        // terminate a session that was opened in the meantime. A role with the name of the database
-        // was created for this database alone.
+        // A name that matches the pattern needs no quotes. The first statement has no FORCE, which
+        // would terminate a session that was opened in the meantime. The second statement drops the
+        // role with the name of the database, which the dead run may have created for this database.
         for sql in
             [format!("drop database if exists {name}"), format!("drop role if exists {name}")]
         {
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn drops_databases_of_dead_runs_without_sessions_only() {
+    async fn drops_a_database_only_if_its_run_is_dead_and_it_has_no_session() {
         let source = Source::Binaries(None);
         let server = Server::start(Options { source, ..Options::default() }).await.unwrap();
         let host = server.empty_database().await.unwrap();
@@ -113,7 +114,7 @@ mod tests {
         // The live run is on another machine, connected to another database.
         let mut live = connect(&host.url().replace(host.name(), "spanproof_notes")).await;
         lock(&mut live, LIVE).await;
-        let user = connect(&host.url().replace(host.name(), &connected)).await;
+        let session = connect(&host.url().replace(host.name(), &connected)).await;
         let pool = PgPool::connect(host.url()).await.unwrap();
         sweep(&pool, &own).await;
         let left: Vec<String> = sqlx::query_scalar("select datname::text from pg_database")
@@ -127,7 +128,7 @@ mod tests {
         for name in &kept {
             assert!(left.contains(name), "{name} was dropped");
         }
-        drop((user, live, admin));
+        drop((session, live, admin));
         pool.close().await;
         host.close().await.unwrap();
         server.close().await.unwrap();

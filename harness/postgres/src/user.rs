@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_user_runs_servers_itself() {
+    fn an_ordinary_user_needs_no_other_user() {
         assert!(choose(false, |name| Some(user(name, 7))).unwrap().is_none());
     }
 

@@ -1,13 +1,13 @@
-//! Formats an error with its causes on one line. Masks secrets, and cuts the middle out of long lines.
+//! Formats an error with its causes as one text. Masks secrets, and cuts the middle out of long lines.
 
 use std::iter::successors;
 
 /// Maximum length of a line of an error, in characters.
 const MAX_LINE: usize = 2000;
 
-/// Returns an error and its sources on one line, outermost first, with secrets masked. Leaves out a source
-/// whose text is already in the line. Cuts the middle out of long lines, because an error may quote a name
-/// or a value of any length.
+/// Returns an error and its sources, outermost first, with colons between them and with secrets masked.
+/// Leaves out a source whose text is already there. Cuts the middle out of long lines, because an error may
+/// quote a name or a value of any length.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     for cause in successors(error.source(), |cause| cause.source()) {

@@ -1,4 +1,4 @@
-//! Reads TOML files. Errors name the file, the line and the column, and quote the line.
+//! Reads TOML files, such as the spec. Errors name the file, the line and the column, and quote the line.
 
 use crate::chain::{debug_as_chain, shorten};
 use std::fmt::Write as _;
@@ -21,12 +21,12 @@ const MAX_QUOTE: usize = 160;
 /// one million of anything else. Larger numbers are mistakes, and sums of them would overflow.
 const LIMITS: [(&str, i128); 3] = [("-ms", 86_400_000), ("-bytes", 67_108_864), ("", 1_000_000)];
 
-/// Returns the largest number that a key may have; `None` if it has no limit.
+/// Returns the largest number that is a valid value of a key; `None` if it has no limit.
 pub(crate) fn number_limit(key: &str) -> Option<i128> {
     LIMITS.iter().find(|(end, _)| key.ends_with(end)).map(|(_, limit)| *limit)
 }
 
-/// A file can't be read, or its content is invalid.
+/// Why a TOML file can't be used: it can't be read, or its content is invalid.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SpecError {
@@ -154,12 +154,12 @@ impl Document {
         self.error_at(error.span().unwrap_or(0..0), with_suggestion(error.message().trim()))
     }
 
-    /// Returns the line of a position in the text, counted from 1.
+    /// Returns the number of the line, from 1, that contains a byte offset of the text.
     pub(crate) fn line(&self, at: usize) -> usize {
         self.text.get(..at).unwrap_or(&self.text).matches('\n').count() + 1
     }
 
-    /// Creates an error that points at a range of the text.
+    /// Creates an error that points at a range of bytes of the text.
     pub(crate) fn error_at(&self, span: Range<usize>, message: impl Into<String>) -> Error {
         let before = self.text.get(..span.start).unwrap_or(&self.text);
         let line = before.matches('\n').count();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
-/// Returns the named variables with their values. Leaves out variables that are not set.
+/// Returns the named variables with their values. Leaves out variables that are not set, or are not UTF-8.
 #[expect(clippy::disallowed_methods, reason = "a spec names variables to inherit")]
 pub(crate) fn inherited(names: &[String]) -> BTreeMap<String, String> {
     let value = |name: &String| Some((name.clone(), env::var(name).ok()?));
@@ -13,7 +13,7 @@ pub(crate) fn inherited(names: &[String]) -> BTreeMap<String, String> {
 }
 
 /// Returns the folder for temporary files.
-pub(crate) fn temporary() -> PathBuf {
+pub(crate) fn temporary_folder() -> PathBuf {
     env::temp_dir()
 }
 

@@ -84,7 +84,8 @@ pub(crate) fn table(table: &str) -> String {
     TableName::parse(table).map_or_else(|_| name(table), |table| table.sql())
 }
 
-/// Splits a table name of a spec into schema and table; the schema is `None` if there is none.
+/// Splits a table name of a spec into schema and table; the schema is `None` if there is none. Any other
+/// string is the table as a whole; a spec with such a string is refused when it is read.
 pub(crate) fn parts(table: &str) -> (Option<String>, String) {
     TableName::parse(table)
         .map_or_else(|_| (None, table.to_owned()), |TableName { schema, name }| (schema, name))
@@ -170,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dot_separates_the_schema_in_a_table_name_only() {
+    fn a_dot_separates_a_schema_only_in_table_names() {
         assert_eq!(table("public.trace_spans"), r#""public"."trace_spans""#);
         assert_eq!(name("span.status"), r#""span.status""#);
         assert_eq!(in_schema("my.app", "a.b"), r#""my.app"."a.b""#);
@@ -183,7 +184,7 @@ mod tests {
     #[case::dots(r#""my.schema"."my.table""#, Some("my.schema"), "my.table")]
     #[case::dot_in_one("app.\"v1.spans\"", Some("app"), "v1.spans")]
     #[case::quote(r#""a ""b""""#, None, r#"a "b""#)]
-    fn double_quotes_make_dots_literal(
+    fn a_table_name_of_a_spec_is_parsed_and_written_back(
         #[case] text: &str,
         #[case] schema: Option<&str>,
         #[case] table: &str,
@@ -197,9 +198,9 @@ mod tests {
     #[rstest]
     #[case::two_dots("my.app.spans", r#"`"my.app.spans"` or `"my.app".spans`"#)]
     #[case::quote_inside(r#"a"b"#, r#"`"a""b"`"#)]
-    #[case::open(r#""ab"#, r#"`"""ab"`"#)]
+    #[case::unterminated(r#""ab"#, r#"`"""ab"`"#)]
     #[case::no_table("app.", r#"`"app."`"#)]
-    #[case::after_the_quote(r#""a"b"#, "such as")]
+    #[case::text_after_the_quotes(r#""a"b"#, "such as")]
     fn an_ambiguous_name_is_refused_with_a_way_to_quote_it(
         #[case] text: &str,
         #[case] expected: &str,

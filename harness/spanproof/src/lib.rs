@@ -48,9 +48,9 @@
 //! A trial is one run of the service. A [`World`] holds what trials share: the spec, the program and
 //! a Postgres server. [`World::new`] takes the path of the spec. [`World::trial`] describes one
 //! trial; anything that it does not set has the spec's default. [`judge`] compares the observation of a trial
-//! with the spec; the error of [`Judgement::passed`] is the text that the command prints.
-//! [`judge_all`] also compares cases with each other, [`run`] runs many cases, and [`prove`] breaks
-//! healthy cases on purpose, to show that the verdicts can fail.
+//! (its output, rows and requests) with the spec; the error of [`Judgement::passed`] is the text that the
+//! command prints. [`judge_all`] also compares cases with each other, [`run`] runs many cases, and [`prove`]
+//! breaks passing cases on purpose, to show that they then fail.
 //!
 //! # A verdict on stored evidence
 //!

@@ -30,11 +30,11 @@ fn fill_text(text: &str, name: &str, value: &Value) -> Value {
         return found;
     }
     let rest = fill_text(after, name, value);
-    Value::String(format!("{before}{}{}", plain(&found), plain(&rest)))
+    Value::String(format!("{before}{}{}", to_text(&found), to_text(&rest)))
 }
 
 /// Returns a value as text, a string without its quotes.
-pub(crate) fn plain(value: &Value) -> String {
+pub(crate) fn to_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
@@ -45,9 +45,9 @@ struct Placeholder<'a> {
     after: &'a str,
 }
 
-/// Returns the first placeholder of `name`; `None` if the text has no such placeholder.
+/// Finds the first placeholder of `name`; `None` if the text has no such placeholder.
 fn placeholder<'a>(text: &'a str, name: &str) -> Option<Placeholder<'a>> {
-    // `{jobs}` also starts with `{job`, and is skipped.
+    // A placeholder of a longer name, such as `{jobs}` for `job`, is skipped.
     text.match_indices(&format!("{{{name}")).find_map(|(start, begin)| {
         let inner = &text[start + begin.len()..];
         let end = inner.find('}')?;

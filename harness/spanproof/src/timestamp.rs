@@ -1,5 +1,5 @@
-//! Parses times as printed by Postgres for `timestamp`, `timestamptz` and `date` columns, and numbers
-//! that count from the start of 1970. Unlike in a log line, nothing may follow the time.
+//! Parses times as Postgres prints them for `timestamp`, `timestamptz` and `date` columns, and Unix times.
+//! Unlike a time in a log line, the text must not continue after the time.
 
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
 
@@ -35,8 +35,8 @@ pub(crate) fn shifted(at: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     at.checked_add_signed(by).unwrap_or(end)
 }
 
-/// A unit of time. The magnitude of a number that counts from the start of 1970 shows its unit: only one
-/// unit puts the number between the years 1973 and 5138.
+/// The unit of a Unix time. The magnitude of the number shows its unit: in only one unit is the time between
+/// the years 1973 and 5138.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TimeUnit {
     Seconds,
@@ -65,7 +65,8 @@ impl TimeUnit {
         Self::ALL.into_iter().max_by_key(count).filter(|unit| units.contains(unit))
     }
 
-    /// Returns the smallest number that is a time in this unit, and the smallest one that is too large.
+    /// Returns the smallest number that is read as a Unix time in this unit, and the smallest number that is
+    /// too large for it.
     pub(crate) fn range(self) -> (i128, i128) {
         let first = i128::from(self.per_second()) * 100_000_000;
         (first, first * 1_000)
@@ -81,8 +82,8 @@ impl TimeUnit {
     }
 }
 
-/// Parses a number that counts from the start of 1970, with or without a fraction. Returns `None` for any
-/// other text, and for a number before 1973, which may be something else.
+/// Parses a Unix time of any unit, with or without a fraction. Returns the time and the unit; `None` for any
+/// other text, and for a time before 1973, because such a small number may be something else.
 pub(crate) fn epoch(text: &str) -> Option<(DateTime<Utc>, TimeUnit)> {
     // JSON prints large floating-point numbers with an exponent.
     let plain =
@@ -121,7 +122,7 @@ pub(crate) struct Fields<'a> {
 impl Fields<'_> {
     /// Returns the time in UTC; `None` if a part is malformed or out of range.
     pub(crate) fn time(self) -> Option<DateTime<Utc>> {
-        let [hour, minute, second] = pairs(self.clock.split(':'))?;
+        let [hour, minute, second] = two_digit_numbers(self.clock.split(':'))?;
         let nanos = self.fraction.map_or(Some(0), nanos)?;
         // chrono keeps a leap second as second 59 with more than 10⁹ nanoseconds.
         let (second, nanos) =
@@ -135,7 +136,7 @@ impl Fields<'_> {
 /// Parses a date. A year after 9999 has more than four digits.
 fn date(text: &str) -> Option<NaiveDate> {
     let (year, rest) = text.split_once('-')?;
-    let [month, day] = pairs(rest.split('-'))?;
+    let [month, day] = two_digit_numbers(rest.split('-'))?;
     let year = number(year).filter(|_| (4..=6).contains(&year.len()))?;
     NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
 }
@@ -158,9 +159,9 @@ fn offset(zone: &str) -> Option<Duration> {
         _ => return None,
     };
     let [hours, minutes, seconds] = match rest.len() {
-        2 => pairs([rest, "00", "00"].into_iter())?,
-        4 => pairs([rest.get(..2)?, rest.get(2..)?, "00"].into_iter())?,
-        _ => pairs(rest.split(':').chain((rest.len() == 5).then_some("00")))?,
+        2 => two_digit_numbers([rest, "00", "00"].into_iter())?,
+        4 => two_digit_numbers([rest.get(..2)?, rest.get(2..)?, "00"].into_iter())?,
+        _ => two_digit_numbers(rest.split(':').chain((rest.len() == 5).then_some("00")))?,
     };
     let in_range = hours < 24 && minutes < 60 && seconds < 60;
     in_range.then(|| {
@@ -171,7 +172,7 @@ fn offset(zone: &str) -> Option<Duration> {
 
 /// Parses `N` numbers of two digits each; `None` if there are not exactly `N` texts, or one is not such
 /// a number.
-fn pairs<'a, const N: usize>(texts: impl Iterator<Item = &'a str>) -> Option<[u32; N]> {
+fn two_digit_numbers<'a, const N: usize>(texts: impl Iterator<Item = &'a str>) -> Option<[u32; N]> {
     let numbers: Option<Vec<_>> =
         texts.map(|text| number(text).filter(|_| text.len() == 2)).collect();
     numbers?.try_into().ok()

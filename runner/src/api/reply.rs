@@ -35,7 +35,7 @@ impl From<InvalidField> for ErrorReply {
 
 impl From<sqlx::Error> for ErrorReply {
     fn from(error: sqlx::Error) -> Self {
-        tracing::error!(%error, "a request failed on the database");
+        tracing::error!(%error, "a request failed because of the database");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "database error; see the runner's log")
     }
 }

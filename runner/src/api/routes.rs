@@ -33,7 +33,7 @@ pub(crate) fn routes(store: Store, executor: Arc<Executor>, tasks: Tasks, stop: 
         .route("/health", get(health))
         .route("/api/v1/jobs", post(submit))
         .route("/api/v1/jobs/cross-region", post(submit_cross_region))
-        .route("/api/v1/jobs/{jobspec_id}", get(view))
+        .route("/api/v1/jobs/{jobspec_id}", get(get_job))
         .fallback(async || ErrorReply::new(StatusCode::NOT_FOUND, "no such route"))
         .method_not_allowed_fallback(async || {
             ErrorReply::new(StatusCode::METHOD_NOT_ALLOWED, "no such method on this route")
@@ -69,7 +69,7 @@ async fn submit_cross_region(State(api): State<Arc<Api>>, body: Body) -> Reply {
 }
 
 /// Returns a job and its executions as JSON.
-async fn view(State(api): State<Arc<Api>>, Path(jobspec_id): Path<String>) -> Reply {
+async fn get_job(State(api): State<Arc<Api>>, Path(jobspec_id): Path<String>) -> Reply {
     let job = api.store.job_with_executions(&jobspec_id).await?;
     job.map(|job| (StatusCode::OK, Json(job))).ok_or_else(|| {
         let reason = format!("there is no job with id `{jobspec_id}`");

@@ -1,5 +1,5 @@
 //! Errors that prevent the start. Each error is printed as one line, so its message includes its
-//! cause. Passwords are masked.
+//! cause. Passwords are masked in all messages.
 
 use crate::config::{ConfigError, DatabaseUrl};
 use crate::database_error::one_line;
@@ -14,7 +14,7 @@ pub enum StartError {
     /// The database URL can't be parsed.
     #[error("DATABASE_URL is not a Postgres URL: `{url}`: {reason}")]
     DatabaseUrl {
-        /// The URL; prints itself masked.
+        /// The URL; its `Display` masks the password.
         url: DatabaseUrl,
         /// Why it can't be parsed.
         reason: String,
@@ -22,17 +22,17 @@ pub enum StartError {
     /// The connection to the database failed.
     #[error("can't connect to the database at DATABASE_URL `{url}`: {reason}")]
     Unreachable {
-        /// The URL; prints itself masked.
+        /// The URL; its `Display` masks the password.
         url: DatabaseUrl,
-        /// Why it failed.
+        /// Why the connection failed.
         reason: String,
     },
     /// The database did not answer in time.
     #[error("no answer within {seconds} s from the database at DATABASE_URL `{url}`")]
     Timeout {
-        /// The URL; prints itself masked.
+        /// The URL; its `Display` masks the password.
         url: DatabaseUrl,
-        /// The deadline.
+        /// The deadline, in seconds.
         seconds: u64,
     },
     /// A table is missing: the database is not migrated.

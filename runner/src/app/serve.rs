@@ -32,7 +32,7 @@ use crate::worker::Worker;
 const POOL_SIZE: u32 = 6;
 /// Deadline for connecting to the database at startup.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for running units to finish after SIGTERM or SIGINT; then they are cancelled.
+/// Time for running units (the parts of jobs) to finish after SIGTERM or SIGINT; then they are cancelled.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for cancelled units to store their failure.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -173,9 +173,9 @@ fn log_router(config: &Config) {
 }
 
 async fn listen(address: &str) -> Result<TcpListener, StartError> {
-    let failed = |source| StartError::Listen { address: address.to_owned(), source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    print(&format!("listening on {}", listener.local_addr().map_err(failed)?));
+    let listen_error = |source| StartError::Listen { address: address.to_owned(), source };
+    let listener = TcpListener::bind(address).await.map_err(listen_error)?;
+    print(&format!("listening on {}", listener.local_addr().map_err(listen_error)?));
     Ok(listener)
 }
 

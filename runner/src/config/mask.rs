@@ -50,9 +50,10 @@ mod tests {
     #[case("postgres://u:p@ss/w?rd@h/db", "postgres://u:***@h/db")]
     #[case("postgres://h/db?user=u&password=secret", "postgres://h/db?user=u&password=***")]
     #[case("http://127.0.0.1:9/", "http://127.0.0.1:9/")]
+    // This text is not a URL, so it is masked completely.
     #[case("host=h password=secret", "***")]
     #[case("", "")]
-    fn passwords_are_masked(#[case] url: &str, #[case] masked: &str) {
+    fn secrets_are_masked(#[case] url: &str, #[case] masked: &str) {
         assert_eq!(mask_url(url), masked);
     }
 }

@@ -7,23 +7,23 @@ use super::mask::mask_url;
 use super::setting::{Setting, Source};
 use super::values::{LogLevel, Switch};
 
-/// Parses a switch. It is on only if the value of the flag is exactly `on`, such as `true`. `words`
-/// are its two effective values: the value for off, then the value for on.
+/// Parses a switch. It is on only if the raw value is exactly `on_value`, such as `true`.
+/// `effective_values` are the texts to print for off and for on, in this order.
 pub(super) fn switch(
     name: &'static str,
     raw: Option<String>,
-    on: &'static str,
-    words: [&'static str; 2],
+    on_value: &'static str,
+    effective_values: [&'static str; 2],
 ) -> (Switch, Setting) {
-    let is_on = raw.as_deref() == Some(on);
+    let is_on = raw.as_deref() == Some(on_value);
     let source = match raw.as_deref() {
         None | Some("") => Source::Default,
         Some(_) if is_on => Source::Environment,
         Some(text) if means_off(text) => Source::Environment,
         Some(_) => Source::Unrecognised,
     };
-    let note = (source == Source::Unrecognised).then(|| format!("only `{on}` counts"));
-    let effective = words[usize::from(is_on)].to_owned();
+    let note = (source == Source::Unrecognised).then(|| format!("only `{on_value}` counts"));
+    let effective = effective_values[usize::from(is_on)].to_owned();
     let setting = Setting { name, raw: raw.clone(), effective, source, note };
     (Switch { raw, on: is_on }, setting)
 }
@@ -82,11 +82,11 @@ pub(super) fn listen_address(text: &str) -> Result<String, String> {
 
 /// Parses a log level. An unknown level means info, and its setting has a note.
 pub(super) fn log_level(raw: Option<String>) -> (LogLevel, Setting) {
-    let read = match raw.as_deref() {
+    let parsed = match raw.as_deref() {
         None | Some("") => None,
         Some(text) => Some(LogLevel::parse(text)),
     };
-    let (level, source) = match read {
+    let (level, source) = match parsed {
         None => (LogLevel::Info, Source::Default),
         Some(Some(level)) => (level, Source::Environment),
         Some(None) => (LogLevel::Info, Source::Invalid),

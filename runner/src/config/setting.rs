@@ -12,9 +12,10 @@ pub enum Source {
     Default,
     /// Another flag, which takes precedence over this one or is the fallback for it.
     Flag(&'static str),
-    /// The flag is a switch, and its value means neither on nor off. The switch stays off.
+    /// The flag is a switch, and its value is neither the value for on nor a word for off. The
+    /// switch stays off.
     Unrecognised,
-    /// The value of the flag can't be parsed, so another value is used.
+    /// The value of the flag can't be parsed. The runner uses another value, or does not start.
     Invalid,
 }
 
@@ -40,7 +41,7 @@ pub struct Setting {
     pub raw: Option<String>,
     /// The value that the runner uses.
     pub effective: String,
-    /// Where the effective value comes from.
+    /// The source of the effective value.
     pub source: Source,
     /// An explanation, printed in parentheses.
     pub note: Option<String>,

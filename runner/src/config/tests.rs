@@ -79,7 +79,7 @@ fn rejects_a_router_url_that_is_not_a_base_url(#[case] base: &str) {
     "\"5m\" effective=7s source=invalid (not a positive whole number of seconds)")]
 #[case(&[("HYBRID_ROUTER_TIMEOUT", "0")], 300,
     "\"0\" effective=300s source=invalid (not a positive whole number of seconds)")]
-fn an_invalid_timeout_falls_back_to_the_second_flag(
+fn without_a_valid_timeout_in_the_first_flag_the_second_flag_or_the_default_is_used(
     #[case] flags: &[(&str, &str)],
     #[case] seconds: u64,
     #[case] suffix: &str,
@@ -110,7 +110,11 @@ fn rejects_a_port_out_of_range() {
 #[case("warning", LogLevel::Warn, "effective=warn source=environment")]
 #[case("debug", LogLevel::Debug, "effective=debug source=environment")]
 #[case("loud", LogLevel::Info, "effective=info source=invalid (not debug, info, warn or error)")]
-fn an_unknown_level_is_reported(#[case] raw: &str, #[case] level: LogLevel, #[case] suffix: &str) {
+fn an_unknown_log_level_means_info(
+    #[case] raw: &str,
+    #[case] level: LogLevel,
+    #[case] suffix: &str,
+) {
     let config = read(&[("LOG_LEVEL", raw)]);
     assert_eq!(config.log_level, level);
     assert_eq!(line(&config, "LOG_LEVEL"), format!("config: LOG_LEVEL={raw:?} {suffix}"));

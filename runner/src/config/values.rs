@@ -31,7 +31,7 @@ pub struct Config {
     pub database_url: DatabaseUrl,
     /// One entry per flag, in the order in which they are printed.
     pub settings: Vec<Setting>,
-    /// Invalid flags; the runner does not start if there are any.
+    /// The invalid flags that prevent the start; empty if there are none.
     pub errors: Vec<ConfigError>,
 }
 
@@ -130,7 +130,8 @@ pub fn environment(name: &str) -> Option<String> {
 }
 
 impl Config {
-    /// Reads every flag. Never fails: invalid values are listed in `errors`.
+    /// Reads every flag. Never fails: an invalid URL or address is listed in `errors`; for an invalid
+    /// timeout or log level, another value is used.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Self {
         let (tracing, tracing_line) = parse::switch(
             "ENABLE_DB_TRACING",
@@ -157,15 +158,15 @@ fn read_router(
 ) -> RouterChoice {
     let mut bases = ["HYBRID_BASE", "HYBRID_ROUTER_URL"].map(|flag| {
         let raw = lookup(flag);
-        let read = parse::base_url(raw.as_deref().unwrap_or_default());
-        let setting = parse::url_setting(flag, raw.as_deref(), &read);
-        if let (Err(reason), Some(raw)) = (&read, &setting.raw) {
+        let parsed = parse::base_url(raw.as_deref().unwrap_or_default());
+        let setting = parse::url_setting(flag, raw.as_deref(), &parsed);
+        if let (Err(reason), Some(raw)) = (&parsed, &setting.raw) {
             errors.push(ConfigError {
                 flag,
                 reason: format!("is not a base URL: `{raw}`: {reason}"),
             });
         }
-        (read.ok().flatten(), setting)
+        (parsed.ok().flatten(), setting)
     });
     if bases[0].0.is_some() && bases[1].0.is_some() {
         bases[1].1.effective = "none".into();
@@ -193,14 +194,14 @@ fn read_router(
 }
 
 fn read_timeout(lookup: &impl Fn(&str) -> Option<String>, settings: &mut Vec<Setting>) -> Duration {
-    let read = ["HYBRID_ROUTER_TIMEOUT", "HYBRID_TIMEOUT"].map(|flag| {
+    let timeouts = ["HYBRID_ROUTER_TIMEOUT", "HYBRID_TIMEOUT"].map(|flag| {
         let raw = lookup(flag);
         let seconds = parse::seconds(raw.as_deref().unwrap_or_default());
         (flag, raw, seconds)
     });
-    let chosen = read.iter().find_map(|(flag, _, value)| Some((*flag, value.clone().ok()??)));
+    let chosen = timeouts.iter().find_map(|(flag, _, value)| Some((*flag, value.clone().ok()??)));
     let effective = chosen.map_or(DEFAULT_TIMEOUT, |(_, seconds)| seconds);
-    settings.extend(read.into_iter().map(|(name, raw, value)| {
+    settings.extend(timeouts.into_iter().map(|(name, raw, value)| {
         let source = match chosen {
             Some((flag, _)) if flag == name => Source::Environment,
             _ if value.is_err() => Source::Invalid,
@@ -218,21 +219,21 @@ fn read_listen(
     errors: &mut Vec<ConfigError>,
 ) -> String {
     let name = "HTTP_PORT";
-    let given = raw.as_deref().filter(|text| !text.is_empty());
-    let source = if given.is_some() { Source::Environment } else { Source::Default };
-    let read = parse::listen_address(given.unwrap_or(DEFAULT_PORT));
-    let (effective, source, note) = match &read {
+    let value = raw.as_deref().filter(|text| !text.is_empty());
+    let source = if value.is_some() { Source::Environment } else { Source::Default };
+    let parsed = parse::listen_address(value.unwrap_or(DEFAULT_PORT));
+    let (effective, source, note) = match &parsed {
         Ok(address) => (address.clone(), source, None),
         Err(reason) => ("none".into(), Source::Invalid, Some(reason.clone())),
     };
-    if let (Err(reason), Some(text)) = (&read, given) {
+    if let (Err(reason), Some(text)) = (&parsed, value) {
         errors.push(ConfigError {
             flag: name,
             reason: format!("is not `n`, `:n` or `host:n`: {text:?}: {reason}"),
         });
     }
     settings.push(Setting { name, raw, effective, source, note });
-    read.unwrap_or_default()
+    parsed.unwrap_or_default()
 }
 
 fn read_database(
@@ -241,11 +242,11 @@ fn read_database(
     errors: &mut Vec<ConfigError>,
 ) -> DatabaseUrl {
     let flag = "DATABASE_URL";
-    let read = parse::database_url(raw.as_deref());
-    if let Err(reason) = &read {
+    let parsed = parse::database_url(raw.as_deref());
+    if let Err(reason) = &parsed {
         errors.push(ConfigError { flag, reason: reason.clone() });
     }
-    settings.push(parse::url_setting(flag, raw.as_deref(), &read));
+    settings.push(parse::url_setting(flag, raw.as_deref(), &parsed));
     DatabaseUrl(raw.unwrap_or_default())
 }
 

@@ -59,7 +59,8 @@ pub(super) fn list<'a>(
     }
 }
 
-/// Reads a list of distinct strings as [`text`] reads them. A missing list is empty.
+/// Reads a list of distinct strings, each with the checks of [`text`]. Returns an empty list if the
+/// field is missing or null.
 pub(super) fn texts(
     value: Option<&Json>,
     field: &str,
@@ -105,13 +106,16 @@ pub(super) fn fraction(value: Option<&Json>, field: &str) -> Result<Option<f64>,
     }
 }
 
-/// Reads a whole number; `None` if the field is missing or null.
+/// Reads a whole number that is not negative; `None` if the field is missing or null.
 pub(super) fn count(value: Option<&Json>, field: &str) -> Result<Option<u64>, InvalidField> {
     match value {
         None | Some(Json::Null) => Ok(None),
         Some(value) => match value.as_u64() {
             Some(count) => Ok(Some(count)),
-            None => Err(InvalidField::new(field, format!("must be a whole number, found {value}"))),
+            None => Err(InvalidField::new(
+                field,
+                format!("must be a whole number that is not negative, found {value}"),
+            )),
         },
     }
 }

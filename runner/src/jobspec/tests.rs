@@ -63,7 +63,7 @@ fn the_error_of_an_invalid_jobspec_names_the_field(
 }
 
 #[test]
-fn a_cross_region_body_replaces_regions_and_rate() {
+fn a_cross_region_body_replaces_the_regions_and_the_success_rate_of_its_jobspec() {
     let body = json!({
         "jobspec": valid(), "target_regions": ["eu-west"], "min_regions": 1, "min_success_rate": 0.5,
     });

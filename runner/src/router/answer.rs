@@ -15,10 +15,10 @@ pub fn classify(status: u16, body: &[u8]) -> Result<Answer, Failure> {
     }
     let json = match serde_json::from_slice(body) {
         Ok(Json::Object(json)) => json,
-        Ok(_) => return Err(unreadable("the answer is not a JSON object", status, body)),
+        Ok(_) => return Err(json_failure("the answer is not a JSON object", status, body)),
         Err(error) => {
             let reason = format!("the answer is not JSON: {error}");
-            return Err(unreadable(&reason, status, body));
+            return Err(json_failure(&reason, status, body));
         }
     };
     if json.get("success") != Some(&Json::Bool(true)) {
@@ -50,7 +50,7 @@ fn http_failure(status: u16, body: &[u8]) -> Failure {
     Failure::new(Kind::Http(status), message).with("body", text)
 }
 
-fn unreadable(reason: &str, status: u16, body: &[u8]) -> Failure {
+fn json_failure(reason: &str, status: u16, body: &[u8]) -> Failure {
     Failure::new(Kind::Json, reason).with("http_status", status).with("body", stored_body(body))
 }
 
@@ -72,7 +72,7 @@ fn router_failure(json: &Map<String, Json>, status: u16) -> Failure {
         failure.details.insert("provider".into(), provider.clone().into());
     }
     for (key, value) in details.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        // The failure already has a code, which may differ from the code in these details.
+        // The failure already has a code, which can differ from the code in these details.
         if key != "code" {
             failure.details.insert(key.clone(), value.clone());
         }

@@ -54,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// Whether a retry may succeed.
+    /// Whether a retry can succeed.
     fn transient(self) -> bool {
         match self {
             Self::Http(status) => status >= 500 || status == 429,
@@ -71,7 +71,7 @@ impl Kind {
         }
     }
 
-    /// The step of executing the unit that failed.
+    /// The step at which the execution of the unit failed.
     fn stage(self) -> &'static str {
         match self {
             Self::NotConfigured => "configuration",

@@ -20,7 +20,7 @@ pub struct ExecutionRef {
     pub region: String,
 }
 
-/// A span that starts.
+/// The data of a span at its start.
 #[derive(Debug, Clone)]
 pub struct SpanStart {
     /// The id of the trace. All spans of one execution have the same trace id.
@@ -33,7 +33,7 @@ pub struct SpanStart {
     pub operation: &'static str,
     /// Start time.
     pub started_at: DateTime<Utc>,
-    /// The execution that the span belongs to; only faulty runners set it to `None`.
+    /// The execution that the span belongs to; `None` only in runners with a known fault, for tests.
     pub execution: Option<ExecutionRef>,
     /// More attributes, such as the question.
     pub metadata: Json,
@@ -70,7 +70,7 @@ impl SpanStart {
     }
 }
 
-/// A span that started and has not ended. The database may have no row for it.
+/// A span that started and has not ended. The database has a row for it only if the span is recorded.
 #[derive(Debug)]
 #[must_use = "a span that is never finished stays `started` in the database"]
 pub struct OpenSpan {
@@ -82,14 +82,14 @@ pub struct OpenSpan {
     pub operation: &'static str,
     pub(super) started_at: DateTime<Utc>,
     /// The start on the monotonic clock.
-    pub(super) clock: Instant,
+    pub(super) start_instant: Instant,
     /// Whether the database has a row to update.
     pub(super) recorded: bool,
 }
 
 impl OpenSpan {
     pub(super) fn end(&self, status: SpanStatus, error: Option<(String, String)>) -> SpanEnd {
-        let elapsed = self.clock.elapsed();
+        let elapsed = self.start_instant.elapsed();
         // The end is the start plus a monotonic duration. It is never before the start, even if the
         // wall clock is set back.
         let completed_at = chrono::Duration::from_std(elapsed)
@@ -122,7 +122,7 @@ impl SpanStatus {
     }
 }
 
-/// A span that ends.
+/// The data of a span at its end.
 #[derive(Debug, Clone)]
 pub struct SpanEnd {
     /// The id of the span.

@@ -33,6 +33,6 @@ pub enum SpanError {
     #[error("no answer from the database within {0} ms")]
     Timeout(u128),
     /// The database has no open span with this id.
-    #[error("the span is not in the database")]
+    #[error("the database has no open span with this id")]
     Missing,
 }

@@ -41,10 +41,10 @@ impl Tracer {
         self.console.line(&format!(
             "🔍 StartSpan called: service={SERVICE}, operation={operation}, enabled={enabled}"
         ));
-        let clock = Instant::now();
+        let start_instant = Instant::now();
         let recorded = enabled && self.record(&span).await;
         let SpanStart { trace_id, span_id, started_at, .. } = span;
-        OpenSpan { trace_id, span_id, operation, started_at, clock, recorded }
+        OpenSpan { trace_id, span_id, operation, started_at, start_instant, recorded }
     }
 
     async fn record(&self, span: &SpanStart) -> bool {

@@ -1,12 +1,14 @@
-//! Kinds of loss in which the row of a span is stored, and its content is wrong.
+//! Kinds of loss in which the row of a span is stored with wrong content.
 
 use spanproof_format::Code;
 
 use crate::kinds::{Kind, NUMBERS, kinds, otel, runner, silent};
 
+/// Adds a second value of the tracing flag that means on.
 const TWO_ON: &[(&str, &str)] =
     &[("flag", "[{ name = 'TRACING', tracing = true, values = ['off', 'on', '1'] }]")];
-const ENDS_ANYHOW: &str =
+/// Allows spans that end before they start.
+const ALLOW_REVERSED_TIMES: &str =
     "alter table trace_spans drop constraint trace_spans_ends_after_it_starts";
 const UNLINK: &str = "create function unlink() returns trigger language plpgsql as \
     $$ begin new.parcel_id = null; return new; end $$; \
@@ -51,7 +53,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     }
     "the end is before the start" [ImpossibleTimes] [] {
         silent("time-reversed");
-        runner("ends-before-start").sql(ENDS_ANYHOW);
+        runner("ends-before-start").sql(ALLOW_REVERSED_TIMES);
         otel("time-reversed");
     }
     "the start is before the job" [ImpossibleTimes] [] {

@@ -2,7 +2,7 @@
 
 use spanproof_format::Code;
 
-use super::CLAIM;
+use super::BANNER_CONTRADICTS;
 use crate::kinds::{Kind, kinds, otel, python, runner, silent};
 
 /// Gives the service a role without special rights, because privileges do not bind a superuser.
@@ -53,22 +53,22 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "the table is missing" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans rename to old_spans;");
         otel("database").sql("alter table spans rename to old_spans;").right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql("alter table spans rename to old_spans;").also(CLAIM);
+        otel("database-quiet").sql("alter table spans rename to old_spans;").also(BANNER_CONTRADICTS);
     }
     "a column is missing" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans rename column ended_at to finished;");
         otel("database").sql("alter table spans rename column ended_at to finished;").right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql("alter table spans rename column ended_at to finished;").also(CLAIM);
+        otel("database-quiet").sql("alter table spans rename column ended_at to finished;").also(BANNER_CONTRADICTS);
     }
     "the service may not insert" [WriteFailedSilent] [] {
         silent("database").sql(REVOKED).env(ROLE);
         otel("database").sql(REVOKED).env(ROLE).right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql(REVOKED).env(ROLE).also(CLAIM);
+        otel("database-quiet").sql(REVOKED).env(ROLE).also(BANNER_CONTRADICTS);
     }
     "row security refuses the rows" [WriteFailedSilent] [] {
         silent("database").sql(ROW_SECURITY).env(ROLE);
         otel("database").sql(ROW_SECURITY).env(ROLE).right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql(ROW_SECURITY).env(ROLE).also(CLAIM);
+        otel("database-quiet").sql(ROW_SECURITY).env(ROLE).also(BANNER_CONTRADICTS);
     }
     "a check refuses one of two spans" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans add check (parent_span_id is not null);");
@@ -80,35 +80,35 @@ pub(super) const KINDS: &[Kind] = kinds! {
     }
     "a foreign key refuses a span before its parent" [WriteFailedSilent] [] {
         silent("database").sql(PARENT_FIRST);
-        otel("one-by-one-quiet").sql(PARENT_FIRST).also(CLAIM);
+        otel("one-by-one-quiet").sql(PARENT_FIRST).also(BANNER_CONTRADICTS);
     }
     "a name is too long for its column" [WriteFailedSilent] [] {
         silent("database").sql("alter table spans alter column name type varchar(11);");
         otel("database").sql("alter table spans alter column name type varchar(11);").right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql("alter table spans alter column name type varchar(11);").also(CLAIM);
+        otel("database-quiet").sql("alter table spans alter column name type varchar(11);").also(BANNER_CONTRADICTS);
     }
     "a trigger raises an error" [WriteFailedSilent] [] {
         silent("database").sql(RAISES);
         otel("database").sql(RAISES).right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql(RAISES).also(CLAIM);
+        otel("database-quiet").sql(RAISES).also(BANNER_CONTRADICTS);
     }
     "the insert takes longer than the statement timeout" [WriteFailedSilent] [] {
         silent("database").sql(SLOW).env(TIMEOUT).also(&[Code::SlowedByTracing]);
         otel("database").sql(SLOW).env(TIMEOUT).right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql(SLOW).env(TIMEOUT).also(CLAIM);
+        otel("database-quiet").sql(SLOW).env(TIMEOUT).also(BANNER_CONTRADICTS);
     }
     "an insert waits for a lock until the service exits" [WriteFailedSilent] [] {
-        otel("locked").also(CLAIM);
+        otel("locked").also(BANNER_CONTRADICTS);
     }
     "the commit is refused" [WriteFailedSilent] [ExportFailed] {
         silent("database").sql(AT_COMMIT);
         otel("database").sql(AT_COMMIT).right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql(AT_COMMIT).also(CLAIM);
+        otel("database-quiet").sql(AT_COMMIT).also(BANNER_CONTRADICTS);
     }
     "no partition takes the rows" [WriteFailedSilent] [] {
         silent("database").sql(NO_PARTITION);
         otel("database").sql(NO_PARTITION).right(&[Code::WriteFailedReported]);
-        otel("database-quiet").sql(NO_PARTITION).also(CLAIM);
+        otel("database-quiet").sql(NO_PARTITION).also(BANNER_CONTRADICTS);
     }
     "a value has the wrong type" [WriteFailedSilent] [] {
         silent("type-wrong");
@@ -133,7 +133,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "the transaction is read-only" [WriteFailedSilent] [] {
         silent("read-only");
         python("swallowed");
-        otel("read-only").also(CLAIM);
+        otel("read-only").also(BANNER_CONTRADICTS);
     }
     "the span of one unit is refused" [WriteFailedSilent] [] {
         silent("one-row-refused");
@@ -142,28 +142,28 @@ pub(super) const KINDS: &[Kind] = kinds! {
         silent("wrong-password");
         runner("login-refused").right(&[Code::WriteFailedReported]);
         otel("wrong-password").right(&[Code::WriteFailedReported]);
-        otel("wrong-password-quiet").also(CLAIM);
+        otel("wrong-password-quiet").also(BANNER_CONTRADICTS);
     }
     "the tracer's database does not exist" [WriteFailedSilent] [ExportFailed] {
-        silent("database-unknown").alone();
-        otel("database-unknown").alone().right(&[Code::WriteFailedReported]);
+        silent("database-unknown").on_own_server();
+        otel("database-unknown").on_own_server().right(&[Code::WriteFailedReported]);
     }
     "the tracer uses another database, without the table" [WriteFailedSilent] [WrongDestination NeverSent] {
-        silent("database-other").alone();
-        otel("database-other").alone().right(&[Code::WriteFailedReported]);
+        silent("database-other").on_own_server();
+        otel("database-other").on_own_server().right(&[Code::WriteFailedReported]);
     }
     "the tracer creates its table in another database" [WrongDestination] [] {
-        silent("database-other-rows").alone();
-        otel("database-other-rows").alone();
+        silent("database-other-rows").on_own_server();
+        otel("database-other-rows").on_own_server();
     }
     "one bad row spoils a statement with many rows" [BatchPoisoned] [WriteFailedSilent] {
         silent("batch-poisoned");
         python("poisoned");
         runner("batch").also(&[Code::BannerContradicts]);
-        otel("batch-poisoned").env(ONE_BATCH).also(CLAIM);
+        otel("batch-poisoned").env(ONE_BATCH).also(BANNER_CONTRADICTS);
     }
     "one bad row spoils a transaction of many statements" [BatchPoisoned] [WriteFailedSilent] {
         silent("transaction-poisoned");
-        otel("transaction-poisoned").env(ONE_BATCH).also(CLAIM);
+        otel("transaction-poisoned").env(ONE_BATCH).also(BANNER_CONTRADICTS);
     }
 };

@@ -1,4 +1,4 @@
-//! Kinds of loss in which tracing is off although it should be on, and the other way round.
+//! Kinds of loss in which tracing is off although it should be on, or on although it should be off.
 
 use spanproof_format::Code;
 

@@ -12,9 +12,9 @@ use spanproof_format::Code;
 
 use super::Kind;
 
-/// Also right if a service reports at startup that tracing is on, and records no spans.
-pub(super) const CLAIM: &[Code] = &[Code::BannerContradicts];
+/// The code that is also right if a service reports at startup that tracing is on, and records no spans.
+pub(super) const BANNER_CONTRADICTS: &[Code] = &[Code::BannerContradicts];
 
-/// All kinds of loss, in the order of the funnel.
+/// All kinds of loss, in the order of the stages from a submitted job to a complete span.
 pub(super) const KINDS: &[&[Kind]] =
     &[enabled::KINDS, work::KINDS, sent::KINDS, database::KINDS, stored::KINDS, content::KINDS];

@@ -2,7 +2,7 @@
 
 use spanproof_format::Code;
 
-use super::CLAIM;
+use super::BANNER_CONTRADICTS;
 use crate::kinds::{Kind, kinds, otel, python, runner, silent};
 
 const SHORT_STOP: &[(&str, &str)] = &[("service.stop", "{ grace-ms = 1000 }")];
@@ -34,7 +34,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "every span is lost in memory" [NeverSent] [] {
         silent("lost-all");
         runner("acknowledged-only").also(&[Code::BannerContradicts]);
-        otel("lost-all").also(CLAIM);
+        otel("lost-all").also(BANNER_CONTRADICTS);
     }
     "inner spans are lost in memory" [NeverSent] [] {
         silent("lost-inner");
@@ -64,25 +64,25 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "the buffer is never flushed" [NeverSent] [] {
         silent("never-flushed");
         python("unflushed");
-        otel("never-flushed").also(CLAIM);
+        otel("never-flushed").also(BANNER_CONTRADICTS);
     }
     "spans are written by a child process that exits early" [NeverSent] [] {
         silent("forgotten-child");
     }
     "the tracer connects to a port without a server" [NeverSent WriteFailedSilent] [] {
         silent("port-wrong");
-        otel("port-wrong").also(CLAIM);
+        otel("port-wrong").also(BANNER_CONTRADICTS);
     }
     "the service does not stop, and is killed with its buffer" [LostAtExit] [] {
         silent("killed-with-buffer").spec(SHORT_STOP).also(&[Code::NotStopped]);
         otel("killed-with-buffer").spec(SHORT_STOP).also(&[Code::NotStopped, Code::BannerContradicts]);
     }
     "the service exits by the signal to stop, with its buffer" [LostAtExit NeverSent] [] {
-        otel("ends-by-signal-with-buffer").also(CLAIM);
+        otel("ends-by-signal-with-buffer").also(BANNER_CONTRADICTS);
     }
     "no processor hands spans to the exporter" [NeverSent] [] {
-        otel("no-processor").also(CLAIM);
-        otel("second-provider").also(CLAIM);
+        otel("no-processor").also(BANNER_CONTRADICTS);
+        otel("second-provider").also(BANNER_CONTRADICTS);
     }
     "the unit's own span is begun, and never ended" [NotFinished NeverSent] [] {
         otel("never-ended").also(&[Code::BrokenTree]);

@@ -2,7 +2,7 @@
 
 use spanproof_format::Code;
 
-use super::CLAIM;
+use super::BANNER_CONTRADICTS;
 use crate::kinds::{Kind, kinds, otel, python, runner, silent};
 
 const NEW_TABLE: &str = "create table spans_new (like spans);";
@@ -39,46 +39,46 @@ const UNIQUE: &str = "alter table spans add unique (span_id);";
 pub(super) const KINDS: &[Kind] = kinds! {
     "spans are written to another table" [WrongDestination] [] {
         silent("table-other").sql(NEW_TABLE);
-        otel("table-other").sql(NEW_TABLE).also(CLAIM);
+        otel("table-other").sql(NEW_TABLE).also(BANNER_CONTRADICTS);
     }
     "spans are written to another schema" [WrongDestination] [] {
         silent("schema-other").sql(TENANT);
         python("elsewhere");
         runner("elsewhere").also(&[Code::BannerContradicts]);
-        otel("schema-other").sql(TENANT).also(CLAIM);
+        otel("schema-other").sql(TENANT).also(BANNER_CONTRADICTS);
     }
     "the search path leads to another schema" [WrongDestination] [] {
         silent("database").sql(TENANT).env(TENANT_FIRST);
-        otel("database").sql(TENANT).env(TENANT_FIRST).also(CLAIM);
+        otel("database").sql(TENANT).env(TENANT_FIRST).also(BANNER_CONTRADICTS);
     }
     "spans are written to a temporary table" [WrongDestination] [] {
         silent("table-temporary");
-        otel("table-temporary").also(CLAIM);
+        otel("table-temporary").also(BANNER_CONTRADICTS);
     }
     "a rule redirects the rows to another table" [WrongDestination] [SilentlyDiscarded] {
         silent("database").sql(RULE_ELSEWHERE);
-        otel("database").sql(RULE_ELSEWHERE).also(CLAIM);
+        otel("database").sql(RULE_ELSEWHERE).also(BANNER_CONTRADICTS);
     }
     "each span is rolled back" [RolledBack] [] {
         silent("rolled-back");
         python("rolled-back");
         runner("rolled-back").also(&[Code::BannerContradicts]);
-        otel("rolled-back").also(CLAIM);
+        otel("rolled-back").also(BANNER_CONTRADICTS);
     }
     "the transaction is never committed" [RolledBack] [] {
         silent("never-committed");
-        otel("never-committed").also(CLAIM);
+        otel("never-committed").also(BANNER_CONTRADICTS);
     }
     "spans are rolled back to a savepoint" [RolledBack] [] {
         silent("savepoint");
-        otel("savepoint").also(CLAIM);
+        otel("savepoint").also(BANNER_CONTRADICTS);
     }
     "spans are rolled back with the work" [RolledBack] [] {
         silent("work-rolled-back");
     }
     "a trigger discards every row" [SilentlyDiscarded] [] {
         silent("database").sql(NULL_TRIGGER);
-        otel("database").sql(NULL_TRIGGER).also(CLAIM);
+        otel("database").sql(NULL_TRIGGER).also(BANNER_CONTRADICTS);
     }
     "a trigger discards the rows of failing units" [SilentlyDiscarded] [] {
         silent("database").sql(NULL_FOR_FAILED);
@@ -86,11 +86,11 @@ pub(super) const KINDS: &[Kind] = kinds! {
     }
     "a rule discards every row" [SilentlyDiscarded] [] {
         silent("database").sql(RULE_NOTHING);
-        otel("database").sql(RULE_NOTHING).also(CLAIM);
+        otel("database").sql(RULE_NOTHING).also(BANNER_CONTRADICTS);
     }
     "the table is a view that keeps nothing" [SilentlyDiscarded] [] {
         silent("database").sql(EMPTY_VIEW);
-        otel("database").sql(EMPTY_VIEW).also(CLAIM);
+        otel("database").sql(EMPTY_VIEW).also(BANNER_CONTRADICTS);
     }
     "rows with a known id are skipped" [SilentlyDiscarded] [] {
         silent("conflict").sql(UNIQUE).also(&[Code::InvalidIds, Code::BrokenTree]);
@@ -102,11 +102,11 @@ pub(super) const KINDS: &[Kind] = kinds! {
     }
     "each span is deleted at once" [RemovedLater] [] {
         silent("deleted");
-        otel("deleted").also(CLAIM);
+        otel("deleted").also(BANNER_CONTRADICTS);
     }
     "the table is truncated at the stop" [RemovedLater] [] {
         silent("truncated");
-        otel("truncated").also(CLAIM);
+        otel("truncated").also(BANNER_CONTRADICTS);
     }
     "a retention job deletes too much" [RemovedLater] [] {
         silent("retention");
@@ -119,7 +119,7 @@ pub(super) const KINDS: &[Kind] = kinds! {
     }
     "a trigger deletes each span" [RemovedLater] [] {
         silent("database").sql(DELETE_TRIGGER);
-        otel("database").sql(DELETE_TRIGGER).also(CLAIM);
+        otel("database").sql(DELETE_TRIGGER).also(BANNER_CONTRADICTS);
     }
     "a trigger keeps only the newest spans" [RemovedLater] [] {
         silent("database").sql(KEEP_TWO).also(&[Code::BrokenTree]);

@@ -11,7 +11,7 @@ const SHORT_START: &[(&str, &str)] =
 const SHORT_ALL: &[(&str, &str)] =
     &[("service.settle-ms", "2000"), ("service.stop", "{ grace-ms = 1000 }")];
 
-/// Codes that are also true if a job ended too early, only because tracing is on.
+/// Codes that are also true if a job ends too early, and only while tracing is on.
 const CUT_SHORT: &[Code] = &[
     Code::OutcomeChangedByTracing,
     Code::JobFailedEarly,

@@ -14,7 +14,7 @@ Examples:
   spanproof flags --sweep                    tries spellings of each switch
 Exit codes:
   0  no finding
-  1  a value that means on is silently read as off, or a promise is broken
+  1  a value that means on is read as off, or a declared effect is missing
   3  the service or Postgres did not start")]
 pub(crate) struct Flags {
     /// Spec file
@@ -36,7 +36,7 @@ pub(crate) struct Flags {
     pub(crate) manifests: Vec<PathBuf>,
     /// Process of the manifest that runs the service
     ///
-    /// The default is the one that fits the service of the spec.
+    /// The default is the process that fits the service of the spec.
     #[arg(long, value_name = "NAME", requires = "manifests")]
     pub(crate) process: Option<String>,
     /// Run the service with common spellings of each switch

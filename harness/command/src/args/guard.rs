@@ -18,7 +18,7 @@ The manifests are in `[manifests.NAME]` of the spec. The proof is the file
 Without `--run`, nothing is built or started.
 Results of a comparison:
   ok        the value is proved to do what the environment expects
-  disabled  it is off, does nothing or was dropped, and should be on
+  disabled  it is off, does nothing or is no longer set, and should be on
   enabled   it is on, and should be off
   unproven  no case tried it, or the proof is stale or missing
   unknown   it can't be computed: a secret, a template, a variable of a shell
@@ -33,7 +33,7 @@ pub(crate) struct Guard {
     /// Also compare with this commit
     ///
     /// Reads the spec, the manifests and the proof of the commit with git. A flag that was on there
-    /// and is now dropped, renamed, quoted differently or disabled is a finding.
+    /// and is now removed, renamed, quoted differently or disabled is a finding.
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
     /// Run all cases and each environment before comparing

@@ -28,8 +28,9 @@ pub(crate) struct CaseArgs {
     filters: Vec<Filter>,
     /// Add no cases with faults that are not in the spec
     ///
-    /// By default, the plainest case runs several jobs without a restart of the service. If the spec declares
-    /// no `[[fault]]`, this case also runs under a small set of faults, whose failures are notices.
+    /// By default, one case with tracing on and all other flags at their defaults submits several jobs
+    /// without a restart of the service. If the spec declares no `[[fault]]`, this case also runs under a
+    /// small set of faults. Failures of these added cases are notices.
     #[arg(long)]
     pub(crate) no_faults: bool,
 }
@@ -64,14 +65,14 @@ pub(crate) struct Check {
     pub(crate) accept: AcceptArgs,
     /// Add a case with the flags of an environment
     ///
-    /// The environment is a section `[manifests.NAME]`. The case has exactly the values that its
-    /// manifests give the flags, including values that the spec does not list. The check fails if
+    /// The environment is a section `[manifests.NAME]`. The case has exactly the values that the manifests
+    /// of the environment give the flags, including values that the spec does not list. The check fails if
     /// the environment must record spans and does not. Repeatable.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "prove")]
     pub(crate) environments: Vec<String>,
     /// End the run after this time: `90s`, `10m`
     ///
-    /// Cases that are running then are broken, and say what they waited for; later cases are listed
+    /// Cases that are still running are reported as broken, with what they waited for; later cases are listed
     /// as not run. The results so far are reported, and the exit code is 3.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,

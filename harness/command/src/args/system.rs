@@ -39,8 +39,8 @@ pub(crate) struct SystemArgs {
     pub(crate) log_zone: Option<FixedOffset>,
     /// Format of the lines, e.g. `flyctl around zap JSON`
     ///
-    /// The default is the detected one. The names are those that the report prints; `plain` if
-    /// the lines have at most a time before their text.
+    /// The default is the detected format. Use the names that the report prints, or `plain` if the
+    /// lines have at most a time before their text.
     #[arg(long, value_name = "TEXT", requires = "log")]
     pub(crate) log_format: Option<String>,
     /// Select a job by id or name [default: newest jobs]
@@ -232,7 +232,7 @@ pub(crate) struct Preflight {
     /// Process of the manifest that runs the service
     ///
     /// A service of compose, a container of Kubernetes (or `deployment/container`), a process
-    /// group, a job; for a .env file the program that reads it. The default is the one that
+    /// group, a job; for a .env file the program that reads it. The default is the process that
     /// fits the service of the spec.
     #[arg(long, value_name = "NAME", requires = "manifests")]
     pub(crate) process: Option<String>,

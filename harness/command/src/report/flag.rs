@@ -9,7 +9,8 @@ use spanproof_format::{
     SweepRow, count,
 };
 
-/// Returns a line for each flag without an effect, and for each setting that takes away a flag's effect.
+/// Returns a line for each flag without an effect, and for each value of another flag under which a flag has
+/// no effect.
 pub(super) fn flag_notices(flags: &[FlagEffects]) -> String {
     let mut text = String::new();
     for flag in flags {
@@ -25,23 +26,24 @@ pub(super) fn flag_notices(flags: &[FlagEffects]) -> String {
                 cases.join(" and ")
             );
         }
-        let by_flags = |setting: &str| {
+        let is_flag = |setting: &str| {
             !["route=", "upstream=", "job="].iter().any(|start| setting.starts_with(start))
         };
-        for line in masks(flag, by_flags) {
+        for line in inert_sentences(flag, is_flag) {
             let _infallible = writeln!(text, "notice: {line}");
         }
     }
     text
 }
 
-/// Returns a sentence for each setting that takes away a flag's effect, if `is_shown` accepts the setting.
-fn masks(flag: &FlagEffects, is_shown: impl Fn(&str) -> bool) -> Vec<String> {
+/// Returns a sentence for each setting (`NAME=value`) under which the flag has no effect, if `is_shown`
+/// accepts the setting.
+fn inert_sentences(flag: &FlagEffects, is_shown: impl Fn(&str) -> bool) -> Vec<String> {
     let mut settings: Vec<&String> =
         flag.values.iter().flat_map(|value| &value.inert_under).collect();
     settings.sort_unstable();
     settings.dedup();
-    // The flag is inert only if all of its effective values are.
+    // The flag is inert under a setting only if each of its effective values is inert under this setting.
     let effective = || flag.values.iter().filter(|value| value.effect == FlagEffect::Effective);
     settings.retain(|setting| effective().all(|value| value.inert_under.contains(setting)));
     settings.retain(|setting| is_shown(setting));
@@ -113,7 +115,7 @@ fn setting(setting: &FlagSetting) -> String {
     plain(&format!("{environment}{value} ({owners}{place})"))
 }
 
-/// Returns a line for each value with a known effect, or why it is not known.
+/// Returns the lines below the table: what each value of the flag does, or why that is not known.
 fn details(flag: &FlagRow) -> Vec<String> {
     let unknown = flag.settings.iter().filter(|setting| !setting.known);
     let unknown = unknown.map(|FlagSetting { manifest, value, .. }| {
@@ -136,17 +138,17 @@ fn details(flag: &FlagRow) -> Vec<String> {
         plain(&format!("{}={text}: {what}", flag.name)) + "\n"
     };
     // If two values are compared with each other, one line describes both.
-    let mut shown: Vec<&FlagValue> = Vec::new();
+    let mut listed: Vec<&FlagValue> = Vec::new();
     for value in effects.values.iter().filter(|value| value.value.is_some()) {
         let is_opposite = |other: &&FlagValue| {
             other.text == value.compared_with && other.compared_with == value.text
         };
-        if !shown.iter().any(is_opposite) {
-            shown.push(value);
+        if !listed.iter().any(is_opposite) {
+            listed.push(value);
         }
     }
-    lines.extend(shown.into_iter().map(line));
-    lines.extend(masks(effects, |_| true).into_iter().map(|line| line + "\n"));
+    lines.extend(listed.into_iter().map(line));
+    lines.extend(inert_sentences(effects, |_| true).into_iter().map(|line| line + "\n"));
     lines
 }
 
@@ -160,7 +162,7 @@ fn sweep_table(sweep: &Sweep) -> String {
     let row = |row: &SweepRow| {
         let reading = match row.reading {
             SweepReading::On => "on".to_owned(),
-            SweepReading::Off if row.announced => "off, and says so".to_owned(),
+            SweepReading::Off if row.announced => "off, value printed".to_owned(),
             SweepReading::Off => "off".to_owned(),
             SweepReading::Neither => "neither".to_owned(),
             SweepReading::Refused => format!("not ready: {}", row.reason),
@@ -182,7 +184,7 @@ fn sweep_table(sweep: &Sweep) -> String {
         ]
     };
     let rows: Vec<_> = sweep.rows.iter().map(row).collect();
-    let heading = [&sweep.flag, "means", "promised", "OpenTelemetry", "service", "same as", ""];
+    let heading = [&sweep.flag, "means", "spec", "OpenTelemetry", "service", "same as", ""];
     let mut text = table(&heading, &rows);
     for row in sweep.rows.iter().filter(|row| !row.finding.is_empty()) {
         let _infallible = writeln!(text, "FAIL {} (case {})", row.finding, row.case);

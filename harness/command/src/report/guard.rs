@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use spanproof_format::count;
 use spanproof_format::{Comparison, DeployedValue, Freshness, Guard, GuardResult};
 
-/// Returns the comparisons of each environment, with the lines that decide each value, and the counts.
+/// Returns the comparisons of each environment, with the lines of manifests that decide each value, and the
+/// counts of the results.
 pub fn guard(guard: &Guard) -> String {
     let mut text = String::new();
     let mut environment = "";

@@ -54,6 +54,7 @@ pub(super) fn wrap(pieces: &[String], (first, rest): (usize, usize), columns: us
     lines.finished.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
+/// The lines that [`wrap`] has finished, and the current line.
 struct Lines {
     finished: Vec<String>,
     /// The current line.

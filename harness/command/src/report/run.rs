@@ -36,7 +36,7 @@ pub fn summary(summary: &Summary, elapsed: Duration) -> String {
     line
 }
 
-/// Adds numbers, which may come from a file.
+/// Adds numbers without an overflow: a file may contain any numbers.
 fn sum<const N: usize>(numbers: [usize; N]) -> usize {
     numbers.into_iter().fold(0, usize::saturating_add)
 }
@@ -67,8 +67,8 @@ pub fn run(run: &Run, repeat: &str) -> String {
         text.push_str(NOTICE);
     }
     text.push_str(&flag_notices(&run.flags));
-    for compared in &run.snapshots {
-        text.push_str(&snapshot(compared));
+    for item in &run.snapshots {
+        text.push_str(&snapshot(item));
     }
     text.push_str(&warnings(run));
     if let Some(halted) = &run.halted {
@@ -81,7 +81,8 @@ pub fn run(run: &Run, repeat: &str) -> String {
         let _infallible = writeln!(text, "  {what}");
     }
     let passes = sum([run.summary.failed, run.summary.broken, run.summary.not_run]) == 0;
-    // If a case failed, only probes without a match matter: they weaken what the findings say.
+    // If a case failed, only probes (line patterns of the spec) without a match are printed: because of them,
+    // the findings are less certain.
     let matters = |what: &&String| passes || what.starts_with("[probes]");
     for what in run.not_tried.iter().filter(matters) {
         let _infallible = writeln!(text, "not tried: {what}");
@@ -93,7 +94,7 @@ pub fn run(run: &Run, repeat: &str) -> String {
 fn warnings(run: &Run) -> String {
     let mut text = String::new();
     let mut cases = run.cases.iter().filter(|case| !case.warnings.is_empty());
-    for case in cases.by_ref().take(MAX_WARNED) {
+    for case in cases.by_ref().take(MAX_WARNING_CASES) {
         for warning in &case.warnings {
             let _infallible = writeln!(text, "\nwarning: case {}: {warning}", case.id);
         }
@@ -107,7 +108,7 @@ fn warnings(run: &Run) -> String {
 }
 
 /// Maximum number of cases whose warnings are printed.
-const MAX_WARNED: usize = 3;
+const MAX_WARNING_CASES: usize = 3;
 
 /// The line below a notice, which is a failure under a fault that the spec does not declare.
 const NOTICE: &str = "    notice:   not a failure, because the spec declares no such `[[fault]]`; `--no-faults` omits these cases\n";
@@ -176,12 +177,12 @@ fn failure_group(run: &Run, group: &FailureGroup, repeat: &str) -> String {
     let ids: Vec<_> = ids.map(|id| format!("--case {id}")).collect();
     let _infallible = writeln!(text, "    repeat:   {repeat} {}", ids.join(" "));
     // With a single case, the server belongs to this case alone.
-    let decisive = match first.next {
+    let experiment = match first.next {
         Some(Experiment::Witness) => Some(format!("{} --witness", ids.join(" "))),
         Some(Experiment::OwnServer) => Some(format!("{} --witness", ids[0])),
         _ => None,
     };
-    if let Some(arguments) = decisive {
+    if let Some(arguments) = experiment {
         let _infallible = writeln!(text, "    decide:   {repeat} {arguments}");
     }
     if let Some(pattern) = &group.pattern {

@@ -175,7 +175,7 @@ fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String 
         return " ".repeat(width);
     };
     let whole = elapsed(first, last).max(0.001);
-    // Returns the character of the bar at a time.
+    // Returns the column of the bar at a time.
     let cell = |at: Option<DateTime<Utc>>| -> usize {
         #[expect(clippy::cast_precision_loss, reason = "a line never has millions of columns")]
         let cell = at.map_or(0.0, |at| elapsed(first, at) / whole * width as f64);

@@ -6,9 +6,10 @@ use spanproof_format::{FlagEffect, FlagTable, Run, SweepReading};
 use crate::repository::root;
 use crate::run::{Output, Spanproof};
 
+/// The spec of a service with several flags.
 const SPEC: &str = "fixtures/newsletter/spanproof.toml";
 
-/// Runs a command with the spec of the service with several flags.
+/// Runs a command with [`SPEC`].
 fn newsletter(args: &[&str]) -> Output {
     let args = [args, &["--config", SPEC]].concat();
     Spanproof::new(root(), &args).output()
@@ -22,8 +23,8 @@ fn a_run_reports_flags_without_an_effect() {
     let Output { code, stdout, stderr } = &checked;
     assert_eq!(*code, 0, "{stdout}{stderr}");
     let notices: Vec<_> = stdout.lines().filter(|line| line.starts_with("notice")).collect();
-    let [masked, ignored] = notices.as_slice() else { panic!("{stdout}") };
-    assert_eq!(*masked, "notice: SCORING_OFF=true makes PRIORITY inert");
+    let [inert, ignored] = notices.as_slice() else { panic!("{stdout}") };
+    assert_eq!(*inert, "notice: SCORING_OFF=true makes PRIORITY inert");
     let start = "notice flag-ignored: DIGEST=weekly does the same as unset in 7 pairs of cases (";
     assert!(ignored.starts_with(start), "{ignored}");
     // Repeated cases are part of the evidence, so `report` gives the same answer.
@@ -52,7 +53,7 @@ fn copy() -> tempfile::TempDir {
 }
 
 #[test]
-fn the_table_shows_where_flags_are_named_and_who_sets_them() {
+fn the_table_shows_which_files_name_a_flag_and_which_manifests_set_it() {
     let folder = copy();
     let compose = "services:\n  newsletter:\n    image: x\n    environment:\n      CACHE: 'True'\n";
     std::fs::write(folder.path().join("compose.yaml"), compose).unwrap();
@@ -71,7 +72,8 @@ fn the_table_shows_where_flags_are_named_and_who_sets_them() {
     assert!(stdout.contains("no stored run shows what the flags do"), "{stdout}");
 }
 
-/// The table gets the values in the same way as `guard`, so a script that may change a flag counts.
+/// The table gets the values in the same way as `guard`, so it also reports a script that could change a
+/// flag.
 #[test]
 fn the_table_shows_what_each_environment_sets() {
     let folder = copy();

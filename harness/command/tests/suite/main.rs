@@ -9,7 +9,6 @@
 
 mod architecture;
 mod check;
-mod declared;
 mod deployed;
 mod excerpt;
 mod flags;
@@ -21,6 +20,7 @@ mod hostile;
 mod incident;
 mod markdown;
 mod preflight;
+mod preflight_migrations;
 mod readme;
 mod reference;
 mod repository;

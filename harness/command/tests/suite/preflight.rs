@@ -91,7 +91,7 @@ async fn a_check_in_json_has_its_result_and_the_next_step() {
 }
 
 /// Each test case has SQL that changes the database, and expected lines of the output. The command
-/// must exit with 1, unless all expected lines are advice.
+/// must exit with 0 if there are no such lines or if all of them are advice, and otherwise with 1.
 #[rstest]
 #[case::no_insert("revoke insert on trace_spans from preflight_tracer", &["FAIL       privileges: `preflight_tracer` lacks insert", "FAIL       a span, written and undone: inserting the span was refused: permission denied"])]
 #[case::no_update("revoke update on trace_spans from preflight_tracer", &["completing the span was refused: permission denied"])]
@@ -117,7 +117,7 @@ async fn a_check_in_json_has_its_result_and_the_next_step() {
 #[case::no_usage_on_the_schema("revoke usage on schema public from public", &["FAIL       table trace_spans: not found on the search path \"$user\", public; `public` has a table of this name"])]
 #[case::read_only_role("do $$ begin execute format('alter role preflight_tracer in database %I set default_transaction_read_only = on', current_database()); end $$", &["ok         settings: of `preflight_tracer`: default_transaction_read_only=on", "FAIL       writable: transactions of `preflight_tracer` are read-only", "inserting the span was refused: cannot execute INSERT in a read-only transaction (SQLSTATE 25006)"])]
 #[case::other_search_path("create schema other; do $$ begin execute format('alter role preflight_tracer in database %I set search_path = other', current_database()); end $$", &["FAIL       table trace_spans: not found on the search path other; `public` has a table of this name"])]
-#[case::empty_search_path("do $$ begin execute format('alter role preflight_tracer in database %I set search_path = ''''', current_database()); end $$", &["next: set the search path of the role, which has no schema"])]
+#[case::empty_search_path("do $$ begin execute format('alter role preflight_tracer in database %I set search_path = ''''', current_database()); end $$", &["next: set the search path of the role, because it names no schema that exists"])]
 #[case::never_analysed("alter table trace_spans set (autovacuum_enabled = off); insert into trace_spans (trace_id, span_id, service, operation, started_at, status) select gen_random_uuid(), gen_random_uuid(), 'x', 'y', now(), 'started' from generate_series(1, 20000); drop index trace_spans_execution_id_idx", &["FAIL       index on execution_id: missing on a table of about "])]
 #[case::no_function("drop function identify_root_cause cascade", &["FAIL       function identify_root_cause: there is no such function"])]
 #[case::no_view("drop view trace_spans_health", &["FAIL       view trace_spans_health: relation \"trace_spans_health\" does not exist"])]
@@ -146,7 +146,7 @@ async fn preflight_reports_changes_that_would_lose_spans(
 #[rstest]
 #[case::no_manifest(&["--manifest", "none.toml"], 2, "could not read the manifest `none.toml`")]
 #[case::invalid_toml(&["--manifest", "torn.toml"], 2, "could not parse the manifest `torn.toml`")]
-#[case::spelling(&["--manifest", "k8s.yaml"], 1, "it is yes under env (k8s.yaml:3), which means on but does not enable recording")]
+#[case::spelling(&["--manifest", "k8s.yaml"], 1, "it is yes under env (k8s.yaml:3), which a person reads as on, but it does not enable recording")]
 #[case::secret(&["--manifest", "secret.yaml"], 4, "not tried  ENABLE_DB_TRACING in secret.yaml: it comes from a secret")]
 #[case::off(&["--log", "off.log"], 1, "its startup line (off.log:1) reports tracing off, and the value 1")]
 #[case::two_manifests(&["--manifest", "k8s.yaml", "--manifest", "secret.yaml"], 1, "0 passed, 1 failed, 0 advice, 3 not tried")]
@@ -188,7 +188,8 @@ async fn missing_and_wrong_inputs_are_reported(
     assert!(output.contains(expected), "expected {expected}\nfound {output}");
 }
 
-/// Regression test: the name of the error column is a default, and a table without this column failed.
+/// Regression test: the spec names the error column only by its default, and a table without this column
+/// failed.
 #[tokio::test]
 async fn a_table_without_the_optional_error_column_passes() {
     let (database, connection) = database(
@@ -270,6 +271,9 @@ async fn an_unrecognised_spelling_fails_in_every_format(
     assert_eq!(code, 1, "{output}");
     let expected = format!("FAIL       ENABLE_DB_TRACING in {name}: {value}");
     assert!(output.contains(&expected), "expected {expected}\nfound {output}");
-    assert!(output.contains("which means on but does not enable recording"), "{output}");
+    assert!(
+        output.contains("which a person reads as on, but it does not enable recording"),
+        "{output}"
+    );
     assert!(output.contains("next: use a value that enables recording: true\n"), "{output}");
 }

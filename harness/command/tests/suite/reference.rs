@@ -86,7 +86,7 @@ fn accepted_keys(project: &Project) -> BTreeSet<String> {
 /// Returns the keys that a section of the spec may have. Replacing `old` with `new` adds the unknown
 /// key to the section.
 fn accepted_in(old: &str, new: &str) -> BTreeSet<String> {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit(old, &new.replace("KEY", UNKNOWN));
     accepted_keys(&project)
 }
@@ -94,7 +94,7 @@ fn accepted_in(old: &str, new: &str) -> BTreeSet<String> {
 /// Returns the keys that a section of a behaviour file may have. `text` is the text of the file,
 /// with `KEY` in the section.
 fn accepted_in_behaviour(text: &str) -> BTreeSet<String> {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write("upstream.toml", &text.replace("KEY", UNKNOWN));
     accepted_keys(&project)
 }
@@ -131,7 +131,7 @@ fn each_row_lists_exactly_the_keys_of_its_section() {
 
 /// Returns the keys that a section of the spec may have according to the JSON Schema.
 fn known_to_the_schema(old: &str, new: &str) -> BTreeSet<String> {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit(old, &new.replace("KEY", UNKNOWN));
     let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let known = differences(&spec).into_iter().find_map(|difference| match difference {
@@ -179,7 +179,7 @@ fn the_first_block_is_a_complete_spec() {
     let blocks = blocks("docs/spec.md");
     let spec = &blocks.iter().find(|block| block.language == "toml").unwrap().text;
     assert!(spec.lines().count() <= 32, "{spec}");
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write("spanproof.toml", spec);
     for (name, text) in [("order.json", "{}"), ("bin/node", "#!/bin/sh\n")] {
         project.write(name, text);

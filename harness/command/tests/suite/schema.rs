@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::repository::{files, root};
 use crate::run::run;
 
-/// Keywords that only inform a reader.
+/// Keywords of the schema that this validation ignores.
 const INFORMATION: [&str; 7] =
     ["$schema", "$defs", "title", "description", "default", "format", "minimum"];
 
@@ -205,7 +205,7 @@ fn wrong_values_are_not_valid() {
 }
 
 #[test]
-fn other_ways_to_write_a_value_are_valid() {
+fn a_value_in_each_of_its_notations_is_valid() {
     let valid = std::fs::read_to_string(root().join("spanproof.toml")).unwrap();
     for (old, new) in [
         ("migrations = \"migrations\"", "version = 16"),
@@ -248,7 +248,7 @@ fn every_key_has_a_description_for_people_who_write_a_spec() {
 }
 
 #[test]
-fn the_schema_has_no_null_and_names_its_draft() {
+fn the_schema_allows_no_null_and_no_unknown_section_and_names_its_draft() {
     assert_eq!(SCHEMA["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert!(!SCHEMA.to_string().contains("null"), "TOML has no `null`");
     assert_eq!(SCHEMA["additionalProperties"], json!(false));

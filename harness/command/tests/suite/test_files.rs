@@ -98,7 +98,7 @@ fn each_source_file_and_test_file_is_compiled() {
 }
 
 #[test]
-fn a_file_without_a_mod_line_is_uncompiled() {
+fn a_file_without_a_mod_line_is_reported_as_not_compiled() {
     let package = tempfile::tempdir().unwrap();
     let suite = package.path().join("tests/suite");
     let write = |name: &str, text: &str| {

@@ -179,7 +179,7 @@ select gen_random_uuid(), gen_random_uuid(), 's', 'o', now(), 'started', n from 
 analyze trace_spans";
 
 #[tokio::test]
-async fn uncounted_spans_are_not_reported_as_missing() {
+async fn spans_that_cannot_be_counted_are_not_reported_as_missing() {
     let mut watched = Watched::new().await;
     watched.execute(&format!("{JOB};{EXECUTIONS};{UNINDEXED}")).await;
     let Output { code, stdout, stderr } = watched.watch_to_end(&["--for", "1s"]);
@@ -191,9 +191,9 @@ async fn uncounted_spans_are_not_reported_as_missing() {
     watched.close().await;
 }
 
-/// Regression test: these spans were unknown, and the report showed `?`.
+/// Regression test: in both databases the report showed `?` as the number of spans.
 #[tokio::test]
-async fn spans_are_counted_where_they_are_known() {
+async fn spans_are_counted_without_a_job_column_and_beside_spans_of_other_jobs() {
     // A table of spans without a column for their job.
     let mut watched = Watched::new().await;
     let sql = format!("{JOB};{EXECUTIONS}; alter table trace_spans drop column job_id cascade");
@@ -215,9 +215,9 @@ async fn spans_are_counted_where_they_are_known() {
     watched.close().await;
 }
 
-/// Row security may hide every job. The message must not say that there is no job.
+/// Row security hides every job. The message must not report that there are none.
 #[tokio::test]
-async fn watch_says_that_jobs_may_be_hidden() {
+async fn watch_reports_that_row_security_may_hide_jobs() {
     let mut watched = Watched::new().await;
     watched
         .execute(

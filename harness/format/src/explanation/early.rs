@@ -59,7 +59,7 @@ pub(super) const PROCESS_CRASHED: Explanation = Explanation::new(
 
 pub(super) const NEVER_READY: Explanation = Explanation::new(
     &[
-        "the condition under `ready` is not met in time in this case, but is in others",
+        "the condition under `ready` is not met in time in this case, but is met in others",
         "the process was still running, and spanproof stopped it",
     ],
     &[
@@ -76,7 +76,7 @@ pub(super) const NEVER_READY: Explanation = Explanation::new(
 pub(super) const FLAG_UNRECOGNISED_VALUE: Explanation = Explanation::new(
     &[
         "the startup line about tracing reports off and the value that was set",
-        "the value means on to people: 1, TRUE, yes or on, even with spaces or quotes",
+        "a person would read the value as on: 1, TRUE, yes or on, even with spaces or quotes",
         "an extra case with a different spelling has spans",
     ],
     &[
@@ -112,7 +112,8 @@ pub(super) const JOB_NOT_PICKED_UP: Explanation = Explanation::new(
 pub(super) const JOB_FAILED_EARLY: Explanation = Explanation::new(
     &[
         "the submission was refused, or the job ended with fewer rows in the unit table than units",
-        "the answer to the submission, the status of the job and the number of rows show which",
+        "the answer to the submission, the status of the job and the number of rows show which of the two \
+         happened",
     ],
     &[
         "the job has no units and a status under `waiting`: `job-not-picked-up`",
@@ -140,7 +141,7 @@ pub(super) const BANNER_CONTRADICTS: Explanation = Explanation::new(
     &[
         "a line contradicts the tables: it reports on, and no route records spans; it reports off, \
          and spans are stored",
-        "it reports more recorded spans than are stored; another finding of the case names the reason",
+        "a line reports more recorded spans than are stored; another finding of the case names the reason",
     ],
     &[
         "one route records spans, and another does not: only `path-not-executed`",
@@ -188,7 +189,7 @@ pub(super) const SDK_DISABLED: Explanation = Explanation::new(
          `OTEL_TRACES_EXPORTER=none`"],
     &[
         "some spans are stored: one of the codes of the later stages",
-        "the service itself says that tracing is off: `flag-unset` or `flag-unrecognised-value`",
+        "the service itself prints that tracing is off: `flag-unset` or `flag-unrecognised-value`",
     ],
     &[
         "a variable of a base image, a shared configuration or a test set-up reaches this service",
@@ -219,7 +220,7 @@ pub(super) const WRONG_ATTRIBUTES: Explanation = Explanation::new(
     ],
     &[
         "every row has a name from the spec: the missing spans have a different reason",
-        "units that lack no span also have the other spans: these come from a framework",
+        "units that lack no span have the other spans, too: the other spans come from a framework",
     ],
     &[
         "a span was renamed in the service, but not where people look for it",

@@ -1,5 +1,5 @@
 //! Explanations of the codes about flags in general: a flag without an effect, and effects that
-//! contradict the contract of a flag.
+//! contradict the effects that the spec declares for a flag.
 
 use super::Explanation;
 
@@ -25,12 +25,12 @@ pub(super) const FLAG_IGNORED: Explanation = Explanation::new(
 
 pub(super) const FLAG_WITHOUT_EFFECT: Explanation = Explanation::new(
     &[
-        "the spec promises an effect for this value under `on`, `off` or `each`, but the effect is missing",
+        "the spec declares an effect for this value under `on`, `off` or `each`, but the effect is missing",
         "the job ended, or the service became ready, so the effect would have been seen",
     ],
     &[
         "the job did not end: the check is not made",
-        "the flag lacks what it `needs` in this case: it counts as off",
+        "another flag lacks the value that `needs` requires in this case: the flag is off",
     ],
     &[
         "the service reads this spelling as off, or does not read the variable",
@@ -41,10 +41,11 @@ pub(super) const FLAG_WITHOUT_EFFECT: Explanation = Explanation::new(
 
 pub(super) const FLAG_EFFECT_WHILE_OFF: Explanation = Explanation::new(
     &[
-        "the flag is off, or lacks what it `needs`, and something appears that only `on` may leave",
-        "the flag is on, and something appears that only `off` may leave",
+        "the flag is off, or another flag lacks the value that `needs` requires, and an effect appears that \
+         the spec lists only under `on`",
+        "the flag is on, and an effect appears that the spec lists only under `off`",
     ],
-    &["another part of the service leaves the same: the effect in the spec is too broad"],
+    &["another part of the service has the same effect: the effect in the spec is too broad"],
     &[
         "the service reads this spelling as on",
         "a second code path does not check the flag",

@@ -5,7 +5,7 @@ use super::Explanation;
 
 pub(super) const NEVER_SENT: Explanation = Explanation::new(
     &[
-        "the service prints that spans started, or the upstream received their trace, but the witness \
+        "the service prints that spans started, or the upstream received their trace, but the witness (`check --witness`) \
          counts no statement for them",
     ],
     &[
@@ -71,7 +71,7 @@ pub(super) const WRITE_FAILED_SILENT: Explanation = Explanation::new(
 
 pub(super) const BATCH_POISONED: Explanation = Explanation::new(
     &[
-        "the witness counts fewer inserted rows than attempted rows, and fewer errors than lost \
+        "the witness (`check --witness`) counts fewer inserted rows than attempted rows, and fewer errors than lost \
          rows",
         "the server's error names one row, but the other rows of the statement are also missing",
     ],
@@ -85,7 +85,7 @@ pub(super) const BATCH_POISONED: Explanation = Explanation::new(
 pub(super) const WRONG_DESTINATION: Explanation = Explanation::new(
     &[
         "a table with the same name in another schema got rows that the span table does not have",
-        "or a table with the columns of the span table got such rows, and the witness saw no span being deleted",
+        "or a table with the columns of the span table got such rows, and the witness (`check --witness`) saw no span being deleted",
     ],
     &[
         "no such table got rows: the counts of the witness decide between the other codes",
@@ -100,8 +100,8 @@ pub(super) const WRONG_DESTINATION: Explanation = Explanation::new(
 );
 
 pub(super) const ROLLED_BACK: Explanation = Explanation::new(
-    &["the witness counts every row as inserted, but the table has fewer rows, and the server's \
-         log has no error"],
+    &["the witness (`check --witness`) counts every row as inserted, but the table has fewer \
+         rows, and the server's log has no error"],
     &[
         "the witness saw rows being deleted: `removed-later`",
         "an error at the end of the transaction: `write-failed-reported` or `write-failed-silent`",
@@ -116,7 +116,7 @@ pub(super) const ROLLED_BACK: Explanation = Explanation::new(
 
 pub(super) const REMOVED_LATER: Explanation = Explanation::new(
     &[
-        "the witness counts every row as inserted, counts rows that were deleted, and the table has \
+        "the witness (`check --witness`) counts every row as inserted, counts rows that were deleted, and the table has \
          fewer rows",
         "or the witness counts updates that changed the id of a row to the id of another span",
     ],
@@ -132,9 +132,9 @@ pub(super) const REMOVED_LATER: Explanation = Explanation::new(
 
 pub(super) const SILENTLY_DISCARDED: Explanation = Explanation::new(
     &[
-        "the witness counts fewer inserted rows than attempted rows, and the server's log has no \
+        "the witness (`check --witness`) counts fewer inserted rows than attempted rows, and the server's log has no \
          error",
-        "or inserts went to a rule or a function that keeps no row: a line starts with \
+        "or inserts went to a rule or a function that keeps no row: a line of the finding starts with \
          `not counted`",
         "the service sees a successful write",
     ],
@@ -157,7 +157,7 @@ pub(super) const UNDETERMINED: Explanation = Explanation {
         "or the line that would decide may be in output that was dropped because it was too long",
     ],
     contradicts: &[
-        "facts decide: the finding then has another code, and says which fact rules out each other reason",
+        "facts decide: the finding then has another code, and names the fact that rules out each other reason",
     ],
     causes: &[
         "a service without debug lines, on a server whose log spanproof can't read: a server given \
@@ -283,7 +283,7 @@ pub(super) const LEAKED_WHILE_OFF: Explanation = Explanation::new(
     &["tracing is off in the case, the job ran, and spans were stored or started as if it were on"],
     &["the service prints success lines, but stores no span: `banner-contradicts`"],
     &[
-        "any string counts as on, even false, 0 and the empty string",
+        "the service reads any string as on, even false, 0 and the empty string",
         "a second switch turns the tracer on",
         "`enables` in the spec lacks a spelling that the service accepts",
     ],
@@ -299,7 +299,7 @@ pub(super) const RECORDING_STOPPED: Explanation = Explanation::new(
     &[
         "a later job left its spans again: the missing spans are reported with their own code",
         "the later jobs had a different outcome: they are not compared",
-        "spans still arrive when the service is stopped: it is slow, and the reason is open",
+        "spans still arrive when the service is stopped: the service writes slowly, and the reason is unknown",
     ],
     &[
         "the thread or task that exports spans ended after its first error or its first batch",
@@ -360,7 +360,7 @@ pub(super) const SLOWED_BY_TRACING: Explanation = Explanation::new(
         "the job does not end in time: `job-not-finished`",
     ],
     &[
-        "each span is written, or sent, before the work goes on",
+        "each span is written, or sent, before the work continues",
         "each span opens a connection, or waits for one from a pool that the work also uses",
         "a lock or a slow trigger on the table of spans",
     ],
@@ -368,7 +368,7 @@ pub(super) const SLOWED_BY_TRACING: Explanation = Explanation::new(
 
 pub(super) const EXPECTED_FAILURE_PASSED: Explanation = Explanation::new(
     &["a rule under `[[expected]]` applies to the case and has not expired, but the case passes"],
-    &["the case fails with the expected code: the failure is known, and the run stays green"],
+    &["the case fails with the expected code: the failure is known, and the run still passes"],
     &["the failure was fixed", "`when` in the rule matches more cases than fail"],
 );
 

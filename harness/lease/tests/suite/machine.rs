@@ -1,4 +1,4 @@
-//! Lists the processes and the shared memory of this machine.
+//! Lists the processes and the shared memory of this machine, and waits for their end.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -133,11 +133,14 @@ pub(crate) fn signal(id: u32, signal: Signal) {
     let _sent = kill(Pid::from_raw(i32::try_from(id).unwrap()), signal);
 }
 
-/// One row of `/proc/sysvipc/shm`.
+/// One row of `/proc/sysvipc/shm`: a segment of shared memory.
 struct Segment {
     id: String,
+    /// The id of the process that created the segment.
     creator: u32,
+    /// The number of processes that have attached the segment.
     attached: u32,
+    /// The id of the user who owns the segment.
     owner: u32,
 }
 
@@ -157,7 +160,7 @@ pub(crate) fn has_segment(id: &str) -> bool {
     segments().iter().any(|segment| segment.id == id)
 }
 
-/// Returns whether no process has attached a segment that the process `creator` created.
+/// Returns whether the process `creator` created a segment that no process has attached now.
 pub(crate) fn has_unattached_segment_of(creator: u32) -> bool {
     segments().iter().any(|segment| segment.creator == creator && segment.attached == 0)
 }

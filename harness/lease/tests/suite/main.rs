@@ -1,5 +1,5 @@
 //! Tests that no resource of a lease remains after its last user has ended, whichever process is
-//! killed, and when.
+//! killed, and at whichever moment.
 //!
 //! A lease is a folder with a list of resources, and a user is a process that has opened it. For each
 //! user, the tests start a new process of this test program. The user answers its test on standard

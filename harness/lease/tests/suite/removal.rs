@@ -24,7 +24,8 @@ pub(crate) fn parent_folder() -> TempDir {
 }
 
 /// Starts a user with a lease in `parent`, and registers a process group and a folder with the lease.
-/// Returns the user, the folder of its lease, and the processes of the group.
+/// Returns the user, the folder of its lease, and the processes of the group. The names of both folders
+/// have spaces and quotes, which the shell script of the reaper must keep.
 pub(crate) fn start_user(parent: &Path) -> (User, PathBuf, Vec<u32>) {
     let mut user = User::start(parent);
     let folder = parent.join("spanproof-a b's-0123456789ab");
@@ -88,7 +89,7 @@ fn await_server(folder: &Path) {
 }
 
 #[test]
-fn the_segment_of_a_killed_postmaster_is_removed() {
+fn the_shared_memory_of_a_killed_postmaster_is_removed() {
     let parent = parent_folder();
     let _lock = lock_memory();
     let before = orphaned_memory();
@@ -97,7 +98,8 @@ fn the_segment_of_a_killed_postmaster_is_removed() {
     let postmaster = user.ask(&format!("server {}", template.display())).parse().unwrap();
     await_server(&folder);
     machine::signal(postmaster, Signal::SIGKILL);
-    // The postmaster's children end when they notice its death. Then no process uses the segment.
+    // The postmaster's children end when they notice its death. Then no process uses its segment of
+    // shared memory.
     await_that("an unattached segment", || has_unattached_segment_of(postmaster));
     drop(user);
     await_removal(parent.path(), &folder, &group);

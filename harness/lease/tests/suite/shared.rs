@@ -31,7 +31,7 @@ fn await_other_removals(parent: &Path) {
 }
 
 #[test]
-fn a_lease_is_removed_with_its_last_user() {
+fn a_lease_is_removed_after_its_last_user_has_left() {
     let parent = parent_folder();
     let (mut first, folder, group) = start_user(parent.path());
     let (mut second, joined) = join(parent.path(), &folder);
@@ -86,16 +86,16 @@ fn a_user_that_joins_before_the_record_is_removed_keeps_the_lease() {
     first.kill();
     // Blocks until the reaper opens the record, which happens after the last user has ended.
     let mut writer = std::fs::OpenOptions::new().write(true).open(&record).unwrap();
-    let (mut late, joined) = join(parent.path(), &folder);
+    let (mut second, joined) = join(parent.path(), &folder);
     assert_eq!(joined, "joined");
     std::io::Write::write_all(&mut writer, format!("{}\n", folder.display()).as_bytes()).unwrap();
     drop(writer);
     await_that("the removal of the record", || !record.exists());
     await_that("the file `over`", || folder.join("over").exists());
     await_other_removals(parent.path());
-    assert!(runs(group), "the late user still has the lease");
+    assert!(runs(group), "the group was killed, although the second user still has the lease");
     assert_eq!(join(parent.path(), &folder).1, "none");
-    late.kill();
+    second.kill();
     await_removal(parent.path(), &folder, &[group]);
 }
 

@@ -1,6 +1,7 @@
 //! Tests that kill processes at random moments, and then expect that nothing of a lease remains. A
-//! user is a process that uses a lease. `SPANPROOF_STRESS` sets the number of rounds.
-//! `SPANPROOF_SEED` repeats the moments of an earlier run.
+//! lease is a folder with a list of resources, which a reaper removes when the last user, a process
+//! that uses the lease, has ended. `SPANPROOF_STRESS` sets the number of rounds. `SPANPROOF_SEED`
+//! repeats the moments of an earlier run.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -106,7 +107,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
         // the reapers.
         let victim = round % 4;
         println!("round {round}: victim {victim} after {moment} ms");
-        let supervising = reapers(&folder);
+        let running_reapers = reapers(&folder);
         match victim {
             1 => postmaster(&folder).into_iter().for_each(|id| signal(id, Signal::SIGKILL)),
             // Stops the user before the reapers are killed, so that it can't replace them.
@@ -114,13 +115,13 @@ fn a_kill_at_any_moment_leaves_nothing() {
             _ => {}
         }
         if victim >= 2 {
-            for id in &supervising {
+            for id in &running_reapers {
                 signal(*id, Signal::SIGKILL);
             }
         }
         user.kill();
         let sweeper = (victim >= 2).then(|| {
-            await_that("the end of the reaper", || !supervising.iter().any(|id| runs(*id)));
+            await_that("the end of the reaper", || !running_reapers.iter().any(|id| runs(*id)));
             sweep(parent.path(), &folder)
         });
         await_removal(parent.path(), &folder, &[]);

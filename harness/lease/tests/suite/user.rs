@@ -1,5 +1,5 @@
-//! A user: a process that opens leases. A test sends commands to the process line by line, and can
-//! kill the process at any moment.
+//! A user: a process that opens a lease, a folder whose resources are removed when its last user has
+//! ended. A test sends commands to the process line by line, and can kill the process at any moment.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::chown;

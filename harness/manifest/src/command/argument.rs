@@ -38,10 +38,10 @@ pub(crate) fn apply(words: &[String], place: &Place, variables: &mut Variables) 
         gunicorn(rest, place, variables);
     } else if let Some(option) = rest.iter().find(|word| word.starts_with("--env-file")) {
         let why = format!("the command reads variables from a file (`{option}`)");
-        variables.add_unread_below(Unread::new(place.clone(), why, READ_ENVIRON));
+        variables.add_unread_fallback(Unread::new(place.clone(), why, READ_ENVIRON));
     } else if program == "$" {
         let why = "the program of the command is known only when it runs";
-        variables.add_unread_below(Unread::new(place.clone(), why, READ_ENVIRON));
+        variables.add_unread_fallback(Unread::new(place.clone(), why, READ_ENVIRON));
     }
 }
 
@@ -52,13 +52,19 @@ fn starts_another(word: &str) -> bool {
 }
 
 /// Applies a script to the variables with which a shell is started. Afterwards, `variables` are those of
-/// the last program that it runs. `exports` if the shell exports every variable (`sh -a`).
-pub(crate) fn apply_script(script: &str, exports: bool, place: &Place, variables: &mut Variables) {
-    let words = evaluate(script, exports, place, variables);
+/// the last program that it runs. `exports_all` is true if the shell exports every variable (`sh -a`).
+pub(crate) fn apply_script(
+    script: &str,
+    exports_all: bool,
+    place: &Place,
+    variables: &mut Variables,
+) {
+    let words = evaluate(script, exports_all, place, variables);
     apply(&words, place, variables);
 }
 
-/// Applies the script of a workflow step. Its programs need not be the process in question.
+/// Applies the script of a workflow step. Its last program need not be the service, so the program is
+/// applied only if it is `env` or a shell.
 pub(crate) fn apply_step(script: &str, place: &Place, variables: &mut Variables) {
     let words = evaluate(script, false, place, variables);
     let first = words.first().map(|word| word.rsplit('/').next().unwrap_or_default());
@@ -83,7 +89,7 @@ fn env(words: &[String], place: &Place, variables: &mut Variables) {
             }
             "-C" | "--chdir" => drop(words.next()),
             "-S" | "--split-string" => {
-                let why = "the command uses `env -S`, which is not evaluated here";
+                let why = "the command uses `env -S`, which spanproof does not evaluate";
                 variables.add_unread(Unread::new(place.clone(), why, READ_ENVIRON));
             }
             _ if word.starts_with("--unset=") => {
@@ -111,7 +117,7 @@ fn env(words: &[String], place: &Place, variables: &mut Variables) {
 /// Applies `sh [-abc] SCRIPT`.
 fn shell(program: &str, words: &[String], place: &Place, variables: &mut Variables) {
     let words = if program == "busybox" { words.get(1..).unwrap_or_default() } else { words };
-    let mut exports = false;
+    let mut exports_all = false;
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if !word.starts_with(['-', '+']) {
@@ -119,13 +125,13 @@ fn shell(program: &str, words: &[String], place: &Place, variables: &mut Variabl
             return;
         }
         if word == "-o" {
-            exports |= words.next().is_some_and(|option| option == "allexport");
+            exports_all |= words.next().is_some_and(|option| option == "allexport");
         } else if !word.starts_with("--") {
-            exports |= word.contains('a');
+            exports_all |= word.contains('a');
             if word.contains('c') {
                 // Options may follow `-c`.
                 if let Some(script) = words.find(|word| !word.starts_with('-')) {
-                    apply_script(script, exports, place, variables);
+                    apply_script(script, exports_all, place, variables);
                 }
                 return;
             }

@@ -23,11 +23,11 @@ struct Command {
 }
 
 /// Applies a script to the variables with which a shell is started. Afterwards, `variables` are those of
-/// the last command. Returns the words of that command. `exports` if the shell exports every variable
-/// (`sh -a`).
+/// the last command. Returns the words of that command. `exports_all` is true if the shell exports every
+/// variable (`sh -a`).
 pub(super) fn evaluate(
     script: &str,
-    exports: bool,
+    exports_all: bool,
     place: &Place,
     variables: &mut Variables,
 ) -> Vec<String> {
@@ -38,7 +38,7 @@ pub(super) fn evaluate(
     };
     let last = final_command(&commands);
     let mut shell =
-        Shell { place, exports, unexported: BTreeMap::new(), exported: BTreeSet::new() };
+        Shell { place, exports_all, unexported: BTreeMap::new(), exported: BTreeSet::new() };
     let mut words = Vec::new();
     for (index, command) in commands.iter().enumerate().take(last + 1) {
         // `test … && export A=1` may run only its first half, and so may `a || b`.
@@ -83,7 +83,8 @@ fn mark_script_unknown(script: &str, place: &Place, variables: &mut Variables) {
 
 /// Makes the variables in `scope` unknown, because the script of the command may set them.
 fn mark_unknown(scope: Scope, place: &Place, variables: &mut Variables) {
-    let why = "the shell script of the command may set it, but is not evaluated here";
+    let why =
+        "the shell script of the command may set it, but spanproof does not evaluate the script";
     let resolve = "print the variable in that script, or read `/proc/PID/environ`";
     variables.add_unread(Unread::new(place.clone(), why, resolve).only(scope));
 }
@@ -153,7 +154,7 @@ fn assignment(parts: &[Part]) -> Option<(String, Vec<Part>)> {
 struct Shell<'a> {
     place: &'a Place,
     /// Whether every variable is exported.
-    exports: bool,
+    exports_all: bool,
     /// Shell variables that commands do not get.
     unexported: BTreeMap<String, Value>,
     /// Names that are exported but have no value yet.
@@ -185,6 +186,7 @@ impl Shell<'_> {
         }
     }
 
+    /// Applies a command that certainly runs and does not become the process.
     fn run(&mut self, command: &Command, variables: &mut Variables) {
         let Some(first) = command.words.first() else {
             for (name, value) in &command.assignments {
@@ -214,7 +216,7 @@ impl Shell<'_> {
                     }) || words.contains(&"allexport")
                         && words.contains(&format!("{sign}o").as_str())
                 };
-                self.exports = (self.exports || switches("-")) && !switches("+");
+                self.exports_all = (self.exports_all || switches("-")) && !switches("+");
             }
             Some("." | "source") if plain(command.words.get(1)).is_some_and(sets_paths_only) => {}
             Some(reader) if READERS.contains(&reader) => {
@@ -259,7 +261,7 @@ impl Shell<'_> {
     fn assign(&mut self, name: &str, value: Value, variables: &mut Variables) {
         // A variable from the environment of the shell stays exported.
         let value = match variables.get(name).value {
-            _ if self.exports || self.exported.contains(name) => value,
+            _ if self.exports_all || self.exported.contains(name) => value,
             Value::Literal(_) => value,
             Value::Unset => {
                 variables.add_dropped(name, self.place.clone(), "the shell does not export it");

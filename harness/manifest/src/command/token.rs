@@ -3,7 +3,7 @@
 /// A part of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Literal text. `quoted` if any of it was in quotes.
+    /// Literal text. `quoted` is true if any of it was in quotes.
     Text { text: String, quoted: bool },
     /// The name in `$NAME`, or the text between the braces of `${…}`.
     Variable(String),

@@ -1,4 +1,4 @@
-//! The variables of a container.
+//! The variables of the container of a Compose service.
 
 use std::path::Path;
 
@@ -35,10 +35,10 @@ pub(super) fn process(
         own.add_unread(unread.clone());
     }
     let name = file_name(Path::new(&service.place.file));
-    // A file with a default name counts as the whole project.
+    // A file with a default name counts as the whole project, so no other file is missing.
     let is_whole_project = DEFAULT_FILES.contains(&name.as_str());
     if service.image.is_none() && service.build.is_none() && !is_whole_project {
-        own.add_unread_below(incomplete(service));
+        own.add_unread_fallback(incomplete(service));
     }
     for file in &service.env_files.items {
         apply_file(files, file, service, project, &mut own)?;
@@ -100,11 +100,13 @@ fn apply_file(
     let name = path.display().to_string();
     let Ok(text) = read_text(files, &path) else {
         let why = if file.required {
-            format!("its `env_file` `{name}` is not here, and may set it")
+            format!("its `env_file` `{name}` does not exist, and may set it when it is deployed")
         } else {
-            format!("its optional `env_file` `{name}` may set it if it is deployed")
+            format!(
+                "its optional `env_file` `{name}` does not exist, and may set it if it is deployed"
+            )
         };
-        let resolve = format!("put `{name}` here as it is deployed");
+        let resolve = format!("create `{name}` with the content that is deployed");
         variables.add_unread(Unread::new(file.place.clone(), why, resolve));
         return Ok(());
     };
@@ -131,7 +133,8 @@ fn apply_file(
     Ok(())
 }
 
-/// Returns the value that `environment` or an earlier file gives to a variable that a file refers to.
+/// Returns the value that `environment` or an earlier `env_file` gives to a variable that an `env_file`
+/// refers to.
 fn container_value(service: &Service, variables: &Variables, name: &str) -> Option<Lookup> {
     let entry = service.environment.items.iter().rev().find(|entry| entry.name == name);
     if let Some(EntryValue::Value(filled)) = entry.map(|entry| &entry.value) {
@@ -212,13 +215,13 @@ fn apply_command(
     variables: &mut Variables,
 ) -> Vec<String> {
     if service.entrypoint.is_none() && service.command.is_none() {
-        image.start(variables);
+        image.apply_command(variables);
         return image.words();
     }
     let mut words: Vec<String> = Vec::new();
     let mut place = None;
     let unknown = |part: &Words, variables: &mut Variables| {
-        let why = "its command uses it, but is filled in only at deployment";
+        let why = "its command mentions it, and the command is filled in only at deployment";
         let unread =
             Unread::new(part.place.clone(), why, "`docker compose config` shows the command");
         variables.add_unread(unread.only(Scope::Mentioned(part.text.clone())));

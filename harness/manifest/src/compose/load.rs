@@ -30,12 +30,13 @@ const MAX_DEPTH: usize = 20;
 #[derive(Debug, Clone, Default)]
 pub(super) struct ProjectEnvironment {
     values: Vec<(String, Value, Place)>,
-    /// Whether a `.env` file was read.
-    complete: bool,
+    /// Whether a `.env` file was read. Then only the shell that deploys could set further variables.
+    has_env_file: bool,
 }
 
 impl ProjectEnvironment {
-    /// Adds the variables of a file, except those that are already set.
+    /// Adds the variables of a file, except those that are already set. Does nothing if the file can't be
+    /// read.
     pub(super) fn read(&mut self, files: &dyn Files, path: &Path) -> Result<(), Error> {
         let Ok(text) = read_text(files, path) else { return Ok(()) };
         let name = path.display().to_string();
@@ -50,7 +51,7 @@ impl ProjectEnvironment {
         }
         added.retain(|(name, ..)| !self.values.iter().any(|(known, ..)| known == name));
         self.values.extend(added);
-        self.complete = true;
+        self.has_env_file = true;
         Ok(())
     }
 
@@ -70,7 +71,7 @@ impl ProjectEnvironment {
                 Value::Elsewhere(reason) | Value::Unknown(reason) | Value::Refused(reason),
                 _,
             )) => Lookup::Unknown(reason.clone()),
-            _ if self.complete => Lookup::Missing(None),
+            _ if self.has_env_file => Lookup::Missing(None),
             _ => {
                 let why = format!("the shell that deploys, or a `.env` file, sets `{name}`");
                 Lookup::Missing(Some(Reason::new(why, crate::interpolation::resolve(name))))
@@ -87,7 +88,7 @@ pub(super) struct Loaded {
     pub(super) unread: Vec<Unread>,
 }
 
-/// Reads compose files and merges them in this order.
+/// Reads compose files and merges them in this order. `project` is the base folder of relative paths.
 pub(super) fn load(
     files: &dyn Files,
     paths: &[PathBuf],
@@ -136,6 +137,7 @@ fn documents(files: &dyn Files, path: &Path) -> Result<Vec<Node>, Error> {
 struct File<'a> {
     files: &'a dyn Files,
     path: &'a Path,
+    /// The path in messages.
     name: &'a str,
     /// The base folder of relative paths.
     project: &'a Path,
@@ -171,7 +173,7 @@ impl File<'_> {
                     Err(Error::Read { .. }) => {
                         return unread(
                             format!(
-                                "the service extends a service in `{}`, which is not here",
+                                "the service extends a service in `{}`, which does not exist",
                                 path.display()
                             ),
                             "`docker compose config` shows the merged service",
@@ -190,13 +192,13 @@ impl File<'_> {
                 "correct `extends`",
             );
         };
-        let other = extends.text_at("file").map(|_| folder(&path));
+        let other_folder = extends.text_at("file").map(|_| folder(&path));
         let name_of_file = path.display().to_string();
         let file = File {
             files: self.files,
             path: &path,
             name: &name_of_file,
-            project: other.as_deref().unwrap_or(self.project),
+            project: other_folder.as_deref().unwrap_or(self.project),
             document,
         };
         Ok(file.service(base_name, node, source, depth + 1)?.merged(&own))
@@ -222,13 +224,14 @@ impl File<'_> {
             .iter()
             .any(|path| path.contains("://") || path.starts_with("git@") || path.contains('$'));
         if remote || depth > MAX_DEPTH || paths.is_empty() {
-            return Ok(unread("the project includes a file that is not read here".to_owned()));
+            let why = "the project includes a file that spanproof does not read";
+            return Ok(unread(why.to_owned()));
         }
         let base = folder(self.path);
         let paths: Vec<_> = paths.iter().map(|path| join(&base, path)).collect();
         if let Some(missing) = paths.iter().find(|path| self.files.read(path).is_err()) {
             return Ok(unread(format!(
-                "the project includes `{}`, which is not here",
+                "the project includes `{}`, which does not exist",
                 missing.display()
             )));
         }

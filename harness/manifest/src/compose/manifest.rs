@@ -20,15 +20,15 @@ pub(crate) fn read(inputs: &[Input<'_>]) -> Result<Content, Error> {
     let paths: Vec<_> = inputs.iter().map(|input| input.path.clone()).collect();
     let mut processes = project(first.files, &paths)?;
     if let [only] = inputs
-        && !only.found
+        && !only.found_in_folder
         && DEFAULT_FILES.contains(&crate::files::file_name(&only.path).as_str())
     {
         let all = project_files(only.files, &folder(&only.path));
         let is_other = |path: &&PathBuf| **path != only.path;
         let others: Vec<_> =
             all.iter().filter(is_other).map(|path| path.display().to_string()).collect();
-        let exist = all.iter().all(|path| only.files.read(path).is_ok());
-        if exist && !others.is_empty() && all.contains(&only.path) {
+        let all_exist = all.iter().all(|path| only.files.read(path).is_ok());
+        if all_exist && !others.is_empty() && all.contains(&only.path) {
             let overridden = project(only.files, &all)?;
             mark_overridden(&mut processes, &overridden, &others.join("`, `"));
         }
@@ -80,8 +80,8 @@ fn project(files: &dyn Files, paths: &[PathBuf]) -> Result<Vec<Process>, Error> 
     Ok(processes)
 }
 
-/// Makes each variable unknown whose value differs with the override file, which compose reads only
-/// without `-f`.
+/// Makes each variable unknown that has a different value in `overridden`: the same processes, with the
+/// files that compose reads only without `-f`.
 fn mark_overridden(processes: &mut [Process], overridden: &[Process], file: &str) {
     for process in processes {
         let Some(other) = overridden.iter().find(|other| other.name == process.name) else {

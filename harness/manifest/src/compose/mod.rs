@@ -7,7 +7,8 @@
 //!   all of them override the image. A name without a value takes its value from the shell or `.env`. If
 //!   neither has the variable, it is unset, even if `env_file` sets it.
 //! - `<<` on a service adds `environment` only if the service has none itself.
-//! - A later `-f` replaces single variables; `!override` replaces all, `!reset` removes them.
+//! - A later file replaces single variables; with `!override` it replaces all of them, and with `!reset` it
+//!   removes them.
 //! - The including project's `.env` overrides that of an `include`.
 //! - Unquoted numbers and booleans are normalised: `True` is `true`, `010` is `8`, `1.0` is `1`.
 //! - `build.args` and labels are not part of the environment.

@@ -38,7 +38,7 @@ pub(super) enum EntryValue {
     Value(Filled),
     /// A name without a value.
     PassedOn,
-    /// `!reset`: earlier files count as not having the name.
+    /// `!reset`: removes all entries with this name, also those of earlier files.
     Reset,
 }
 
@@ -58,6 +58,7 @@ pub(super) struct EnvFile {
     pub(super) path: Filled,
     pub(super) folder: std::path::PathBuf,
     pub(super) required: bool,
+    /// Whether values keep their quotes and comments (`format: raw`).
     pub(super) raw: bool,
     pub(super) place: Place,
 }
@@ -163,7 +164,8 @@ pub(super) fn env_files(
     Layer { replaces: replaces(node), items }
 }
 
-/// Merges the `env_file` settings of two files. A path in both keeps its first position.
+/// Merges the `env_file` settings of two files. A path in both keeps its first position, with the settings of
+/// the later file.
 pub(super) fn merged_files(first: &Layer<EnvFile>, later: &Layer<EnvFile>) -> Layer<EnvFile> {
     let mut merged = first.then(later);
     let mut unique: Vec<EnvFile> = Vec::new();

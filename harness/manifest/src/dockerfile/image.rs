@@ -1,4 +1,4 @@
-//! The variables and the command of an image.
+//! The variables and the command of an image that a Dockerfile builds.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::process::{Process, Role};
 use crate::variable::{Place, Reason, Value};
 use crate::variables::{Setting, Variables};
 
-use super::instruction::{Instruction, escape, instructions};
+use super::instruction::{Instruction, escape_character, instructions};
 use super::word;
 
 /// The image that a stage of a Dockerfile builds.
@@ -36,7 +36,7 @@ pub(crate) struct Image {
 pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     let image = build(&input.name, &input.text, None, None)?;
     let mut variables = image.variables.clone();
-    image.start(&mut variables);
+    image.apply_command(&mut variables);
     let name = if image.name.is_empty() { "image" } else { &image.name };
     let mut process = Process::new(name, Role::Main, variables);
     process.command = image.words();
@@ -72,7 +72,7 @@ impl Image {
     }
 
     /// Applies the command of the image to variables.
-    pub(crate) fn start(&self, variables: &mut Variables) {
+    pub(crate) fn apply_command(&self, variables: &mut Variables) {
         if let Some(place) = &self.place {
             command::apply(&self.words(), place, variables);
         }
@@ -81,6 +81,8 @@ impl Image {
 
 type Arguments<'a> = Option<&'a [(String, Option<String>)]>;
 
+/// Builds the stages up to the one that `target` names, or all of them. `arguments` is `None` if the build
+/// arguments are not known.
 fn build(
     file: &str,
     text: &str,
@@ -88,12 +90,12 @@ fn build(
     arguments: Arguments<'_>,
 ) -> Result<Image, Error> {
     let text = without_bom(text);
-    let escape = escape(text);
+    let escape = escape_character(text);
     let mut stages: Vec<Image> = Vec::new();
     let mut builder = Builder {
         file,
         escape,
-        given: arguments,
+        arguments,
         global: BTreeMap::new(),
         declared: BTreeMap::new(),
         image: Image::default(),
@@ -130,7 +132,7 @@ struct Builder<'a> {
     file: &'a str,
     escape: char,
     /// The build arguments; `None` if they are not known.
-    given: Arguments<'a>,
+    arguments: Arguments<'a>,
     /// Each `ARG` before the first `FROM`.
     global: BTreeMap<String, Value>,
     /// Each `ARG` of the stage.
@@ -253,14 +255,15 @@ impl Builder<'_> {
     }
 
     fn argument_value(&self, name: &str, default: Option<Value>) -> Value {
-        let given = self.given.map(|given| given.iter().find(|(known, _)| known == name));
+        let argument =
+            self.arguments.map(|arguments| arguments.iter().find(|(known, _)| known == name));
         let unknown = |text: String| {
             Value::Unknown(Reason::new(
                 text,
                 "`docker inspect IMAGE` shows the variables of the image",
             ))
         };
-        match given {
+        match argument {
             Some(Some((_, Some(value)))) => Value::Literal(value.clone()),
             Some(Some((_, None))) => {
                 unknown(format!("the build takes `{name}` from the shell that builds"))
@@ -316,7 +319,7 @@ mod tests {
     fn flag(text: &str, arguments: Arguments<'_>) -> String {
         let image = build("Dockerfile", text, None, arguments).unwrap();
         let mut variables = image.variables.clone();
-        image.start(&mut variables);
+        image.apply_command(&mut variables);
         let variable = variables.get("FLAG");
         let line = variable.place().map(|place| format!("@{}", place.line)).unwrap_or_default();
         match variable.value {

@@ -21,7 +21,7 @@ impl Instruction {
 }
 
 /// Returns the escape character: a backslash, unless the directive `# escape=` names a different one.
-pub(super) fn escape(text: &str) -> char {
+pub(super) fn escape_character(text: &str) -> char {
     for line in text.lines() {
         let Some(directive) = line.trim().strip_prefix('#') else { break };
         let Some((name, value)) = directive.split_once('=') else { break };

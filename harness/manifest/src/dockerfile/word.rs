@@ -96,7 +96,7 @@ fn variable(
     depth: usize,
 ) -> Result<(String, usize), Value> {
     let unknown = |part: &str| {
-        let why = format!("the Dockerfile fills in `${part}`, which is not evaluated here");
+        let why = format!("the Dockerfile fills in `${part}`, which spanproof does not evaluate");
         Err(Value::Unknown(Reason::new(
             why,
             "`docker inspect IMAGE` shows the variables of the image",
@@ -123,7 +123,7 @@ fn variable(
     if let Value::Unknown(reason) = &value
         && let Some(default) = operation.strip_prefix(":-").or(operation.strip_prefix('-'))
     {
-        let why = format!("{}; `{default}` if that is empty", reason.why);
+        let why = format!("{}; if that is empty, it is `{default}`", reason.why);
         return Err(Value::Unknown(Reason::new(why, &reason.resolve)));
     }
     let value = literal(value)?;

@@ -8,6 +8,7 @@ pub(crate) struct Assignment {
     pub(crate) name: String,
     pub(crate) value: Value,
     pub(crate) line: usize,
+    /// The lines that supplied parts of the value.
     pub(crate) steps: Vec<Step>,
 }
 
@@ -22,7 +23,7 @@ impl Assignment {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parsed {
     pub(crate) assignments: Vec<Assignment>,
-    /// Names without a value, which the program takes from its own environment, with their lines.
+    /// Names without a value, with their lines. The program takes the values from its own environment.
     pub(crate) passed_on: Vec<(String, usize)>,
     /// Lines that the program ignores, with the reason.
     pub(crate) ignored: Vec<(usize, String)>,

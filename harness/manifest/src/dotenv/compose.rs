@@ -109,8 +109,7 @@ fn value(cursor: &mut Cursor<'_>, source: Source<'_>) -> Result<Filled, String> 
     let Some(quote) = cursor.rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
         let text = cursor.advance(cursor.line_end());
         let text = text.split(" #").next().unwrap_or_default().trim_end();
-        // A comment directly after `=` is a value of its own for compose only if there is no blank
-        // before the sign.
+        // A `#` that follows `=` starts no comment: for compose, it is the start of the value.
         return Ok(fill(text, source));
     };
     let end = quote::closing(cursor.rest, quote).ok_or("unterminated quote")?;

@@ -70,7 +70,7 @@ mod tests {
 
     /// Returns the value of `FLAG` for each reader, in the order of [`Reader::ALL`]: `-` if it is not set,
     /// `?` if it is not known.
-    fn readings(text: &str) -> String {
+    fn values_by_reader(text: &str) -> String {
         let values = processes("x.env", text).into_iter().map(|process| {
             match process.variable("FLAG").value {
                 Value::Literal(text) => text.replace('\r', "\\r"),
@@ -107,7 +107,7 @@ mod tests {
             ("A=\"one\nFLAG=true\"", "-|-|-|true\"|-|true\""),
             ("MY_FLAG=true\nFLAGS=1", "-|-|-|-|-|-"),
         ] {
-            assert_eq!(readings(text), expected, "{text:?}");
+            assert_eq!(values_by_reader(text), expected, "{text:?}");
         }
     }
 

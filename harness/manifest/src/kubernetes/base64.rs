@@ -1,4 +1,4 @@
-//! The values of a Secret.
+//! Decodes base64, the encoding of the values of a Secret.
 
 /// Decodes base64. `None` if it is not valid.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {

@@ -10,7 +10,8 @@ use crate::variables::{Setting, Unread, Variables};
 use super::objects::Object;
 use super::pod::{Container, processes};
 
-/// The paths at which an object may have its pod. In a Cloud Run Job, the pod is the deepest match.
+/// The paths at which an object can have its pod. A Cloud Run Job has objects at two of them, and its pod is
+/// at the longer path.
 const PODS: [&str; 6] = [
     "spec.jobTemplate.spec.template.spec",
     "spec.template.spec.template.spec",

@@ -33,7 +33,8 @@ impl Object {
         self.node.text_at("metadata.namespace").unwrap_or_default()
     }
 
-    /// Whether a pod of a workload may refer to this object: whether their namespaces may be the same.
+    /// Whether a pod of a workload can refer to this object: their namespaces are the same, or one of them is
+    /// not known.
     fn is_reachable(&self, workload: &Self) -> bool {
         let (own, other) = (self.namespace(), workload.namespace());
         own == other || own.is_empty() || other.is_empty()
@@ -47,7 +48,7 @@ impl Object {
             if is_secret { &[("data", true), ("stringData", false)] } else { &[("data", false)] };
         for (section, encoded) in sections {
             for entry in self.node.get(section).map(Node::entries).unwrap_or_default() {
-                let value = if *encoded { decoded(&entry.value) } else { text(&entry.value) };
+                let value = if *encoded { decoded(&entry.value) } else { text_value(&entry.value) };
                 let place = Place::new(&self.file, entry.value.line.max(entry.line));
                 keys.retain(|key| key.name != entry.name);
                 keys.push(Key { name: entry.name.clone(), value, place });
@@ -57,7 +58,7 @@ impl Object {
     }
 }
 
-/// Returns the `ConfigMap` or Secret with this name to which a workload may refer.
+/// Returns the `ConfigMap` or Secret with this name to which a workload can refer.
 pub(super) fn find<'a>(
     objects: &'a [Object],
     kind: &str,
@@ -70,7 +71,7 @@ pub(super) fn find<'a>(
 }
 
 /// Returns the value of a field that must be a string.
-pub(super) fn text(node: &Node) -> Value {
+pub(super) fn text_value(node: &Node) -> Value {
     let refused = |text: &str| {
         let why =
             format!("Kubernetes refuses the unquoted value `{text}`, because it is not a string");
@@ -110,7 +111,7 @@ fn is_old_boolean(text: &str) -> bool {
 }
 
 fn decoded(node: &Node) -> Value {
-    let text = match text(node) {
+    let text = match text_value(node) {
         Value::Literal(text) => text,
         other => return other,
     };

@@ -1,4 +1,4 @@
-//! The variables of a container.
+//! The variables of the containers in a pod.
 
 use crate::command;
 use crate::node::Node;
@@ -6,7 +6,7 @@ use crate::process::{Process, Role};
 use crate::variable::{Event, Place, Reason, Step, Value};
 use crate::variables::{Scope, Setting, Unread, Variables};
 
-use super::objects::{Object, find, text};
+use super::objects::{Object, find, text_value};
 
 /// Computes the processes of a pod.
 pub(super) fn processes(pod: &Node, workload: &Object, objects: &[Object]) -> Vec<Process> {
@@ -15,6 +15,7 @@ pub(super) fn processes(pod: &Node, workload: &Object, objects: &[Object]) -> Ve
         for node in pod.get(section).map(Node::items).unwrap_or_default() {
             let container = Container { node, workload, objects };
             let name = node.text_at("name").unwrap_or(workload.name());
+            // An init container that is always restarted is a sidecar.
             let role = match node.text_at("restartPolicy") {
                 Some("Always") if role == Role::Helper => Role::Main,
                 _ => role,
@@ -45,6 +46,7 @@ impl Container<'_> {
         [words("command"), words("args")].concat()
     }
 
+    /// Computes the variables of the container. Annotations of `pod` can add variables.
     pub(super) fn variables(&self, pod: &Node) -> Variables {
         let mut variables = Variables::default();
         for source in self.node.get("envFrom").map(Node::items).unwrap_or_default() {
@@ -83,7 +85,7 @@ impl Container<'_> {
             let why = "an operator adds variables to the container (annotation)";
             let unread =
                 Unread::new(self.place(entry.line), why, "`kubectl exec POD -- env` shows them");
-            variables.add_unread_below(unread.only(Scope::Prefix("OTEL_".to_owned())));
+            variables.add_unread_fallback(unread.only(Scope::Prefix("OTEL_".to_owned())));
         }
     }
 
@@ -123,7 +125,7 @@ impl Container<'_> {
         let line = item.get("value").or(item.get("valueFrom")).map_or(item.line, |node| node.line);
         let location = self.location();
         let (value, parts) = match (item.get("value"), item.get("valueFrom")) {
-            (Some(value), _) => match text(value) {
+            (Some(value), _) => match text_value(value) {
                 Value::Literal(text) => expand(&text, variables),
                 other => (other, Vec::new()),
             },
@@ -177,7 +179,7 @@ impl Container<'_> {
                 }
             };
         }
-        let why = "the cluster fills it in from the pod when it starts";
+        let why = "the cluster fills it in from the pod when the pod starts";
         (Value::Elsewhere(Reason::new(why, "`kubectl exec POD -- env` shows it")), Vec::new())
     }
 }

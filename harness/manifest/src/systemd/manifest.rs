@@ -1,4 +1,4 @@
-//! The variables of a service.
+//! The variables of the process that a systemd or Podman unit starts.
 
 use std::path::{Path, PathBuf};
 
@@ -31,8 +31,9 @@ pub(crate) fn read(inputs: &[Input<'_>]) -> Result<Content, Error> {
     for (index, input) in inputs.iter().enumerate() {
         texts.push((input.name.clone(), input.text.clone()));
         if index == 0 {
-            let given = |path: &PathBuf| inputs.iter().any(|input| input.path == *path);
-            for path in drop_ins(input.files, &input.path).into_iter().filter(|path| !given(path)) {
+            let is_input = |path: &PathBuf| inputs.iter().any(|input| input.path == *path);
+            let found = drop_ins(input.files, &input.path);
+            for path in found.into_iter().filter(|path| !is_input(path)) {
                 let name = path.display().to_string();
                 let text = read_text(input.files, &path)
                     .map_err(|source| Error::Read { file: name.clone(), source })?;
@@ -85,7 +86,8 @@ fn drop_ins(files: &dyn Files, unit: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Returns the root folder of the machine; `None` if the unit is not in one of [`FOLDERS`].
+/// Returns the root folder of the copy of a machine's files that contains the unit; `None` if the unit is
+/// not in one of [`FOLDERS`].
 fn root(unit: &Path) -> Option<PathBuf> {
     let folder = folder(unit);
     let folder = if folder.extension().is_some_and(|extension| extension == "d") {
@@ -110,10 +112,14 @@ struct EnvironmentFile {
 struct Service<'a> {
     files: &'a dyn Files,
     unit: &'a Path,
+    /// The names in `PassEnvironment=`.
     passed_on: Vec<(String, Place)>,
+    /// The words in `Environment=`, such as `NAME=value`.
     assignments: Vec<(String, Place)>,
     environment_files: Vec<EnvironmentFile>,
+    /// The words in `UnsetEnvironment=`: `NAME` or `NAME=value`.
     removed: Vec<(String, Place)>,
+    /// The command in `ExecStart=` or `Exec=`.
     start: Option<(String, Place)>,
 }
 
@@ -216,8 +222,8 @@ impl<'a> Service<'a> {
         let read = if path.contains(['*', '?', '[', '%']) { None } else { self.local(path) };
         let text = read.as_ref().and_then(|path| read_text(self.files, path).ok());
         let (Some(read), Some(text)) = (read, text) else {
-            let optional = if file.optional { ", if it exists" } else { "" };
-            let why = format!("`{path}` on the machine may set it (`EnvironmentFile=`){optional}");
+            let optional = if file.optional { ", if the file exists," } else { "" };
+            let why = format!("`{path}` on the machine{optional} may set it (`EnvironmentFile=`)");
             let resolve = format!("look for it in `{path}` on that machine");
             variables.add_unread(Unread::new(file.place.clone(), why, resolve));
             return;
@@ -234,7 +240,8 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// Returns the local path of a file of the machine; `None` if the unit is not in a copy of its folders.
+    /// Returns the path of the local copy of `path`, a file on the machine that runs the service. `None` if
+    /// the unit is not in a copy of that machine's folders.
     fn local(&self, path: &str) -> Option<PathBuf> {
         let root = root(self.unit)?;
         Some(join(&root, path.trim_start_matches('/')))

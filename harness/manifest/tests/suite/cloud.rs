@@ -1,4 +1,6 @@
-//! Platforms: Fly, Heroku, AWS, GitHub Actions, and maps of values.
+//! Tests of manifests of platforms (Fly, Heroku, AWS, GitHub Actions), and of files that contain only
+//! values. Most expected texts have the form `VALUE @ FILE:LINE`, with `-` for an unset variable and `?…`
+//! for a value that is not known.
 
 use std::path::PathBuf;
 
@@ -6,7 +8,8 @@ use spanproof_manifest::{MemoryFiles, Options, Secrets, Value, read};
 
 use crate::shape::flag;
 
-/// Returns the value of `FLAG` in a process, with these secrets of the platform: `-` if it is unset.
+/// Returns the value of `FLAG` in a process, with these secrets of the platform: `-` if it is unset, and `?`
+/// with the reason if it is set elsewhere.
 fn with_secrets(file: &str, text: &str, secrets: &str, process: &str) -> String {
     let files = MemoryFiles::default().with(file, text);
     let options = Options { secrets: Some(Secrets::parse("secrets", secrets)) };
@@ -31,7 +34,7 @@ fn fly_has_one_environment_for_all_processes_and_secrets_override_it() {
     let secrets = "NAME\tDIGEST\tCREATED AT\nFLAG\tabc\t1m ago\n";
     assert_eq!(
         with_secrets("fly.toml", text, secrets, "web"),
-        "?it is set outside, as a secret or setting of the platform"
+        "?it is set outside the manifest, as a secret or setting of the platform"
     );
     assert_eq!(with_secrets("fly.toml", without, "NAME\tDIGEST\nB\tabc\n", "a"), "-");
 }

@@ -1,4 +1,5 @@
-//! Docker Compose. The expected values are those of `docker compose config` in version 2.40.
+//! Tests of Docker Compose files. The expected values are those of `docker compose config` in version 2.40,
+//! in the form `VALUE @ FILE:LINE`, with `-` for an unset variable and `?…` for a value that is not known.
 
 use crate::shape::{flag, flag_of, manifests};
 use spanproof_manifest::{Event, Value};
@@ -45,6 +46,7 @@ fn a_service_gets_its_environment() {
         );
         let text =
             if body.contains("service: base") { text } else { text.replace("FLAG: base", "B: 1") };
+        // The line of `base` depends on the number of lines in `body`.
         let base_line =
             text.lines().position(|line| line.contains("FLAG: base")).map(|line| line + 1);
         let expected = match base_line {
@@ -148,7 +150,7 @@ fn later_files_override_single_variables() {
 }
 
 #[test]
-fn an_override_file_counts_only_if_compose_finds_the_files_itself() {
+fn an_override_file_is_applied_only_if_compose_finds_the_files_itself() {
     let base = "services:\n  app:\n    environment: {FLAG: a}\n";
     let other = "services:\n  app:\n    environment: {FLAG: b}\n";
     let same = "services:\n  app:\n    environment: {FLAG: a}\n    ports: ['1:1']\n";

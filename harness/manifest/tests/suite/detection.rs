@@ -1,4 +1,4 @@
-//! How the format of a file is recognised.
+//! Tests that the format of a file is recognised, also if this crate does not read it.
 
 use spanproof_manifest::Format;
 

@@ -1,4 +1,6 @@
-//! systemd units, and the readers of `.env` files.
+//! Tests of systemd units and of `.env` files, which several programs read in different ways. Most expected
+//! texts have the form `VALUE @ FILE:LINE`, with `-` for an unset variable and `?…` for a value that is not
+//! known.
 
 use crate::shape::{flag, flag_of, manifests};
 

@@ -1,4 +1,5 @@
-//! Kubernetes.
+//! Tests of Kubernetes manifests. Expected texts have the form `VALUE @ FILE:LINE`, with `-` for an unset
+//! variable and `?…` for a value that is not known.
 
 use crate::shape::{flag, flag_of, manifests};
 
@@ -75,7 +76,7 @@ fn a_container_gets_its_own_variables() {
 }
 
 #[test]
-fn a_config_map_that_the_container_does_not_use_is_a_step() {
+fn a_key_of_a_config_map_that_the_container_does_not_use_is_a_step_of_the_variable() {
     let text = format!("{}---\n{CONFIG}", deployment("image: x"));
     assert_eq!(flag(&[("k.yaml", &text)], "app"), "-");
     let found = manifests(&[("k.yaml", &text)], &["k.yaml"]);

@@ -1,4 +1,4 @@
-//! Selection of the process that runs a service.
+//! Tests that the processes that run a service are selected by the service's names.
 
 use crate::shape::manifests;
 

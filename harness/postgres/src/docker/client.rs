@@ -53,7 +53,7 @@ pub(super) fn start_error(
     platform: Option<&str>,
 ) -> Error {
     let TestcontainersError::Client(error) = error else {
-        return container("could not start a container", image, error.to_string());
+        return container_error("could not start a container", image, error.to_string());
     };
     let reason = reason(error);
     match error {
@@ -64,9 +64,9 @@ pub(super) fn start_error(
             ..
         }) => missing_image(image, platform, reason),
         ClientError::StartContainer(_) => {
-            container("Docker can't start a container", image, reason)
+            container_error("Docker can't start a container", image, reason)
         }
-        _ => container("Docker can't create a container", image, reason),
+        _ => container_error("Docker can't create a container", image, reason),
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn missing_image(image: &str, platform: Option<&str>, reason: String)
 }
 
 /// Returns the error for a container, without the container's log.
-fn container(what: &'static str, image: &str, reason: String) -> Error {
+fn container_error(what: &'static str, image: &str, reason: String) -> Error {
     let next = format!("try `docker run {image}`");
     Error::Container { what, image: image.to_owned(), reason, log: String::new(), next }
 }

@@ -47,7 +47,8 @@ pub(super) fn labels(prefix: &Prefix, folder: &Path) -> Vec<(String, String)> {
     labels.into_iter().map(|(name, value)| (label(prefix, name), value)).collect()
 }
 
-/// Removes the containers whose owners are known to be dead.
+/// Removes the containers whose owners are known to have ended. Leaves a container whose lease still has
+/// its folder, since other processes may use it, or the reaper will remove it.
 pub(super) async fn sweep(client: &Docker, prefix: &Prefix) {
     let filters = HashMap::from([("label", vec![label(prefix, PID)])]);
     let ours = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();

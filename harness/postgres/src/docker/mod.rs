@@ -174,7 +174,7 @@ fn image(options: &Options) -> String {
     }
 }
 
-/// Returns the request to Docker, with the variables and the arguments of the official image.
+/// Returns the request to Docker, with the variables and the arguments that the official image expects.
 fn request(image: &str, password: &str, memory: Option<&str>) -> ContainerRequest<GenericImage> {
     let (name, tag) = split_tag(image);
     let settings = FAST.iter().chain(&COLLECTED_LOG);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_is_the_tag_of_an_image_without_one() {
+    fn the_version_becomes_the_tag_of_an_image_that_has_no_tag() {
         let image = |name: Option<&str>, version| {
             let source = Source::Docker(name.map(str::to_owned));
             image(&Options { source, version, ..Options::default() })

@@ -38,10 +38,10 @@ struct Failure<'a> {
 }
 
 impl Migrations {
-    /// Runs all files in the database of a URL.
+    /// Runs all files in the database of a URL, and then the code that [`then`](Self::then) added.
     ///
     /// # Errors
-    /// If the login or a statement fails.
+    /// If the login, a statement or the code fails.
     pub async fn apply(&self, url: &str) -> Result<(), Error> {
         let failed = || Error::database("prepare the template");
         let mut connection =
@@ -67,31 +67,31 @@ impl Migrations {
 impl File {
     async fn apply(&self, connection: &mut PgConnection) -> Result<(), Failure<'_>> {
         if self.script.no_transaction {
-            return self.statements(connection).await;
+            return self.run_statements(connection).await;
         }
-        let applied = self.in_transaction(connection).await;
+        let applied = self.run_in_transaction(connection).await;
         match applied {
             // A statement such as `create index concurrently`. The statements before it were rolled
             // back.
             Err(failure) if failure.source.sqlstate() == Some(IN_TRANSACTION) => {
-                self.statements(connection).await
+                self.run_statements(connection).await
             }
             other => other,
         }
     }
 
-    async fn in_transaction(&self, connection: &mut PgConnection) -> Result<(), Failure<'_>> {
+    async fn run_in_transaction(&self, connection: &mut PgConnection) -> Result<(), Failure<'_>> {
         let Some(last) = self.script.statements.last() else { return Ok(()) };
         let at_last = |error| Failure { statement: last, source: ServerError::from(error) };
         connection.execute(sqlx::raw_sql("begin")).await.map_err(at_last)?;
-        let applied = self.statements(connection).await;
+        let applied = self.run_statements(connection).await;
         // Deferred constraints fail here.
         let end = if applied.is_ok() { "commit" } else { "rollback" };
         let ended = connection.execute(sqlx::raw_sql(end)).await.map_err(at_last);
         applied.and(ended.map(drop))
     }
 
-    async fn statements(&self, connection: &mut PgConnection) -> Result<(), Failure<'_>> {
+    async fn run_statements(&self, connection: &mut PgConnection) -> Result<(), Failure<'_>> {
         for statement in &self.script.statements {
             let failed = |error| Failure { statement, source: ServerError::from(error) };
             run(connection, statement).await.map_err(failed)?;
@@ -147,7 +147,7 @@ impl File {
         } else if is_unknown_parameter(&statement.sql, source.sqlstate()) {
             "; if the file is a dump of a newer server, use a server of that version, or remove the line"
         } else if source.sqlstate() == Some(UNDEFINED_DATABASE) {
-            "; the database has a different name here: change the current one, with \
+            "; the database has a generated name here: alter the current database, with \
              `do $$ begin execute format('alter database %I set …', current_database()); end $$`"
         } else {
             ""

@@ -78,7 +78,8 @@ impl Migrations {
     ///
     /// # Errors
     /// If the folder can't be read, has no migration, has two migrations of the same version or an SQL
-    /// file without a version, or if a file is not SQL in UTF-8.
+    /// file whose name has no version, or if a file is not SQL in UTF-8. Only Flyway's repeatable
+    /// migrations (`R__name.sql`) need no version.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, Error> {
         Self::read_with(folder, SameVersion::Refused)
     }
@@ -119,10 +120,10 @@ impl Migrations {
         Self { folder: PathBuf::new(), files: Arc::new([]), creator: None }
     }
 
-    /// Adds code that runs after the files, such as another program that migrates. The code gets
-    /// the URL of the database and runs on the server's thread. `fingerprint` identifies what the
-    /// code creates: if a database with the same fingerprint and files is stored, it is used and the
-    /// code is not run.
+    /// Adds code that runs after the files, such as another program that migrates. The code gets the URL
+    /// of the database, and runs on the thread that manages the server. `fingerprint` identifies what
+    /// the code creates: if a template database with the same fingerprint and files exists, it is cloned
+    /// and the code is not run.
     #[must_use]
     pub fn then<F>(mut self, fingerprint: impl Into<String>, create: F) -> Self
     where
@@ -169,7 +170,8 @@ impl Migrations {
         self.files.len()
     }
 
-    /// Returns a name for the resulting schema: a hash of the file names and contents.
+    /// Returns a name for the resulting schema: a hash of the file names and contents, and of the
+    /// fingerprint of the caller's code.
     pub(super) fn fingerprint(&self) -> String {
         let mut hash = Sha256::new_with_prefix(RULES_VERSION);
         for File { name, script, .. } in self.files.iter() {
@@ -206,8 +208,8 @@ fn names(folder: &Path) -> std::io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Returns the migrations among sorted names, in the order in which they are applied. Migrations
-/// without a version are applied last.
+/// Returns the migrations among sorted names, in the order in which they are applied. Flyway's
+/// repeatable migrations (`R__name.sql`), which have no version, are applied last.
 fn order(names: Vec<String>, same: SameVersion) -> Result<Vec<(Option<Version>, String)>, String> {
     let mut versioned: Vec<(Version, String)> = Vec::new();
     let (mut undo, mut repeatable, mut baselines) = (Vec::new(), Vec::new(), Vec::new());
@@ -236,8 +238,9 @@ fn order(names: Vec<String>, same: SameVersion) -> Result<Vec<(Option<Version>, 
             if let Some(other) = seen.insert(version, name) {
                 let version: Vec<_> = version.iter().map(ToString::to_string).collect();
                 return Err(format!(
-                    "`{other}` and `{name}` have the same version {}; renumber one, or order them \
-                     by name",
+                    "`{other}` and `{name}` have the same version {}; renumber one, or apply them in the \
+                     order of their names, with `SameVersion::ByName` or, in a spec, `order = \"name\"` in \
+                     `[database]`",
                     version.join(".")
                 ));
             }
@@ -331,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn two_migrations_of_one_version_need_an_order() {
+    fn two_migrations_of_one_version_are_refused_unless_they_are_ordered_by_name() {
         let names = ["0001_b.up.sql", "0001_a.up.sql"];
         let error = read(&names, SameVersion::Refused).unwrap_err();
         assert!(error.contains("`0001_a.up.sql` and `0001_b.up.sql` have the same"), "{error}");
@@ -340,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_sql_is_refused_by_name_and_line() {
+    fn the_error_for_a_file_that_is_not_sql_names_the_file_and_the_line() {
         let folder = folder(&[("1_a.sql", "select 1;\n\\i other.sql\n")]);
         let error = chain(&Migrations::read(folder.path()).unwrap_err());
         assert!(

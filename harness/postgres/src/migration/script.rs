@@ -45,7 +45,8 @@ impl Script {
     /// Reads the bytes of a file: UTF-8, with or without a byte order mark.
     ///
     /// # Errors
-    /// If the file is not UTF-8, or contains a psql command that is not in [`HARMLESS`].
+    /// If the file is not UTF-8 or has a NUL byte, or if it contains a psql command other than those in
+    /// [`HARMLESS`] and `\set ON_ERROR_STOP`.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ScriptError> {
         let text = decode(bytes)?;
         let Section { text, no_transaction, is_marked } = section::applied(text);
@@ -269,7 +270,7 @@ impl<'a> Scanner<'a> {
         &self.text[offset..end]
     }
 
-    /// Reads the rest of the line of a psql command.
+    /// Reads the rest of the line of a psql command. Returns an error unless the command is harmless.
     fn psql_command(&mut self, line: usize) -> Result<(), ScriptError> {
         let start = self.chars.peek().map_or(self.text.len(), |(offset, _)| *offset);
         let rest = self.text[start..].lines().next().unwrap_or_default();
@@ -370,7 +371,7 @@ mod tests {
     #[case::nul_byte(b"select 1;\n\0".as_slice(), Some("line 2: the file has a NUL byte"))]
     #[case::psql(b"select 1;\n\\connect app\n".as_slice(), Some("line 2: `\\connect` is a psql command"))]
     #[case::dump(b"\\restrict abc\nselect 1;\n\\unrestrict abc\n".as_slice(), None)]
-    fn a_file_that_is_not_sql_is_refused_with_the_line(
+    fn the_error_for_a_file_that_is_not_sql_names_the_line(
         #[case] bytes: &[u8],
         #[case] expected: Option<&str>,
     ) {

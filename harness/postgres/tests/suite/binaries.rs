@@ -64,11 +64,15 @@ async fn if_no_source_works_the_error_has_a_reason_for_each() {
 #[tokio::test]
 async fn a_source_that_is_not_built_in_is_reported_with_its_cargo_feature() {
     for (is_missing, source, missing) in [
-        (!cfg!(feature = "docker"), Source::Docker(None), "Docker source (feature `docker`)"),
+        (
+            !cfg!(feature = "docker"),
+            Source::Docker(None),
+            "Docker source; build it with the Cargo feature `docker`",
+        ),
         (
             !cfg!(feature = "download"),
             Source::Download(None),
-            "download source (feature `download`)",
+            "download source; build it with the Cargo feature `download`",
         ),
     ] {
         if is_missing {

@@ -101,6 +101,7 @@ async fn a_damaged_entry_is_replaced_with_a_note(#[case] damage: fn(&Path)) {
     assert_eq!(check_server(cache.path(), &migrations).await, Vec::<String>::new());
 }
 
+/// The file `complete.json` marks an entry as complete.
 #[rstest::rstest]
 #[case::missing(|file: &Path| std::fs::remove_file(file).unwrap())]
 #[case::truncated(|file: &Path| std::fs::write(file, "{").unwrap())]
@@ -163,6 +164,7 @@ async fn a_failed_migration_is_reported_and_not_cached() {
     assert_eq!(Cache::new(cache.path()).entries(), Vec::new());
 }
 
+/// Runs all futures at the same time, and returns their values in the order in which they end.
 async fn join_all<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut waiting: Vec<_> = all.map(Box::pin).collect();
     let mut done = Vec::new();

@@ -64,7 +64,7 @@ async fn a_server_returns_a_clone_after_cancelled_requests() {
 
 #[tokio::test]
 async fn close_drops_every_database_created_on_an_existing_server() {
-    // `host` plays the existing server. `existing` uses it by its URL.
+    // `host` starts the server. `existing` connects to the same server by its URL.
     let host = Server::start(Options::default()).await.unwrap();
     let database = host.empty_database().await.unwrap();
     let sql = "select coalesce(string_agg(datname, ' '), '') from pg_database \
@@ -89,7 +89,7 @@ async fn close_drops_every_database_created_on_an_existing_server() {
     host.close().await.unwrap();
 }
 
-/// Changes settings of the database: a list of names, an empty list, a string, and one for a role.
+/// Changes settings of the database: a list of names, an empty list, a string, and a setting for one role.
 const SETTINGS: &str = r#"create schema "My App"; create table "My App".inside (n int);
 do $$ begin
   execute format('alter database %I set search_path = "My App", "a""b", public', current_database());
@@ -98,12 +98,14 @@ do $$ begin
   execute format('alter role %I in database %I set lock_timeout = 1234', current_user, current_database());
 end $$;"#;
 
-/// The settings that a session of a clone has.
+/// Selects the settings of a session on a clone, and counts the rows of a table that only the clone's
+/// `search_path` can find.
 const SETTINGS_OF_SESSION: &str = "select concat_ws('|', current_setting('search_path'), \
     current_setting('temp_tablespaces'), current_setting('application_name'), current_setting('lock_timeout'), \
     (select count(*) from inside))";
 
-/// Settings belong to a database and not to its contents, so the server does not copy them.
+/// When a server creates a database from a template, it copies the contents but not the settings of the
+/// template. This crate copies the settings.
 #[tokio::test]
 async fn a_clone_has_the_settings_of_its_template() {
     let host = Server::start(Options::default()).await.unwrap();

@@ -58,7 +58,7 @@ async fn a_server_of_each_source_works_and_is_removed(#[case] case: TestSource) 
     if case == TestSource::BinariesAsOrdinaryUser {
         return run_as_ordinary_user().await;
     }
-    // Only the case `Url` has this server, which exists before the server under test uses it. Its
+    // Only the case `Url` has this existing server, to which the server under test connects. Its
     // databases are compared before and after the test.
     let host = if case == TestSource::Url { Some(server_and_database().await) } else { None };
     let source = match (case, &host) {

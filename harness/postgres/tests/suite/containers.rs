@@ -157,7 +157,7 @@ fn exists(id: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_sweep_removes_containers_of_dead_owners_only() {
+async fn only_containers_of_dead_owners_are_removed_when_a_container_starts() {
     let Some(image) = test_image() else { return check_unusable_image_error().await };
     let mut child = command("true".as_ref()).spawn().unwrap();
     let ended = Owner::read(child.id());
@@ -166,8 +166,8 @@ async fn a_sweep_removes_containers_of_dead_owners_only() {
     let living = Owner::read(1);
     let dead = [ended.clone(), Owner { start_time: "1".into(), ..living.clone() }];
     let dead = dead.map(|owner| owner.create_container(&image));
-    // Docker lists newer containers first, so the sweep checks these before it removes the dead
-    // owners' containers.
+    // Docker lists newer containers first, so these containers are checked before the dead owners'
+    // containers are removed.
     let kept = [
         living.create_container(&image),
         Owner { boot: "another".into(), ..ended.clone() }.create_container(&image),
@@ -198,7 +198,7 @@ async fn a_sweep_removes_containers_of_dead_owners_only() {
     server.close().await.unwrap();
     swept.unwrap();
     let kept_names = "a live owner, an owner of another boot, incomplete labels, no labels";
-    assert_eq!(left, [true; 4], "the sweep must keep the containers with {kept_names}");
+    assert_eq!(left, [true; 4], "containers that must stay: those with {kept_names}");
 }
 
 /// Waits until this process has no container. Another test, which runs at the same time in this

@@ -29,6 +29,7 @@ fn forward_port() -> u16 {
     port
 }
 
+/// Forwards one connection in both directions.
 fn forward(client: TcpStream, engine: UnixStream) {
     let (mut from, mut to) = (client.try_clone().unwrap(), engine.try_clone().unwrap());
     std::thread::spawn(move || {
@@ -43,7 +44,7 @@ fn forward(client: TcpStream, engine: UnixStream) {
 }
 
 #[tokio::test]
-async fn docker_is_used_at_a_tcp_address() {
+async fn an_engine_at_a_tcp_address_is_used() {
     if test_image().is_none() {
         // No server can start without an image, so only the error about an image that can't be pulled
         // is tested.

@@ -1,4 +1,4 @@
-//! Tests of the errors about leaked connections, failed migrations and servers that ended. Also
+//! Tests of the errors about leaked connections, failed migrations and servers that died. Also
 //! tests of the blocking functions, which tests that are not async call.
 
 use nix::sys::signal::{Signal, kill};
@@ -68,7 +68,7 @@ async fn a_dead_server_is_reported_with_its_log() {
     assert!(!creators.into_iter().any(|creator| creator == id.to_string()), "{memory}");
 }
 
-/// A crash of one session ends all others, also those of the pool.
+/// A crash of one session ends all other sessions, also those of the crate's own pool of connections.
 #[tokio::test]
 async fn connections_that_a_crash_ended_are_not_used_again() {
     let server = crate::start(Source::Binaries(None)).await.unwrap();
@@ -78,11 +78,11 @@ async fn connections_that_a_crash_ended_are_not_used_again() {
         let id: i32 =
             sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut connection).await.unwrap();
         kill(Pid::from_raw(id), Signal::SIGKILL).unwrap();
-        // Until the server has started again, it refuses logins.
         let error = sqlx::query("select pg_sleep(60)").execute(&mut connection).await.unwrap_err();
         let closed = "the server closed the connection: it was stopped, or its session was killed";
         assert_eq!(spanproof_postgres::ServerError::from(error).to_string(), closed);
         let limit = std::time::Duration::from_secs(20);
+        // Until the server has started again, it refuses logins.
         let restarted = until("the restart", limit, || async {
             match PgConnection::connect(database.url()).await {
                 Ok(_) => Attempt::Done(()),
@@ -133,7 +133,7 @@ fn a_test_that_is_not_async_gets_a_database() {
     blocking::close(database).unwrap();
 }
 
-/// An async test may call a blocking function, which must therefore work inside a runtime.
+/// An async test can call a blocking function, too, so the function must work inside a runtime.
 #[tokio::test]
 async fn a_blocking_call_works_inside_a_runtime() {
     let (_folder, migrations) = table_migration();

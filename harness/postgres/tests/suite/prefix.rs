@@ -9,8 +9,8 @@ use spanproof_postgres::{Cache, Database, Error, Options, Prefix, Server, Source
 
 use crate::{chain, data_directory, execute, query, table_migration};
 
-/// The id of a dead run: a process that used the server and has ended. Databases whose names
-/// contain this id may be dropped.
+/// The id of a dead run: a process that used the server and has ended. Every later run with the same
+/// prefix drops the databases whose names contain this id, unless they are kept.
 const DEAD_RUN: &str = "fedcba9876543210";
 
 fn acme() -> Prefix {

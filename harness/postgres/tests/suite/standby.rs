@@ -1,4 +1,4 @@
-//! Tests the error about a standby: a server that accepts connections but only reads.
+//! Tests the error about a standby: a server that accepts connections but no writes.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ async fn log_in(url: &str) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn a_database_is_reached_over_tcp_with_the_generated_password_only() {
+async fn a_login_over_tcp_needs_the_generated_password() {
     let server = start_with(options()).await.unwrap();
     let (_folder, migrations) = table_migration();
     let database = server.migrated_database(&migrations).await.unwrap();
@@ -53,7 +53,7 @@ async fn each_server_has_its_own_port_and_password() {
 }
 
 #[tokio::test]
-async fn a_server_with_a_tcp_port_and_one_with_a_socket_are_not_shared() {
+async fn a_server_with_a_tcp_port_is_not_shared_with_tests_that_use_a_socket() {
     let tcp = Server::join(options()).await.unwrap();
     let socket = Server::join(Options { tcp: false, ..options() }).await.unwrap();
     let (over_tcp, over_socket) =

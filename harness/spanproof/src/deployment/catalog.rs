@@ -1,4 +1,4 @@
-//! Reads the columns of a table and their types.
+//! Reads the columns of a table and their types, and builds the SQL that uses them.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Looks up a table. A name without a schema is looked up on the session's search path.
+    /// Looks up a table. A name without a schema is looked up on the session's search path. Refused if the
+    /// table does not exist, or if the role can read none of its columns.
     pub(crate) async fn read(session: &mut Session, name: &str) -> Result<Reply<Self>, Error> {
         let name_in_sql = identifier::table(name);
         let sql =
@@ -56,8 +57,8 @@ impl Table {
         Ok(Reply::Accepted(Self { name: name_in_sql, columns, has_row_security }))
     }
 
-    /// Returns SQL for the row `r` of the table as JSON. Values of `character(n)` lose their trailing spaces,
-    /// which have no meaning.
+    /// Returns SQL for the row `r` of the table as JSON. Values of `character(n)` are without their trailing
+    /// spaces, which have no meaning in Postgres.
     pub(crate) fn row_as_json(&self) -> String {
         let padded = self.columns.iter().filter(|(_, sql_type)| *sql_type == "bpchar");
         let value = |(column, _): (&String, _)| {
@@ -70,7 +71,8 @@ impl Table {
         }
     }
 
-    /// Whether the table has this column, or the JSON column of this path.
+    /// Whether the table has this column. If `column` is a path into JSON, whether the table has the JSON
+    /// column.
     pub(crate) fn has_column(&self, column: &str) -> bool {
         self.column_type(column).is_some()
     }
@@ -127,9 +129,9 @@ impl Table {
         }
     }
 
-    /// Returns the condition that the time in a column is not before `bound` (if `is_start`) or is before it,
-    /// and whether the condition has the bound as its parameter, with the number `parameter`. `None` if the
-    /// column does not exist.
+    /// Returns the condition that the time in a column is at or after `bound` (if `is_start`), or before
+    /// `bound` (otherwise); `None` if the column does not exist. The flag is `true` if the condition contains
+    /// `$parameter`, whose value must be the bound, and `false` if the condition contains the bound itself.
     pub(crate) fn time_condition(
         &self,
         column: &str,
@@ -157,7 +159,7 @@ impl Table {
         Some((condition, true))
     }
 
-    /// Whether the column contains numbers. A time in such a column counts from the start of 1970.
+    /// Whether the type of the column is a number. A time in such a column is a Unix time.
     pub(crate) fn has_numbers(&self, column: &str) -> bool {
         const NUMBERS: [&str; 6] =
             ["smallint", "integer", "bigint", "numeric", "real", "double precision"];
@@ -206,8 +208,8 @@ async fn not_found(session: &mut Session, name: &str) -> Result<String, Error> {
     ))
 }
 
-/// Returns the condition that a time as a number since 1970 is not before `bound` (if `is_start`) or is
-/// before it. The number may have any unit. Postgres can use an index on the number.
+/// Returns the condition that a Unix time is at or after `bound` (if `is_start`), or before `bound`
+/// (otherwise). The Unix time may have any unit. Postgres can use an index on the number.
 fn number_condition(value: &str, is_start: bool, bound: DateTime<Utc>) -> String {
     let nanos =
         i128::from(bound.timestamp()) * 1_000_000_000 + i128::from(bound.timestamp_subsec_nanos());

@@ -1,15 +1,17 @@
-//! Startup lines of a log that may not be a claim of the service, because their message begins with something else.
-//! Only the whole log decides: a service may print other words before its startup line.
+//! Startup lines (lines that report whether tracing is on) that the service may have written or only quoted,
+//! because their message begins with something else. A service may print words before its startup line, so
+//! this is decided after the whole log was read.
 
-use super::quotation::Standing;
+use super::quotation::Context;
 use crate::log::Entry;
 
 /// Maximum number of lines that are kept until the whole log has been read.
 const MAX_LINES: usize = 64;
 /// Maximum distance in lines between a removed and an added line of a diff.
-const NEAR: u64 = 10;
+const MAX_DIFF_DISTANCE: u64 = 10;
 
-/// A line whose message has something else before the text that a probe matches.
+/// A startup line whose message has something else before the text that a probe (a pattern for lines)
+/// matches.
 #[derive(Debug, Clone)]
 pub(super) struct DoubtfulLine {
     /// Line number, from 1.
@@ -18,13 +20,13 @@ pub(super) struct DoubtfulLine {
     pub(super) entry: Entry,
     /// The text that the probe matches.
     pub(super) text: String,
-    /// Where that text is in the message.
-    pub(super) standing: Standing,
+    /// What is before that text in the message.
+    pub(super) context: Context,
     /// Whether the line says that tracing is on.
     pub(super) enabled: bool,
 }
 
-/// Startup lines that have something before them.
+/// The doubtful startup lines of a log.
 #[derive(Debug, Default)]
 pub(super) struct DoubtfulClaims(Vec<DoubtfulLine>);
 
@@ -35,27 +37,30 @@ impl DoubtfulClaims {
         }
     }
 
-    /// Returns the lines that count, and those that may or may not count. `own` says for each other startup line whether
-    /// it claims that tracing is on.
+    /// Returns the lines that the service wrote, and the lines of which this is not known. Drops lines that
+    /// only quote a startup line. `own` has an element for each startup line without something before it:
+    /// whether this line reports that tracing is on. If `own` is empty, a line that quotes another one is
+    /// returned as not known.
     pub(super) fn decide(self, own: &[bool]) -> [Vec<DoubtfulLine>; 2] {
-        let quoted = self.0.iter().filter(|line| line.standing == Standing::Quoted);
+        let quoted = self.0.iter().filter(|line| line.context == Context::Quoted);
         let quoted: Vec<u64> = quoted.map(|line| line.number).collect();
-        let is_near =
-            |line: &DoubtfulLine| quoted.iter().any(|number| number.abs_diff(line.number) <= NEAR);
-        let (mut counted, mut unclear) = (Vec::new(), Vec::new());
+        let is_near = |line: &DoubtfulLine| {
+            quoted.iter().any(|number| number.abs_diff(line.number) <= MAX_DIFF_DISTANCE)
+        };
+        let (mut written, mut unclear) = (Vec::new(), Vec::new());
         for line in self.0 {
-            let is_quoted = match line.standing {
-                Standing::Quoted => true,
-                Standing::AfterDash => is_near(&line),
-                Standing::AfterWords | Standing::Own => false,
+            let is_quoted = match line.context {
+                Context::Quoted => true,
+                Context::AfterDash => is_near(&line),
+                Context::AfterWords | Context::Own => false,
             };
             let contradicts = own.iter().any(|enabled| *enabled != line.enabled);
             if !is_quoted && !contradicts {
-                counted.push(line);
+                written.push(line);
             } else if !is_quoted || own.is_empty() {
                 unclear.push(line);
             }
         }
-        [counted, unclear]
+        [written, unclear]
     }
 }

@@ -29,8 +29,8 @@ pub(crate) struct FunctionResult {
     pub rows: Result<Vec<Row>, String>,
 }
 
-/// Calls the diagnostic functions for the executions that these spans refer to. Adds missing functions to
-/// `unread`.
+/// Calls the diagnostic functions for the executions that these spans refer to, except for those whose id is
+/// no integer: the functions get a `bigint`. Adds a note about missing functions to `lookup.unread`.
 pub(super) async fn explain_executions(
     lookup: &mut Lookup<'_>,
     spans: &[Row],

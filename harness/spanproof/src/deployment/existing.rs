@@ -95,8 +95,9 @@ pub(crate) fn empty_observation(spec: &Spec, selection: &JobSelection) -> Observ
     }
 }
 
-/// Returns the window of time in which log lines may belong to the found jobs. A start or end of
-/// `requested` replaces that of the jobs.
+/// Returns the window of time in which log lines may belong to the found jobs: the time in which the jobs
+/// ran, and the spec's `flush-ms` before and after it. A start or end of `requested` replaces that of the
+/// jobs.
 fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
     let jobs = Job::from_rows(&spec.tables, found.jobs.all());
     let units = Unit::from_rows(&spec.tables, found.units.all());

@@ -30,7 +30,8 @@ pub struct JobProgress {
     pub status: String,
     /// Number of the job's units of work in each status.
     pub units: BTreeMap<String, usize>,
-    /// Number of the job's spans; `None` if they could not be read, or if spans that name no unit may be its own.
+    /// Number of the job's spans; `None` if this number is not known: not all spans could be read, or spans
+    /// that name no unit may belong to the job.
     pub spans: Option<usize>,
 }
 
@@ -152,15 +153,15 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     let by_job = Key::new(&tables.units.job, &ids);
     let units = lookup.rows_by(observation::Table::Units, name, &[by_job]).await?;
     let units = units.accepted_or(|reason| unreadable(name, reason))?;
-    let (unit_ids, job) = (unit_ids(&units, &tables.units.id), tables.span_job());
+    let (unit_ids, job_column) = (unit_ids(&units, &tables.units.id), tables.span_job());
     let by_unit = Key { columns: tables.spans.unit.columns(), values: &unit_ids };
-    // Without a column for the job, no span names its job.
-    let has_job = tables.spans.unit.columns().is_empty()
+    // Without a column for the job, spans are searched for only by their unit.
+    let has_job_column = tables.spans.unit.columns().is_empty()
         || Table::read(lookup.session, &tables.spans.table)
             .await?
             .accepted()
-            .is_none_or(|table| table.has_column(&job));
-    let by_job = Some(Key::new(&job, &ids)).filter(|_| has_job);
+            .is_none_or(|table| table.has_column(&job_column));
+    let by_job = Some(Key::new(&job_column, &ids)).filter(|_| has_job_column);
     let keys: Vec<_> = [by_unit].into_iter().chain(by_job).collect();
     let unread_before = lookup.unread.len();
     let spans = lookup.rows_by(observation::Table::Spans, &tables.spans.table, &keys).await?;
@@ -176,13 +177,13 @@ async fn newest_progress(lookup: &mut Lookup<'_>, last: usize) -> Result<Vec<Job
     let jobs = Job::from_rows(tables, &jobs).into_iter().map(|job| poll.progress(job));
     let mut jobs: Vec<JobProgress> = jobs.collect();
     for job in jobs.iter_mut().filter(|job| job.has_no_spans()) {
-        // Spans that name no unit and were begun while the job ran may be its own.
+        // Spans that name no unit and were begun while the job ran may belong to the job.
         let is_own = |row: &&Row| text(row, &tables.units.job).as_ref() == Some(&job.job);
         let own: Vec<Row> = units.iter().filter(is_own).cloned().collect();
         let Some(window) = running_window(lookup.spec, &own) else { continue };
         let mut others = spans_without_unit(lookup, window).await?.accepted_or_default();
         others.retain(|span| Owner::from_row(tables, span) == Owner::Unknown);
-        if !others.is_empty() || lookup.may_hide(&tables.spans.table) {
+        if !others.is_empty() || lookup.may_have_hidden_rows(&tables.spans.table) {
             job.spans = None;
         }
     }
@@ -194,8 +195,8 @@ struct Poll {
     units: Vec<Unit>,
     /// For each span its owner: the unit or job to which the span refers.
     owners: Vec<Owner>,
-    /// Whether spans could be searched both by unit and by job. If `false`, a job may have spans
-    /// although none was found.
+    /// Whether the spans could be searched for in every way, by unit and by job. If `false`, a job may have
+    /// spans although none was found.
     is_complete: bool,
 }
 

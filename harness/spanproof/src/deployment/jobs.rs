@@ -40,8 +40,8 @@ pub(super) async fn jobs(lookup: &mut Lookup<'_>, selection: &JobSelection) -> R
     Ok(Rows::Found(rows))
 }
 
-/// Reads the job with this id or name. If `key` has the form `column=value`, searches only this
-/// column.
+/// Reads the job with this id or name. If `key` has the form `column=value` and names the column of ids or of
+/// names, searches only this column.
 pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Row, Error> {
     let columns = &lookup.spec.tables.jobs;
     let (only_column, value) = match key.split_once('=') {
@@ -109,7 +109,8 @@ fn describe(columns: &JobTable, row: &Row) -> String {
     format!("{}={}{name}", columns.id, id.unwrap_or_default())
 }
 
-/// Reads the newest jobs in the window of the selection, oldest first.
+/// Reads the newest jobs in the window of the selection, oldest first. The newest jobs are those that were
+/// created last or, if no job has a time of creation, those with the largest ids.
 pub(super) async fn newest_jobs(
     lookup: &mut Lookup<'_>,
     table: &Table,
@@ -128,7 +129,7 @@ pub(super) async fn newest_jobs(
     let limit = selection.last.clamp(1, 1000);
     let by_id = table.descending(&columns.id).unwrap_or_default();
     if let Some(created) = table.value(&columns.created) {
-        // Without the condition, no index on the column could be used, because nulls come first.
+        // Without this condition, Postgres could not use an index on the column, because nulls come first.
         let mut with_time = conditions.clone();
         with_time.add(format!("{created} is not null"));
         let order = format!("{created} desc, {by_id}");
@@ -137,7 +138,7 @@ pub(super) async fn newest_jobs(
             Reply::Accepted(_) => {}
             Reply::Refused(why) if table.has_numbers(&columns.id) => {
                 lookup.unread.push(format!(
-                    "{what} by {}: {why}; the jobs with the largest {} were read",
+                    "{what} by {}: {why}; the jobs with the largest {} were read instead",
                     columns.created, columns.id
                 ));
             }

@@ -1,16 +1,16 @@
-//! What a line of a log reports, and whether it reports this itself or only quotes it.
+//! What a line of a log reports, and whether it reports this itself or only quotes a line that does.
 
-use super::quotation::{Standing, is_in_other_field};
+use super::quotation::{Context, is_in_other_field};
 use crate::log::Entry;
 use crate::observation::TracerEvent;
 use crate::spec::Probes;
 
-/// The kind of a line. Each kind has its own limit of bytes.
+/// What a line reports. The reader of a log keeps a limited number of bytes of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// A startup line that reports whether tracing is on.
     Banner { enabled: bool },
-    /// A span was started.
+    /// The service began a span.
     Attempt,
     /// A span was written.
     Acknowledged,
@@ -18,16 +18,18 @@ pub(super) enum Kind {
     Refused,
     /// A span could not be ended.
     Unfinished,
-    /// A library, a driver or the system reports an error that is known without a probe.
-    Known,
+    /// A library, a driver or the system reports an error that spanproof recognises without a probe (a
+    /// pattern for lines, from the spec).
+    KnownError,
 }
 
 impl Kind {
-    /// Returns the kind of a line; `None` if the line matches no probe. If it matches several probes,
-    /// the first kind in the order of [`Kind`] counts.
+    /// Returns the kind of a line; `None` if the line matches no probe. If it matches several probes, returns
+    /// the kind that is first in the order of [`Kind`].
     pub(super) fn find(probes: &Probes, text: &str) -> Option<Self> {
-        // A log may have millions of such lines, and their content is not needed.
-        if probes.has_begun(text) && probes.banner(text).is_none() {
+        // A quick check for lines about begun spans: a log may have millions of them, and they need not be
+        // parsed.
+        if probes.is_begin_line(text) && probes.banner(text).is_none() {
             return Some(Self::Attempt);
         }
         Some(match TracerEvent::parse(probes, text).next()? {
@@ -40,19 +42,20 @@ impl Kind {
     }
 }
 
-/// Returns where `text`, the part of a line that a probe matches, is in the line's message.
-pub(super) fn standing(probes: &Probes, entry: &Entry, text: &str) -> Standing {
-    let is_inside = entry.texts.last().is_none_or(|inside| inside == text);
+/// Returns what is before the match of a probe in the message of a line. `text` is the text of `entry` that
+/// the probe matches: the message, or the message with the prefixes of loggers and collectors.
+pub(super) fn context(probes: &Probes, entry: &Entry, text: &str) -> Context {
+    let is_message = entry.texts.last().is_none_or(|message| message == text);
     let is_match = |text: &str| Kind::find(probes, text).is_some();
-    if !is_inside && is_in_other_field(text, &entry.texts, is_match) {
-        return Standing::Quoted;
+    if !is_message && is_in_other_field(text, &entry.texts, is_match) {
+        return Context::Quoted;
     }
-    // Outside the message, a collector or a logger wrote what is before the text.
-    let start = probes.match_start(text).filter(|_| is_inside).unwrap_or(0);
-    let standing = text.get(..start).map_or(Standing::Own, Standing::after);
+    // What a collector or a logger wrote before the match, outside the message, is not checked.
+    let start = probes.match_start(text).filter(|_| is_message).unwrap_or(0);
+    let context = text.get(..start).map_or(Context::Own, Context::from_text_before);
     let is_after_dash = || {
         let around = entry.texts.iter().filter_map(|around| around.strip_suffix(text));
         around.map(str::trim).any(|before| before == "-")
     };
-    if standing == Standing::Own && is_after_dash() { Standing::AfterDash } else { standing }
+    if context == Context::Own && is_after_dash() { Context::AfterDash } else { context }
 }

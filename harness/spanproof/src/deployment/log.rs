@@ -7,13 +7,13 @@ use chrono::{DateTime, FixedOffset, Utc};
 use regex::RegexSet;
 
 use super::claims::{DoubtfulClaims, DoubtfulLine};
-use super::line_kind::{Kind, standing};
+use super::line_kind::{Kind, context};
 use super::log_date::Calendar;
 use super::log_order::sort_by_time;
 use super::log_pattern::{CRASH, CRASH_PATTERNS, without_anchors};
 use super::log_stream::LogStream;
 use super::log_zone::{NamedLines, RowTimes, fitting_offsets, widened};
-use super::quotation::Standing;
+use super::quotation::Context;
 use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
@@ -27,24 +27,25 @@ use crate::spec::{Probes, Spec};
 /// Maximum number of bytes that are kept from all lines of one kind. Further lines of this kind are
 /// dropped, and their bytes are counted.
 const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
-/// Maximum number of lines about crashed processes.
+/// Maximum number of lines about crashed processes that are kept.
 const MAX_CRASH_LINES: usize = 4;
-/// Maximum number of lines about spans of another time that are kept.
+/// Maximum number of lines about spans outside the window that are kept as examples.
 const MAX_OUTSIDE_LINES: usize = 4;
-/// Maximum number of lines that contain the text of a probe and do not match it.
+/// Maximum number of kept lines that are unclear: they contain the text of a probe, but may only quote it, or
+/// their date is not known.
 const MAX_UNCLEAR_LINES: usize = 4;
 
-/// What is asked of a log.
+/// Which lines of a log to keep.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogQuery {
-    /// The time in which lines about spans count.
+    /// The window of time from which lines about spans are kept.
     pub(super) window: Window,
-    /// What the rows say about times.
+    /// The times of the rows, from which the zones and dates that log lines omit are deduced.
     pub(super) times: RowTimes,
 }
 
 /// Reads a log. Keeps all lines that report whether tracing is on. Keeps a line about a span if its
-/// time is in the window of the query, or if it has no time. Secrets are masked.
+/// time is in the window of the query, or if it has no time. Secrets are masked. `sink` gets each kept line.
 ///
 /// # Errors
 /// If the log can't be read, or is not text.
@@ -98,7 +99,7 @@ pub(crate) fn read_log(
     Ok(read)
 }
 
-/// Collects matching lines of a log.
+/// Collects the matching lines of a log.
 struct Reader<'a> {
     probes: &'a Probes,
     /// The probes without their anchors; `None` if one is not valid without them.
@@ -106,24 +107,27 @@ struct Reader<'a> {
     /// The name of the span table, without its schema.
     table: String,
     query: LogQuery,
+    /// The offset of times that name no zone; `None` if the user did not give it.
     zone: Option<FixedOffset>,
     calendar: Calendar,
     /// Bytes of the lines of each kind so far.
     bytes: BTreeMap<Kind, usize>,
-    /// Lines about spans whose time names no zone, as if in UTC: the whole log decides about the zone.
+    /// Lines about spans whose time names no zone. The zone is deduced after the whole log was read; until
+    /// then, their times are read as UTC.
     without_zone: Vec<LogLine>,
-    /// Lines with times whose date is not known before the whole log was read.
+    /// Lines whose date can be determined only after the whole log was read, with their times.
     without_date: Vec<(LogLine, Time)>,
-    /// Lines that name a job or a unit, and whose time names no zone.
+    /// The first line that names each job or unit.
     named: NamedLines,
-    /// The time of the newest line that reports a start.
+    /// The time of the newest line that reports a start of the service.
     last_start: Option<DateTime<Utc>>,
-    /// Startup lines that have something before them.
+    /// Startup lines (lines that report whether tracing is on) that may only be quoted.
     doubtful: DoubtfulClaims,
-    /// Whether a line has the text of a probe other than that of the start.
+    /// Whether a line has the text of a probe (other than that for starts) or of a known error.
     has_probe_line: bool,
     /// Whether a line names a job or a unit.
     has_name: bool,
+    /// The result so far.
     read: observation::Log,
 }
 
@@ -148,7 +152,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Handles the line with this line number.
+    /// Handles a line that may match. `number` is its line number.
     fn read_line(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
         if let Some(time) = entry.at {
             self.calendar.learn(time);
@@ -177,19 +181,19 @@ impl<'a> Reader<'a> {
             return;
         };
         self.has_probe_line = true;
-        match (standing(self.probes, entry, &text), kind) {
-            (Standing::Own, _) => self.keep(number, entry, (kind, text), sink),
-            (standing, Kind::Banner { enabled }) => {
+        match (context(self.probes, entry, &text), kind) {
+            (Context::Own, _) => self.keep(number, entry, (kind, text), sink),
+            (context, Kind::Banner { enabled }) => {
                 let entry = entry.clone();
-                self.doubtful.add(DoubtfulLine { number, entry, text, standing, enabled });
+                self.doubtful.add(DoubtfulLine { number, entry, text, context, enabled });
             }
-            (Standing::Quoted, _) => self.add_unclear(number, entry.text()),
+            (Context::Quoted, _) => self.add_unclear(number, entry.text()),
             _ => self.keep(number, entry, (kind, text), sink),
         }
     }
 
-    /// Keeps a line with an error of a library, a driver or the system. If a line only quotes such an error, a missing
-    /// line proves nothing.
+    /// Keeps a line with an error of a library, a driver or the system. If a line has the text of such an
+    /// error but may not be one, adds a doubt: it is then not known whether spans were lost.
     fn read_error(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
         let text = entry.text();
         let error = KnownError::parse(text, &self.table);
@@ -199,20 +203,19 @@ impl<'a> Reader<'a> {
             && entry.texts.iter().skip(1).any(|text| is_handled(text));
         if is_known && entry.level != Some(Level::Low) && !is_handled {
             self.has_probe_line = true;
-            self.keep(number, entry, (Kind::Known, text.to_owned()), sink);
-        } else if KnownError::quoted(text, &self.table).is_some()
-            && self.read.facts.doubts.is_empty()
+            self.keep(number, entry, (Kind::KnownError, text.to_owned()), sink);
+        } else if KnownError::find(text, &self.table).is_some() && self.read.facts.doubts.is_empty()
         {
             self.has_probe_line = true;
             self.read.facts.doubts.push(format!(
-                "log:{number} has the text of an error, in a line below a warning or about an error from which the service \
-                 goes on: whether spans were lost by it is not known: {}",
+                "log:{number} has the text of an error, in a line below the level of a warning or about an error that the \
+                 service handles, so it is not known whether spans were lost: {}",
                 crate::mask::text(text)
             ));
         }
     }
 
-    /// Adds a line that may or may not count.
+    /// Adds a line of which it is not known whether the service reports something with it, or only quotes it.
     fn add_unclear(&mut self, number: u64, text: &str) {
         if self.read.facts.unclear.len() < MAX_UNCLEAR_LINES {
             let text = crate::mask::text(text);
@@ -220,14 +223,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keeps the startup lines that count, of those that have something before them.
+    /// Decides which of the doubtful startup lines the service wrote, and keeps them.
     fn finish_claims(&mut self, sink: &mut dyn Sink) {
         let dated = self.without_date.iter().map(|(line, _)| line);
         let own = self.read.lines.iter().chain(dated);
         let own = own.filter_map(|line| Some(self.probes.banner(&line.text)?.enabled));
         let own: Vec<bool> = own.collect();
-        let [counted, unclear] = std::mem::take(&mut self.doubtful).decide(&own);
-        for DoubtfulLine { number, entry, text, enabled, .. } in counted {
+        let [written, unclear] = std::mem::take(&mut self.doubtful).decide(&own);
+        for DoubtfulLine { number, entry, text, enabled, .. } in written {
             self.keep(number, &entry, (Kind::Banner { enabled }, text), sink);
         }
         for DoubtfulLine { number, text, .. } in unclear {
@@ -241,17 +244,18 @@ impl<'a> Reader<'a> {
         self.zone.is_none() && entry.at.is_some_and(|time| !time.has_zone)
     }
 
-    /// Whether a line may be of the time of the query.
+    /// Whether a line may have been written in the window of the query.
     fn is_in_window(&self, entry: &Entry, at: Option<DateTime<Utc>>) -> bool {
         let window =
             if self.lacks_zone(entry) { widened(self.query.window) } else { self.query.window };
-        match entry.at.filter(|time| Calendar::is_open(*time)) {
-            Some(time) => self.calendar.readings(time).any(|at| window.contains(at)),
+        match entry.at.filter(|time| Calendar::is_ambiguous(*time)) {
+            Some(time) => self.calendar.possible_times(time).any(|at| window.contains(at)),
             None => at.is_none_or(|at| window.contains(at)),
         }
     }
 
-    /// Keeps a line of a kind, unless there are too many, or it is about spans of another time.
+    /// Keeps a line, unless the lines of its kind have too many bytes. A line outside the window that does
+    /// not report whether tracing is on is only counted and kept as an example.
     fn keep(
         &mut self,
         number: u64,
@@ -259,7 +263,7 @@ impl<'a> Reader<'a> {
         (kind, text): (Kind, String),
         sink: &mut dyn Sink,
     ) {
-        let open = entry.at.filter(|time| Calendar::is_open(*time));
+        let is_ambiguous = entry.at.is_some_and(Calendar::is_ambiguous);
         let at = entry.at.and_then(|time| self.calendar.utc(time, self.zone));
         let lacks_zone = self.lacks_zone(entry);
         let is_in_window = self.is_in_window(entry, at);
@@ -274,13 +278,13 @@ impl<'a> Reader<'a> {
                 return;
             }
         }
-        // A banner contains the value of the tracing flag, which is not a secret.
+        // A startup line contains the value of the tracing flag, which is not a secret.
         let text = if is_banner { text } else { crate::mask::text(&text) };
         let process = entry.process.as_ref().map(ToString::to_string);
         let line = LogLine { number, at, text, process };
         if is_outside {
             self.add_outside(&line);
-        } else if let Some(time) = entry.at.filter(|_| at.is_none() || open.is_some()) {
+        } else if let Some(time) = entry.at.filter(|_| at.is_none() || is_ambiguous) {
             self.without_date.push((line, time));
         } else if lacks_zone && !is_banner {
             self.without_zone.push(line);
@@ -290,7 +294,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Adds a line about a span of another time.
+    /// Counts a line about a span outside the window, and keeps it as an example.
     fn add_outside(&mut self, line: &LogLine) {
         let facts = &mut self.read.facts;
         facts.outside_lines += 1;
@@ -301,14 +305,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Decides about the order of dates, and adds the lines that waited for it.
+    /// Decides about the order of year, month and day in dates, and adds the lines that waited for this.
     fn finish_dates(&mut self, times: &RowTimes, sink: &mut dyn Sink) {
         self.calendar.decide(&self.named, times);
         for (mut line, time) in std::mem::take(&mut self.without_date) {
             line.at = self.calendar.utc(time, self.zone);
             let is_banner = self.probes.banner(&line.text).is_some();
             if let Some(why) = self.calendar.doubt(time).filter(|_| !is_banner) {
-                // Whether it is of the time of the jobs is not known.
+                // It is not known whether the line was written while the jobs ran.
                 self.read.facts.unclear.truncate(MAX_UNCLEAR_LINES - 1);
                 self.read.facts.unclear.push(format!("log:{}  {why}: {}", line.number, line.text));
                 continue;
@@ -324,8 +328,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Decides about the zone of times that name none, and adds the lines with such a time. Returns the zone, which
-    /// is `None` for UTC, and what is known about dates.
+    /// Decides about the zone of times that name none, and adds the lines with such a time. Returns this zone
+    /// (`None` if it is not known), what is known about dates, and the log.
     fn finish(
         mut self,
         lacks_zone: bool,
@@ -341,7 +345,7 @@ impl<'a> Reader<'a> {
         self.read
             .facts
             .unclear
-            .extend(self.calendar.open_order().filter(|_| is_known).map(str::to_owned));
+            .extend(self.calendar.unknown_order().filter(|_| is_known).map(str::to_owned));
         self.read.facts.lacks_zone = lacks_zone && zone.is_none();
         self.read.facts.fitting_zone = match deduced {
             Some((zone, number)) => format!("{zone} (log:{number})"),
@@ -431,9 +435,9 @@ mod tests {
         assert_eq!(found.facts.crashes, ["log:6  thread 'main' panicked at src/x.rs"]);
     }
 
-    /// The zone of these times is west of UTC, which only the line that names the job shows.
+    /// The zone of these times is west of UTC. Only the line that names the job shows this.
     #[test]
-    fn lines_without_a_zone_are_moved_before_the_window_decides() {
+    fn an_unknown_zone_is_deduced_before_times_are_compared_with_the_window() {
         let line = |clock: &str, text: &str| format!("2025-10-22 {clock} {text}\n");
         let (on, begun) =
             ("🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)", "❌ StartSpan RecordSpan error: x");
@@ -470,7 +474,7 @@ mod tests {
 
     /// A probe without `$` also matches inside a field that is not the message.
     #[test]
-    fn a_field_that_is_not_the_message_is_no_claim() {
+    fn a_startup_line_in_a_field_that_is_not_the_message_is_unclear() {
         let spec = crate::spec::example(|text| text.replace(r"(?<raw>.*)\)$'", r"(?<raw>\w*)\)'"));
         let read = |text: &'static str| {
             let bytes = Box::new(text.as_bytes());

@@ -1,5 +1,6 @@
-//! Completes dates of a log from the whole log and from the rows: the year of `Oct 22`, and the order of
-//! `10/11/2025`. Does not guess: a date that neither the log nor the rows decide is not known.
+//! Completes the dates of a log from the whole log and from the rows: the year of `Oct 22`, and the order of
+//! the numbers in `10/11/2025`. Does not guess: a date that neither the log nor the rows determine is not
+//! known.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::timestamp::shifted;
 /// What is not known about a date such as `10/11/2025`.
 const DAY_OR_MONTH: &str = "its date may begin with the day or the month";
 
-/// Hours before and after a row in which lines may be about it, in any zone.
+/// Hours before and after a row in which a line may be about this row, whatever the zone of the line.
 const NEAR_HOURS: i64 = 24;
 
 /// What is known about the dates of a log.
@@ -20,17 +21,19 @@ const NEAR_HOURS: i64 = 24;
 pub(super) struct Calendar {
     /// The times of the rows, sorted.
     rows: Vec<DateTime<Utc>>,
-    /// The possible years of lines near the rows.
+    /// The years in which a line near a row may have been written.
     years: BTreeSet<i32>,
     now: DateTime<Utc>,
-    /// The orders in which every date of the log is valid, each with the number of times near a row.
+    /// The orders of the numbers in which every date of the log is valid, each with the number of log times
+    /// that are then near a row.
     orders: Vec<(DateOrder, usize)>,
-    /// The last date that consists of numbers without a known order.
+    /// The last time whose date consists of numbers without a known order.
     last: Option<Time>,
 }
 
 impl Calendar {
-    /// Creates a calendar that knows the times of the rows. `now` is the latest time of a log without rows.
+    /// Creates a calendar that knows the times of the rows. `now` is the latest possible time of a line; it
+    /// is used only if there are no rows.
     pub(super) fn new(times: &RowTimes, now: DateTime<Utc>) -> Self {
         let named = times.names.iter().map(|(_, at)| *at);
         let mut rows: Vec<_> = times.starts.iter().copied().chain(named).collect();
@@ -46,33 +49,34 @@ impl Calendar {
         }
     }
 
-    /// Returns a point in time, read as UTC if it names no zone; `None` if its date is not known.
+    /// Returns the point in time of a line, read as UTC if the line names no zone; `None` if its date is not
+    /// known.
     pub(super) fn at(&self, time: Time) -> Option<DateTime<Utc>> {
         match time.date {
             Date::Whole => Some(time.at),
             Date::MonthDay(..) => self.in_likely_year(time),
             Date::Numbers(_) => {
-                let mut all = self.readings(time);
+                let mut all = self.possible_times(time);
                 let first = all.next()?;
                 all.all(|other| other == first).then_some(first)
             }
         }
     }
 
-    /// Returns a point in time in UTC; `None` if its date is not known. `zone` is the zone of times that name
-    /// none; without it, these are in UTC.
+    /// Returns the point in time of a line, in UTC; `None` if its date is not known. `zone` is the zone of
+    /// times that name none; if it is `None`, such times are read as UTC.
     pub(super) fn utc(&self, time: Time, zone: Option<FixedOffset>) -> Option<DateTime<Utc>> {
         let seconds = zone.filter(|_| !time.has_zone).map_or(0, |zone| zone.local_minus_utc());
         Some(shifted(self.at(time)?, Duration::seconds(-i64::from(seconds))))
     }
 
-    /// Returns the points in time that a date may mean.
-    pub(super) fn readings(&self, time: Time) -> impl Iterator<Item = DateTime<Utc>> {
+    /// Returns the points in time that a time may mean, one for each order of the numbers in its date.
+    pub(super) fn possible_times(&self, time: Time) -> impl Iterator<Item = DateTime<Utc>> {
         self.orders.iter().filter_map(move |(order, _)| time.in_order(*order))
     }
 
-    /// Whether the date of a time is known only after the whole log was read.
-    pub(super) fn is_open(time: Time) -> bool {
+    /// Whether the date of a time consists of numbers whose order is known only after the whole log was read.
+    pub(super) fn is_ambiguous(time: Time) -> bool {
         matches!(time.date, Date::Numbers(_))
     }
 
@@ -87,13 +91,13 @@ impl Calendar {
 
     /// Returns what is not known about the order of the dates of the log; `None` if it is known, or if no
     /// date depends on it.
-    pub(super) fn open_order(&self) -> Option<&'static str> {
+    pub(super) fn unknown_order(&self) -> Option<&'static str> {
         self.last.and_then(|time| self.doubt(time))
     }
 
-    /// Excludes the orders in which this is not a valid date.
+    /// Excludes the orders in which the date of this time is not valid. Does nothing for dates in words.
     pub(super) fn learn(&mut self, time: Time) {
-        if !Self::is_open(time) {
+        if !Self::is_ambiguous(time) {
             return;
         }
         self.last = Some(time);
@@ -104,8 +108,9 @@ impl Calendar {
         }
     }
 
-    /// Decides on the order of dates: the one in which lines follow the rows that they name. Without such
-    /// lines, the one in which the log has times near the rows.
+    /// Decides on the order of the numbers in dates: the only order in which lines follow the rows that they
+    /// name or, if that is not exactly one, the only order in which the log has times near the rows.
+    /// Otherwise, all possible orders remain.
     pub(super) fn decide(&mut self, named: &NamedLines, times: &RowTimes) {
         let fits = |order: DateOrder| named.offset(times, |time| time.in_order(order)).is_some();
         let by_names: Vec<_> =
@@ -171,7 +176,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::of_the_rows(&["2024-10-22T12:00"], (10, 22), "2024-10-22T00:00")]
+    #[case::year_of_the_row(&["2024-10-22T12:00"], (10, 22), "2024-10-22T00:00")]
     #[case::before_new_year(&["2025-01-01T00:01"], (12, 31), "2024-12-31T00:00")]
     #[case::after_new_year(&["2024-12-31T23:59"], (1, 1), "2025-01-01T00:00")]
     #[case::leap_day(&["2024-03-01T00:00"], (2, 29), "2024-02-29T00:00")]
@@ -180,7 +185,7 @@ mod tests {
     #[case::near_rows_of_several_years(&["2024-10-22T12:00", "2025-10-22T12:00"], (10, 22), "")]
     #[case::without_rows(&[], (2, 28), "2026-02-28T00:00")]
     #[case::not_in_the_future(&[], (3, 3), "2025-03-03T00:00")]
-    #[case::today_in_the_east(&[], (3, 2), "2026-03-02T00:00")]
+    #[case::today_in_a_zone_east_of_utc(&[], (3, 2), "2026-03-02T00:00")]
     #[case::last_leap_day(&[], (2, 29), "2024-02-29T00:00")]
     fn the_rows_or_today_determine_the_year(
         #[case] rows: &[&str],
@@ -203,7 +208,7 @@ mod tests {
     #[case::rows_in_both(&["2026-01-02T09:00", "2026-02-01T09:00"], &[[1, 2, 2026]], "")]
     #[case::rows_in_neither(&["2026-05-05T09:00"], &[[1, 2, 2026]], "")]
     #[case::year_first(&["2025-10-11T09:00"], &[[25, 10, 11]], "2025-10-11T00:00")]
-    #[case::two_digits(&[], &[[25, 10, 11]], "")]
+    #[case::year_of_two_digits(&[], &[[25, 10, 11]], "")]
     fn evidence_determines_the_order_of_a_date(
         #[case] rows: &[&str],
         #[case] dates: &[[u32; 3]],

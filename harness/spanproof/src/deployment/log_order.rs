@@ -3,15 +3,16 @@
 use crate::observation::LogLine;
 
 /// Sorts lines by time: a log may begin with the newest line, or consist of files in a different order. Lines
-/// with equal times keep their order, or are reversed with the whole log. Does nothing if a line has no time.
+/// with equal times keep their order. In a log that begins with the newest line, their order is reversed.
+/// Does nothing if a line has no time.
 pub(super) fn sort_by_time(lines: &mut [LogLine]) {
     if lines.iter().any(|line| line.at.is_none()) {
         return;
     }
-    let pairs = |is_earlier: fn(&LogLine, &LogLine) -> bool| {
-        lines.windows(2).filter(|pair| is_earlier(&pair[0], &pair[1])).count()
+    let count_pairs = |matches: fn(&LogLine, &LogLine) -> bool| {
+        lines.windows(2).filter(|pair| matches(&pair[0], &pair[1])).count()
     };
-    if pairs(|one, next| one.at > next.at) > pairs(|one, next| one.at < next.at) {
+    if count_pairs(|one, next| one.at > next.at) > count_pairs(|one, next| one.at < next.at) {
         lines.reverse();
     }
     lines.sort_by_key(|line| line.at);

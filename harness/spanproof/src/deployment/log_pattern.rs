@@ -1,10 +1,11 @@
-//! Patterns of lines besides those of the spec: patterns of crashes, and less strict probes.
+//! Patterns for lines in addition to the probes (the spec's patterns for lines): patterns for crashes, and
+//! probes without their anchors, which match inside a line.
 
 use std::sync::LazyLock;
 
 use regex::RegexSet;
 
-/// Patterns of lines that runtimes and platforms print when a process crashes.
+/// Patterns for the lines that runtimes and platforms print when a process crashes.
 pub(super) const CRASH_PATTERNS: [&str; 8] = [
     r"panicked at ",
     r"^panic: ",
@@ -20,7 +21,8 @@ pub(super) const CRASH_PATTERNS: [&str; 8] = [
 pub(super) static CRASH: LazyLock<Option<RegexSet>> =
     LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
 
-/// Returns the patterns without a leading `^` and a trailing `$`; `None` if one is invalid without them.
+/// Returns the patterns without a leading `^` and a trailing `$`; `None` if a pattern is invalid without
+/// them.
 pub(super) fn without_anchors(patterns: &[&str]) -> Option<RegexSet> {
     let patterns = patterns.iter().map(|pattern| {
         let pattern = pattern.strip_prefix('^').unwrap_or(pattern);

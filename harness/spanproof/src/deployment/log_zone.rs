@@ -1,5 +1,5 @@
-//! Deduces the zone of log times that name none, by comparing the log with the rows: a line that names a job
-//! was written when the job ran.
+//! Deduces the zone of log times that name no zone, by comparing the log with the rows: the first line that
+//! names a job was written soon after the row of the job.
 
 use chrono::{DateTime, Duration, FixedOffset, Utc};
 
@@ -11,21 +11,24 @@ use crate::observation::LogLine;
 const STEP: i64 = 15 * 60;
 /// The smallest and the largest offset from UTC, in seconds.
 pub(super) const OFFSETS: [i64; 2] = [-12 * 3600, 14 * 3600];
-/// The first line that names a job is written at most this many seconds after the row, and never before it.
+/// The first line that names a job is written at most this many seconds after the row of the job, and not
+/// before it.
 const MAX_DELAY: i64 = 120;
 /// Seconds by which the clocks of the log and of the rows may differ.
-const CLOCKS: i64 = 2;
-/// Minimum length of an id or a name that identifies a job in a line. A short number may be anything.
+const CLOCK_TOLERANCE: i64 = 2;
+/// Minimum length of an id or a name that identifies a job in a line. A short number in a line may have any
+/// meaning.
 const MIN_LENGTH: usize = 8;
 
-/// Maximum number of names to search for in the log: a few lines show the zone, and a search for many names
-/// is slow.
+/// Maximum number of names to search for in the log: a few lines are enough to deduce the zone, and a search
+/// for many names is slow.
 const MAX_NAMES: usize = 32;
 
 /// The times of the rows, to compare with times in the log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RowTimes {
-    /// Names and ids of jobs and units that lines may contain, each with the time of its row.
+    /// Names and ids of jobs and of units (parts of a job's work) that lines may contain, each with the time
+    /// of its row.
     pub(super) names: Vec<(String, DateTime<Utc>)>,
     /// The starts of the units.
     pub(super) starts: Vec<DateTime<Utc>>,
@@ -46,12 +49,13 @@ impl RowTimes {
     }
 }
 
-/// The first line that contains each name of [`RowTimes`], with its time.
+/// For each name of [`RowTimes`] that the log contains: its index, the number of the first line that contains
+/// it, and the time of this line.
 #[derive(Debug, Default)]
 pub(super) struct NamedLines(Vec<(usize, u64, Time)>);
 
 impl NamedLines {
-    /// Adds a line if it is the first one that contains a name.
+    /// Adds a line if it is the first line that contains a name.
     pub(super) fn add(&mut self, times: &RowTimes, number: u64, text: &str, at: Time) {
         for (index, (name, _)) in times.names.iter().enumerate() {
             if text.contains(name.as_str()) && self.0.iter().all(|(known, ..)| *known != index) {
@@ -70,11 +74,12 @@ impl NamedLines {
         self.0.iter().find_map(|(index, number, time)| {
             let (at, (name, row)) = (at(*time)?, times.names.get(*index)?);
             let (offset, delay) = offset_and_delay(at, *row);
-            let is_other_zone = offset != 0 && (-CLOCKS..=MAX_DELAY).contains(&delay);
+            let is_other_zone = offset != 0 && (-CLOCK_TOLERANCE..=MAX_DELAY).contains(&delay);
             let early = (*row - at).num_seconds();
-            if !is_other_zone && (CLOCKS + 1..=STEP).contains(&early) {
+            if !is_other_zone && (CLOCK_TOLERANCE + 1..=STEP).contains(&early) {
                 return Some(format!(
-                    "log:{number} names `{name}` {early} seconds before its row was written: the clocks differ"
+                    "log:{number} names `{name}` {early} seconds before the time of its row: the clocks of the service and \
+                     the database differ"
                 ));
             }
             let minutes = offset.abs() / 60;
@@ -82,15 +87,15 @@ impl NamedLines {
             is_other_zone.then(|| {
                 format!(
                     "log:{number} names `{name}` {minutes} minutes {direction} the time of its row: the log may be in \
-                     another zone; check `--log-zone`"
+                     another time zone; check `--log-zone`"
                 )
             })
         })
     }
 
-    /// Returns the offset at which each line follows the row that it names, and the number of such a line;
-    /// `None` if there is none, or if lines contradict each other. `at` returns the time of a line read as
-    /// UTC.
+    /// Returns the offset from UTC at which lines follow the rows that they name, and the number of the first
+    /// such line; `None` if there is no such line, or if the lines need different offsets. `at` returns the
+    /// time of a line read as UTC.
     pub(super) fn offset(
         &self,
         times: &RowTimes,
@@ -98,31 +103,33 @@ impl NamedLines {
     ) -> Option<(FixedOffset, u64)> {
         let fitting = self.0.iter().filter_map(|(index, number, time)| {
             let (offset, delay) = offset_and_delay(at(*time)?, times.names.get(*index)?.1);
-            let fits = (-CLOCKS..=MAX_DELAY).contains(&delay)
+            let fits = (-CLOCK_TOLERANCE..=MAX_DELAY).contains(&delay)
                 && (OFFSETS[0]..=OFFSETS[1]).contains(&offset);
             fits.then_some((offset, *number))
         });
         let fitting: Vec<_> = fitting.collect();
         let (offset, number) = *fitting.first()?;
         let agree = fitting.iter().all(|(other, _)| *other == offset);
-        Some((fixed(offset).filter(|_| agree)?, number))
+        Some((fixed_offset(offset).filter(|_| agree)?, number))
     }
 }
 
-/// Returns the nearest offset at which a line follows a row, and the seconds between them at this offset.
+/// Returns the offset from UTC with which the delay of a line after a row is nearest to the middle of the
+/// expected delays (0 to [`MAX_DELAY`] seconds), and this delay in seconds.
 fn offset_and_delay(line: DateTime<Utc>, row: DateTime<Utc>) -> (i64, i64) {
     let seconds = (line - row).num_seconds();
     let offset = (seconds - MAX_DELAY / 2 + STEP / 2).div_euclid(STEP) * STEP;
     (offset, seconds - offset)
 }
 
-/// Returns the offsets at which most units have a line at their start: several if they fit equally well, none
-/// if the lines fit no unit.
+/// Returns the offsets from UTC at which most units have a line at their start: several offsets if they fit
+/// equally well, and none if no unit has such a line at any offset.
 pub(super) fn fitting_offsets(lines: &[LogLine], times: &RowTimes) -> Vec<FixedOffset> {
     let count = |offset: i64| {
         let has_line = |start: &&DateTime<Utc>| {
             lines.iter().filter_map(|line| line.at).any(|at| {
-                (-CLOCKS..=CLOCKS).contains(&(at - **start).num_seconds().saturating_sub(offset))
+                (-CLOCK_TOLERANCE..=CLOCK_TOLERANCE)
+                    .contains(&(at - **start).num_seconds().saturating_sub(offset))
             })
         };
         times.starts.iter().filter(has_line).count()
@@ -131,10 +138,10 @@ pub(super) fn fitting_offsets(lines: &[LogLine], times: &RowTimes) -> Vec<FixedO
     let counts: Vec<_> = offsets.map(|offset| (count(offset), offset)).collect();
     let best = counts.iter().map(|(count, _)| *count).max().filter(|best| *best > 0);
     let fitting = counts.iter().filter(|(count, _)| Some(*count) == best);
-    fitting.filter_map(|(_, offset)| fixed(*offset)).collect()
+    fitting.filter_map(|(_, offset)| fixed_offset(*offset)).collect()
 }
 
-/// Widens a window by the time that an unknown zone can move a line.
+/// Widens a window by the smallest and the largest offset that an unknown zone may have.
 pub(super) fn widened(window: Window) -> Window {
     Window {
         since: window.since.map(|since| since + Duration::seconds(OFFSETS[0])),
@@ -142,7 +149,7 @@ pub(super) fn widened(window: Window) -> Window {
     }
 }
 
-fn fixed(seconds: i64) -> Option<FixedOffset> {
+fn fixed_offset(seconds: i64) -> Option<FixedOffset> {
     FixedOffset::east_opt(i32::try_from(seconds).ok()?)
 }
 
@@ -165,7 +172,7 @@ mod tests {
     #[case::late_line(&["14:05:00"], None)]
     #[case::other_day(&["23:59:00"], None)]
     #[case::contradicting(&["14:00:01", "15:00:01"], None)]
-    fn the_offset_is_that_at_which_lines_follow_their_rows(
+    fn the_offset_is_the_one_at_which_lines_follow_their_rows(
         #[case] lines: &[&str],
         #[case] expected: Option<i32>,
     ) {

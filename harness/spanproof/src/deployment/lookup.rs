@@ -50,8 +50,8 @@ impl<'a> Lookup<'a> {
         Self { session, spec, unread: Vec::new(), filtered: BTreeSet::new() }
     }
 
-    /// Returns the rows of a query on the table `rows_of`. Adds the values of the spec's paths into
-    /// JSON to each row.
+    /// Returns the rows of a query on a table of jobs, units or spans (`rows_of`). Adds the values of the
+    /// spec's paths into JSON to each row. `what` describes the query in messages.
     pub(super) async fn look_up(
         &mut self,
         rows_of: observation::Table,
@@ -70,19 +70,24 @@ impl<'a> Lookup<'a> {
     }
 
     /// Whether row security may hide rows of a table that was read.
-    pub(super) fn may_hide(&self, table: &str) -> bool {
+    pub(super) fn may_have_hidden_rows(&self, table: &str) -> bool {
         self.filtered.contains(table)
     }
 
-    /// Returns rows that a verdict may rely on: `Unreadable` if they are not enough and row security may hide
-    /// more.
+    /// Returns the rows, or `Unreadable` if a verdict can't rely on them: there are fewer than expected
+    /// (`is_enough` is false), and row security may hide the others.
     pub(super) fn without_hidden(&self, rows: Rows, table: &str, is_enough: bool) -> Rows {
-        let is_hidden = !is_enough && matches!(rows, Rows::Found(_)) && self.may_hide(table);
-        if is_hidden { Rows::Unreadable(row_security(table)) } else { rows }
+        let may_lack_rows = !is_enough && matches!(rows, Rows::Found(_));
+        if may_lack_rows && self.may_have_hidden_rows(table) {
+            Rows::Unreadable(row_security(table))
+        } else {
+            rows
+        }
     }
 
     /// Returns the rows of a table that match any of the keys, without duplicates. Skips a key whose column
-    /// does not exist or has no index, and adds a note about it to `unread`.
+    /// does not exist, or by which a query would scan a large table, and adds a note about it to `unread`.
+    /// Refused if no key could be used.
     pub(super) async fn rows_by(
         &mut self,
         rows_of: observation::Table,
@@ -267,9 +272,9 @@ pub(super) fn texts(rows: &[Row], column: &str) -> Vec<String> {
     rows.iter().filter_map(|row| text(row, column)).collect()
 }
 
-/// Returns rows that a verdict may rely on: `Unreadable` if there are more than [`ROW_LIMIT`], because the
-/// others would seem to be missing.
-pub(super) fn complete(rows: Rows, what: &str) -> Rows {
+/// Returns the rows, or `Unreadable` if there are more than [`ROW_LIMIT`]: the rows that were not read would
+/// seem to be missing.
+pub(super) fn require_complete(rows: Rows, what: &str) -> Rows {
     if rows.all().len() > ROW_LIMIT { Rows::Unreadable(too_many(what)) } else { rows }
 }
 

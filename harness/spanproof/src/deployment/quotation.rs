@@ -1,5 +1,5 @@
-//! Recognises lines that only quote a line of the service: in a message about it, in a diff, or in a JSON field that
-//! is not the message.
+//! Recognises lines that only quote a line of the service: in a message about it, in a diff, or in a JSON
+//! field that is not the message.
 
 use std::sync::LazyLock;
 
@@ -7,34 +7,36 @@ use regex::Regex;
 
 use crate::log::field_texts;
 
-/// Words before a text which show that it is quoted.
-static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+/// Matches a word before a text that shows that the text is quoted.
+static QUOTING_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?i)\b(?:messages?|commit|expect(?:s|ed)?|diff|patch|said|says|quot(?:e|es|ed|ing)|lines?|print(?:s|ed)?|example|subject|title|comment|wrote|grep|assertion|changelog|contains?|search(?:ed|ing)?|alert|rule|pattern)\b[^\w]*(?:\w+\W+){0,3}$",
     )
     .ok()
 });
 
-/// Where the text that a probe matches is in its line.
+/// What is before the text that a probe (a pattern for lines) matches, and what this says about the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// The service wrote this line itself.
+pub(super) enum Context {
+    /// Nothing, or no word: the service itself wrote this line.
     Own,
-    /// After `-`, as in a list or a diff.
+    /// A `-`, as in a list or a diff.
     AfterDash,
-    /// After words: it may be part of a different message.
+    /// Words: the text may be part of a different message.
     AfterWords,
-    /// The line quotes it.
+    /// A sign or a word that shows a quotation, or the text is in a field that is not the message: the line
+    /// only quotes the text.
     Quoted,
 }
 
-impl Standing {
-    /// Returns where a text is, from what is before it in the same message.
-    pub(super) fn after(before: &str) -> Self {
+impl Context {
+    /// Determines the context of a text from what is before it in the same message.
+    pub(super) fn from_text_before(before: &str) -> Self {
         let start = before.trim_start();
         let has_words =
             || before.as_bytes().windows(2).any(|pair| pair.iter().all(u8::is_ascii_alphabetic));
-        let is_after_quoting_word = || WORDS.as_ref().is_some_and(|words| words.is_match(before));
+        let is_after_quoting_word =
+            || QUOTING_WORDS.as_ref().is_some_and(|words| words.is_match(before));
         if before.is_empty() {
             Self::Own
         } else if start.starts_with(['+', '>', '<'])
@@ -64,8 +66,8 @@ fn has_open_quote(text: &str) -> bool {
     is_odd('"') || is_odd('`') || is_open('“', '”') || is_open('«', '»') || single.count() % 2 == 1
 }
 
-/// Whether a field of a JSON object or of logfmt pairs matches and is not one of `texts`, so that it is not the message
-/// of the line.
+/// Whether a field of a JSON object or of logfmt pairs matches and is not one of `texts`, so that it is not
+/// the message of the line.
 pub(super) fn is_in_other_field(
     object: &str,
     texts: &[String],
@@ -81,23 +83,26 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::nothing("", Standing::Own)]
-    #[case::sign("🔍 ", Standing::Own)]
-    #[case::name("tracing: ", Standing::AfterWords)]
-    #[case::words("startup complete, ", Standing::AfterWords)]
-    #[case::apostrophe("the runner's tracer: ", Standing::AfterWords)]
-    #[case::closed("\"runner\" is up: ", Standing::AfterWords)]
-    #[case::list("- ", Standing::AfterDash)]
-    #[case::removed("-🔍 ", Standing::AfterDash)]
-    #[case::added("+🔍 ", Standing::Quoted)]
-    #[case::mail("> ", Standing::Quoted)]
-    #[case::open("the page has \"🔍 ", Standing::Quoted)]
-    #[case::open_single("assert 'x", Standing::Quoted)]
-    #[case::open_typographic("“", Standing::Quoted)]
-    #[case::commit("[git] commit message: 🔍 ", Standing::Quoted)]
-    #[case::expected("expected: 🔍 ", Standing::Quoted)]
-    #[case::line("no such line in the log: ", Standing::Quoted)]
-    fn what_is_before_a_text_shows_how_it_stands(#[case] before: &str, #[case] expected: Standing) {
-        assert_eq!(Standing::after(before), expected);
+    #[case::nothing("", Context::Own)]
+    #[case::sign("🔍 ", Context::Own)]
+    #[case::name("tracing: ", Context::AfterWords)]
+    #[case::words("startup complete, ", Context::AfterWords)]
+    #[case::apostrophe("the runner's tracer: ", Context::AfterWords)]
+    #[case::closed("\"runner\" is up: ", Context::AfterWords)]
+    #[case::list("- ", Context::AfterDash)]
+    #[case::removed("-🔍 ", Context::AfterDash)]
+    #[case::added("+🔍 ", Context::Quoted)]
+    #[case::mail("> ", Context::Quoted)]
+    #[case::open("the page has \"🔍 ", Context::Quoted)]
+    #[case::open_single("assert 'x", Context::Quoted)]
+    #[case::open_typographic("“", Context::Quoted)]
+    #[case::commit("[git] commit message: 🔍 ", Context::Quoted)]
+    #[case::expected("expected: 🔍 ", Context::Quoted)]
+    #[case::line("no such line in the log: ", Context::Quoted)]
+    fn the_text_before_a_match_determines_its_context(
+        #[case] before: &str,
+        #[case] expected: Context,
+    ) {
+        assert_eq!(Context::from_text_before(before), expected);
     }
 }

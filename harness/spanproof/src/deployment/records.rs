@@ -1,10 +1,10 @@
 //! Reads selected jobs of an existing system with their units of work and spans.
 
 use super::jobs::jobs;
-use super::lookup::{Key, Lookup, complete, texts};
+use super::lookup::{Key, Lookup, require_complete, texts};
 use super::selection::JobSelection;
 use super::session::{Error, Session};
-use super::spans::{concurrent_spans, has_enough, spans, spans_in_other_schemas};
+use super::spans::{concurrent_spans, has_enough_spans, spans, spans_in_other_schemas};
 use crate::observation::{ConcurrentSpan, OtherTable, Rows, Sink, Table, TableRows};
 use crate::spec::Spec;
 
@@ -46,12 +46,12 @@ impl Records {
         let by_job = Key::new(&tables.units.job, &ids);
         let name = &tables.units.table;
         let units = lookup.rows_by(Table::Units, name, &[by_job]).await?.into_rows();
-        let units = complete(units, name);
+        let units = require_complete(units, name);
         let is_enough = units.all().len() >= jobs.all().len();
         let units = lookup.without_hidden(units, name, is_enough);
         sink.rows(Table::Units, &units);
         let spans = spans(&mut lookup, &ids, &units).await?;
-        let has_enough_spans = has_enough(spec, &units, &spans);
+        let has_enough_spans = has_enough_spans(spec, &units, &spans);
         let spans = lookup.without_hidden(spans, &tables.spans.table, has_enough_spans);
         sink.rows(Table::Spans, &spans);
         // If probably no span is missing, the other queries are not needed.

@@ -1,4 +1,5 @@
-//! The columns that rows need to be judged, and the reasons why a table may have more rows than were read.
+//! The columns without which the rows of a table can't be judged. Also the message for a table in which row
+//! security may hide rows.
 
 use crate::json_path::base;
 use crate::observation::Table;
@@ -40,7 +41,7 @@ pub(super) fn generated_column(
 ) -> Option<String> {
     let tables = &spec.tables;
     let spans = &tables.spans;
-    // The duration is compared only if it is known.
+    // These columns are optional: a verdict compares the duration, for example, only if it is known.
     let ignored = [&spans.duration, &spans.error];
     let (table, columns) = match rows_of {
         Table::Jobs => (&tables.jobs.table, tables.jobs.columns().collect()),

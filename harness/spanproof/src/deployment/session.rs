@@ -19,7 +19,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Number of rows above which a table is never read by a sequential scan.
 const MAX_SCAN_ROWS: f64 = 100_000.0;
 
-/// A database, dump or log can't be read.
+/// Why a database, dump or log can't be read.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum DeploymentError {
@@ -36,7 +36,7 @@ pub enum DeploymentError {
     ConnectionLost {
         /// The step that failed.
         what: String,
-        /// The last message.
+        /// The message of the server or the driver.
         reason: String,
     },
     /// A table, column, job or trace does not exist.
@@ -348,7 +348,7 @@ fn arguments(what: &str, parameters: &[&[String]]) -> Result<PgArguments, Error>
     Ok(arguments)
 }
 
-/// Returns the error message with a hint, if there is one.
+/// Returns the message of a server error, with the hint if the error has one.
 fn with_hint(error: &ServerError) -> String {
     error.hint().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
 }

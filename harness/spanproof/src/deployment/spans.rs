@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::identifier::{self, TableName};
 
 use super::catalog::Table;
-use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, complete, ids};
+use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, ids, require_complete};
 use super::reply::Reply;
 use super::session::Error;
 use super::window::Window;
@@ -18,9 +18,9 @@ use crate::timestamp::shifted;
 /// clocks of two machines differ.
 const TOLERANCE_SECONDS: i64 = 1;
 
-/// Reads the spans that refer to one of the units or jobs. Sometimes adds the spans that refer to no
-/// unit and started while the units ran, because they may belong to the units: if there are a unit
-/// lacks spans, or if the spec has spans that are linked to their unit only by their parent.
+/// Reads the spans that refer to one of the units or jobs. If a unit lacks spans, or if the spec has spans
+/// that are linked to their unit only by their parent, also reads the spans that refer to no unit and started
+/// while the units ran, because they may belong to the units.
 pub(super) async fn spans(
     lookup: &mut Lookup<'_>,
     jobs: &[String],
@@ -33,9 +33,10 @@ pub(super) async fn spans(
     let by_unit = Key { columns: table.unit.columns(), values: &unit_ids };
     let keys = [by_unit, Key::new(&job, jobs)];
     let found = lookup.rows_by(observation::Table::Spans, &table.table, &keys).await?.into_rows();
-    let found = complete(found, &table.table);
+    let found = require_complete(found, &table.table);
     // Spans that are linked by their parent refer to no unit, so the first query can't find them.
-    let has_enough = has_enough(lookup.spec, units, &found) && !lookup.spec.has_parent_links();
+    let has_enough =
+        has_enough_spans(lookup.spec, units, &found) && !lookup.spec.has_parent_links();
     if units.all().is_empty() || has_enough || matches!(found, Rows::Unreadable(_)) {
         return Ok(found);
     }
@@ -55,11 +56,11 @@ pub(super) async fn spans(
     }
 }
 
-/// Whether each unit has a span, and as many as the spec has rules that always apply: then probably no span is
-/// missing.
-pub(super) fn has_enough(spec: &Spec, units: &Rows, spans: &Rows) -> bool {
+/// Whether each unit has at least one span, and at least as many as the spec requires for every unit in a
+/// column with the unit's id. Then probably no span is missing.
+pub(super) fn has_enough_spans(spec: &Spec, units: &Rows, spans: &Rows) -> bool {
     let tables = &spec.tables;
-    let rules = spec.spans.iter().filter(|rule| rule.is_always_in_column()).count().max(1);
+    let rules = spec.spans.iter().filter(|rule| rule.is_always_required_by_column()).count().max(1);
     if tables.spans.unit.columns().is_empty() {
         return spans.all().len() >= units.all().len() * rules;
     }
@@ -146,8 +147,8 @@ pub(super) async fn concurrent_spans(
     Ok(rows.iter().filter_map(read).collect())
 }
 
-/// Returns the window in which the units ran; `None` if no unit has a time. It ends `flush-ms` after the last
-/// unit, or never if a unit has no end: it may still be running.
+/// Returns the window in which the units ran; `None` if no unit has a time. The window ends `flush-ms` after
+/// the end of the last unit. It has no end if a unit has no end, because this unit may still be running.
 pub(super) fn running_window(spec: &Spec, units: &[Row]) -> Option<Window> {
     let units = Unit::from_rows(&spec.tables, units);
     let times = units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();

@@ -82,7 +82,7 @@ async fn read_table(lookup: &mut Lookup<'_>, key: &str, name: &str) -> Result<Ta
     Table::read(lookup.session, name).await?.accepted_or(unreadable)
 }
 
-/// Fails if the span table lacks one of the `required` columns, or if there are none. `key` is the
+/// Fails if the span table lacks one of the `required` columns, or if `required` is empty. `key` is the
 /// key under `[tables.spans]` that names the columns.
 fn require_columns(
     table: &Table,
@@ -90,18 +90,16 @@ fn require_columns(
     key: &str,
     required: &[String],
 ) -> Result<(), Error> {
-    let column = match required {
-        [] => "",
-        all => match all.iter().find(|column| !table.has_column(column)) {
-            Some(column) => column,
+    let name = &columns.table;
+    let all = table.names().collect::<Vec<_>>().join(", ");
+    let problem = match required {
+        [] => format!("the spec names no column for `{key}`; `{name}` has {all}"),
+        required => match required.iter().find(|column| !table.has_column(column)) {
+            Some(column) => format!("`{name}` has no column `{column}`, only {all}"),
             None => return Ok(()),
         },
     };
-    let all = table.names().collect::<Vec<_>>().join(", ");
-    let name = &columns.table;
-    Err(Error::NotFound(format!(
-        "`{name}` has no column `{column}`, only {all}; set `{key}` under `[tables.spans]`"
-    )))
+    Err(Error::NotFound(format!("{problem}; set `{key}` under `[tables.spans]`")))
 }
 
 /// Returns the ids of the traces with spans that match the query.

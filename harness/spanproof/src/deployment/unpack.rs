@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-/// Number of bytes at the start of a file that show its format.
+/// Number of bytes at the start of a file by which its format is recognised.
 const HEAD: usize = 512;
-/// Number of conversions that one file may need, such as an archive of `pg_dump` inside of gzip.
+/// Maximum number of conversions of one file. An archive of `pg_dump` that is compressed with gzip needs two.
 const MAX_CONVERSIONS: usize = 3;
-/// A text may be this many times as large as its file. gzip reaches about 1000.
+/// Maximum size of a text, as a multiple of the size of its file. gzip reaches about 1000.
 const MAX_RATIO: u64 = 2_000;
 /// Maximum number of files of a folder in an error.
 const MAX_NAMES: usize = 5;
-/// Size of a text to which [`MAX_RATIO`] does not apply, in bytes.
+/// Number of bytes up to which a text may be larger than [`MAX_RATIO`] allows.
 const MIN_LIMIT: u64 = 1 << 30;
 
 /// A format that a program of the system converts to text.
@@ -25,11 +25,12 @@ const MIN_LIMIT: u64 = 1 << 30;
 pub(super) struct Packing {
     /// What the file is, for messages.
     pub(super) what: &'static str,
-    /// What a user can do, with `FILE` for the name of the file.
+    /// How a user can convert the file, with `FILE` for its name.
     pub(super) by_hand: &'static str,
-    /// The program and its arguments, which reads standard input; empty if the user must convert the file.
-    words: &'static [&'static str],
-    /// Bytes at `offset`.
+    /// The program that converts its standard input, and its arguments; empty if only the user can convert
+    /// the file.
+    command: &'static [&'static str],
+    /// The bytes at `offset` by which the format is recognised.
     magic: &'static [u8],
     offset: usize,
 }
@@ -39,14 +40,14 @@ const ARCHIVES: [Packing; 2] = [
     Packing {
         what: "a dump in Postgres's custom format",
         by_hand: "convert it with `pg_restore -f - FILE`",
-        words: &[PG_RESTORE, "-f", "-"],
+        command: &[PG_RESTORE, "-f", "-"],
         magic: b"PGDMP",
         offset: 0,
     },
     Packing {
         what: "a dump in a tar archive",
         by_hand: "convert it with `pg_restore -f - FILE`",
-        words: &[PG_RESTORE, "-f", "-"],
+        command: &[PG_RESTORE, "-f", "-"],
         magic: b"toc.dat\0",
         offset: 0,
     },
@@ -86,10 +87,10 @@ const TAR: Packing = Packing {
 const fn packing(
     what: &'static str,
     by_hand: &'static str,
-    words: &'static [&'static str],
+    command: &'static [&'static str],
     magic: &'static [u8],
 ) -> Packing {
-    Packing { what, by_hand, words, magic, offset: 0 }
+    Packing { what, by_hand, command, magic, offset: 0 }
 }
 
 /// Why a file can't be read as text.
@@ -101,7 +102,7 @@ pub(super) enum UnpackError {
     /// The user must convert the file.
     #[error("it is {}{why}; {}", .packing.what, .packing.by_hand)]
     ByHand { packing: Packing, why: String },
-    /// A folder is not a dump. The field lists its files.
+    /// A folder is not a dump. The field lists its files, and says what to do.
     #[error("it is a folder without `toc.dat`, so it is not a whole dump of `pg_dump -Fd`; {0}")]
     NoDump(String),
     /// The file was converted too many times.
@@ -111,7 +112,7 @@ pub(super) enum UnpackError {
 
 impl Packing {
     /// Recognises a format by the first bytes of a file; `None` for text. Archives of `pg_dump` are
-    /// recognised if `archives` says so.
+    /// recognised only if `archives` is true.
     fn find(head: &[u8], archives: bool) -> Option<Self> {
         let fits = |one: &&Self| head.get(one.offset..).is_some_and(|at| at.starts_with(one.magic));
         let archive = ARCHIVES.iter().filter(|_| archives).find(fits);
@@ -120,13 +121,14 @@ impl Packing {
 
     /// Returns the programs that can convert the format, in the order in which to try them.
     fn programs(&self) -> Vec<PathBuf> {
-        match self.words.first() {
+        match self.command.first() {
             Some(&PG_RESTORE) => spanproof_postgres::client_programs(PG_RESTORE),
             Some(program) => vec![PathBuf::from(program)],
             None => Vec::new(),
         }
     }
 
+    /// Creates the error that asks the user to convert the file. `why` is empty, or begins with `, and`.
     fn by_hand(self, why: &str) -> UnpackError {
         UnpackError::ByHand { packing: self, why: why.to_owned() }
     }
@@ -148,7 +150,7 @@ pub(super) fn unpacked_stream(
         };
         let whole = io::Cursor::new(head).chain(stream);
         let program = packing.programs().into_iter().next().ok_or_else(|| packing.by_hand(""))?;
-        let child = Conversion::of_stream(packing, &program, whole);
+        let child = Conversion::from_stream(packing, &program, whole);
         stream = Box::new(child.map_err(|error| not_started(packing, &error))?);
     }
     Err(UnpackError::Nested)
@@ -168,7 +170,7 @@ pub(super) fn unpacked_file(mut file: File) -> Result<File, UnpackError> {
         file = converted(packing, |program| {
             let copy = file.try_clone()?;
             (&copy).rewind()?;
-            Conversion::of_file(packing, program, copy)
+            Conversion::from_file(packing, program, copy)
         })?;
     }
     Err(UnpackError::Nested)
@@ -188,7 +190,7 @@ pub(super) fn unpacked_folder(folder: &Path) -> Result<File, UnpackError> {
     let [archive, ..] = ARCHIVES;
     let what = "a dump in a folder";
     let packing = Packing { what, by_hand: "convert it with `pg_restore -f - FOLDER`", ..archive };
-    converted(packing, |program| Conversion::of_folder(packing, program, folder))
+    converted(packing, |program| Conversion::from_folder(packing, program, folder))
 }
 
 /// Lists the first files of a folder by name, and says what to do.
@@ -233,7 +235,7 @@ fn converted(
             Err(error) => reason = format!(", and {error}"),
         }
     }
-    match packing.words.first() {
+    match packing.command.first() {
         Some(program) if reason.is_empty() => Err(packing.by_hand(&no_program(program))),
         _ => Err(packing.by_hand(&reason)),
     }
@@ -241,7 +243,7 @@ fn converted(
 
 /// Returns an error about a program that does not start.
 fn not_started(packing: Packing, error: &io::Error) -> UnpackError {
-    let program = packing.words.first().unwrap_or(&"");
+    let program = packing.command.first().unwrap_or(&"");
     packing.by_hand(&match error.kind() {
         io::ErrorKind::NotFound => no_program(program),
         _ => format!(", and `{program}` does not start: {error}"),
@@ -252,7 +254,7 @@ fn no_program(program: &str) -> String {
     format!(", and there is no program `{program}`")
 }
 
-/// The text that a program makes of its input.
+/// A running program that converts its input to text, which is read from this reader.
 struct Conversion {
     child: Child,
     /// The program and its arguments.
@@ -269,7 +271,7 @@ struct Conversion {
 
 impl Conversion {
     /// Starts a program that reads a stream.
-    fn of_stream(
+    fn from_stream(
         packing: Packing,
         program: &Path,
         mut stream: impl Read + Send + 'static,
@@ -283,7 +285,7 @@ impl Conversion {
             let mut buffer = vec![0; 128 * 1024];
             loop {
                 let read = stream.read(&mut buffer)?;
-                // A program that ended early says why.
+                // If the program ended early, `finish` reports why.
                 if read == 0 || stdin.write_all(&buffer[..read]).is_err() {
                     return Ok(());
                 }
@@ -294,15 +296,15 @@ impl Conversion {
     }
 
     /// Starts a program that reads a file from its start.
-    fn of_file(packing: Packing, program: &Path, file: File) -> io::Result<Self> {
+    fn from_file(packing: Packing, program: &Path, file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
         let conversion = Self::start(packing, program, &[], Stdio::from(file))?;
         conversion.input_bytes.store(size, Ordering::Relaxed);
         Ok(conversion)
     }
 
-    /// Starts a program that reads a folder, which has no size to compare with.
-    fn of_folder(packing: Packing, program: &Path, folder: &Path) -> io::Result<Self> {
+    /// Starts a program that reads a folder. A folder has no size, so the size of the text is not limited.
+    fn from_folder(packing: Packing, program: &Path, folder: &Path) -> io::Result<Self> {
         let conversion = Self::start(packing, program, &[folder], Stdio::null())?;
         conversion.input_bytes.store(u64::MAX / MAX_RATIO, Ordering::Relaxed);
         Ok(conversion)
@@ -312,13 +314,13 @@ impl Conversion {
     fn start(packing: Packing, program: &Path, paths: &[&Path], stdin: Stdio) -> io::Result<Self> {
         let errors = tempfile::tempfile()?;
         let child = Command::new(program)
-            .args(&packing.words[1..])
+            .args(&packing.command[1..])
             .args(paths)
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(errors.try_clone()?)
             .spawn()?;
-        let command = packing.words.join(" ");
+        let command = packing.command.join(" ");
         let (input, input_bytes) = (None, Arc::default());
         Ok(Self { child, command, errors, input, input_bytes, bytes: 0 })
     }
@@ -416,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_program_converts_is_refused() {
+    fn a_format_that_no_program_converts_is_refused() {
         for bytes in [b"PK\x03\x04x".to_vec(), output("echo a | tar -c -f - /etc/hostname")] {
             let error = unpacked_file(file(&bytes)).unwrap_err();
             assert!(matches!(error, UnpackError::ByHand { .. }), "{error}");

@@ -16,11 +16,12 @@ use crate::upstream::Exchange;
 /// What a trait is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
-    /// A line before the service is ready. Depends only on flags, unless the service starts with a job.
+    /// A line before the service is ready. Depends only on flags, unless the service reads its job at its
+    /// start.
     Startup,
-    /// A later line.
+    /// A line after the service is ready.
     Log,
-    /// A line that contains the value of the flag.
+    /// The lines that print the value of the flag whose values are compared.
     Printed,
     /// Spans with one name and parent.
     Span,
@@ -32,10 +33,10 @@ pub(super) enum Kind {
     Exit,
 }
 
-/// The name of a trait.
+/// The kind and the name of a trait.
 pub(super) type Key = (Kind, String);
 
-/// The traits of one case. A trait that is absent has the value "".
+/// The traits of one case, each with its value as text. An absent trait counts as the value "".
 pub(super) type Behaviour = BTreeMap<Key, String>;
 
 /// The name of the trait that tells whether the job ended.
@@ -61,8 +62,9 @@ fn mask_ids(text: &str) -> String {
     }
 }
 
-/// Returns a line with `#` in place of its numbers, as the key of the lines that differ only in numbers.
-pub(super) fn family(line: &str) -> String {
+/// Returns a line with `#` in place of its numbers; the result is the same for lines that differ only in
+/// numbers.
+pub(super) fn without_numbers(line: &str) -> String {
     match NUMBER.as_ref() {
         Some(pattern) => pattern.replace_all(line, "#").into_owned(),
         None => line.to_owned(),
@@ -72,7 +74,10 @@ pub(super) fn family(line: &str) -> String {
 /// What was observed in one case, without what differs from run to run by design.
 #[derive(Debug)]
 pub(super) struct Observed {
+    /// The lines, each with its kind. They become traits only when it is known which flag's value they may
+    /// print.
     lines: Vec<(Kind, String)>,
+    /// The traits that do not come from lines.
     rest: Behaviour,
     /// Whether output was dropped because it was too long.
     pub(super) is_incomplete: bool,
@@ -119,7 +124,7 @@ impl Observed {
         })
     }
 
-    /// Returns the behaviour for the comparison of one flag, which has this value in the case.
+    /// Returns the behaviour for a comparison of the values of one flag, which has this value in the case.
     pub(super) fn behaviour(&self, flag: &str, value: &Value) -> Behaviour {
         let mut traits = Traits(self.rest.clone());
         for (kind, text) in &self.lines {
@@ -182,7 +187,8 @@ fn add_spans(spec: &Spec, observation: &Observation, traits: &mut Traits) {
     }
 }
 
-/// Adds the statuses and results of jobs and units, and the rows that contracts name.
+/// Adds the statuses and results of jobs and units (parts of a job), and the numbers of new rows that,
+/// according to the spec, a value of a flag adds.
 fn add_outcome(spec: &Spec, observation: &Observation, trial: &TrialRecord, traits: &mut Traits) {
     let tables = &observation.tables;
     for (number, job) in (1..).zip(Job::from_rows(&spec.tables, tables.jobs.all())) {

@@ -13,24 +13,25 @@ use crate::spec::{Flag, Spec, Value};
 pub(crate) enum CaseEffect {
     /// The value is the baseline.
     Baseline,
-    /// The service behaves differently. Contains what changes; never only a printed value.
+    /// The service behaves differently. Contains what changes; at least one change is more than the printed
+    /// value.
     Changes(BTreeSet<ChangeKind>),
     /// Nothing differs, except perhaps for a line that prints the value.
     Nothing {
         /// Whether the value is printed.
         printed: bool,
     },
-    /// No other case shows what the value does.
+    /// The cases do not show what the value does.
     Unknown,
 }
 
 /// The effect of a value together with one combination of the other flags.
 #[derive(Default)]
 struct ObservedChanges {
-    /// Whether a job ended in two cases that differ only in the flag.
+    /// Whether two cases that differ only in the flag were compared, with a job that ended in at least one.
     compared: bool,
     changes: BTreeSet<ChangeKind>,
-    /// Whether a difference may vary by itself, or output was dropped.
+    /// Whether there is a difference that may be random, or output was dropped.
     is_unclear: bool,
 }
 
@@ -83,7 +84,7 @@ fn observed_changes(
 }
 
 impl ObservedChanges {
-    /// Adds the differences of a pair, either those at startup or the later ones.
+    /// Adds the differences of a pair: those at startup, or all others if `startup` is false.
     fn add(&mut self, pair: &Pair<'_>, comparison: &Comparison, startup: bool) {
         let differs = |one: &&Difference| {
             (one.key.0 == Kind::Startup) == startup

@@ -1,17 +1,19 @@
-//! Compares cases that differ only in one flag. A difference counts only if enough trials show it, so that
-//! random variation is unlikely.
+//! Compares cases that differ only in one flag. A difference counts only if enough trials (runs of the
+//! service) show it, so that it is unlikely to be random. A trait is one observable property of a case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::behaviour::{Behaviour, Key, Kind, Observed, family};
+use super::behaviour::{Behaviour, Key, Kind, Observed, without_numbers};
 use super::noise;
 use crate::observation::{Observation, unmasked_flags};
 use crate::spec::{Flag, Spec, Value};
 
-/// Trials that must agree, on both sides together, before a difference counts. A trait that takes one of
-/// two values at random agrees in six trials with a probability of 1/32.
+/// Number of trials, with both values of the flag together, that must agree before a difference counts. In
+/// six trials, a trait that takes one of two values at random looks like an effect with a probability of
+/// 1/32.
 const MIN_TRIALS: usize = 6;
-/// The same for spans and the flag that switches tracing, because the spec promises its effect on spans.
+/// The same number for differences in spans between values of the tracing flag: a few trials are enough,
+/// because the spec promises this effect.
 const MIN_PROMISED_TRIALS: usize = 2;
 
 /// The cases of a run, for the comparison of the values of one flag.
@@ -24,9 +26,9 @@ pub(super) struct Cases<'a> {
     pub(super) trials: Vec<Trial>,
     /// Traits that differ between trials of the same case.
     varying: BTreeSet<Key>,
-    /// How many more trials must agree on a difference, at startup and later, because other traits vary.
+    /// How many more trials must agree on a difference, at startup and later, because traits vary at random.
     more_trials: [usize; 2],
-    /// Whether the output at startup depends on flags only.
+    /// Whether the service has no job when it starts, so that its output at startup depends on flags only.
     starts_without_work: bool,
 }
 
@@ -46,17 +48,19 @@ pub(super) struct Trial {
 /// The result of comparing two values of a flag.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
-    /// Number of pairs of cases that differ only in the flag.
+    /// Number of pairs of cases that differ only in the flag, with a job that ended in at least one of the
+    /// two.
     pub(super) pairs: usize,
-    /// The observations of the first pair.
+    /// The indexes of the observations of the first pair.
     pub(super) example: Option<[usize; 2]>,
-    /// Differences that the flag makes.
+    /// Differences that enough trials show, so that the flag is their reason.
     pub(super) proven: Vec<Difference>,
-    /// Differences that may vary by themselves.
+    /// Differences that may be random, because too few trials show them.
     pub(super) unproven: Vec<Difference>,
     /// Lines that differ only in the value of the flag.
     pub(super) printed: Vec<Difference>,
-    /// Inputs and values with which the flag makes no difference.
+    /// Inputs with a value under which the flag makes no difference, although it makes one with a different
+    /// value of the input: for example, another flag that disables this one.
     pub(super) inert_under: Vec<(String, Value)>,
     /// Whether output was dropped, which may have shown a difference.
     pub(super) is_incomplete: bool,
@@ -70,7 +74,7 @@ pub(super) struct Difference {
     pub(super) from: String,
     /// The trait with the second value; empty if it is absent.
     pub(super) to: String,
-    /// The observations.
+    /// The indexes of the two observations.
     pub(super) pair: [usize; 2],
 }
 
@@ -155,21 +159,21 @@ impl<'a> Cases<'a> {
         }
     }
 
-    /// Finds traits that differ between trials of the same case. First merges lines that differ between such
-    /// trials only in numbers.
+    /// Finds traits that differ between trials of the same case. Before that, merges lines into one trait
+    /// if they differ only in numbers and such trials print different numbers.
     fn find_varying(&mut self) {
         let lines = |key: &Key| matches!(key.0, Kind::Startup | Kind::Log);
-        let families: BTreeSet<String> = self
+        let merged: BTreeSet<String> = self
             .differing_repetitions()
             .into_iter()
             .filter(lines)
-            .map(|(_, text)| family(&text))
+            .map(|(_, text)| without_numbers(&text))
             .collect();
         for trial in &mut self.trials {
             let all = std::mem::take(&mut trial.behaviour);
             for ((kind, text), value) in all {
-                let name = family(&text);
-                if matches!(kind, Kind::Startup | Kind::Log) && families.contains(&name) {
+                let name = without_numbers(&text);
+                if matches!(kind, Kind::Startup | Kind::Log) && merged.contains(&name) {
                     let count = trial.behaviour.entry((kind, name)).or_default();
                     let sum = [count.as_str(), &value].map(|one| one.parse().unwrap_or(0_usize));
                     *count = sum.iter().sum::<usize>().to_string();
@@ -198,8 +202,9 @@ impl<'a> Cases<'a> {
         varying
     }
 
-    /// Returns the pairs of groups of trials that differ only in the flag. Leaves out a pair if a job ended
-    /// on neither side, unless `kind` is `Startup`: such a pair shows nothing.
+    /// Returns the pairs of groups of trials that differ only in the flag. Leaves out pairs in which no job
+    /// ended, because they show nothing about the work; but not if `kind` is `Startup`, which is about
+    /// lines before the work.
     pub(super) fn pairs(&self, kind: Kind, values: [&Value; 2]) -> Vec<Pair<'_>> {
         let mut cells: BTreeMap<&[Value], [Vec<&Trial>; 2]> = BTreeMap::new();
         for trial in &self.trials {
@@ -285,7 +290,8 @@ impl<'a> Cases<'a> {
         found
     }
 
-    /// Whether anything differs in a pair, except what varies by itself and the printed value.
+    /// Whether any trait differs in a pair, except traits that vary between trials of the same case and the
+    /// printed value.
     fn differs(&self, pair: &Pair<'_>) -> bool {
         let keys = pair.sides.iter().flatten().flat_map(|trial| trial.behaviour.keys());
         let counts = |key: &&Key| key.0 != Kind::Printed && !self.varying.contains(*key);
@@ -293,8 +299,8 @@ impl<'a> Cases<'a> {
     }
 }
 
-/// Returns how many more trials must agree on a difference at startup, or later, because other traits vary
-/// by themselves. If cases were repeated, fewer are needed.
+/// Returns how many more trials must agree on a difference, because traits vary at random: on a difference
+/// at startup, or on any other if `startup` is false. If cases were repeated, fewer are needed.
 fn more_trials_for(cases: &Cases<'_>, startup: bool) -> usize {
     let kind = if startup { Kind::Startup } else { Kind::Log };
     let rows = cases.trials.iter().map(|trial| {
@@ -304,7 +310,7 @@ fn more_trials_for(cases: &Cases<'_>, startup: bool) -> usize {
     let rows: Vec<noise::Row<'_>> = rows.collect();
     let counts = |key: &Key| (key.0 == Kind::Startup) == startup && key.0 != Kind::Printed;
     let different: BTreeSet<&Vec<&Value>> = rows.iter().map(|(inputs, _)| inputs).collect();
-    // The repetitions of the compared cases themselves count as trials.
+    // Repetitions of the compared cases are trials, too. `MIN_TRIALS` already includes the first of them.
     let repetitions = (rows.len() - different.len()).saturating_sub(MIN_TRIALS - 2);
     noise::more_trials(noise::count_unexplained(&rows, counts)).saturating_sub(repetitions)
 }
@@ -331,15 +337,15 @@ impl Pair<'_> {
     }
 }
 
-/// Returns the first difference in a trait.
+/// Returns the difference in a trait in the first pair that has one.
 fn difference(pairs: &[Pair<'_>], key: &Key) -> Option<Difference> {
     let pair = pairs.iter().find(|pair| pair.value(0, key) != pair.value(1, key))?;
     Some(pair.difference(key))
 }
 
-/// Returns a difference that does not come from something that varies by itself; `None` if there is none.
-/// At least `needed` trials must agree: in all pairs, in all pairs with one value of one other input, or in
-/// one pair.
+/// Returns a difference in the trait that enough trials show, so that it is unlikely to be random; `None`
+/// if there is none. At least `needed` trials must agree: in all pairs, in all pairs with the same value of
+/// one other input, or in one pair.
 fn proof(pairs: &[Pair<'_>], key: &Key, needed: usize) -> Option<Difference> {
     let agree = |selected: &[&Pair<'_>]| {
         let (first, rest) = selected.split_first()?;

@@ -10,14 +10,15 @@ use crate::spec::{Spec, Value};
 pub(crate) struct FlagEffects {
     /// The name of the flag.
     pub name: String,
-    /// Each value that a case has, in the order of the spec. Values of a sweep come last.
+    /// Each value that the flag has in a case, in the order of the spec. Values that the spec does not list
+    /// come last.
     pub values: Vec<ValueEffect>,
 }
 
 impl FlagEffects {
-    /// Whether the values change only lines at startup.
-    pub(crate) fn is_claim_only(&self) -> bool {
-        let is_claim = |effect: &Effect| match effect {
+    /// Whether at least one value changes lines at startup, and no value changes anything else.
+    pub(crate) fn changes_only_startup(&self) -> bool {
+        let is_startup_only = |effect: &Effect| match effect {
             Effect::Effective(changes) => {
                 changes.iter().all(|change| change.kind == ChangeKind::Startup)
             }
@@ -26,7 +27,8 @@ impl FlagEffects {
         let changes_nothing =
             |effect: &Effect| matches!(effect, Effect::Printed(_) | Effect::Nothing(_));
         let effects = || self.values.iter().map(|value| &value.effect);
-        effects().any(is_claim) && effects().all(|one| is_claim(one) || changes_nothing(one))
+        effects().any(is_startup_only)
+            && effects().all(|one| is_startup_only(one) || changes_nothing(one))
     }
 }
 
@@ -35,7 +37,8 @@ impl FlagEffects {
 pub(crate) struct ValueEffect {
     /// The value.
     pub value: Value,
-    /// The value that it was compared with: the baseline, if cases with it differ only in the flag.
+    /// The value that it was compared with: the baseline of the flag, if two cases with these values differ
+    /// only in the flag; or else another value.
     pub compared_with: Value,
     /// The number of pairs of cases that were compared.
     pub pairs: usize,
@@ -93,7 +96,7 @@ pub(crate) enum ChangeKind {
 }
 
 /// Returns the effects of each flag, from cases that differ only in that flag. Several observations of the
-/// same case show what varies by itself. Cases with a fault are not compared.
+/// same case show what differs from run to run by chance. Cases with a fault are not compared.
 pub(crate) fn flag_effects(spec: &Spec, observations: &[&Observation]) -> Vec<FlagEffects> {
     let observed = Observed::read_all(spec, observations);
     let effects = spec.flags.iter().map(|flag| {
@@ -108,7 +111,7 @@ pub(crate) fn flag_effects(spec: &Spec, observations: &[&Observation]) -> Vec<Fl
             .map(|value| value_effect(&cases, &values, &base, value, observations))
             .collect();
         if let Some(index) = values.iter().position(|value| *value == base) {
-            // The baseline is compared with the value that shows most.
+            // The baseline is compared with the value with the clearest effect.
             let best = all.iter().min_by_key(|other| rank(&other.effect));
             let other = best.map_or(&base, |other| &other.value).clone();
             all.insert(index, value_effect(&cases, &[], &other, &base, observations));
@@ -133,7 +136,9 @@ fn value_effect(
         (comparison.pairs > 0).then(|| (other.clone(), comparison))
     });
     let Some((compared_with, comparison)) = found else {
-        let why = "no two cases with a job that ended differ only in this flag".to_owned();
+        let why =
+            "no two cases differ only in this flag, with a job that ended in at least one of them";
+        let why = why.to_owned();
         let (value, compared_with) = (value.clone(), base.clone());
         let effect = Effect::Unknown(why);
         return ValueEffect {
@@ -172,7 +177,7 @@ fn effect(comparison: &Comparison, observations: &[&Observation]) -> (Effect, Op
         let count = unproven.len();
         let more = if count == 1 { String::new() } else { format!(" and {} more", count - 1) };
         let why = format!(
-            "{}{more} may vary by itself: too few trials show it (cases {})",
+            "too few trials to decide whether the flag or chance is the reason: {}{more} (cases {})",
             text(first),
             ids(first.pair).join(" and ")
         );
@@ -183,7 +188,7 @@ fn effect(comparison: &Comparison, observations: &[&Observation]) -> (Effect, Op
     }
     match comparison.example {
         Some(_) if comparison.is_incomplete => {
-            let why = "the output was too long to keep, and may show a difference";
+            let why = "a part of the output was too long to keep, and may have shown a difference";
             (Effect::Unknown(why.to_owned()), None)
         }
         Some(pair) => (Effect::Nothing(ids(pair)), None),
@@ -191,7 +196,7 @@ fn effect(comparison: &Comparison, observations: &[&Observation]) -> (Effect, Op
     }
 }
 
-/// Orders effects by how much they show.
+/// Returns a number that is lower for clearer effects.
 fn rank(effect: &Effect) -> u8 {
     match effect {
         Effect::Effective(_) => 0,

@@ -1,12 +1,12 @@
 //! What each value of a flag does, found by comparing cases that differ only in that flag.
 //!
-//! Everything that a case leaves is compared: spans, results, requests, output and exit. What varies by
-//! itself is not an effect. Trials of the same case show what varies. A difference that too few trials show
-//! is reported as unknown, with the cases to run again.
+//! Everything that a case leaves is compared: spans, results, requests, output and exit. What differs from
+//! run to run by chance is not an effect. Several trials (runs of the service) of the same case show what
+//! varies. A difference that too few trials show is reported as unknown, with the cases to run again.
 //!
 //! [`flag_effects`] compares the cases of a run, [`case_effects`] reports the effect in each case with its
-//! other flags, and [`readings`] compares spellings of one flag. They are pure and judge nothing: verdicts,
-//! reports and guards decide what an effect means.
+//! other flags, and [`readings`] compares spellings of the values of one flag. These functions are pure and
+//! judge nothing: other modules decide whether an effect is right or wrong.
 
 mod behaviour;
 mod case_effect;

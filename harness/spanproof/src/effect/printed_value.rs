@@ -3,7 +3,7 @@
 
 use crate::spec::Value;
 
-/// Placeholder for the value in a line.
+/// The placeholder that replaces the value in a line.
 pub(super) const MARK: &str = "[VALUE]";
 /// Maximum number of characters between a name and its value.
 const MAX_BETWEEN: usize = 5;
@@ -23,8 +23,8 @@ const ABSENT: [&str; 12] = [
     "''",
 ];
 
-/// Replaces the value of a flag after its name in a line; `None` if the line does not contain both. Without
-/// the name, the same text may be something else.
+/// Replaces the value of a flag after the flag's name in a line; `None` if the line does not contain the
+/// name with the value after it. A text without the name before it may be something else than the value.
 pub(super) fn without_value(line: &str, name: &str, value: &Value) -> Option<String> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut places = line.match_indices(name).filter(|(at, _)| {
@@ -55,7 +55,7 @@ fn mark_value(line: &str, after: usize, value: &str) -> Option<String> {
         return None;
     }
     let head = line[..after + start].trim_end_matches(['"', '\'', '\\']);
-    // The quotes and blanks around a value depend on the value.
+    // Whether there are quotes and blanks around a value may depend on the value, so they are removed.
     let end = end.trim_start_matches(['\\', '"', '\'']).trim_start_matches(' ');
     let blank = if end.starts_with(char::is_alphanumeric) { " " } else { "" };
     Some(format!("{head}{MARK}{blank}{end}").trim_end().to_owned())
@@ -103,7 +103,7 @@ mod tests {
     #[case::part_of_a_value("TRACE=trueish", Some("true"), None)]
     #[case::longer_name("TRACES=true", Some("true"), None)]
     #[case::text("TRACE off", None, None)]
-    fn the_value_is_found(
+    fn the_value_is_replaced_only_after_the_name_of_the_flag(
         #[case] line: &str,
         #[case] value: Option<&str>,
         #[case] expected: Option<&str>,

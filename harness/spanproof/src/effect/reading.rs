@@ -1,5 +1,5 @@
-//! How a service reads each spelling of the value of a flag. What the service does with a spelling is
-//! compared with what it does if the flag is on, and if it is off.
+//! Finds out how a service reads each spelling of the value of a flag: compares what the service does with
+//! this spelling with what it does if the flag is on, and if the flag is off.
 
 use super::behaviour::{Key, Kind, Observed};
 use super::comparison::{Cases, Comparison};
@@ -16,7 +16,7 @@ pub(crate) struct Reading {
     pub read_as: ReadAs,
     /// Whether the startup output contains the value after the name of the flag.
     pub announced: bool,
-    /// Other values that make no observable difference, except for the printed value.
+    /// The other values with which the service does the same, except that it may print the value.
     pub same_as: Vec<Value>,
     /// The index of the first observation.
     pub index: usize,
@@ -25,15 +25,15 @@ pub(crate) struct Reading {
 /// How a value is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ReadAs {
-    /// As on.
+    /// The service does the same as with a value that is on.
     On,
-    /// As off.
+    /// The service does the same as with a value that is off.
     Off,
-    /// Neither as on nor as off.
+    /// The service does something else.
     Neither,
     /// The service does not become ready. Contains how it ended.
     Refused(String),
-    /// The trials do not show it. Contains the reason.
+    /// The trials do not show how the value is read. Contains the reason.
     Unknown(String),
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn readings(spec: &Spec, flag: &Flag, observations: &[&Observation]) 
     let observed = Observed::read_all(spec, observations);
     let cases = Cases::new(spec, flag, observations, &observed);
     let values = cases.values();
-    let signs = Signs::new(flag, &cases, &values);
+    let traits = OnOffTraits::new(flag, &cases, &values);
     let reading = |value: &Value| {
         let mut trials = (0..observations.len())
             .filter(|index| observations[*index].case.flag(&flag.name) == *value);
@@ -51,7 +51,7 @@ pub(crate) fn readings(spec: &Spec, flag: &Flag, observations: &[&Observation]) 
         let same = |other: &&Value| *other != value && is_same(&cases.compare(value, other));
         Reading {
             value: value.clone(),
-            read_as: read_as(flag, value, &signs, &cases, (observations, &all)),
+            read_as: read_as(flag, value, &traits, &cases, (observations, &all)),
             announced: all.iter().any(|index| announces(spec, flag, value, observations[*index])),
             same_as: values.iter().filter(same).cloned().collect(),
             index: all.first().copied().unwrap_or_default(),
@@ -65,15 +65,15 @@ fn is_same(comparison: &Comparison) -> bool {
     comparison.pairs > 0 && comparison.proven.is_empty() && comparison.unproven.is_empty()
 }
 
-/// What distinguishes on from off.
-struct Signs {
-    /// Properties of a case (`Behaviour`), each with its value if the flag is on, and if it is off.
+/// The traits (observable properties) that distinguish a service with the flag on from one with the flag off.
+struct OnOffTraits {
+    /// The key of each trait, with the trait if the flag is on, and with the trait if the flag is off.
     all: Vec<(Key, String, String)>,
     /// Why nothing distinguishes on from off; empty if something does.
     reason: String,
 }
 
-impl Signs {
+impl OnOffTraits {
     /// Compares a value that is on with one that is off, according to the spec.
     fn new(flag: &Flag, cases: &Cases<'_>, values: &[Value]) -> Self {
         let declared = |on: bool| {
@@ -82,16 +82,17 @@ impl Signs {
             matching.find(|value| values.contains(value)).cloned()
         };
         let (Some(on), Some(off)) = (declared(true), declared(false)) else {
-            let reason = "the spec needs a value that is on and one that is off".to_owned();
+            let reason = "the values of the flag in the spec must include one that is on and one that is off";
+            let reason = reason.to_owned();
             return Self { all: Vec::new(), reason };
         };
         let proven = cases.compare(&off, &on).proven;
-        // A line may say why the flag counts as off, in words that differ from value to value. So lines
-        // count only if nothing else differs.
+        // A line may explain why the flag is off, in words that differ from value to value. So lines are
+        // used only if nothing else differs.
         let is_work = |kind: Kind| !matches!(kind, Kind::Startup | Kind::Log);
         let has_work = proven.iter().any(|one| is_work(one.key.0));
-        let signs = proven.into_iter().filter(|one| !has_work || is_work(one.key.0));
-        let all: Vec<_> = signs.map(|one| (one.key, one.to, one.from)).collect();
+        let traits = proven.into_iter().filter(|one| !has_work || is_work(one.key.0));
+        let all: Vec<_> = traits.map(|one| (one.key, one.to, one.from)).collect();
         let reason = if all.is_empty() {
             format!("{on} and {off} do the same in this case, so nothing shows how a value is read")
         } else {
@@ -104,7 +105,7 @@ impl Signs {
 fn read_as(
     flag: &Flag,
     value: &Value,
-    signs: &Signs,
+    traits: &OnOffTraits,
     cases: &Cases<'_>,
     (observations, trials): (&[&Observation], &[usize]),
 ) -> ReadAs {
@@ -116,14 +117,14 @@ fn read_as(
         return ReadAs::Unknown("the flag is not a switch".to_owned());
     }
     let spans = |index: &usize| observations[*index].tables.spans.all().len();
-    if flag.tracing && signs.all.is_empty() && trials.iter().any(|index| spans(index) > 0) {
+    if flag.tracing && traits.all.is_empty() && trials.iter().any(|index| spans(index) > 0) {
         return ReadAs::On;
     }
-    if signs.all.is_empty() {
-        return ReadAs::Unknown(signs.reason.clone());
+    if traits.all.is_empty() {
+        return ReadAs::Unknown(traits.reason.clone());
     }
     let is_like = |on: bool| {
-        signs.all.iter().all(|(key, if_on, if_off)| {
+        traits.all.iter().all(|(key, if_on, if_off)| {
             cases.trait_of(value, key) == if on { if_on.as_str() } else { if_off.as_str() }
         })
     };

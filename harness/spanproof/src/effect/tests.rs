@@ -19,7 +19,8 @@ struct Inputs {
     number: usize,
 }
 
-/// What a service leaves: lines at startup, later lines, spans, and whether the job ends.
+/// What a service leaves: lines at startup, later lines, spans and requests. If `hangs` is true, the job
+/// does not end.
 #[derive(Default)]
 struct Evidence {
     startup: Vec<String>,
@@ -158,7 +159,7 @@ fn an_effect_that_one_pair_shows_is_unknown_until_its_cases_run_again() {
 }
 
 #[test]
-fn what_varies_by_itself_is_not_an_effect() {
+fn what_varies_at_random_is_not_an_effect() {
     let service = |inputs: &Inputs| Evidence {
         startup: vec![format!("seed {}", random(inputs))],
         log: vec![format!("took {} steps", random(inputs)), "done".into()],
@@ -187,7 +188,7 @@ fn a_line_that_comes_and_goes_is_not_an_effect() {
     }
 }
 
-/// Of many lines that come and go, some agree by chance in all pairs of a few cases.
+/// If many lines come and go at random, a few of them look like an effect in all pairs of a few cases.
 #[test]
 fn many_lines_that_come_and_go_are_not_an_effect() {
     for seed in 0..40 {
@@ -225,8 +226,8 @@ fn a_flag_that_another_flag_disables_is_reported_with_that_flag() {
     });
     let ValueEffect { effect, inert_under, .. } = limit(&run);
     assert!(matches!(effect, Effect::Effective(_)), "{effect:?}");
-    let masked = ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Set("true".into()));
-    assert_eq!(inert_under, [masked]);
+    let disabling = ("HYBRID_ROUTER_DISABLE".to_owned(), Value::Set("true".into()));
+    assert_eq!(inert_under, [disabling]);
 }
 
 #[test]
@@ -265,11 +266,14 @@ fn a_line_at_startup_depends_on_flags_only() {
     assert_eq!(changes[0].text, "startup line `limited` appears");
 }
 
-/// No case shows whether the service does what the line says.
+/// If only a line at startup changes, no case shows whether the service does what the line says.
 #[rstest]
 #[case::a_line_at_startup(0, true)]
 #[case::also_requests(2, false)]
-fn a_flag_may_change_a_line_at_startup_only(#[case] requests: usize, #[case] is_claim: bool) {
+fn a_flag_that_changes_only_a_line_at_startup_is_recognized(
+    #[case] requests: usize,
+    #[case] expected: bool,
+) {
     let routes = ["queued", "cross-region", "third"];
     let (spec, all) = run(&routes, 2, |inputs| Evidence {
         startup: vec![if inputs.limit.is_some() { "limited" } else { "unlimited" }.into()],
@@ -278,11 +282,11 @@ fn a_flag_may_change_a_line_at_startup_only(#[case] requests: usize, #[case] is_
     });
     let effects = flag_effects(&spec, &all.iter().collect::<Vec<_>>());
     let limit = effects.iter().find(|effects| effects.name == "LIMIT").unwrap();
-    assert_eq!(limit.is_claim_only(), is_claim, "{limit:?}");
+    assert_eq!(limit.changes_only_startup(), expected, "{limit:?}");
 }
 
 #[test]
-fn jobs_that_do_not_end_show_nothing() {
+fn cases_whose_jobs_do_not_end_have_an_unknown_effect() {
     let run = run(TWO_ROUTES, 1, |_| Evidence { hangs: true, ..Evidence::default() });
     let ValueEffect { effect, pairs, .. } = limit(&run);
     assert!(

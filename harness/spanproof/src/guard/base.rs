@@ -1,5 +1,6 @@
-//! Compares the flags of each environment with those of an earlier commit, the base: a flag that was on
-//! there must still be on.
+//! Compares the flags of each environment with the flags of an earlier commit, the base: a flag that was on
+//! at the base must still be on. The proof is the file with what passing cases showed about each value of
+//! each flag.
 
 use spanproof_format::{Comparison, DeployedValue, FlagProof, GuardResult};
 use spanproof_manifest::Files;
@@ -7,7 +8,7 @@ use spanproof_manifest::Files;
 use super::GuardError;
 use super::deployed::{Deployed, Setting, read_environment};
 use super::environment::judge_all;
-use super::judged::Judged;
+use super::judged::JudgedFlag;
 use crate::document::suggestion;
 use crate::spec::{Expect, Spec, Value};
 
@@ -25,16 +26,16 @@ pub struct GuardBase<'a> {
 }
 
 /// The processes of an environment at the base, with their flags.
-pub(super) struct Before {
+pub(super) struct BaseEnvironment {
     pub(super) environment: String,
     pub(super) deployed: Vec<Deployed>,
 }
 
 impl GuardBase<'_> {
-    /// Reads the environments of the base. Also returns a note for each that can't be read there.
-    pub(super) fn read(&self, spec: &Spec) -> (Vec<Before>, Vec<String>) {
-        let own = self.spec.as_ref();
-        let names = own.map(|own| own.manifests.keys()).into_iter().flatten();
+    /// Reads the environments of the base. Also returns a note for each environment that can't be read there.
+    pub(super) fn read(&self, spec: &Spec) -> (Vec<BaseEnvironment>, Vec<String>) {
+        let base_spec = self.spec.as_ref();
+        let names = base_spec.map(|base| base.manifests.keys()).into_iter().flatten();
         let mut names: Vec<_> = names.chain(spec.manifests.keys()).cloned().collect();
         names.sort();
         names.dedup();
@@ -42,9 +43,9 @@ impl GuardBase<'_> {
         for environment in names {
             // An environment that only the new spec declares may have had the same files at the base.
             let declares = |spec: &&Spec| spec.manifests.contains_key(&environment);
-            let declaring = own.filter(declares).unwrap_or(spec);
+            let declaring = base_spec.filter(declares).unwrap_or(spec);
             match self.read_environment(declaring, &environment) {
-                Ok(deployed) => found.push(Before { environment, deployed }),
+                Ok(deployed) => found.push(BaseEnvironment { environment, deployed }),
                 Err(error) => {
                     let why = crate::chain::chain(&error);
                     notes.push(format!("`{environment}` in {}: {why}", self.name));
@@ -54,8 +55,8 @@ impl GuardBase<'_> {
         (found, notes)
     }
 
-    /// Reads an environment. Ignores `secrets` if that file can't be read: it is often not in the
-    /// repository.
+    /// Reads an environment. If the file that the spec names as `secrets` can't be read, the environment is
+    /// read without it, because this file is often not in the repository.
     fn read_environment(
         &self,
         spec: &Spec,
@@ -70,12 +71,13 @@ impl GuardBase<'_> {
         read_environment(&spec, environment, self.files)
     }
 
-    /// Compares the flags that were on at the base with the current ones. `now` is `Err` if the manifests
-    /// of an environment can no longer be read. `proof` is the current proof, if it is usable.
+    /// Compares the flags of an environment that were on at the base (`before`) with the current flags
+    /// (`now`). `now` is `Err` if the manifests of the environment can no longer be read. `proof` is the
+    /// current proof; `None` if it can't be used.
     pub(super) fn compare(
         &self,
         spec: &Spec,
-        before: &Before,
+        before: &BaseEnvironment,
         now: Result<&[Deployed], &GuardError>,
         proof: Option<&FlagProof>,
     ) -> Vec<Comparison> {
@@ -111,8 +113,8 @@ impl GuardBase<'_> {
             let same_flag = || new.iter().filter(|is| is.flag.name == *flag);
             let same = same_flag().find(|is| is.deployed.process == was.deployed.process);
             let comparison = match same.or_else(|| same_flag().next()) {
-                Some(is) => self.changed(was, is),
-                None => self.dropped(was, now.err()),
+                Some(is) => self.compare_flag(was, is),
+                None => self.dropped_flag(was, now.err()),
             };
             if !comparisons.contains(&comparison) {
                 comparisons.push(comparison);
@@ -121,11 +123,11 @@ impl GuardBase<'_> {
         comparisons
     }
 
-    /// Compares a flag that was on with what it is now.
-    fn changed(&self, was: &Judged<'_>, is: &Judged<'_>) -> Comparison {
+    /// Compares a flag that was on at the base (`was`) with its current value (`is`).
+    fn compare_flag(&self, was: &JudgedFlag<'_>, is: &JudgedFlag<'_>) -> Comparison {
         let mut comparison = is.comparison();
         comparison.with_base = true;
-        let had = self.had(was);
+        let had = self.describe_base(was);
         if is.on == Some(true) {
             comparison.result = GuardResult::Ok;
             comparison.found = format!("{had}, and it is still on");
@@ -135,8 +137,8 @@ impl GuardBase<'_> {
         let same = was.flag.setting == is.flag.setting;
         comparison.found = match (&is.flag.setting, is.result) {
             (Setting::Known(Value::Unset), _) => {
-                let renamed = renamed(was, is);
-                format!("dropped: {had}, and now {}{renamed}", is.found)
+                let hint = rename_hint(was, is);
+                format!("dropped: {had}, and now {}{hint}", is.found)
             }
             (Setting::Known(_), GuardResult::Disabled) => {
                 format!("disabled: {had}, and now {}", is.found)
@@ -147,21 +149,21 @@ impl GuardBase<'_> {
         if is.on == Some(false) {
             comparison.result = GuardResult::Disabled;
             if comparison.next.is_empty() {
-                comparison.next = accept(was);
+                comparison.next = accept_hint(was);
             }
         }
         comparison
     }
 
     /// Returns the comparison for a flag that the environment no longer has.
-    fn dropped(&self, was: &Judged<'_>, error: Option<&GuardError>) -> Comparison {
+    fn dropped_flag(&self, was: &JudgedFlag<'_>, error: Option<&GuardError>) -> Comparison {
         let why = match error {
             Some(error) => crate::chain::chain(error),
             None => {
                 format!("the spec has no `[manifests.{}]` with a process for it", was.environment)
             }
         };
-        let found = format!("dropped: {}, and now {why}", self.had(was));
+        let found = format!("dropped: {}, and now {why}", self.describe_base(was));
         let mut comparison = Comparison::new(
             was.environment,
             &was.flag.name,
@@ -175,16 +177,18 @@ impl GuardBase<'_> {
         comparison
     }
 
-    /// Returns what the base had, as the start of a sentence.
-    fn had(&self, was: &Judged<'_>) -> String {
+    /// Returns the value at the base, as the start of a sentence:
+    /// `origin/main had true (FILE:LINE), which is on`.
+    fn describe_base(&self, was: &JudgedFlag<'_>) -> String {
         let value = was.flag.setting.value().map(ToString::to_string).unwrap_or_default();
         let place = was.flag.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
         format!("{} had {value}{place}, which is on", self.name)
     }
 }
 
-/// Returns a hint if a variable that the base lacked has a similar name.
-fn renamed(was: &Judged<'_>, is: &Judged<'_>) -> String {
+/// Returns a hint if the process has a variable with a similar name that it lacked at the base; empty
+/// otherwise.
+fn rename_hint(was: &JudgedFlag<'_>, is: &JudgedFlag<'_>) -> String {
     let is_new = |name: &&String| !was.deployed.variables.contains(name);
     let names = is.deployed.variables.iter().filter(is_new).map(String::as_str);
     let hint = suggestion(&was.flag.name, names);
@@ -192,7 +196,7 @@ fn renamed(was: &Judged<'_>, is: &Judged<'_>) -> String {
 }
 
 /// Returns how to accept a flag that is off on purpose.
-fn accept(was: &Judged<'_>) -> String {
+fn accept_hint(was: &JudgedFlag<'_>) -> String {
     format!(
         "if this is on purpose, add `expect = {{ {} = \"off\" }}` to `[manifests.{}]`",
         was.flag.name, was.environment

@@ -1,5 +1,5 @@
-//! The case of an environment: the first case of the matrix, with the flags from the environment's
-//! manifests.
+//! The case of an environment: the first case of the matrix without a fault, with the flags from the
+//! environment's manifests.
 
 use spanproof_manifest::Files;
 
@@ -21,7 +21,7 @@ pub struct DeployedCase {
 
 impl DeployedCase {
     /// Returns the case with the flags of an environment, which may have values that the spec does not
-    /// list. Route, upstream and job are those of the first case of the matrix.
+    /// list. Route, upstream and job are those of the first case of the matrix without a fault.
     ///
     /// # Errors
     /// If a manifest can't be read, or the value of a flag is not known.
@@ -34,10 +34,10 @@ impl DeployedCase {
         });
         let flags = flags.collect::<Result<Vec<_>, GuardError>>()?;
         let all = cases(spec)?;
-        let Some(plain) = all.iter().find(|case| case.fault.is_none()) else {
+        let Some(first) = all.iter().find(|case| case.fault.is_none()) else {
             return Err(GuardError::Nothing { missing: "case without a fault" });
         };
-        let case = Case::new(spec, flags, [&plain.route, &plain.upstream, &plain.job]);
+        let case = Case::new(spec, flags, [&first.route, &first.upstream, &first.job]);
         let expected = spec.tracing_flag().and_then(|flag| section.expected(flag));
         let must_record = expected.map(|expected| expected == Expect::On);
         Ok(Self { environment: environment.to_owned(), case, must_record })

@@ -1,9 +1,10 @@
-//! Compares the deploy manifests of a spec with the proof, without building or running anything.
+//! Compares the deploy manifests of a spec with the proof, the file with what passing cases showed about each
+//! value of each flag. Builds and runs nothing.
 
 use spanproof_format::{Comparison, FlagProof, Freshness, Guard, ProofState};
 use spanproof_manifest::Files;
 
-use super::base::{Before, GuardBase};
+use super::base::{BaseEnvironment, GuardBase};
 use super::deployed::read_environment;
 use super::environment::{comparisons, judge_all};
 use super::{GuardError, fingerprint};
@@ -51,15 +52,16 @@ impl GuardInput<'_> {
             }
             let was = before.iter().find(|before| before.environment == *name);
             let now = deployed.as_deref();
-            let with_base = with_base(*base, spec, was, (now, fresh));
-            // What the base had and what can no longer be read was dropped.
+            let with_base = base_comparisons(*base, spec, was, (now, fresh));
+            // If a flag was on at the base, manifests that can no longer be read are reported as a
+            // comparison. Otherwise they are an error.
             if with_base.is_empty() {
                 deployed?;
             }
             all.extend(with_base);
         }
         for was in before.iter().filter(|was| !spec.manifests.contains_key(&was.environment)) {
-            all.extend(with_base(*base, spec, Some(was), (Ok(&[]), fresh)));
+            all.extend(base_comparisons(*base, spec, Some(was), (Ok(&[]), fresh)));
         }
         state.not_checked.extend(notes);
         state.not_checked.extend(removed_flags(spec, *base));
@@ -88,17 +90,19 @@ fn removed_flags(spec: &Spec, base: Option<&GuardBase<'_>>) -> Vec<String> {
     removed.map(|flag| format!("`{}`, which the spec no longer declares", flag.name)).collect()
 }
 
-fn with_base(
+/// Compares the current flags of an environment with the base; empty without a base, or if the base lacks the
+/// environment.
+fn base_comparisons(
     base: Option<&GuardBase<'_>>,
     spec: &Spec,
-    was: Option<&Before>,
+    was: Option<&BaseEnvironment>,
     (now, fresh): (Result<&[super::deployed::Deployed], &GuardError>, Option<&FlagProof>),
 ) -> Vec<Comparison> {
     let (Some(base), Some(was)) = (base, was) else { return Vec::new() };
     base.compare(spec, was, now, fresh)
 }
 
-/// Compares the proof with the current spec and migrations.
+/// Checks whether the proof is fresh: made with the current spec and migrations.
 fn proof_state(input: &GuardInput<'_>) -> Result<ProofState, GuardError> {
     let file = &input.proof_file;
     let Some(proof) = input.proof else {

@@ -42,11 +42,12 @@ pub(super) struct DeployedFlag {
     pub(super) setting: Setting,
     /// The unmasked value, for a run of the service; `None` if it is not known.
     pub(super) raw: Option<Value>,
-    /// The line that decides the value, as `FILE:LINE`; `None` if no line does.
+    /// The line that determines the value, as `FILE:LINE`; `None` if no line does.
     pub(super) place: Option<String>,
     /// All lines that concern the flag, in order of effect.
     pub(super) steps: Vec<GuardStep>,
-    /// Processes that were not selected but have the flag.
+    /// Processes that have the flag but were not selected as processes of the service, each with the line
+    /// that sets it.
     pub(super) others: Vec<String>,
 }
 
@@ -55,7 +56,8 @@ pub(super) struct DeployedFlag {
 pub(super) enum Setting {
     /// The process gets this value. Secrets are masked.
     Known(Value),
-    /// The format's own tool refuses the manifest because of the variable.
+    /// The tool that reads such manifests, such as Docker Compose, would refuse this one because of the
+    /// variable.
     Refused(Reason),
     /// The value can't be computed.
     Unknown(Reason),
@@ -169,12 +171,12 @@ fn processes(
             missing_scripts: scripts.missing,
         }
     };
-    Ok(selected.iter().filter(|one| has_values(one, &selected, spec)).map(deployed).collect())
+    Ok(selected.iter().filter(|one| may_be_service(one, &selected, spec)).map(deployed).collect())
 }
 
-/// Whether a process has values of the flags. If one map of values has flags, a map without flags does not
-/// belong to the service.
-fn has_values(process: &Process, selected: &[&Process], spec: &Spec) -> bool {
+/// Whether a process may belong to the service. A map of values ([`Role::Values`]) names no process: if one
+/// of the maps has flags, a map without flags does not belong to the service.
+fn may_be_service(process: &Process, selected: &[&Process], spec: &Spec) -> bool {
     let has = |process: &Process| {
         spec.flags.iter().any(|flag| process.variable(&flag.name).value != Found::Unset)
     };
@@ -187,7 +189,7 @@ fn has_values(process: &Process, selected: &[&Process], spec: &Spec) -> bool {
 fn unresolved(spec: &Spec, manifest: &Manifest, reason: &Reason) -> Deployed {
     let flag = |name: &str| DeployedFlag {
         name: name.to_owned(),
-        setting: Setting::Unknown(in_spec(reason)),
+        setting: Setting::Unknown(with_spec_keys(reason)),
         raw: None,
         place: None,
         steps: Vec::new(),
@@ -215,8 +217,10 @@ fn deployed_flag(
     let setting = match value {
         Found::Literal(text) => Setting::Known(masked(text)),
         Found::Unset => Setting::Known(Value::Unset),
-        Found::Refused(reason) => Setting::Refused(in_spec(reason)),
-        Found::Elsewhere(reason) | Found::Unknown(reason) => Setting::Unknown(in_spec(reason)),
+        Found::Refused(reason) => Setting::Refused(with_spec_keys(reason)),
+        Found::Elsewhere(reason) | Found::Unknown(reason) => {
+            Setting::Unknown(with_spec_keys(reason))
+        }
     };
     let raw = match value {
         Found::Literal(text) => Some(Value::Set(text.clone())),
@@ -240,7 +244,7 @@ fn deployed_flag(
 }
 
 /// Returns the flag as the service gets it after the scripts that the process runs first. If a script may
-/// change it, its value is not known.
+/// change the flag, its value is not known.
 fn after_scripts(flag: DeployedFlag, scripts: &Scripts) -> DeployedFlag {
     let changing = scripts.changing_line(&flag.name);
     let Some(changing) = changing.filter(|_| flag.raw.is_some()) else { return flag };
@@ -252,7 +256,7 @@ fn after_scripts(flag: DeployedFlag, scripts: &Scripts) -> DeployedFlag {
 }
 
 /// Returns a reason that names keys of the spec in place of options of `preflight`.
-fn in_spec(reason: &Reason) -> Reason {
+fn with_spec_keys(reason: &Reason) -> Reason {
     let names = [
         ("`--secrets FILE`", "name it as `secrets` in the spec"),
         ("`--manifest` for each", "as `files` in the spec"),

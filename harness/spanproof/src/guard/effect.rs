@@ -1,46 +1,50 @@
-//! Looks up in a proof what a value of a flag does, together with the values of the other flags.
+//! Looks up what a value of a flag does, together with the values of the other flags, in a proof: the file
+//! with what passing cases showed about each value of each flag.
 
 use spanproof_format::{Difference, Effect, FlagProof, ProvedEffect};
 
 use super::deployed::DeployedFlag;
 use crate::spec::Value;
 
-/// What a proof says about a value.
+/// What a proof shows about a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Proved {
+pub(super) enum EffectLookup {
     /// The effect, the differences that show it, and the cases that prove it.
     Effect {
         effect: Effect,
         differences: Vec<Difference>,
         cases: Vec<String>,
-        /// The values of other flags with which the value takes effect; empty if there are none.
+        /// The values that other flags need for this value to take effect; empty if it takes effect already,
+        /// or if no such values are known.
         depends_on: String,
         /// Whether cases tried the value of every other flag.
         others_tried: bool,
     },
-    /// No case tried the value; the explanation.
+    /// No case tried the value, or no case tried it together with the values of the other flags. Contains the
+    /// reason for a message.
     Untried(String),
-    /// The effect depends on a value that is not known; the explanation.
+    /// The effect depends on the value of another flag, which is not known. Contains the reason for a
+    /// message.
     Depends(String),
 }
 
-/// Returns the effect of a value of the flag `name`. `flags` are all flags of the process.
-pub(super) fn proved(
+/// Looks up the effect of a value of the flag `name`. `flags` are all flags of the process.
+pub(super) fn look_up_effect(
     proof: &FlagProof,
     name: &str,
     value: &Value,
     flags: &[DeployedFlag],
-) -> Proved {
+) -> EffectLookup {
     let Some(flag) = proof.flag(name) else {
-        return Proved::Untried(format!("the proof lacks the flag `{name}`"));
+        return EffectLookup::Untried(format!("the proof lacks the flag `{name}`"));
     };
     let tried = |other: &Option<String>| other.as_deref() == value.text();
     let Some(found) = flag.values.iter().find(|tried_value| tried(&tried_value.value)) else {
         let all: Vec<_> = flag.values.iter().map(|value| display(value.value.as_ref())).collect();
-        return Proved::Untried(format!("no case tried it; cases tried {}", all.join(", ")));
+        return EffectLookup::Untried(format!("no case tried it; cases tried {}", all.join(", ")));
     };
     if let Some(together) = untried_together(proof, name, flags) {
-        return Proved::Untried(format!("no case tried it together with {together}"));
+        return EffectLookup::Untried(format!("no case tried it together with {together}"));
     }
     let fits = |effect: &&ProvedEffect| {
         effect.with.iter().all(|(other, value)| match setting(flags, other) {
@@ -51,7 +55,7 @@ pub(super) fn proved(
     let mut fitting = found.effects.iter().filter(fits);
     let Some(first) = fitting.next() else {
         let others = others(name, flags);
-        return Proved::Untried(format!(
+        return EffectLookup::Untried(format!(
             "what it does depends on other flags, and no case tried it together with {others}"
         ));
     };
@@ -61,12 +65,12 @@ pub(super) fn proved(
             .filter(|flag| flag.name != name && flag.setting.value().is_none())
             .map(|flag| format!("`{}`", flag.name))
             .collect();
-        return Proved::Depends(format!(
+        return EffectLookup::Depends(format!(
             "what it does depends on {}, whose value is not known",
             unknown.join(", ")
         ));
     }
-    Proved::Effect {
+    EffectLookup::Effect {
         effect: first.effect,
         differences: first.differences.clone(),
         cases: first.cases.clone(),
@@ -75,8 +79,8 @@ pub(super) fn proved(
     }
 }
 
-/// Returns the smallest change of other flags that gives a value the effect it lacks here; empty if there
-/// is none.
+/// Returns the smallest change of other flags with which a value that has no effect here takes effect; empty
+/// if there is none.
 fn depends_on(effects: &[ProvedEffect], here: &ProvedEffect) -> String {
     let differs = |other: &ProvedEffect| -> Vec<String> {
         let changed = other.with.iter().filter(|pair| !here.with.contains(pair));
@@ -89,13 +93,14 @@ fn depends_on(effects: &[ProvedEffect], here: &ProvedEffect) -> String {
     nearest.unwrap_or_default().join(" and ")
 }
 
-/// Returns the value of another flag; `None` if it is not known.
+/// Returns the value of a flag; `None` if it is not known.
 fn setting<'a>(flags: &'a [DeployedFlag], name: &str) -> Option<&'a Value> {
     flags.iter().find(|flag| flag.name == name)?.setting.value()
 }
 
-/// Returns the other flags whose values were tried, but not together with this flag's value. `None` if
-/// the combination was tried, or if one of the values is not known or was not tried at all.
+/// Returns the other flags with their values if each value of the process was tried, but not all of them
+/// together. `None` if this combination was tried, or if one of the values is not known or was not tried at
+/// all.
 fn untried_together(proof: &FlagProof, name: &str, flags: &[DeployedFlag]) -> Option<String> {
     let same = |pairs: &[(String, Option<String>)]| {
         pairs.iter().all(|(name, value)| {
@@ -110,7 +115,7 @@ fn untried_together(proof: &FlagProof, name: &str, flags: &[DeployedFlag]) -> Op
     Some(others(name, flags))
 }
 
-/// Whether cases tried the value of each flag.
+/// Whether cases tried the value of each flag, together or in different cases.
 fn all_tried(proof: &FlagProof, flags: &[DeployedFlag]) -> bool {
     flags.iter().all(|deployed| {
         let Some(value) = deployed.setting.value() else { return false };

@@ -1,10 +1,11 @@
-//! The comparisons of one environment: each flag in each process that runs the service.
+//! The comparisons of one environment with the proof (the file with what passing cases showed about each
+//! value of each flag): each flag in each process that runs the service.
 
 use spanproof_format::{Comparison, FlagProof, GuardResult};
 use spanproof_manifest::Role;
 
 use super::deployed::Deployed;
-use super::judged::{Judge, Judged};
+use super::judged::{Judge, JudgedFlag};
 use crate::spec::{Manifests, Spec};
 
 /// Compares every flag in every process of an environment.
@@ -13,7 +14,7 @@ pub(super) fn judge_all<'a>(
     (environment, manifests): (&'a str, &Manifests),
     deployed: &'a [Deployed],
     proof: Result<&'a FlagProof, &'a str>,
-) -> Vec<Judged<'a>> {
+) -> Vec<JudgedFlag<'a>> {
     let mut all = Vec::new();
     for flag in &spec.flags {
         let judge = Judge { environment, expect: manifests.expected(flag), proof };
@@ -25,13 +26,13 @@ pub(super) fn judge_all<'a>(
     all
 }
 
-/// Converts the results of an environment to comparisons. Processes of a manifest with the same value share
-/// one comparison. If it is not known which process runs the service and the results differ, the result is
-/// not known either.
-pub(super) fn comparisons(judged: &[Judged<'_>]) -> Vec<Comparison> {
-    let mut groups: Vec<Vec<&Judged<'_>>> = Vec::new();
+/// Converts the results of an environment to comparisons. Processes of a manifest with the same value and
+/// result share one comparison. If the results differ and it is not known which process runs the service, the
+/// result is "not known".
+pub(super) fn comparisons(judged: &[JudgedFlag<'_>]) -> Vec<Comparison> {
+    let mut groups: Vec<Vec<&JudgedFlag<'_>>> = Vec::new();
     for one in judged {
-        let same = |group: &&mut Vec<&Judged<'_>>| {
+        let same = |group: &&mut Vec<&JudgedFlag<'_>>| {
             let first = group[0];
             first.flag.name == one.flag.name && first.deployed.files == one.deployed.files
         };
@@ -43,10 +44,10 @@ pub(super) fn comparisons(judged: &[Judged<'_>]) -> Vec<Comparison> {
     groups.iter().flat_map(|group| group_comparisons(group)).collect()
 }
 
-fn group_comparisons(group: &[&Judged<'_>]) -> Vec<Comparison> {
-    let mut found: Vec<(&Judged<'_>, Comparison)> = Vec::new();
+fn group_comparisons(group: &[&JudgedFlag<'_>]) -> Vec<Comparison> {
+    let mut found: Vec<(&JudgedFlag<'_>, Comparison)> = Vec::new();
     for one in group {
-        let same = |(known, _): &&mut (&Judged<'_>, Comparison)| {
+        let same = |(known, _): &&mut (&JudgedFlag<'_>, Comparison)| {
             known.flag.setting == one.flag.setting && known.result == one.result
         };
         match found.iter_mut().find(same) {
@@ -62,8 +63,9 @@ fn group_comparisons(group: &[&Judged<'_>]) -> Vec<Comparison> {
     found.into_iter().map(|(_, comparison)| comparison).collect()
 }
 
-/// Returns one comparison for processes with different results, one of which runs the service.
-fn ambiguous(found: &[(&Judged<'_>, Comparison)]) -> Comparison {
+/// Returns one comparison for processes with different results, if it is not known which of them runs the
+/// service.
+fn ambiguous(found: &[(&JudgedFlag<'_>, Comparison)]) -> Comparison {
     let (first, comparison) = &found[0];
     let is_reader = first.deployed.role == Some(Role::Reader);
     let what = if is_reader { "the program that reads the file" } else { "the process" };

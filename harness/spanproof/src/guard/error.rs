@@ -1,8 +1,9 @@
-//! Errors of the guard.
+//! Errors of the guard, which compares flags in deploy manifests with the proof: the file with what passing
+//! cases showed about each value of each flag.
 
 use crate::chain::debug_as_chain;
 
-/// The manifests of a spec can't be compared.
+/// Why the flags in deploy manifests can't be compared with the proof, or can't be used to run a case.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
@@ -62,7 +63,9 @@ pub enum GuardError {
         known: String,
     },
     /// The value that an environment gives to a flag is not known.
-    #[error("no case can have the flags of the environment `{environment}`: {reason}; {resolve}")]
+    #[error(
+        "the environment `{environment}` can't be run as a case, because a flag is not known: {reason}; {resolve}"
+    )]
     NotKnown {
         /// The name of the environment.
         environment: String,

@@ -1,5 +1,5 @@
-//! Hashes of what a proof depends on: the spec with the files that it names, and the migrations. Both
-//! are read without building or running anything.
+//! Hashes of what a proof (the file with what passing cases showed about each value of each flag) depends on:
+//! the spec with the files that it names, and the migrations. Nothing is built or run for this.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub(super) fn spec(spec: &Spec) -> String {
     let mut hash = Sha256::new_with_prefix(&spec.canonical);
     for path in files(spec) {
         hash.update(path.to_string_lossy().as_bytes());
-        // A file that can't be read is an error in `check`. Here it only counts as different content.
+        // `check` reports a file that can't be read as an error. Here such a file only changes the hash.
         let content = std::fs::read(spec.path(&path)).unwrap_or_default();
         hash.update(Sha256::digest(content));
     }
@@ -33,8 +33,8 @@ fn files(spec: &Spec) -> Vec<PathBuf> {
     all.cloned().collect()
 }
 
-/// Returns the hash of the migrations; `None` if a program creates the tables and the spec does not name
-/// the files that it reads.
+/// Returns the hash of the migrations; `None` if the service creates its tables, or if a program creates the
+/// tables and the spec does not name the files that this program reads.
 ///
 /// # Errors
 /// If a migration can't be read.
@@ -50,7 +50,7 @@ pub(super) fn migrations(spec: &Spec) -> Result<Option<String>, spanproof_postgr
     }
     for pattern in &database.inputs {
         let full = spec.path(Path::new(pattern));
-        // An invalid pattern is an error in `check`.
+        // `check` reports an invalid pattern as an error. Here it matches no file.
         for path in glob::glob(&full.to_string_lossy()).into_iter().flatten().flatten() {
             hash.update(Sha256::digest(std::fs::read(&path).unwrap_or_default()));
         }

@@ -1,27 +1,27 @@
-//! Compares the value that a process gets for a flag with what the proof says about this value. A flag
-//! is an environment variable of the service.
+//! Compares the value that a process gets for a flag (an environment variable of the service) with the proof:
+//! the file with what passing cases showed about each value of each flag.
 
 use spanproof_format::{
     Comparison, DeployedValue, Difference, Effect, FlagProof, GuardResult, ProvedFlag,
 };
 
 use super::deployed::{Deployed, DeployedFlag, Setting};
-use super::effect::{Proved, display, proved};
+use super::effect::{EffectLookup, display, look_up_effect};
 use crate::spec::{Expect, Flag, Intent, Value};
 
 /// Maximum number of cases that a comparison names.
 const MAX_CASES: usize = 3;
 
-/// One value, compared with the proof.
+/// A flag of a process, with the result of comparing its value with the proof.
 #[derive(Debug, Clone)]
-pub(super) struct Judged<'a> {
+pub(super) struct JudgedFlag<'a> {
     pub(super) environment: &'a str,
     pub(super) deployed: &'a Deployed,
     pub(super) flag: &'a DeployedFlag,
     /// Whether the flag is on; `None` if that is not proved.
     pub(super) on: Option<bool>,
     pub(super) result: GuardResult,
-    /// What was found, as a sentence that begins with the environment.
+    /// What was found, as a sentence.
     pub(super) found: String,
     pub(super) cases: Vec<String>,
     /// What to do; empty if there is nothing to do.
@@ -33,7 +33,8 @@ pub(super) struct Judged<'a> {
 pub(super) struct Judge<'a> {
     /// The name of the environment.
     pub(super) environment: &'a str,
-    /// What the flag must be; `None` accepts every value that does what a person expects of it.
+    /// Whether the flag must be on or off; `None` if the spec does not say this, so that every value is
+    /// accepted that does what a person expects of it.
     pub(super) expect: Option<Expect>,
     /// The proof, or why it can't be used.
     pub(super) proof: Result<&'a FlagProof, &'a str>,
@@ -46,8 +47,8 @@ impl<'a> Judge<'a> {
         flag: &Flag,
         deployed: &'a Deployed,
         found: &'a DeployedFlag,
-    ) -> Judged<'a> {
-        let judged = |result, text: String, next: &str| Judged {
+    ) -> JudgedFlag<'a> {
+        let judged = |result, text: String, next: &str| JudgedFlag {
             environment: self.environment,
             deployed,
             flag: found,
@@ -68,7 +69,7 @@ impl<'a> Judge<'a> {
             }
             Setting::Known(value) => value,
         };
-        let sets = self.sets(found, value);
+        let sets = self.describe_setting(found, value);
         let proof = match self.proof {
             Ok(proof) => proof,
             Err(why) => {
@@ -76,8 +77,8 @@ impl<'a> Judge<'a> {
                 return judged(GuardResult::Unproven, format!("{sets}; {why}"), next);
             }
         };
-        match proved(proof, &flag.name, value, &deployed.flags) {
-            Proved::Untried(why) => {
+        match look_up_effect(proof, &flag.name, value, &deployed.flags) {
+            EffectLookup::Untried(why) => {
                 let next = format!(
                     "add the value to `values` of the flag and run `spanproof check --write-proof`, \
                      or use one of: {}",
@@ -85,25 +86,25 @@ impl<'a> Judge<'a> {
                 );
                 judged(GuardResult::Unproven, format!("{sets}, and {why}"), &next)
             }
-            Proved::Depends(why) => {
-                let next = "resolve the other value first";
+            EffectLookup::Depends(why) => {
+                let next = "find out the value of the other flag first";
                 judged(GuardResult::Unknown, format!("{sets}, and {why}"), next)
             }
-            Proved::Effect { effect, differences, cases, depends_on, others_tried } => {
-                let state = State { effect, differences, depends_on, value };
+            EffectLookup::Effect { effect, differences, cases, depends_on, others_tried } => {
+                let state = ValueEffect { effect, differences, depends_on, value };
                 let (on, result) = state.result(flag, self.expect);
                 let need = need(proof, flag, result);
                 let by = proved_by(effect, &cases, others_tried);
                 let text = format!("{need}{sets}, which {}{by}", state.text());
                 let next = state.next(result, || next_for_disabled(proof, flag, found));
                 let cases = cases.into_iter().take(MAX_CASES).collect();
-                Judged { on, cases, ..judged(result, text, &next) }
+                JudgedFlag { on, cases, ..judged(result, text, &next) }
             }
         }
     }
 
     /// Returns the start of a sentence: what the environment sets, and where.
-    fn sets(&self, found: &DeployedFlag, value: &Value) -> String {
+    fn describe_setting(&self, found: &DeployedFlag, value: &Value) -> String {
         let place = found.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
         match value {
             Value::Unset if found.place.is_some() => {
@@ -115,15 +116,15 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// What a value was proved to do.
-struct State<'a> {
+/// What the proof shows that a value does.
+struct ValueEffect<'a> {
     effect: Effect,
     differences: Vec<Difference>,
     depends_on: String,
     value: &'a Value,
 }
 
-impl State<'_> {
+impl ValueEffect<'_> {
     /// Returns whether the flag is on (`None` if that is not proved), and whether that is as expected.
     fn result(&self, flag: &Flag, expect: Option<Expect>) -> (Option<bool>, GuardResult) {
         let means_on = self.value.intent() == Intent::On;
@@ -132,7 +133,7 @@ impl State<'_> {
             Effect::RecordsNothing | Effect::ChangesNothing => false,
             // A value that means off and changes something is on, if the flag is a switch.
             Effect::Changes => means_on || is_switch(flag),
-            // If the flag is not a switch, values such as 300 or `info` count as on.
+            // If the flag is not a switch, a value such as `300` or `info` is on.
             Effect::Baseline if !(means_on && is_switch(flag)) => means_on,
             _ => return (None, GuardResult::Unproven),
         };
@@ -158,7 +159,8 @@ impl State<'_> {
 
     /// Returns the effect, as the end of a sentence.
     fn text(&self) -> String {
-        let differences: Vec<_> = self.differences.iter().copied().filter_map(name).collect();
+        let differences: Vec<_> =
+            self.differences.iter().copied().filter_map(difference_name).collect();
         match self.effect {
             Effect::Records => "records spans".to_owned(),
             Effect::RecordsNothing => "records nothing".to_owned(),
@@ -171,13 +173,13 @@ impl State<'_> {
             }
             Effect::Baseline if self.value.intent() == Intent::Off => "leaves it off".to_owned(),
             Effect::Baseline => "is the value that the others were compared with".to_owned(),
-            _ => "has an effect that no two cases show".to_owned(),
+            _ => "has an effect that the cases of the proof do not show".to_owned(),
         }
     }
 }
 
 /// Returns a difference for a message; `None` for one that shows no effect.
-fn name(difference: Difference) -> Option<&'static str> {
+fn difference_name(difference: Difference) -> Option<&'static str> {
     Some(match difference {
         Difference::Spans => "spans",
         Difference::Statuses => "results",
@@ -221,7 +223,8 @@ fn is_switch(flag: &Flag) -> bool {
     })
 }
 
-/// Returns which spans need the flag, if it is off although it should be on.
+/// Returns the start of a sentence that names the spans that need the flag; empty unless the flag is off
+/// although it should be on, and the proof names such spans.
 fn need(proof: &FlagProof, flag: &Flag, result: GuardResult) -> String {
     let proved = proof.flag(&flag.name);
     let Some(proved) = proved.filter(|proved| {
@@ -230,11 +233,11 @@ fn need(proof: &FlagProof, flag: &Flag, result: GuardResult) -> String {
         return String::new();
     };
     let spans = proved.spans.join("`, `");
-    let values = working(proved);
+    let values = enabling_values(proved);
     format!("`{spans}` spans need {}={}; ", flag.name, values.join("|"))
 }
 
-/// Returns in which combinations an effect is proved, and by which cases.
+/// Returns the end of a sentence: in which combinations an effect is proved, and by which cases.
 fn proved_by(effect: Effect, cases: &[String], others_tried: bool) -> String {
     let where_tried = if others_tried { "" } else { " in every combination that was tried" };
     let by = match cases {
@@ -259,12 +262,13 @@ fn next_for_disabled(proof: &FlagProof, flag: &Flag, found: &DeployedFlag) -> St
     }
 }
 
-/// Returns the values that were proved to switch a flag on, as a list.
+/// Returns the values that were proved to switch a flag on, as a list for a message.
 fn working_values(proof: &FlagProof, flag: &Flag) -> String {
-    proof.flag(&flag.name).map(working).unwrap_or_default().join(", ")
+    proof.flag(&flag.name).map(enabling_values).unwrap_or_default().join(", ")
 }
 
-fn working(flag: &ProvedFlag) -> Vec<String> {
+/// Returns the values that were proved to switch a flag on, and that mean on to a person.
+fn enabling_values(flag: &ProvedFlag) -> Vec<String> {
     let works = |effect: Effect| matches!(effect, Effect::Records | Effect::Changes);
     let values = flag.values.iter().filter(|value| {
         value.effects.iter().any(|effect| works(effect.effect))
@@ -276,7 +280,7 @@ fn working(flag: &ProvedFlag) -> Vec<String> {
     values.map(|value| display(value.value.as_ref())).collect()
 }
 
-impl Judged<'_> {
+impl JudgedFlag<'_> {
     /// Converts this to a comparison in the document.
     pub(super) fn comparison(&self) -> Comparison {
         let value = match &self.flag.setting {

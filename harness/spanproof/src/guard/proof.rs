@@ -28,7 +28,7 @@ struct Evidence<'a> {
 
 impl RunResult {
     /// Returns what the run proves about the flags of a spec. Only passing cases without a fault
-    /// count.
+    /// are used.
     ///
     /// # Errors
     /// If the migrations can't be read.
@@ -104,7 +104,7 @@ fn proved_flag(
         if !by_others.is_empty() {
             let mut proved_value = ProvedValue::default();
             proved_value.value = value.text().map(str::to_owned);
-            proved_value.effects = merged(by_others);
+            proved_value.effects = merge_effects(by_others);
             proved.values.push(proved_value);
         }
     }
@@ -148,7 +148,7 @@ fn values(flag: &Flag, evidence: &[Evidence<'_>], masked: impl Fn(&Value) -> Val
     values
 }
 
-/// Returns the names of the spans that occur only in cases that record.
+/// Returns the names of the spans that occur only in cases whose value of the flag enables recording.
 fn spans(flag: &Flag, evidence: &[Evidence<'_>]) -> Vec<String> {
     let names = |records: bool| -> BTreeSet<&String> {
         let cases =
@@ -158,7 +158,8 @@ fn spans(flag: &Flag, evidence: &[Evidence<'_>]) -> Vec<String> {
     names(true).difference(&names(false)).map(|name| (*name).clone()).collect()
 }
 
-/// Adds a case to the effect of a value of the tracing flag. One case with spans proves that it records.
+/// Adds a case to the effect of a value of the tracing flag. One case with spans proves that the value
+/// enables recording.
 fn add_recording(effect: &mut ProvedEffect, one: &Evidence<'_>) {
     if !one.span_names.is_empty() {
         effect.effect = Effect::Records;
@@ -167,9 +168,9 @@ fn add_recording(effect: &mut ProvedEffect, one: &Evidence<'_>) {
     }
 }
 
-/// Returns one effect if it is the same with all other flags, and otherwise one for each combination
-/// of the other flags.
-fn merged(by_others: BTreeMap<Flags, ProvedEffect>) -> Vec<ProvedEffect> {
+/// Returns one effect if a value has the same effect with all values of the other flags, and otherwise one
+/// effect for each combination of their values.
+fn merge_effects(by_others: BTreeMap<Flags, ProvedEffect>) -> Vec<ProvedEffect> {
     let kinds = by_others.values().map(|effect| effect.effect);
     let mut all: Vec<Effect> = Vec::new();
     for kind in kinds {

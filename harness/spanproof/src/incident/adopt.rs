@@ -24,14 +24,14 @@ const FOLDER: &str = "fixtures/incidents";
 pub enum ExpectedVerdict {
     /// The case passes.
     Pass,
-    /// The incident is reproduced.
+    /// The verdict that was recorded with the incident.
     Same,
     /// The case fails with this code.
     Code(Code),
 }
 
 impl ExpectedVerdict {
-    /// Whether a replay of the incident has this verdict.
+    /// Whether a replay has this verdict in the attempt that differs least from the incident.
     pub fn is_met_by(self, replay: &Replay) -> bool {
         let verdict = replay.attempts.first().map(|nearest| &nearest.judgement.verdict);
         match self {
@@ -64,12 +64,12 @@ impl fmt::Display for ExpectedVerdict {
     }
 }
 
-/// Whether the incident happened again. Parts of its setup may have been assumed.
+/// Whether the incident happened again, perhaps in a setup of which some parts were assumed.
 fn is_reproduced(replay: &Replay) -> bool {
     matches!(replay.outcome, ReplayOutcome::Reproduced | ReplayOutcome::Uncertain)
 }
 
-/// Returns the incident files in a folder, sorted by name; empty if there is no such folder.
+/// Returns the incident files (`*.jsonl`) in a folder, sorted by name; empty if there is no such folder.
 ///
 /// # Errors
 /// If the folder can't be read.

@@ -32,7 +32,7 @@ pub struct Bundle {
     pub observation: Observation,
     /// The recorded judgement; `None` if the bundle was cut off before it.
     pub judgement: Option<Judgement>,
-    /// The verdict that a replay must have: `pass` or a code; `None` if it must be the recorded
+    /// The verdict that a replay must have: `pass` or a code; `None` if the replay must have the recorded
     /// verdict.
     pub expects: Option<String>,
     /// Why the bundle may not be the whole incident; empty if it is complete and unchanged.

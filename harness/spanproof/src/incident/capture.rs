@@ -75,7 +75,7 @@ pub async fn capture_deployment(
     let selection = &JobSelection { flags: flags.clone(), ..selection.clone() };
     let setup = Setup { flags, ..Setup::default() };
     writer.write(&Record::Setup(Box::new(setup.clone().into())))?;
-    // A bundle needs this record to be judged. It is written first, in case the bundle is cut off.
+    // Without this record, a bundle can't be judged. It is written now, in case the bundle is cut off later.
     writer.write(&Record::Facts(Box::new(format::Observation::from(&empty_observation(
         spec, selection,
     )))))?;

@@ -42,7 +42,9 @@ pub struct Masking {
     keeps_contents: bool,
     /// How many values were masked, by place (such as a column) and by kind (such as "secret").
     counts: BTreeMap<(String, String), usize>,
+    /// Masks the values that verdicts compare. Different values stay different.
     names: NameMasker,
+    /// Masks private keys, each of which has several lines.
     keys: PemLines,
 }
 
@@ -268,7 +270,7 @@ impl Visitor for MaskingVisitor<'_> {
     fn text(&mut self, part: Part, text: &mut String) {
         let tables = &self.spec.tables;
         let place = match part {
-            // Secrets in addresses are counted in the strings that contain the address.
+            // Not counted here: a secret in an address is counted in the strings that contain this address.
             Part::Addresses => return *text = mask_secrets(text),
             Part::Command => {
                 // The path of the program may be private.
@@ -297,7 +299,7 @@ impl Visitor for MaskingVisitor<'_> {
         }
     }
 
-    /// Masks the value of a flag. The value of the tracing flag stays, because the verdict depends
+    /// Masks the value of a flag. The value of the tracing flag is not masked, because the verdict depends
     /// on it.
     fn flag(&mut self, name: &str, value: &mut Value) {
         *value = masked_flag(self.spec, name, value, None);
@@ -305,7 +307,7 @@ impl Visitor for MaskingVisitor<'_> {
         self.masking.count("flags", "secret", usize::from(is_masked));
     }
 
-    /// Masks a line. The startup line that reports whether tracing is on stays, because the verdict
+    /// Masks a line. The startup line that reports whether tracing is on is not masked, because the verdict
     /// depends on the flag's value in this line.
     fn line(&mut self, text: &mut String) {
         if self.spec.probes.banner(text).is_none() {

@@ -41,7 +41,7 @@ struct Records {
 }
 
 impl Bundle {
-    /// Reads a bundle. If the file was cut off, `doubts` says so.
+    /// Reads a bundle. If the file was cut off, `doubts` contains a note about this.
     ///
     /// # Errors
     /// If the file is not a bundle, is damaged, was edited, or was written by a newer version.
@@ -49,7 +49,8 @@ impl Bundle {
         Self::read_as(path, Edits::Refused)
     }
 
-    /// Reads a bundle that may have been edited. If the file was edited or cut off, `doubts` says so.
+    /// Reads a bundle that may have been edited. If the file was edited or cut off, `doubts` contains a note
+    /// about this.
     ///
     /// # Errors
     /// If the file is not a bundle, is damaged, or was written by a newer version.
@@ -93,7 +94,7 @@ impl Bundle {
             }
             let record: Json = match serde_json::from_slice(&line) {
                 Ok(record) => record,
-                // Only the last line can lack its line ending. It was cut off.
+                // Only the last line can lack its line ending: the file was cut off in this line.
                 Err(_) if number > 1 && !line.ends_with(b"\n") => break,
                 Err(error) => return Err(damaged(format!("line {number} is not JSON: {error}"))),
             };

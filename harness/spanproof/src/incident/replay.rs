@@ -100,8 +100,8 @@ async fn run(
     Ok((judgement, differences))
 }
 
-/// Returns a note with the recorded and the current program; `None` if both are the same, or if the
-/// bundle accepts any program.
+/// Returns a note with the hashes of the recorded program and of the current one; `None` if they are equal,
+/// or if the bundle accepts any program.
 fn other_program(world: &World, bundle: &Bundle) -> Option<String> {
     let recorded = bundle.setup.program.as_ref()?;
     let current = world.program_id().unwrap_or_else(|| "unknown".into());

@@ -1,5 +1,6 @@
 //! The setup of an incident as far as it is known: flags, route (the way the job was submitted), job,
-//! upstream and fault. Finds the cases of a spec that may recreate this setup.
+//! upstream (the server that the service calls) and fault. Finds the cases of a spec that may recreate this
+//! setup.
 
 use serde_json::Value as Json;
 use spanproof_format as format;
@@ -53,8 +54,8 @@ pub(super) struct Recreations {
 
 impl Setup {
     /// Returns every way to recreate this setup with a spec. If the route is not known, there is one way
-    /// for each route of the spec. The same holds for the upstream. `recording` is whether the judgement of
-    /// the incident expected spans.
+    /// for each route of the spec, and if the upstream is not known, one for each upstream. `recording` is
+    /// whether the judgement of the incident expected spans.
     ///
     /// # Errors
     /// If the spec does not have a flag, route, upstream, job or fault of the setup.
@@ -92,7 +93,8 @@ impl Setup {
     }
 
     /// Returns the flags of the spec. Each has its recorded value, or its default if no value was
-    /// recorded. If spans should be recorded, an unknown tracing flag has its first value that means on.
+    /// recorded. If `recording` is true, a tracing flag without a recorded value has its first value that
+    /// enables recording.
     fn case_flags(
         &self,
         spec: &Spec,
@@ -130,8 +132,8 @@ impl Setup {
         Ok(spec.flags.iter().map(value).collect())
     }
 
-    /// Returns the name of the job to submit: the recorded name. If no name was recorded, a job of the
-    /// spec with the same number of units. If there is no such job, the first job.
+    /// Returns the name of the job to submit: the recorded name or, if no name was recorded, the first job of
+    /// the spec with the same number of units. If there is no such job, returns the first job of the spec.
     fn case_job(&self, spec: &Spec, uncertainties: &mut Vec<String>) -> Result<String, String> {
         if let Some(name) = &self.job {
             return require_name("job", name, spec.jobs.iter().map(|job| job.name.as_str()));

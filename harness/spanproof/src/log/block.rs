@@ -1,11 +1,12 @@
-//! Entries that a tool writes on several lines, often one for each key. Each becomes one line of JSON.
+//! Log entries that a tool writes on several lines, often one line for each key. Each entry is converted to
+//! one line: text for `SimpleFormatter`, JSON for the other formats.
 
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 use serde_json::{Map, Value as Json};
 
-/// The tool that wrote a log.
+/// A log format whose entries have several lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Block {
     /// `journalctl -o verbose`: a line with the time, and `KEY=value` in indented lines.
@@ -21,16 +22,16 @@ pub(super) enum Block {
     Xml,
 }
 
-/// Number of lines at the start of a log that are searched for the first entry.
+/// Number of lines at the start of a log among which the first entry of a Java or XML format must begin.
 const PREAMBLE: usize = 32;
 /// Matches `Oct 22, 2025 12:00:01 PM runner.Worker run`.
 static JAVA_SIMPLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"^(?P<time>(?:[A-Z][a-z]{2} \d{1,2}, \d{4},?|\d{1,2} [A-Z][a-z]{2,3} \d{4},) \d{1,2}:\d\d:\d\d(?:\s[APap][Mm])?) [\w.$]+(?: [\w$<>]+)?\s*$").ok()
 });
-/// Matches the level before a text.
+/// Matches the level before the text, in the second line of an entry.
 static JAVA_LEVEL: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): ").ok());
-/// Matches the elements and attributes of an entry in XML that are its text and its time.
+/// Matches the elements and attributes of an XML entry that contain its text or its time.
 static XML: LazyLock<Option<regex::Regex>> = LazyLock::new(|| {
     regex::Regex::new(r#"(?s)<(?:log4j:)?(?P<key>[Mm]essage|millis|nanos|date)>(?P<value>.*?)</|\s(?P<name>timestamp|timeMillis|epochSecond|nanoOfSecond)="(?P<number>\d+)""#).ok()
 });
@@ -41,27 +42,27 @@ static VERBOSE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 impl Block {
-    /// Finds the tool that wrote a log with this start; `None` for any other tool.
-    pub(super) fn of(start: &[u8]) -> Option<Self> {
+    /// Detects the format from the first bytes of a log; `None` if it is none of these formats.
+    pub(super) fn detect(start: &[u8]) -> Option<Self> {
         let mut lines = start.split(|byte| *byte == b'\n');
         // `-- Journal begins at …`
         let is_entry = |line: &&[u8]| !line.trim_ascii().is_empty() && !line.starts_with(b"-- ");
         let first = lines.find(is_entry)?;
         let block = [Self::JournalVerbose, Self::JournalExport, Self::Yaml];
-        if let Some(block) = block.into_iter().find(|block| block.starts(first)) {
+        if let Some(block) = block.into_iter().find(|block| block.starts_entry(first)) {
             return Some(block);
         }
         let lines: Vec<_> = std::iter::once(first).chain(lines).take(PREAMBLE).collect();
         let is_java = lines.windows(2).any(|pair| {
             let is_level = || JAVA_LEVEL.as_ref().is_some_and(|level| level.is_match(pair[1]));
-            Self::JavaSimple.starts(pair[0]) && is_level()
+            Self::JavaSimple.starts_entry(pair[0]) && is_level()
         });
-        let is_xml = || lines.iter().any(|line| Self::Xml.starts(line));
+        let is_xml = || lines.iter().any(|line| Self::Xml.starts_entry(line));
         is_java.then_some(Self::JavaSimple).or_else(|| is_xml().then_some(Self::Xml))
     }
 
-    /// Whether a line is the first one of an entry.
-    pub(super) fn starts(self, line: &[u8]) -> bool {
+    /// Whether a line is the first line of an entry.
+    pub(super) fn starts_entry(self, line: &[u8]) -> bool {
         match self {
             Self::JournalVerbose => VERBOSE.as_ref().is_some_and(|header| header.is_match(line)),
             Self::JournalExport => line.starts_with(b"__CURSOR="),
@@ -76,9 +77,9 @@ impl Block {
         }
     }
 
-    /// Returns the lines of an entry as empty lines and one line of JSON; the same bytes if they are not an
-    /// entry.
-    pub(super) fn joined(self, lines: Vec<u8>) -> Vec<u8> {
+    /// Converts the lines of an entry to one line, preceded by as many empty lines as the entry had other
+    /// lines. Returns the same bytes if they are not an entry.
+    pub(super) fn join_entry(self, lines: Vec<u8>) -> Vec<u8> {
         let text = String::from_utf8_lossy(&lines);
         let entry = match self {
             Self::JournalVerbose => verbose(&text),
@@ -98,7 +99,7 @@ impl Block {
     }
 }
 
-/// Moves the time of an entry of `SimpleFormatter` before its level; `None` for other lines.
+/// Joins an entry of `SimpleFormatter` to an empty line and `time LEVEL: text`; `None` for other lines.
 fn java_simple(text: &str) -> Option<String> {
     let (header, rest) = text.split_once('\n')?;
     let found = JAVA_SIMPLE.as_ref()?.captures(header.as_bytes())?;
@@ -124,7 +125,7 @@ fn xml(text: &str) -> Option<Map<String, Json>> {
             "epochSecond" => seconds = value.parse::<i64>().ok(),
             "nanoOfSecond" => nanos = value.parse().ok()?,
             "nanos" => {}
-            // Counted since 1970, so its zone is known.
+            // `millis`, `timestamp` and `timeMillis`: Unix time in milliseconds.
             _ => {
                 entry.insert("time".to_owned(), value.into());
             }
@@ -136,7 +137,7 @@ fn xml(text: &str) -> Option<Map<String, Json>> {
     entry.contains_key("message").then_some(entry)
 }
 
-/// Returns the text of an element of XML.
+/// Returns the text of an XML element, without its escapes.
 fn plain_text(value: &str) -> String {
     let data = value.strip_prefix("<![CDATA[").and_then(|data| data.strip_suffix("]]>"));
     match data {
@@ -161,7 +162,7 @@ fn verbose(text: &str) -> Option<Map<String, Json>> {
     Some(entry)
 }
 
-/// Parses lines with `KEY=value`.
+/// Parses lines with `KEY=value`, and ignores other lines.
 fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> Map<String, Json> {
     let is_key =
         |key: &str| key.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
@@ -173,10 +174,10 @@ fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> Map<String, Json> {
 mod tests {
     use rstest::rstest;
 
-    use super::super::join::joined;
+    use super::super::join::join_lines;
     use super::super::{Format, parse_line};
 
-    /// Reads a log with two entries: `first` and `it's second`.
+    /// Each log has two entries, `first` and `it's second`. `numbers` are the lines at which the entries end.
     #[rstest]
     #[case::verbose(
         "-- Journal begins --\nWed 2025-10-22 12:00:01.020000 UTC [s=a;i=1]\n    _PID=12\n    MESSAGE=first\nWed 2025-10-22 12:00:02 UTC [s=a;i=2]\n    MESSAGE=it's second\n    _PID=12\n",
@@ -190,9 +191,9 @@ mod tests {
         "---\ninsertId: a\ntextPayload: first\ntimestamp: '2025-10-22T12:00:01.020Z'\n---\ninsertId: b\nresource:\n  labels:\n    x: y\ntextPayload: 'it''s second'\ntimestamp: '2025-10-22T12:00:02Z'\n",
         &[4, 11]
     )]
-    fn entries_of_several_lines_become_one(#[case] log: &str, #[case] numbers: &[usize]) {
+    fn an_entry_of_several_lines_becomes_one_line(#[case] log: &str, #[case] numbers: &[usize]) {
         let mut text = String::new();
-        std::io::Read::read_to_string(&mut joined(log.as_bytes()).unwrap(), &mut text).unwrap();
+        std::io::Read::read_to_string(&mut join_lines(log.as_bytes()).unwrap(), &mut text).unwrap();
         assert_eq!(text.lines().count(), log.lines().count(), "{text}");
         let lines = text.lines().enumerate().filter(|(_, line)| line.starts_with('{'));
         let entries = lines.map(|(index, line)| {

@@ -1,22 +1,23 @@
-//! A time of a line, and what the line says about its date.
+//! The time in a log line. The line may omit the zone or the year, or have the numbers of its date in an
+//! unknown order.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::timestamp::shifted;
 
-/// A time of a line.
+/// The time in a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Time {
-    /// The point in time: read as UTC if the line does not name the zone, and on [`NO_DATE`] if the line does
-    /// not contain the whole date.
+    /// The point in time. A time without a zone is read as UTC. A time without a whole date is the time of
+    /// day on [`NO_DATE`].
     pub at: DateTime<Utc>,
     /// Whether the line names the zone.
     pub has_zone: bool,
-    /// What the line says about the date.
+    /// How much the line says about the date.
     pub date: Date,
 }
 
-/// What a line says about the date of its time.
+/// How much a line says about the date of its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Date {
     /// The whole date.
@@ -27,7 +28,7 @@ pub(crate) enum Date {
     Numbers([u32; 3]),
 }
 
-/// The order of the numbers in a date.
+/// The order of the three numbers in a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DateOrder {
     /// `10/22/2025`.
@@ -42,7 +43,7 @@ impl DateOrder {
     pub(crate) const ALL: [Self; 3] = [Self::MonthDayYear, Self::DayMonthYear, Self::YearMonthDay];
 }
 
-/// The date of [`Time::at`] if the line does not contain the whole date.
+/// The placeholder for the date in [`Time::at`] if the line does not contain the whole date.
 pub(super) const NO_DATE: Option<NaiveDate> = NaiveDate::from_ymd_opt(2000, 1, 1);
 
 impl Time {
@@ -51,8 +52,8 @@ impl Time {
         Self { at, has_zone, date: Date::Whole }
     }
 
-    /// Returns the point in time in this year; `None` if the year has no such day. Only for
-    /// [`Date::MonthDay`].
+    /// Returns the point in time if a [`Date::MonthDay`] is in this year; `None` if the year has no such day.
+    /// For other dates, returns [`Time::at`].
     pub(crate) fn in_year(self, year: i32) -> Option<DateTime<Utc>> {
         match self.date {
             Date::MonthDay(month, day) => self.on_date(NaiveDate::from_ymd_opt(year, month, day)?),
@@ -60,8 +61,8 @@ impl Time {
         }
     }
 
-    /// Returns the point in time if the numbers of the date have this order; `None` if there is no such date.
-    /// Only for [`Date::Numbers`].
+    /// Returns the point in time if [`Date::Numbers`] have this order; `None` if there is no such date.
+    /// For other dates, returns [`Time::at`].
     pub(crate) fn in_order(self, order: DateOrder) -> Option<DateTime<Utc>> {
         let Date::Numbers([first, second, third]) = self.date else { return Some(self.at) };
         let (year, month, day) = match order {
@@ -76,13 +77,13 @@ impl Time {
         self.on_date(NaiveDate::from_ymd_opt(full_year(year)?, month, day)?)
     }
 
-    /// Returns the point in time on this date, in place of [`NO_DATE`].
+    /// Replaces the placeholder date [`NO_DATE`] by this date.
     fn on_date(self, date: NaiveDate) -> Option<DateTime<Utc>> {
         Some(shifted(self.at, date.signed_duration_since(NO_DATE?)))
     }
 }
 
-/// Returns the year that two or four digits mean.
+/// Returns the full year for a number of two or four digits: 2068 for 68, and 1969 for 69.
 pub(super) fn full_year(year: u32) -> Option<i32> {
     let year = i32::try_from(year).ok()?;
     Some(match year {

@@ -1,6 +1,5 @@
-//! One log line, without what log collectors added to it.
+//! Parses one log line: removes what log collectors and loggers added to the text of the service.
 
-use super::behind::without_ends;
 use super::date::{Date, Time};
 use super::escape::without_escapes;
 use super::format::Format;
@@ -9,22 +8,25 @@ use super::logger::{LOGGER, without_word};
 use super::message::Message;
 use super::process::Process;
 use super::stamp::{bare_stamp, stamp};
+use super::suffix::without_suffixes;
 use super::time::{split_time, time_text};
 use super::wrapper::{EPOCH, Prefix, TS, Wrapper};
 
-/// Maximum number of things to remove from a line, such as a prefix, a JSON object or a word of a logger.
+/// Maximum number of parts to remove from a line, such as a prefix, a JSON object or a word of a logger.
 const MAX_STEPS: usize = 16;
 const RECORD_SEPARATOR: char = '\u{1e}';
 
-/// A line, and what is in it: a collector may have put a line of another tool into its own.
+/// A parsed line. Its wrappers (what collectors and loggers put around a text) may be nested: a collector may
+/// have put the line of another tool into its own line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// When the line was written; `None` if the line has no time with a date.
     pub at: Option<Time>,
-    /// The texts of the line, without escape sequences: the whole line, and what is left after each wrapper
-    /// was removed. The last one is what the service wrote.
+    /// The texts of the line, without escape sequences: the whole line, what is left after each wrapper or
+    /// time was removed, and what is left without the parts that a logger may have appended. The last one is
+    /// what the service wrote.
     pub texts: Vec<String>,
-    /// The names of the wrappers, from the outside to the inside. A time alone has no name.
+    /// The names of the removed wrappers, from the outermost to the innermost. A time alone is no wrapper.
     pub wrappers: Vec<&'static str>,
     /// The process that wrote the line; `None` if no wrapper names it.
     pub process: Option<Process>,
@@ -33,7 +35,7 @@ pub(crate) struct Entry {
 }
 
 /// Parses a line: removes what log collectors and loggers added, and keeps the time that they or the service
-/// wrote. `format` says which of it a line may have.
+/// wrote. `format` determines which wrappers are removed.
 pub(crate) fn parse_line(line: &str, format: &Format) -> Entry {
     // A record separator precedes each object of a JSON text sequence (RFC 7464).
     let line = line.trim_start_matches(RECORD_SEPARATOR).trim_end_matches(['\r', '\n']);
@@ -48,36 +50,38 @@ pub(crate) fn parse_line(line: &str, format: &Format) -> Entry {
         entry.texts.push(without_escapes(text.trim_end_matches(['\r', '\n'])).into_owned());
     }
     let outer = entry.wrappers.last().copied();
-    let ends = without_ends(entry.text(), outer, entry.at.is_some());
+    let ends = without_suffixes(entry.text(), outer, entry.at.is_some());
     entry.texts.extend(ends);
     entry
 }
 
 impl Entry {
-    /// Returns what the service wrote.
+    /// Returns the text that the service wrote.
     pub(crate) fn text(&self) -> &str {
         self.texts.last().map_or("", String::as_str)
     }
 
-    /// Whether the line contains a text.
+    /// Whether one of the line's texts contains `text`.
     pub(crate) fn contains(&self, text: &str) -> bool {
         self.texts.iter().any(|one| one.contains(text))
     }
 
-    /// Returns the last text without the time at its start; `None` if it does not start with one.
+    /// Removes the ISO 8601 time at the start of the last text, and adds it to the entry. Returns the rest,
+    /// and `true` because a time was removed; `None` if the text does not start with a time.
     fn without_time(&mut self) -> Option<(String, bool)> {
         let (at, rest) = split_time(self.text())?;
         self.add_time(Some(at));
         Some((rest, true))
     }
 
-    /// Returns the last text without one more wrapper, and whether that was a time; `None` if it has none.
-    /// `is_after_time` says whether a time was removed last.
+    /// Removes one more wrapper or time from the last text, and adds it to the entry. Returns the rest, and
+    /// whether a time was removed; `None` if nothing can be removed. `is_after_time` is whether the step
+    /// before removed a time.
     fn unwrapped(&mut self, format: &Format, is_after_time: bool) -> Option<(String, bool)> {
         let text = self.text();
         let allows = |name: &str| format.allows(self.wrappers.len(), name);
         if text.starts_with('{')
-            && let Some(Message { logger, text, at, process, level }) = Message::read(text)
+            && let Some(Message { logger, text, at, process, level }) = Message::from_json(text)
             && allows(logger)
         {
             self.add(logger, at, process);
@@ -114,12 +118,13 @@ impl Entry {
             self.add_time(Some(at));
             return Some((rest, true));
         }
-        let place = self.wrappers.iter().position(|name| *name == LOGGER);
-        let is_allowed = format.allows(place.unwrap_or(self.wrappers.len()), LOGGER);
+        // All words of a logger's metadata are one wrapper.
+        let position = self.wrappers.iter().position(|name| *name == LOGGER);
+        let is_allowed = format.allows(position.unwrap_or(self.wrappers.len()), LOGGER);
         if is_allowed && let Some(rest) = without_word(text, outer, is_after_time) {
             let level = Level::in_metadata(&text[..text.len() - rest.len()]);
             let rest = rest.to_owned();
-            if place.is_none() {
+            if position.is_none() {
                 self.add(LOGGER, None, None);
             }
             self.add_level(level);
@@ -129,21 +134,22 @@ impl Entry {
         (trimmed.len() < text.len()).then(|| (trimmed.to_owned(), false))
     }
 
-    /// Adds a time inside of the others. Only the innermost time is from the service, and it counts unless one
-    /// around it, which a collector wrote, says more: the date, or the zone.
+    /// Adds a time from inside the wrappers that are already removed. It replaces the outer time, which is
+    /// from a collector, because only the innermost time is from the service. The outer time stays if it has
+    /// a whole date or a zone, and the inner time does not.
     fn add_time(&mut self, at: Option<Time>) {
         let known = |time: Time| (time.date == Date::Whole, time.has_zone);
         let says_less = |inner: Time| self.at.is_some_and(|outer| known(outer) > known(inner));
         self.at = at.filter(|inner| !says_less(*inner)).or(self.at);
     }
 
-    /// Adds a level inside the others. The first level counts: a message may begin with a level that it quotes, and a name
-    /// may contain the word for a level.
+    /// Adds a level from inside the wrappers that are already removed. The outermost level is kept: a message
+    /// may begin with a level that it quotes, and a name may contain the word for a level.
     fn add_level(&mut self, level: Option<Level>) {
         self.level = self.level.or(level);
     }
 
-    /// Adds a wrapper inside of the others.
+    /// Adds a wrapper inside the others, with its time and its process.
     fn add(&mut self, name: &'static str, at: Option<Time>, process: Option<Process>) {
         self.wrappers.push(name);
         self.add_time(at);
@@ -160,7 +166,7 @@ mod tests {
 
     const TEXT: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true )";
 
-    /// Returns the time of an entry; `None` if it does not say the whole date.
+    /// Returns the time of an entry; `None` if the entry has no time with a whole date.
     fn whole_time(entry: &Entry) -> Option<String> {
         entry.at.filter(|time| time.date == Date::Whole).map(|time| time.at.to_rfc3339())
     }
@@ -208,7 +214,7 @@ mod tests {
         }
     }
 
-    /// Samples of lines as the tools print them, with the names of what is removed.
+    /// Samples of prefixes as the tools print them, with the names of the wrappers and the time.
     #[test]
     fn the_wrappers_of_common_tools_are_removed() {
         const AT: Option<&str> = Some("12:00:01");
@@ -271,7 +277,7 @@ mod tests {
         }
     }
 
-    /// Checks the names of the wrappers and the time of each line, whose text is [`TEXT`].
+    /// Checks the text of each line, which is [`TEXT`], the names of its wrappers and its time.
     fn assert_texts(lines: &[(String, &str, Option<&str>)]) {
         for (line, names, time) in lines {
             let found = parse_line(line, &Format::Detected);
@@ -282,7 +288,7 @@ mod tests {
         }
     }
 
-    /// Samples as the tools print them, some with more behind the text.
+    /// Samples of lines as the tools print them. In some of them, more follows the text.
     #[test]
     fn the_wrappers_of_further_tools_are_removed() {
         const AT: Option<&str> = Some("12:00:01");
@@ -317,7 +323,6 @@ mod tests {
         ]);
     }
 
-    /// Samples of loggers and exports.
     #[test]
     fn the_wrappers_of_further_loggers_and_exports_are_removed() {
         const AT: Option<&str> = Some("12:00:01");
@@ -368,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn text_without_a_wrapper_is_unchanged() {
+    fn a_line_without_a_wrapper_is_unchanged() {
         for line in ["", "plain words", "{not json", r#"{"other":"field"}"#, "| pipe", "a [b] c: d"]
         {
             let expected = Entry { texts: vec![line.into()], ..Entry::default() };

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Control sequences (`ESC [ … letter`), operating system commands such as links (`ESC ] … BEL` or
-/// `ESC ] … ESC \`), application commands (`ESC _ … BEL`, as Buildkite writes times), and other sequences of
-/// two characters (ECMA-48).
+/// Matches control sequences (`ESC [ … letter`), operating system commands such as links (`ESC ] … BEL` or
+/// `ESC ] … ESC \`), application commands (`ESC _ … BEL`, in which Buildkite writes times), and other
+/// sequences of two characters (ECMA-48).
 static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         "\u{1b}(?:\\[[0-9;:?]*[ -/]*[@-~]|\\][^\u{7}\u{1b}]*(?:\u{7}|\u{1b}\\\\)|[P^_][^\u{7}\u{1b}]*(?:\u{7}|\u{1b}\\\\)|[@-Z\\\\^_])",
@@ -15,7 +15,7 @@ static ESCAPE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Colours in visible characters, as written by programs that don't interpret them: `ESC[32m` (`less`),
+/// Matches colours whose escape character a program replaced by visible characters: `ESC[32m` (`less`),
 /// `^[[32m` (`cat -v`), `#033[32m` (rsyslog), `\033[32m`, `\x1b[32m`, `\u001b[32m`, `\e[32m`, `␛[32m`.
 static VISIBLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?:ESC|\^\[|#033|\\0?33|\\x1[bB]|\\u001[bB]|\\e|␛|<1[bB]>)\[[0-9;]*[mK]").ok()
@@ -29,7 +29,8 @@ pub(super) fn without_escapes(text: &str) -> Cow<'_, str> {
         _ => Cow::Borrowed(text),
     };
     let plain = match VISIBLE.as_ref() {
-        // In JSON, a backslash may belong to the one before it. The text inside JSON is read separately.
+        // Not in JSON, where `\\x1b[32m` may be an escaped backslash and a text. The text inside JSON comes
+        // here again after the JSON is parsed.
         Some(visible) if plain.contains('[') && !plain.contains("{\"") => {
             Cow::Owned(visible.replace_all(&plain, "").into_owned())
         }

@@ -1,9 +1,11 @@
-//! The bytes that a match of a pattern can begin with. A pattern is tried only on a text that begins with one
-//! of them.
+//! The bytes that a match of a pattern can begin with: a quick check, so that a regular expression runs only
+//! on a text that begins with one of them.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-/// Kinds of non-ASCII characters, each with samples. A character class that contains a sample contains the whole kind.
+/// Kinds of non-ASCII characters, each with samples. A character class that contains a sample counts as
+/// containing the whole kind. A class with non-ASCII characters but no sample counts as containing every
+/// kind.
 const KINDS: [(u8, &[char]); 3] = [
     (SPACE, &['\u{a0}', '\u{2003}']),
     (WORD, &['é', '中']),
@@ -21,8 +23,8 @@ pub(super) struct FirstBytes {
     ascii: u128,
     /// One bit for each kind of non-ASCII characters.
     others: u8,
-    /// Whether the pattern matches the empty string, and so at any byte.
-    empty: bool,
+    /// Whether the pattern matches the empty string, so that it can match any text.
+    matches_empty: bool,
 }
 
 impl FirstBytes {
@@ -30,25 +32,25 @@ impl FirstBytes {
     ///
     /// # Errors
     /// If the pattern can't be parsed.
-    pub(super) fn of(pattern: &str) -> Result<Self, Box<regex_syntax::Error>> {
+    pub(super) fn from_pattern(pattern: &str) -> Result<Self, Box<regex_syntax::Error>> {
         Ok(Self::from_hir(&regex_syntax::parse(pattern)?))
     }
 
     /// Whether a match of the pattern can begin at the start of the text.
     pub(super) fn allow(&self, text: &str) -> bool {
-        let Some(byte) = text.as_bytes().first() else { return self.empty };
-        if self.empty || byte.is_ascii() {
-            return self.empty || self.ascii & (1 << byte) != 0;
+        let Some(byte) = text.as_bytes().first() else { return self.matches_empty };
+        if self.matches_empty || byte.is_ascii() {
+            return self.matches_empty || self.ascii & (1 << byte) != 0;
         }
         self.others == ANY || self.others & kind(text) != 0
     }
 
     fn from_hir(hir: &Hir) -> Self {
         match hir.kind() {
-            HirKind::Empty | HirKind::Look(_) => Self { empty: true, ..Self::default() },
+            HirKind::Empty | HirKind::Look(_) => Self { matches_empty: true, ..Self::default() },
             HirKind::Literal(literal) => match literal.0.first() {
                 Some(byte) => Self::from_ranges([(u32::from(*byte), u32::from(*byte))]),
-                None => Self { empty: true, ..Self::default() },
+                None => Self { matches_empty: true, ..Self::default() },
             },
             HirKind::Class(Class::Unicode(class)) => Self::from_ranges(
                 class.iter().map(|range| (u32::from(range.start()), u32::from(range.end()))),
@@ -58,34 +60,34 @@ impl FirstBytes {
             ),
             HirKind::Repetition(repeated) => {
                 let first = Self::from_hir(&repeated.sub);
-                Self { empty: first.empty || repeated.min == 0, ..first }
+                Self { matches_empty: first.matches_empty || repeated.min == 0, ..first }
             }
             HirKind::Capture(group) => Self::from_hir(&group.sub),
             HirKind::Concat(parts) => {
-                let start = Self { empty: true, ..Self::default() };
+                let start = Self { matches_empty: true, ..Self::default() };
                 parts.iter().fold(start, |set, part| {
-                    if set.empty {
-                        Self::from_hir(part).or(Self { empty: false, ..set })
+                    if set.matches_empty {
+                        Self::from_hir(part).union(Self { matches_empty: false, ..set })
                     } else {
                         set
                     }
                 })
             }
-            HirKind::Alternation(branches) => {
-                branches.iter().fold(Self::default(), |set, branch| Self::from_hir(branch).or(set))
-            }
+            HirKind::Alternation(branches) => branches
+                .iter()
+                .fold(Self::default(), |set, branch| Self::from_hir(branch).union(set)),
         }
     }
 
-    fn or(self, other: Self) -> Self {
+    fn union(self, other: Self) -> Self {
         Self {
             ascii: self.ascii | other.ascii,
             others: self.others | other.others,
-            empty: self.empty || other.empty,
+            matches_empty: self.matches_empty || other.matches_empty,
         }
     }
 
-    /// Returns the first bytes of the characters in ranges.
+    /// Returns the set of the characters in these ranges of code points.
     fn from_ranges(ranges: impl IntoIterator<Item = (u32, u32)>) -> Self {
         let (mut set, mut has_others) = (Self::default(), false);
         for (start, end) in ranges {
@@ -121,7 +123,7 @@ mod tests {
     use super::*;
 
     fn allowed(pattern: &str) -> String {
-        let set = FirstBytes::of(pattern).unwrap();
+        let set = FirstBytes::from_pattern(pattern).unwrap();
         ["a", "Z", "7", "[", " ", "é", "✅", ""]
             .into_iter()
             .filter(|text| set.allow(text))

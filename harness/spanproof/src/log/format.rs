@@ -1,4 +1,5 @@
-//! The format of a log: the tools that wrapped the text of its lines.
+//! The format of a log: the wrappers around the text of its lines, such as a prefix of `flyctl` around the
+//! JSON of a logger.
 
 use super::logger::LOGGER;
 use super::message::{LITERAL, LOGGERS};
@@ -17,12 +18,13 @@ pub(crate) enum Format {
     /// Each line has the format that its content suggests.
     #[default]
     Detected,
-    /// Every line has these wrappers, from the outermost to the innermost.
+    /// The caller chose these wrappers, from the outermost to the innermost. No others are removed.
     Given(Vec<String>),
 }
 
 impl Format {
-    /// Parses `flyctl around zap JSON`, as reports print it; `plain` for lines without wrappers.
+    /// Parses the name of a format as reports print it, such as `flyctl around zap JSON`, or `plain` for
+    /// lines without wrappers.
     ///
     /// # Errors
     /// If a name is not known. The message lists the known ones.
@@ -40,7 +42,7 @@ impl Format {
             found.map(|name| (*name).to_owned()).ok_or_else(|| {
                 let known = known.join(", ");
                 format!(
-                    "unknown log format `{}`; expected one of {PLAIN}, {known}, or several joined by `{}`",
+                    "unknown log format `{}`; expected one of {PLAIN}, {known}, or several, the outermost first, joined by `{}`",
                     name.trim(),
                     AROUND.trim()
                 )
@@ -65,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_format_is_named_as_reports_name_it() {
+    fn parses_the_name_of_a_format_as_reports_print_it() {
         let given = |names: &[&str]| {
             Ok(Format::Given(names.iter().map(|name| (*name).to_owned()).collect()))
         };

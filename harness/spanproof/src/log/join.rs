@@ -1,6 +1,7 @@
 //! Joins what a log collector split over several lines: JSON with one key per line, and pieces of a long
 //! line. Each joined line replaces its last piece; the other pieces become empty lines, so that line numbers
-//! stay right. A JSON document with several entries is split into them; line numbers then count entries.
+//! are still those of the log. A JSON document with several entries is split into lines with one entry each;
+//! line numbers then count entries.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
@@ -14,9 +15,9 @@ use super::block::Block;
 use super::piece::{RuntimePiece, is_whole_docker, is_whole_runtime, runtime_piece};
 use super::record::{LISTS, records};
 
-/// Number of bytes at the start of a log that show how it is written.
+/// Number of bytes at the start of a log from which its form is detected.
 const START: u64 = 64 * 1024;
-/// Maximum number of bytes of a joined line. A longer one is not joined.
+/// Number of bytes at which a joined line is returned although more of its pieces may follow.
 const MAX_JOINED: usize = 4 * 1024 * 1024;
 
 /// Maximum number of lines of text before the first entry of indented JSON.
@@ -42,13 +43,13 @@ static RICH: LazyLock<Option<Regex>> =
 static RICH_POSITION: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\s+[\w.]+:\d+\s*$").ok());
 
-/// How a log is written.
+/// How the entries of a log are distributed over its lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// Each line is an entry.
     Lines,
-    /// Lines end with this byte, such as a carriage return.
-    OtherEnds(u8),
+    /// Lines end with this byte in place of a line feed, such as a carriage return.
+    OtherLineEnd(u8),
     /// JSON objects over several lines, as `flyctl logs --json` writes them.
     IndentedJson,
     /// Docker's JSON files: if the text of an entry does not end with a line break, the next entry continues
@@ -66,16 +67,16 @@ enum Form {
 }
 
 /// Returns a reader of the same log with joined lines.
-pub(super) fn joined<'a>(mut log: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub(super) fn join_lines<'a>(mut log: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut start = Vec::new();
     log.by_ref().take(START).read_to_end(&mut start)?;
-    let form = Form::of(&start);
-    let whole = io::Cursor::new(start).chain(log);
+    let form = Form::detect(&start);
+    let log = io::Cursor::new(start).chain(log);
     Ok(match form {
-        Form::Lines => Box::new(whole),
-        Form::OtherEnds(end) => Box::new(LineFeeds(whole, end)),
+        Form::Lines => Box::new(log),
+        Form::OtherLineEnd(end) => Box::new(LineFeeds(log, end)),
         _ => Box::new(Joined {
-            lines: BufReader::with_capacity(256 * 1024, whole),
+            lines: BufReader::with_capacity(256 * 1024, log),
             form,
             depth: 0,
             pieces: BTreeMap::new(),
@@ -86,17 +87,17 @@ pub(super) fn joined<'a>(mut log: impl Read + 'a) -> io::Result<Box<dyn Read + '
 }
 
 impl Form {
-    fn of(start: &[u8]) -> Self {
+    fn detect(start: &[u8]) -> Self {
         let separates = |byte: u8| memchr(b'\n', start).is_none() && memchr(byte, start).is_some();
-        // GELF over TCP ends with a zero byte.
+        // A message of GELF over TCP ends with a zero byte.
         let is_gelf = || start.starts_with(b"{") && separates(0);
         if let Some(end) = separates(b'\r').then_some(b'\r').or_else(|| is_gelf().then_some(0)) {
-            return Self::OtherEnds(end);
+            return Self::OtherLineEnd(end);
         }
         let mut lines = start.split(|byte| *byte == b'\n');
         let line = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
         let first = line.trim_ascii();
-        if let Some(block) = Block::of(start) {
+        if let Some(block) = Block::detect(start) {
             Self::Blocks(block)
         } else if is_document(first) {
             Self::Documents
@@ -115,15 +116,16 @@ impl Form {
 }
 
 impl Form {
-    /// Returns the last entry of a log, from the piece that is left when the log ends.
-    fn ended(self, piece: Vec<u8>) -> Vec<u8> {
+    /// Returns the last entry of a log, from the pieces that are left when the log ends.
+    fn last_entry(self, piece: Vec<u8>) -> Vec<u8> {
         match self {
-            Self::Blocks(block) => block.joined(piece),
+            Self::Blocks(block) => block.join_entry(piece),
             _ => piece,
         }
     }
 
-    /// Returns the number of bytes at the start of a text that are complete lines, without pieces.
+    /// Returns the number of bytes at the start of a text that are complete lines, none of them a piece; 0
+    /// for forms whose lines must be read one by one.
     fn whole_lines(self, text: &[u8]) -> usize {
         let is_whole: fn(&[u8]) -> bool = match self {
             Self::DockerJson => is_whole_docker,
@@ -141,8 +143,8 @@ impl Form {
     }
 }
 
-/// Whether one of the first lines is `{`, and the next one begins with a key. Services may print text before their
-/// first entry.
+/// Whether one of the first lines is `{`, and the line after it begins with a key in quotes. It need not be
+/// the first line, because a service may print text before its first entry.
 fn begins_object(start: &[u8]) -> bool {
     let lines = || start.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).take(MAX_TEXT_LINES);
     lines().zip(lines().skip(1)).any(|(line, next)| line == b"{" && next.starts_with(b"\""))
@@ -186,11 +188,11 @@ struct Joined<R> {
     form: Form,
     /// The number of open brackets of the JSON object that is being read.
     depth: i64,
-    /// The pieces of the current line of each stream.
+    /// For each stream, the joined pieces of its current line. The key is empty in forms without streams.
     pieces: BTreeMap<Vec<u8>, Vec<u8>>,
     /// The number of bytes at the start of the buffer of `lines` that are complete lines.
     whole: usize,
-    /// What was joined and not returned yet.
+    /// Joined lines that were not returned yet.
     ready: io::Cursor<Vec<u8>>,
 }
 
@@ -212,9 +214,9 @@ impl<R: Read> Read for Joined<R> {
             }
             let mut line = Vec::new();
             if self.lines.by_ref().take(MAX_JOINED as u64).read_until(b'\n', &mut line)? == 0 {
-                // Pieces without an end.
+                // The log ended before the last piece.
                 let rest = std::mem::take(&mut self.pieces).into_values();
-                let rest = rest.map(|piece| self.form.ended(piece));
+                let rest = rest.map(|piece| self.form.last_entry(piece));
                 let rest: Vec<u8> = rest.filter(|piece| !piece.is_empty()).flatten().collect();
                 if rest.is_empty() {
                     return Ok(0);
@@ -229,7 +231,7 @@ impl<R: Read> Read for Joined<R> {
                 Form::Rich => Some(self.rich(&line)),
                 Form::Documents => Some(entries(line)),
                 Form::Blocks(block) => Some(self.block(block, &line)),
-                Form::Lines | Form::OtherEnds(_) => Some(line),
+                Form::Lines | Form::OtherLineEnd(_) => Some(line),
             };
             self.ready = io::Cursor::new(joined.unwrap_or_else(|| b"\n".to_vec()));
         }
@@ -237,7 +239,7 @@ impl<R: Read> Read for Joined<R> {
 }
 
 impl<R> Joined<R> {
-    /// Handles a line of indented JSON. Returns `None` if its object goes on.
+    /// Handles a line of indented JSON. Returns `None` if the object continues on the next line.
     fn indented(&mut self, line: &[u8]) -> Option<Vec<u8>> {
         let text = line.trim_ascii();
         if self.depth == 0 && !text.starts_with(b"{") && !text.starts_with(b"[{") {
@@ -279,20 +281,20 @@ impl<R> Joined<R> {
         Some(entries(object))
     }
 
-    /// Handles a line of an entry that has several lines. Returns the entry before it if this line starts
-    /// another one.
+    /// Handles a line in a format whose entries have several lines. Returns the previous entry if this line
+    /// starts a new one, and otherwise an empty list.
     fn block(&mut self, block: Block, line: &[u8]) -> Vec<u8> {
         let open = self.pieces.entry(Vec::new()).or_default();
-        let ended = if block.starts(line) || open.len() >= MAX_JOINED {
+        let ended = if block.starts_entry(line) || open.len() >= MAX_JOINED {
             std::mem::take(open)
         } else {
             Vec::new()
         };
         open.extend_from_slice(line);
-        block.joined(ended)
+        block.join_entry(ended)
     }
 
-    /// Handles an entry of docker. Returns `None` if its text goes on.
+    /// Handles an entry of Docker. Returns `None` if its text continues in the next entry.
     fn docker(&mut self, line: &[u8]) -> Option<Vec<u8>> {
         let Ok(Json::Object(mut entry)) = serde_json::from_slice::<Json>(line) else {
             return Some(line.to_vec());
@@ -315,7 +317,8 @@ impl<R> Joined<R> {
         Some(json_line(&entry))
     }
 
-    /// Handles a line of Rich. Returns the line before it, or an empty line if this line continues it.
+    /// Handles a line of Rich. Returns the previous line, or an empty line if this line continues the
+    /// previous one.
     fn rich(&mut self, line: &[u8]) -> Vec<u8> {
         let before = self.pieces.entry(Vec::new()).or_default();
         let continues = line.starts_with(&[b' '; RICH_INDENT]) && before.len() < MAX_JOINED;
@@ -331,7 +334,7 @@ impl<R> Joined<R> {
         b"\n".to_vec()
     }
 
-    /// Handles a line of a container runtime. Returns `None` if it goes on.
+    /// Handles a line of a container runtime. Returns `None` if the next line continues it.
     fn runtime(&mut self, line: &[u8]) -> Option<Vec<u8>> {
         let Some(RuntimePiece { head, stream, is_last, text }) = runtime_piece(line) else {
             return Some(line.to_vec());
@@ -391,8 +394,8 @@ mod tests {
     #[case::lines("a\nb\n", "a\nb\n")]
     #[case::carriage_returns("a\rb\r", "a\nb\n")]
     #[case::zero_bytes("{}\0{}\0", "{}\n{}\n")]
-    #[case::text_before("start\n{\n  \"m\": \"x\"\n}\n", "start\n\n\n{ \"m\": \"x\" }\n")]
-    #[case::without_end("{\n  \"m\": {\n2025 x\ny\n", "\n\n{ \"m\": { \n2025 x\ny\n")]
+    #[case::text_before_an_object("start\n{\n  \"m\": \"x\"\n}\n", "start\n\n\n{ \"m\": \"x\" }\n")]
+    #[case::object_cut_off("{\n  \"m\": {\n2025 x\ny\n", "\n\n{ \"m\": { \n2025 x\ny\n")]
     #[case::indented(
         "{\n  \"a\": {\"b\": \"}\"},\n  \"m\": \"x\"\n}\n{\n  \"m\": \"y\"\n}\n",
         "\n\n\n{ \"a\": {\"b\": \"}\"}, \"m\": \"x\" }\n\n\n{ \"m\": \"y\" }\n"
@@ -425,10 +428,13 @@ mod tests {
         "{\n  \"events\": [\n    {\n      \"message\": \"x\"\n    },\n    {\n      \"message\": \"y\"\n    }\n  ],\n  \"next\": 1\n}\n",
         "\n\n\n\n{ \"message\": \"x\" }\n\n\n{ \"message\": \"y\" }\n  ],\n  \"next\": 1\n}\n"
     )]
-    #[case::unfinished("2025-10-22T12:00:01Z stderr P a\n", "\n2025-10-22T12:00:01Z stderr F a")]
+    #[case::last_piece_missing(
+        "2025-10-22T12:00:01Z stderr P a\n",
+        "\n2025-10-22T12:00:01Z stderr F a"
+    )]
     fn pieces_are_joined_and_lines_keep_their_numbers(#[case] log: &str, #[case] expected: &str) {
         let mut found = String::new();
-        joined(log.as_bytes()).unwrap().read_to_string(&mut found).unwrap();
+        join_lines(log.as_bytes()).unwrap().read_to_string(&mut found).unwrap();
         assert_eq!(found, expected);
     }
 }

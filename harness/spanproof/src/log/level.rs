@@ -1,5 +1,5 @@
-//! The level of a line, as the service's logger wrote it. The level that a log collector adds is not read, because a
-//! collector only knows the stream of a line.
+//! The level of a line, as the service's logger wrote it. The level that a log collector adds is not read,
+//! because the collector only knows whether the line came from stdout or stderr.
 
 use serde_json::{Map, Value as Json};
 
@@ -75,12 +75,13 @@ const KEYS: [&str; 15] = [
 ];
 /// The JSON formats whose level comes from a collector.
 const COLLECTORS: [&str; 3] = ["flyctl JSON", "journald JSON", "docker JSON"];
-/// The key of texts in Google Cloud's JSON whose level only depends on the stream.
+/// The key of a plain text in Google Cloud's JSON. The level of an entry with this key depends only on the
+/// stream.
 const PLAIN_TEXT: &str = "textPayload";
 
 impl Level {
     /// Returns the level that a word names; `None` if it names none.
-    fn named(word: &str) -> Option<Self> {
+    fn from_word(word: &str) -> Option<Self> {
         let is_in = |words: &[&str]| words.iter().any(|known| word.eq_ignore_ascii_case(known));
         match () {
             () if is_in(&LOW) => Some(Self::Low),
@@ -98,32 +99,34 @@ impl Level {
             rest.starts_with(|c: char| c.is_ascii_digit() || c == ',' || c.is_whitespace())
         });
         let words = || metadata.split(|c: char| !c.is_ascii_alphabetic());
-        // A logger may be named like a level, in lowercase letters.
+        // Words in capital letters are tried first, because the name of a logger may be the lowercase word
+        // for a level.
         let is_upper = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase());
-        words().filter(is_upper).chain(words()).find_map(Self::named).or_else(|| {
+        words().filter(is_upper).chain(words()).find_map(Self::from_word).or_else(|| {
             let is_low = first.starts_with(['T', 'D', 'I']);
             is_letter.then_some(if is_low { Self::Low } else { Self::High })
         })
     }
 
-    /// Returns the level in the JSON or logfmt of a logger; `None` if it has none. `logger` is the name of the
-    /// format.
+    /// Returns the level in the JSON or logfmt of a logger; `None` if it has none. `logger` is the name of
+    /// the format.
     pub(super) fn in_fields(logger: &str, fields: &Map<String, Json>) -> Option<Self> {
         if COLLECTORS.contains(&logger) || fields.contains_key(PLAIN_TEXT) {
             return None;
         }
         let nested = |key: &str| fields.get(key)?.as_object()?.get("level");
         let values = KEYS.iter().filter_map(|key| fields.get(*key)).chain(nested("log"));
-        { values }.find_map(Self::of_value).or_else(|| {
+        { values }.find_map(Self::from_value).or_else(|| {
             let number = fields.get("severityNumber").or(fields.get("SeverityNumber"))?.as_u64()?;
             // OpenTelemetry: 13 is the first warning.
             Some(if number < 13 { Self::Low } else { Self::High })
         })
     }
 
-    /// Returns the level that a word or number means: syslog's up to 7, those of pino and bunyan from 10.
-    fn of_value(value: &Json) -> Option<Self> {
-        let Some(number) = value.as_u64() else { return Self::named(value.as_str()?) };
+    /// Returns the level that a word or a number means. Numbers up to 7 are levels of syslog, and numbers
+    /// from 10 levels of pino and bunyan.
+    fn from_value(value: &Json) -> Option<Self> {
+        let Some(number) = value.as_u64() else { return Self::from_word(value.as_str()?) };
         match number {
             5..=7 | 10..=30 => Some(Self::Low),
             0..=4 | 40..=60 => Some(Self::High),

@@ -1,18 +1,19 @@
 //! Objects as languages print them: the `repr` of a dictionary in Python, `util.inspect` in Node.js. They
-//! look like JSON with different quotes, unquoted keys, and values that are not data.
+//! look like JSON with different quotes, unquoted keys, and values that JSON does not have, such as calls.
 
 use serde_json::{Map, Value as Json};
 
 /// Maximum nesting depth of objects.
 const MAX_DEPTH: usize = 8;
 
-/// Parses an object; `None` if the text is not an object, or continues after it.
+/// Parses a whole text as an object; `None` if it is not an object, or has more text after the object.
 pub(super) fn object_literal(text: &str) -> Option<Map<String, Json>> {
     let (object, rest) = object(text.trim_start(), MAX_DEPTH)?;
     rest.trim().is_empty().then_some(object)
 }
 
-/// Parses the object at the start of a text, and returns what follows it.
+/// Parses the object at the start of a text. Returns the object and the rest of the text. `depth` is how deep
+/// its values may be nested; a deeper object becomes null.
 fn object(text: &str, depth: usize) -> Option<(Map<String, Json>, &str)> {
     let mut rest = text.strip_prefix('{')?.trim_start();
     let mut fields = Map::new();
@@ -40,7 +41,8 @@ fn key(text: &str) -> Option<(String, &str)> {
     (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
 }
 
-/// Parses a value. Anything except a string, number or object, such as a list or a call, becomes null.
+/// Parses the value at the start of a text. Returns the value and the rest of the text. Anything except a
+/// string, number, time or object, such as a list or a call, becomes null.
 fn value(text: &str, depth: usize) -> Option<(Json, &str)> {
     if text.starts_with('{') {
         return match depth.checked_sub(1).and_then(|depth| object(text, depth)) {
@@ -84,7 +86,7 @@ fn after_value(text: &str) -> Option<&str> {
     }
 }
 
-/// Parses the quoted string at the start of a text, and returns what follows it.
+/// Parses the quoted string at the start of a text. Returns the string and the rest of the text.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let quote = text.chars().next().filter(|c| "'\"`".contains(*c))?;
     let mut found = String::new();

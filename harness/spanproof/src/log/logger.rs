@@ -1,6 +1,6 @@
-//! The metadata that a logger of any kind puts before the text of a line, word by word: level, process, thread,
-//! name, position in the source. Only what follows a time or a level is taken for such: a text may begin like
-//! them.
+//! Removes the metadata that a logger of any kind puts before the text of a line, word by word: level,
+//! process, thread, name, position in the source. A word is removed only after a time or a level, because a
+//! text may begin with such a word, too.
 
 use std::sync::LazyLock;
 
@@ -9,10 +9,10 @@ use regex::Regex;
 use super::first_byte::FirstBytes;
 use super::wrapper::{LOG_LEVEL, RUBY, STRUCTLOG};
 
-/// The name of a logger that no entry of the table of wrappers describes.
+/// The name, in reports, of metadata that is not in the table of wrappers (`wrapper.rs`).
 pub(super) const LOGGER: &str = "a logger";
-/// The names of wrappers after which metadata may go on.
-const BEFORE: [&str; 8] = [
+/// The names of wrappers (prefixes of tools) that metadata may follow.
+const WRAPPERS_BEFORE_METADATA: [&str; 8] = [
     LOG_LEVEL,
     RUBY,
     STRUCTLOG,
@@ -33,7 +33,7 @@ const WORDS: [&str; 11] = [
     r"^[\w.-]{1,60}=[^\s=,]{1,100}(?:,[\w.-]{1,60}=[^\s=,]{1,100})*\s+",
     // `812`, `ThreadId(02)`.
     r"^(?:\d{1,10}|ThreadId\(\d+\))\s+",
-    // `INFO>`, `INF`, `[inf]`; `info:` is in the table.
+    // `INFO>`, `INF`, `[inf]`; `info:` is in the table of wrappers.
     r"^(?:(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)[>|]|\[?(?:TRC|DBG|INF|WRN|ERR|FTL)\]?:?|\[(?:dbg|inf|wrn|err)\])\s+",
     // `runner/812 on host:`.
     r"^[\w.-]+/\d+ on [\w.-]+:\s+",
@@ -48,30 +48,31 @@ const WORDS: [&str; 11] = [
     // `INFO|runner.worker|`.
     r"^(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\|(?:[\w.:$-]*\|)?",
 ];
-/// A name, or spans with their fields (`run{job=7}:`), that are only such after a level: after a time alone, it may
-/// be the start of the text.
+/// A name (`worker:`), or spans with their fields (`run{job=7}:`). Removed only after a level: after a time
+/// alone, this may be the start of the text.
 const NAME: &str = r"^(?:[\w.-]+(?:\{[^{}]*\})?:)+\s+";
-/// `I worker.py:12]`, only after a time with a date.
+/// `I worker.py:12]`. Removed only after a time.
 const SHORT: &str = r"^[TDIWEF] [\w./-]+:\d+\]\s+";
 /// The name of a host or a thread before a level.
 const HOST: &str = r"^[\w.-]+ (?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL):? ";
 
 static PATTERNS: LazyLock<Vec<(FirstBytes, Regex)>> = LazyLock::new(|| {
-    let pattern = |word: &&str| Some((FirstBytes::of(word).ok()?, Regex::new(word).ok()?));
+    let pattern =
+        |word: &&str| Some((FirstBytes::from_pattern(word).ok()?, Regex::new(word).ok()?));
     WORDS.iter().filter_map(pattern).collect()
 });
 static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAME).ok());
 static SHORT_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHORT).ok());
 static HOST_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HOST).ok());
 
-/// Returns a text without the word of metadata at its start; `None` if it has none. `outer` is the name of the
-/// wrapper that was removed before, and `is_after_time` says whether a time was removed after it.
+/// Returns a text without the word of metadata at its start; `None` if it has none. `outer` is the name of
+/// the wrapper that was removed last, and `is_after_time` is whether a time was removed after that wrapper.
 pub(super) fn without_word<'a>(
     text: &'a str,
     outer: Option<&str>,
     is_after_time: bool,
 ) -> Option<&'a str> {
-    let is_after_level = outer.is_some_and(|outer| BEFORE.contains(&outer));
+    let is_after_level = outer.is_some_and(|outer| WRAPPERS_BEFORE_METADATA.contains(&outer));
     if !is_after_level && !is_after_time {
         return None;
     }
@@ -91,7 +92,8 @@ mod tests {
 
     const TEXT: &str = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)";
 
-    /// Samples of loggers as their documentation shows them, each with the names of what is removed.
+    /// Samples of prefixes as the documentation of the loggers shows them, with the names of the removed
+    /// wrappers.
     #[test]
     fn the_metadata_of_loggers_is_removed() {
         for (prefix, names) in [
@@ -167,12 +169,12 @@ mod tests {
         assert_eq!(found, (TEXT, names.to_owned()), "{prefix}");
     }
 
-    /// Samples of servers and platforms.
     #[test]
     fn the_metadata_of_servers_and_platforms_is_removed() {
         for (prefix, names) in [
             ("Oct 22 12:00:01 PM  [x7k2f]  ", "ts, a logger"),
-            // nginx, .NET's console for systemd, Python with threads, Rails with tags, journald, AWS, logcli, numbers.
+            // nginx, .NET's console for systemd, Python with threads, Rails with tags, journald, AWS, logcli,
+            // Unix times.
             ("2025/10/22 12:00:01 [info] 812#812: *1 ", "nginx"),
             ("12:00:01 <6>Runner.Worker[0] ", "a time of day, .NET"),
             ("2025-10-22 12:00:01,020 MainThread INFO: ", "a logger, log level"),
@@ -192,9 +194,9 @@ mod tests {
         }
     }
 
-    /// Samples with something behind the text, or with keys of their own.
+    /// Samples in which something follows the text, or JSON with the special keys of a tool contains it.
     #[test]
-    fn what_surrounds_a_text_is_removed() {
+    fn the_parts_before_and_after_a_text_are_removed() {
         let json = serde_json::to_string(TEXT).unwrap();
         for (line, names) in [
             (format!("[22-Oct-2025 12:00:01 UTC] {TEXT}"), "PHP"),
@@ -224,9 +226,9 @@ mod tests {
         }
     }
 
-    /// A line that quotes the text of another one is not that line.
+    /// A line that quotes another line must not be taken for that line.
     #[test]
-    fn a_text_after_plain_words_is_not_unwrapped() {
+    fn plain_words_before_a_text_are_not_removed() {
         for prefix in [
             "2025-10-22T12:00:01Z failed to send ",
             "2025-10-22T12:00:01Z retry: ",
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_words_are_no_metadata() {
+    fn only_words_of_metadata_after_a_time_or_a_level_are_removed() {
         for text in ["", "word word", "sending: text", "failed to send: text", "[a", "a=b"] {
             assert_eq!(without_word(text, None, true), None, "{text}");
         }

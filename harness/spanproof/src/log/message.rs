@@ -1,4 +1,5 @@
-//! The text of a message in JSON or in `key=value` pairs, with the keys that loggers and collectors use.
+//! The text, time, process and level of a line in JSON, in `key=value` pairs or in CSV. They are found by the
+//! keys that loggers and collectors use.
 
 use chrono::DateTime;
 use memchr::memmem;
@@ -40,8 +41,8 @@ const TEXT_KEYS: [&str; 23] = [
     "Log_s",
     "log_body",
 ];
-/// Keys of the time: those of the same tools, Log4j (`instant`), Vercel (`timestampInMs`), syslog-ng (`ISODATE`), Azure
-/// (`TimeGenerated`, also with ` [UTC]`), logfmter (`when`).
+/// Keys of the time, in the order in which they are tried: those of the same tools, Log4j (`instant`), Vercel
+/// (`timestampInMs`), syslog-ng (`ISODATE`), Azure (`TimeGenerated`, also with ` [UTC]`), logfmter (`when`).
 const TIME_KEYS: [&str; 34] = [
     "time",
     "timestamp",
@@ -78,7 +79,7 @@ const TIME_KEYS: [&str; 34] = [
     "t",
     "DATE",
 ];
-/// What a key says about the zone of its time.
+/// The suffix of a key whose time is in UTC.
 const UTC_KEY: &str = " [UTC]";
 /// Keys of the text in pairs.
 const PAIR_TEXT_KEYS: [&str; 3] = ["msg", "message", "event"];
@@ -96,9 +97,9 @@ const NESTED_KEYS: [&str; 10] = [
     "body",
 ];
 
-/// The name of an object as a language prints it.
+/// The name, in reports, of the format of an object as Python or Node.js prints it.
 pub(super) const LITERAL: &str = "a printed object";
-/// The names of JSON formats. The last one stands for an unknown logger.
+/// The names of JSON formats. The last one is that of an unknown logger.
 pub(super) const LOGGERS: [&str; 15] = [
     "flyctl JSON",
     "journald JSON",
@@ -116,8 +117,8 @@ pub(super) const LOGGERS: [&str; 15] = [
     "winston JSON",
     "JSON",
 ];
-/// Keys that a JSON object of each of [`LOGGERS`] has, in the same order. Formats with more special keys
-/// come first.
+/// For each of [`LOGGERS`], in the same order, the keys by which its JSON objects are recognised. The first
+/// match is used, so formats with more special keys come first.
 const LOGGER_KEYS: [&[&str]; 15] = [
     &["fly", "message"],
     &["__REALTIME_TIMESTAMP"],
@@ -136,13 +137,13 @@ const LOGGER_KEYS: [&[&str]; 15] = [
     &[],
 ];
 
-/// A message, and its time.
+/// A parsed line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Message {
     /// The name of the format.
     pub(super) logger: &'static str,
     pub(super) text: String,
-    /// `None` if it has no time with a date.
+    /// When the line was written; `None` if no key or column is a time with a date.
     pub(super) at: Option<Time>,
     /// The process that the keys name; `None` if they name none.
     pub(super) process: Option<Process>,
@@ -151,8 +152,9 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Reads a JSON object; `None` if the text is none, or has no text.
-    pub(super) fn read(json: &str) -> Option<Self> {
+    /// Parses a JSON object, or an object as Python or Node.js prints it; `None` if the line is neither, or
+    /// has no key of a text.
+    pub(super) fn from_json(json: &str) -> Option<Self> {
         let fields = match serde_json::from_str::<Json>(json) {
             Ok(Json::Object(fields)) => fields,
             Ok(_) => return None,
@@ -166,7 +168,7 @@ impl Message {
         Some(Self { logger, process, level: found.level.or(level), ..found })
     }
 
-    /// Reads an object as Python (`{'msg': 'text'}`) or Node.js (`{ msg: 'text' }`) prints it.
+    /// Parses an object as Python (`{'msg': 'text'}`) or Node.js (`{ msg: 'text' }`) prints it.
     fn from_literal(text: &str) -> Option<Self> {
         let fields = object_literal(text)?;
         let (process, level) = (Process::from_fields(&fields), Level::in_fields(LITERAL, &fields));
@@ -189,10 +191,10 @@ impl Message {
         Some(Self { at: inner.at.or(at), ..inner })
     }
 
-    /// Reads a line of a file with columns, one of which has a time: the longest other column is the text. `None`
-    /// for another line.
+    /// Parses a line of a CSV or TSV file, one of whose columns is a time. The longest column that is not a
+    /// time is the text. `None` if no column is a time.
     pub(super) fn from_csv(line: &str) -> Option<Self> {
-        // A quick check, because most lines are none. A time has at least 10 digits.
+        // A quick check, because most lines are not CSV. A time has at least 10 digits.
         let digits = line.bytes().filter(u8::is_ascii_digit).take(10).count();
         let tabs = line.bytes().filter(|byte| *byte == b'\t').count();
         let (logger, separator) = if tabs > 2 { ("TSV", '\t') } else { ("CSV", ',') };
@@ -200,7 +202,8 @@ impl Message {
             return None;
         }
         let mut columns = csv_columns(line, separator);
-        // In a text, a number between commas may be anything.
+        // After the first column, only a number with a colon can be a time: a text may contain any number
+        // between commas.
         let is_time = |(index, column): &(usize, &String)| {
             *index == 0 || column.starts_with(|c: char| c.is_ascii_digit()) && column.contains(':')
         };
@@ -213,9 +216,11 @@ impl Message {
         Some(Self { logger, text, at: Some(at), process: None, level: None })
     }
 
-    /// Reads `time=… level=info msg="text"`, as logrus and slog write it; `None` if the text has no such pairs.
+    /// Parses `time=… level=info msg="text"`, as logrus and slog write it; `None` if the line has no such
+    /// pairs.
     pub(super) fn from_pairs(line: &str) -> Option<Self> {
-        // A quick check, because most lines have no pairs. A text may begin with one, so there must be a key of a text.
+        // A quick check, because most lines have no pairs. Plain text may begin with a pair, too, so one of
+        // the keys must be that of a text.
         let first = line.split_once('=')?.0;
         let is_key =
             |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-@".contains(&b));
@@ -290,9 +295,9 @@ fn csv_columns(line: &str, separator: char) -> Vec<String> {
     columns
 }
 
-/// Returns the value at the start of a text, and what follows it.
+/// Parses the value of a pair at the start of a text. Returns the value and the rest of the text.
 fn pair_value(text: &str) -> Option<(String, &str)> {
-    // Python writes a text in single quotes unless it contains one.
+    // Python writes a string in single quotes unless it contains a single quote.
     if let Some(rest) = text.strip_prefix('\'') {
         let (value, rest) = rest.split_once('\'')?;
         return Some((value.to_owned(), rest));
@@ -306,12 +311,12 @@ fn pair_value(text: &str) -> Option<(String, &str)> {
     Some((value, text.get(values.byte_offset()..)?))
 }
 
-/// Returns the text of a message. In journald's JSON, a message with escapes or one that is not UTF-8 is a
-/// list of bytes.
+/// Returns the text of a message. In journald's JSON, a message that contains escape sequences or is not
+/// UTF-8 is a list of bytes.
 fn message(value: &Json) -> Option<String> {
     match value {
         Json::String(text) => Some(text.clone()),
-        // Kibana's `fields`.
+        // In Kibana's `fields`, each value is in a list.
         Json::Array(list) if list.len() == 1 && list[0].is_string() => message(&list[0]),
         Json::Array(bytes) => {
             let bytes = bytes.iter().map(|byte| u8::try_from(byte.as_u64()?).ok());
@@ -322,8 +327,8 @@ fn message(value: &Json) -> Option<String> {
     }
 }
 
-/// Parses a time in JSON: a text, a number of seconds, milli-, micro- or nanoseconds since 1970, or Log4j's seconds and
-/// nanoseconds.
+/// Parses a time in JSON: a string, a Unix time in seconds, milli-, micro- or nanoseconds, or Log4j's object
+/// with seconds and nanoseconds.
 fn time(value: &Json) -> Option<Time> {
     match value {
         Json::Object(parts) => {
@@ -352,7 +357,7 @@ mod tests {
             (r#"{"ts":1761134401000,"fields":{"message":"x"}}"#, at),
             (r#"{"attributes":{"a":1},"body":"x"}"#, None),
         ] {
-            let found = Message::read(line).map(|found| (found.text, found.at));
+            let found = Message::from_json(line).map(|found| (found.text, found.at));
             assert_eq!(found, Some(("x".to_owned(), at)), "{line}");
         }
         for (line, at) in [
@@ -364,7 +369,8 @@ mod tests {
             assert_eq!(found, Some(("logfmt", "x".into(), at)), "{line}");
         }
         for line in ["a=b", "level=info", "time is = 5", "{\"a\":1}"] {
-            assert_eq!((Message::read(line), Message::from_pairs(line)), (None, None), "{line}");
+            let found = (Message::from_json(line), Message::from_pairs(line));
+            assert_eq!(found, (None, None), "{line}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Reads a service's log file as a stream, in constant memory. Understands the formats of common log
 //! collectors. Does not read the spec: the caller passes the patterns to search for.
 
-mod behind;
 mod block;
 mod date;
 mod entry;
@@ -21,6 +20,7 @@ mod record;
 mod samples;
 mod scan;
 mod stamp;
+mod suffix;
 mod time;
 mod wrapper;
 

@@ -15,23 +15,24 @@ const ESCAPE: u8 = 0x1b;
 /// Minimum length of a literal in bytes; shorter literals occur in too many lines.
 const MIN_LENGTH: usize = 4;
 
-/// Strings that hide the literals of a line until it is parsed: escape sequences in JSON, and lists of bytes.
+/// Strings in lines whose literals may be visible only after parsing: escape sequences in JSON, and messages
+/// as lists of bytes. A line that contains one of these strings may match, too.
 const UNCLEAR: [&str; 6] =
     ["\\u001b", "\\u001B", "\\x1b", "\"MESSAGE\":[", "\"MESSAGE\" : [", "\"MESSAGE\": ["];
 
-/// Literals of which every matching line contains at least one.
+/// The strings of which every matching line contains at least one.
 #[derive(Debug, Clone)]
 pub(crate) enum Needles {
-    /// Few literals, which vector instructions find.
+    /// Few strings, which vector instructions find.
     Few(packed::Searcher),
-    /// More literals than vector instructions can find.
+    /// More strings than vector instructions can find.
     Many(AhoCorasick),
     /// A pattern has no literals, so any line may match.
     Any,
 }
 
 impl Needles {
-    /// Extracts the literals of these regular expressions.
+    /// Extracts the literals from these regular expressions.
     pub(crate) fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
         let literals =
             patterns.into_iter().map(|pattern| literals(&regex_syntax::parse(pattern).ok()?));
@@ -46,7 +47,7 @@ impl Needles {
         AhoCorasick::new(needles).map_or(Self::Any, Self::Many)
     }
 
-    /// Returns the offsets in a text at which lines may match.
+    /// Finds the offsets in a text at which lines may match.
     pub(super) fn hits<'a>(&'a self, text: &'a [u8]) -> Hits<'a> {
         Hits { needles: self, text, literal: Next::Unknown, escape: Next::Unknown }
     }
@@ -56,7 +57,7 @@ impl Needles {
         matches!(self, Self::Any)
     }
 
-    /// Returns the start of the next literal at or after `from`.
+    /// Returns the offset of the next literal at or after `from`; `from` itself if any line may match.
     fn find(&self, text: &[u8], from: usize) -> Option<usize> {
         match self {
             Self::Few(searcher) => {
@@ -93,17 +94,18 @@ fn packed_span(start: usize, end: usize) -> aho_corasick::Span {
     aho_corasick::Span { start, end }
 }
 
-/// What is known about the next offset of one kind.
+/// What is known about the next offset of a literal, or of an escape sequence.
 #[derive(Debug, Clone, Copy)]
 enum Next {
+    /// It was not searched for yet.
     Unknown,
     At(usize),
-    /// There is none up to the end of the text.
+    /// There is no other one up to the end of the text.
     None,
 }
 
 impl Next {
-    /// Returns the offset at or after `from`. Calls `find` if it is not known.
+    /// Returns the next offset at or after `from`. Calls `find` if this offset is not known yet.
     fn update(&mut self, from: usize, find: impl FnOnce() -> Option<usize>) -> Option<usize> {
         let is_known = match self {
             Self::Unknown => false,
@@ -127,7 +129,7 @@ pub(super) struct Hits<'a> {
 }
 
 impl Hits<'_> {
-    /// Returns the next offset at or after `from`, which must not decrease from call to call.
+    /// Returns the next offset at or after `from`. From call to call, `from` must not decrease.
     pub(super) fn next(&mut self, from: usize) -> Option<usize> {
         let (needles, text) = (self.needles, self.text);
         let literal = self.literal.update(from, || needles.find(text, from));
@@ -140,8 +142,8 @@ impl Hits<'_> {
         literal.into_iter().chain(escape).min()
     }
 
-    /// Whether a line that was found may match: it contains a literal, perhaps after its escape sequences are
-    /// removed.
+    /// Whether the line at a returned offset may match: it contains a literal, perhaps only after its escape
+    /// sequences are removed.
     pub(super) fn is_possible(&self, line: &[u8]) -> bool {
         if self.needles.matches_all() || self.needles.find(line, 0).is_some() {
             return true;
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_literal_every_line_matches() {
+    fn if_a_pattern_has_no_literal_every_line_may_match() {
         for pattern in ["(?i)tracer", "x*", "a|longer", "[0-9]+"] {
             assert_eq!(needles(pattern), None, "{pattern}");
             assert!(Needles::new([pattern, "tracer"]).matches_all());

@@ -22,7 +22,7 @@ static POD: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"^(?P<name>[a-z0-9.-]+?)-(?P<instance>(?:[a-z0-9]{6,10}-)?[bcdfghjklmnpqrstvwxz2456789]{5})$").ok()
 });
 
-/// Levels in lower case, which are not names of services.
+/// Words for levels, which are not names of services.
 const LEVELS: [&str; 7] = ["trace", "debug", "info", "notice", "warn", "warning", "error"];
 
 /// Paths of keys in JSON and logfmt that name a pod.
@@ -84,7 +84,7 @@ impl Process {
     }
 
     fn new(name: &str, instance: &str) -> Option<Self> {
-        // A level before a bar or a time looks like the name of a service.
+        // Before a bar or a time, a level looks like the name of a service.
         let is_level = name.chars().all(|c| c.is_ascii_uppercase())
             || LEVELS.iter().any(|level| name.eq_ignore_ascii_case(level));
         let is_nil = |text: &str| text.is_empty() || text == "-";
@@ -102,7 +102,9 @@ impl Process {
         }
     }
 
-    /// Returns the process of a line whose outer wrapper names `self` and whose inner wrapper names `inner`.
+    /// Combines the processes that an outer and an inner wrapper (prefix or JSON of a tool) of a line name.
+    /// Returns the outer process if it has an instance, and the inner one if both have the same name.
+    /// Otherwise joins their names, such as a machine and a program on it.
     pub(super) fn around(self, inner: Self) -> Self {
         if !self.instance.is_empty() || self.name == inner.name {
             return if self.instance.is_empty() { inner } else { self };
@@ -120,7 +122,8 @@ impl fmt::Display for Process {
     }
 }
 
-/// Returns the string or number at a path of keys, which may also be one key with dots.
+/// Returns the string or number at a path of keys that are joined by dots. Several keys of the path may also
+/// be one key that contains the dots.
 fn text_at(fields: &Map<String, Json>, path: &str) -> Option<String> {
     let value = fields.get(path).or_else(|| {
         let (key, rest) = path.split_once('.')?;

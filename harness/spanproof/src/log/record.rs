@@ -1,13 +1,13 @@
-//! JSON documents with several log entries, as collectors export them and interfaces answer.
+//! JSON documents with several log entries, as collectors export them and as APIs return them.
 
 use serde_json::{Map, Value as Json};
 
 type Object = Map<String, Json>;
 
-/// Keys of an object around all entries.
+/// Keys of the list of all entries, in documents that are an object around this list.
 pub(super) const LISTS: [&str; 5] = ["events", "logEvents", "entries", "logs", "data"];
 
-/// Returns the entries of a document; `None` if it is no document with several entries.
+/// Returns the entries of a document; `None` if the document has no known form of a list of entries.
 pub(super) fn records(document: Json) -> Option<Vec<Object>> {
     let mut document = match document {
         Json::Array(entries) => return objects(entries),
@@ -35,12 +35,12 @@ pub(super) fn records(document: Json) -> Option<Vec<Object>> {
     })
 }
 
-/// Returns the value of a key, which has two notations.
+/// Returns the value of a key that is written in camel case or in snake case.
 fn either<'a>(fields: &'a Object, camel: &str, snake: &str) -> Option<&'a Json> {
     fields.get(camel).or_else(|| fields.get(snake))
 }
 
-/// Returns the rows of an Azure Monitor table, with its column names:
+/// Returns the rows of an Azure Monitor table as objects, whose keys are the names of the columns:
 /// <https://learn.microsoft.com/azure/azure-monitor/logs/api/response-format>.
 fn table(table: &Json) -> Vec<Object> {
     let columns: Vec<_> =
@@ -52,7 +52,7 @@ fn table(table: &Json) -> Vec<Object> {
     list(table, "rows").map(row).collect()
 }
 
-/// Returns the elements of a list if all are objects.
+/// Returns the elements of a list; `None` unless all of them are objects.
 fn objects(list: Vec<Json>) -> Option<Vec<Object>> {
     let object = |element| match element {
         Json::Object(object) => Some(object),
@@ -88,13 +88,13 @@ fn open_telemetry(resources: &Json) -> Vec<Object> {
     all
 }
 
-/// Returns an attribute of OpenTelemetry: its key and its value.
+/// Returns the key and the value of an OpenTelemetry attribute.
 fn pair(one: &Json) -> Option<(String, Json)> {
     let (key, value) = (one.get("key")?.as_str()?, one.get("value")?.as_object()?);
     Some((key.to_owned(), value.values().next()?.clone()))
 }
 
-/// Returns the pairs of a body of OpenTelemetry that is a map; `None` for another body.
+/// Returns the pairs of an OpenTelemetry log body that is a map; `None` for any other body.
 fn pairs(body: &Json) -> Option<Object> {
     body.get("kvlistValue").map(|map| list(map, "values").filter_map(pair).collect())
 }
@@ -115,8 +115,8 @@ fn loki(streams: &Json) -> Vec<Object> {
     all
 }
 
-/// Returns one result of Logs Insights of AWS, which is a list of fields with their values:
-/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetQueryResults.html>.
+/// Returns one result of AWS CloudWatch Logs Insights as an object. The result is a list of fields with their
+/// values: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetQueryResults.html>.
 fn insights(result: &Json) -> Object {
     let field = |field: &Json| {
         Some((field.get("field")?.as_str()?.to_owned(), field.get("value")?.clone()))
@@ -128,10 +128,11 @@ fn insights(result: &Json) -> Object {
 mod tests {
     use rstest::rstest;
 
-    use super::super::join::joined;
+    use super::super::join::join_lines;
     use super::super::{Format, parse_line};
 
-    /// Reads documents with the entries `first` and `second`, in one line and over several lines.
+    /// Each document has the entries `first` and `second`. It is read in one line, with spaces, and over
+    /// several lines.
     #[rstest]
     #[case::open_telemetry(
         r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"host.name","value":{"stringValue":"web-1"}}]},"scopeLogs":[{"logRecords":[{"timeUnixNano":"1761134401000000000","body":{"stringValue":"first"}},{"timeUnixNano":"1761134402000000000","body":{"stringValue":"second"}}]}]}]}"#
@@ -169,7 +170,8 @@ mod tests {
         let spaced = format!("{}\n", compact.replace(":[", ": ["));
         for log in [compact, spaced, serde_json::to_string_pretty(&value).unwrap()] {
             let mut text = String::new();
-            std::io::Read::read_to_string(&mut joined(log.as_bytes()).unwrap(), &mut text).unwrap();
+            std::io::Read::read_to_string(&mut join_lines(log.as_bytes()).unwrap(), &mut text)
+                .unwrap();
             let lines = text.lines().filter(|line| line.starts_with('{'));
             let entries = lines.map(|line| {
                 let entry = parse_line(line, &Format::Detected);

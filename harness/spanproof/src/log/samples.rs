@@ -1,10 +1,11 @@
-//! Samples of times, loggers and collectors, as their programs print them. Each has the same text.
+//! Samples of log lines with the times and prefixes of many tools, as these tools print them. Each line has
+//! the same text.
 
 use std::io::Read;
 
 use rstest::rstest;
 
-use super::join::joined;
+use super::join::join_lines;
 use super::{Format, parse_line};
 
 const TEXT: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=true )";
@@ -26,8 +27,8 @@ fn read(line: &str) -> (String, Option<String>, bool) {
 #[case::ctime_with_zone("Wed Oct 22 08:00:01 EDT 2025 ")]
 #[case::ruby_date("Wed Oct 22 14:00:01 +0200 2025 ")]
 #[case::git("Wed Oct 22 14:00:01 2025 +0200 ")]
-#[case::date_with_halves("Wed Oct 22 02:00:01 PM CEST 2025 ")]
-#[case::date_of_other_countries("Wed 22 Oct 14:00:01 CEST 2025 ")]
+#[case::date_with_am_pm("Wed Oct 22 02:00:01 PM CEST 2025 ")]
+#[case::date_with_day_before_month("Wed 22 Oct 14:00:01 CEST 2025 ")]
 #[case::javascript("Wed Oct 22 2025 07:00:01 GMT-0500 (Eastern Standard Time) ")]
 #[case::apache("[22/Oct/2025:17:30:01 +0530] [17917] [INFO] ")]
 #[case::php("[22-Oct-2025 12:00:01 UTC] ")]
@@ -52,27 +53,27 @@ fn read(line: &str) -> (String, Option<String>, bool) {
 #[case::quoted_twice("> > [2025-10-22T12:00:01Z] ")]
 #[case::visible_colour("2025-10-22T12:00:01Z ESC[32mINFO ESC[0m ")]
 #[case::colour_of_rsyslog("2025-10-22T12:00:01Z web-1 shop[8]: #033[32mINFO#033[0m ")]
-#[case::php_around_time("2025-10-22T12:00:01Z [22-Oct-2025 14:00:01 Europe/Berlin] ")]
+#[case::php_after_time("2025-10-22T12:00:01Z [22-Oct-2025 14:00:01 Europe/Berlin] ")]
 fn times_with_a_zone_are_read(#[case] prefix: &str) {
     let expected = (TEXT.to_owned(), Some("2025-10-22T12:00:01".to_owned()), true);
     assert_eq!(read(&format!("{prefix}{TEXT}")), expected, "{prefix}");
 }
 
-/// Times without a zone.
+/// Times without a zone, or with a name of a zone whose offset is not known.
 #[rstest]
 #[case::ctime("Wed Oct 22 12:00:01 2025 ", "2025-10-22")]
 #[case::apache_error("[Wed Oct 22 12:00:01 2025] ", "2025-10-22")]
 #[case::java("Oct 22, 2025 12:00:01 PM INFO ", "2025-10-22")]
-#[case::java_without_halves("22 Oct 2025, 12:00:01 INFO ", "2025-10-22")]
+#[case::java_without_am_pm("22 Oct 2025, 12:00:01 INFO ", "2025-10-22")]
 #[case::kibana("Oct 22, 2025 @ 12:00:01 ", "2025-10-22")]
 #[case::whole_month("October 22, 2025 at 12:00:01 PM ", "2025-10-22")]
 #[case::tomcat("22-Oct-2025 12:00:01.0 INFO [main] c.e.Spans.start ", "2025-10-22")]
-#[case::php_with_place("[22-Oct-2025 12:00:01 America/New_York] ", "2025-10-22")]
+#[case::php_with_unknown_offset("[22-Oct-2025 12:00:01 America/New_York] ", "2025-10-22")]
 #[case::erlang("22-Oct-2025::12:00:01 ", "2025-10-22")]
 #[case::ambiguous_zone("2025-10-22 12:00:01 CST ", "2025-10-22")]
 #[case::compact("20251022120001000 INFO c.e.Runner ", "2025-10-22")]
-#[case::halves("2025-10-22, 12:00:01 p.m. ", "2025-10-22")]
-#[case::halves_after_iso("2025-10-22 12:00:01 PM INFO ", "2025-10-22")]
+#[case::am_pm("2025-10-22, 12:00:01 p.m. ", "2025-10-22")]
+#[case::am_pm_after_iso("2025-10-22 12:00:01 PM INFO ", "2025-10-22")]
 #[case::tornado("[I 251022 12:00:01 web:7] ", "2025-10-22")]
 #[case::fern("[2025-10-22][12:00:01][runner::worker][INFO] ", "2025-10-22")]
 #[case::gin("2025/10/22 - 12:00:01 ", "2025-10-22")]
@@ -85,7 +86,7 @@ fn times_with_a_zone_are_read(#[case] prefix: &str) {
 #[case::ts("Oct 22 12:00:01 ", "2000-01-01")]
 #[case::glog("I1022 12:00:01.000000     812 main.go:42] ", "2000-01-01")]
 #[case::redis("22 Oct 12:00:01 ", "2000-01-01")]
-// In an order that is not known.
+// With year, month and day in an unknown order.
 #[case::american("10/22/2025 12:00:01 PM INFO: ", "2000-01-01")]
 #[case::american_with_comma("10/22/2025, 12:00:01 PM - info: ", "2000-01-01")]
 #[case::european("22.10.2025 12:00:01 [MainThread] INFO     ", "2000-01-01")]
@@ -98,7 +99,8 @@ fn times_without_a_zone_are_read(#[case] prefix: &str, #[case] date: &str) {
     assert_eq!(read(&format!("{prefix}{TEXT}")), expected, "{prefix}");
 }
 
-/// Prefixes without a date, and prefixes that only look like metadata.
+/// Prefixes without a valid date. `text` is [`TEXT`] if the prefix is removed, and empty if it stays part of
+/// the text.
 #[rstest]
 #[case::time_of_day("12:00:01.171 [info] ", TEXT)]
 #[case::details("env=prod,team=a ", TEXT)]
@@ -106,12 +108,13 @@ fn times_without_a_zone_are_read(#[case] prefix: &str, #[case] date: &str) {
 #[case::no_such_day("Oct 32 2025 12:00:01 ", "")]
 #[case::quoted_words("> retried: ", "")]
 #[case::number_of_line_alone("12:", "")]
-fn a_text_without_a_date_has_none(#[case] prefix: &str, #[case] text: &str) {
+fn a_line_without_a_valid_date_has_no_time(#[case] prefix: &str, #[case] text: &str) {
     let (found, at, _) = read(&format!("{prefix}{TEXT}"));
     assert_eq!((at, found == text), (None, !text.is_empty()), "{prefix}: {found}");
 }
 
-/// Several forms of the same entry, some over several lines.
+/// Several forms of an entry with the same text and time, some over several lines. `TEXT` stands for the text
+/// as a JSON string, and `RAW` for the text itself.
 #[rstest]
 #[case::logfmter("at=INFO when=\"2025-10-22 12:00:01,000\" msg=TEXT\n")]
 #[case::logrus(
@@ -152,11 +155,11 @@ fn a_text_without_a_date_has_none(#[case] prefix: &str, #[case] text: &str) {
 #[case::structlog("2025-10-22 12:00:01 [info     ] RAW attempt=1 job_ref='x y'\n")]
 #[case::structlog_with_name("2025-10-22 12:00:01 [warning  ] RAW   [shop.worker] job=7\n")]
 #[case::position_after("2025-10-22 12:00:01,000 INFO RAW (worker.py:12)\n")]
-fn entries_are_read(#[case] log: &str) {
+fn the_text_and_the_time_of_an_entry_are_read(#[case] log: &str) {
     let json = serde_json::to_string(TEXT).unwrap();
     let log = log.replace("TEXT", &json).replace("RAW", TEXT);
     let mut text = String::new();
-    joined(log.as_bytes()).unwrap().read_to_string(&mut text).unwrap();
+    join_lines(log.as_bytes()).unwrap().read_to_string(&mut text).unwrap();
     let found: Vec<_> = text.lines().map(read).filter(|(found, ..)| found == TEXT).collect();
     let [(_, at, _)] = found.as_slice() else { panic!("{found:?}\n{text}") };
     assert_eq!(at.as_deref(), Some("2025-10-22T12:00:01"), "{text}");
@@ -166,7 +169,8 @@ fn entries_are_read(#[case] log: &str) {
     );
 }
 
-/// In structlog's console, the text may itself end with a pair: each end of the text is tried.
+/// structlog appends pairs to the text, which may itself end with a pair. So the texts with and without each
+/// of the last pairs are returned.
 #[test]
 fn the_text_before_pairs_is_among_the_texts() {
     let line =
@@ -175,7 +179,7 @@ fn the_text_before_pairs_is_among_the_texts() {
     assert!(texts.contains(&"span begun: operation=a, enabled=true".to_owned()), "{texts:?}");
 }
 
-/// Fields separated by tabs are not a log of GitHub Actions.
+/// GitHub Actions separates fields by tabs, but other tools do so, too.
 #[test]
 fn a_format_is_not_reported_for_a_line_that_only_looks_like_it() {
     let found = parse_line(&format!("7001\ta\tb\tc\td\te\t{TEXT}"), &Format::Detected);

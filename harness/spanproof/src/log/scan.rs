@@ -5,7 +5,7 @@ use std::io::Read;
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
-use super::join::joined;
+use super::join::join_lines;
 use super::message::Message;
 use super::{Entry, Format, Needles, Time, parse_line};
 
@@ -16,7 +16,7 @@ const TAIL: usize = 256 * 1024;
 /// Number of lines searched for a timestamp at each end of the log.
 const MAX_LINES: usize = 64;
 
-/// A log can't be read as lines of text.
+/// Why a log can't be read as lines of text.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum Error {
@@ -42,13 +42,14 @@ pub(crate) struct Scan {
     pub first: Option<Time>,
     /// The last timestamp near the end; `None` if there is none.
     pub last: Option<Time>,
-    /// The names of the tools that wrote the lines, from the outermost to the innermost; empty if no line has
-    /// more than a time before its text.
+    /// The names of the wrappers around the text of most lines, such as Docker's JSON inside kubectl's
+    /// prefix, from the outermost to the innermost; empty if most lines have at most a time before their
+    /// text.
     pub format: Vec<&'static str>,
 }
 
-/// Reads a whole log. Calls `on_line` for each line that may match a pattern, with the line's
-/// number, counted from 1. `given` is the format of the log.
+/// Reads a whole log. Calls `on_line` for each line that may match a pattern of `needles`, with the line's
+/// number, counted from 1. `given` is the format that the caller chose, or [`Format::Detected`].
 ///
 /// # Errors
 /// If the log can't be read or is not text.
@@ -58,7 +59,7 @@ pub(crate) fn scan(
     given: &Format,
     mut on_line: impl FnMut(u64, Entry),
 ) -> Result<Scan, Error> {
-    let mut log = joined(log)?;
+    let mut log = join_lines(log)?;
     let mut scan = Scan::default();
     let (mut tail, mut is_in_utc) = (Vec::new(), false);
     let mut buffer = Vec::with_capacity(CHUNK);
@@ -93,8 +94,8 @@ pub(crate) fn scan(
     Ok(scan)
 }
 
-/// Scans a part of the log that consists of whole lines, and returns their number. `before` is the
-/// number of lines before this part.
+/// Scans a part of the log that consists of whole lines, and returns the number of these lines. `before` is
+/// the number of lines before this part.
 fn scan_lines(
     text: &[u8],
     before: u64,
@@ -122,7 +123,8 @@ fn scan_lines(
 
 /// Checks that a log is text, by its first bytes.
 fn check_text(start: &[u8]) -> Result<(), Error> {
-    // Each entry begins with its length and the name of the stream.
+    // In a file of Docker's `local` logging driver, each entry begins with its length and the name of its
+    // stream.
     let stream = start.get(4..12).filter(|_| start.starts_with(b"\0"));
     if stream.is_some_and(|name| [b"\n\x06stdout", b"\n\x06stderr"].iter().any(|one| name == *one))
     {
@@ -176,7 +178,7 @@ fn has_utc_header(start: &[u8]) -> bool {
     memchr(b',', header).is_some() && memmem::find(header, b" [UTC]").is_some()
 }
 
-/// Parses a line. `is_in_utc` is whether times in columns of a CSV file are in UTC.
+/// Parses a line. `is_in_utc` is whether the header of a CSV file says that its times are in UTC.
 fn parse(line: &str, given: &Format, is_in_utc: bool) -> Entry {
     let mut entry = parse_line(line, given);
     let column = || Message::from_csv(entry.texts.first()?)?.at;
@@ -202,6 +204,8 @@ mod tests {
         }
     }
 
+    /// Scans a log that is read in pieces of `step` bytes. Returns the summary, and the number and the text
+    /// of each line that may match.
     fn found(log: &[u8], step: usize) -> (Scan, Vec<(u64, String)>) {
         let mut all = Vec::new();
         let needles = Needles::new(["tracer (on|off)"]);
@@ -229,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_dockers_local_driver_is_named() {
+    fn the_error_for_a_file_of_dockers_local_driver_says_how_to_print_it() {
         let log = b"\0\0\0\x31\n\x06stdout\x10\xd0\xf4\x18\x1a\x05ready\0\0\0\x31";
         let error = check_text(log).unwrap_err().to_string();
         assert!(error.contains("docker logs --timestamps"), "{error}");

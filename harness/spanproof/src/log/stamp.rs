@@ -1,5 +1,5 @@
-//! Times in other notations than ISO 8601: those of mail and HTTP, of C, of JavaScript, of languages and countries.
-//! One entry for each notation; the comment is a sample.
+//! Times in other notations than ISO 8601, such as those of mail, HTTP, C, JavaScript and of countries. Each
+//! entry of the tables is a notation; the comment before it contains samples.
 
 use std::sync::LazyLock;
 
@@ -10,8 +10,8 @@ use super::date::{Date, NO_DATE, Time, full_year};
 use super::first_byte::FirstBytes;
 use crate::timestamp::Fields;
 
-/// Notations of times. `WEEKDAY`, `MONTH`, `CLOCK` and `ZONE` stand for their patterns. An earlier entry is tried
-/// first.
+/// Notations of times. `WEEKDAY`, `MONTH`, `CLOCK` and `ZONE` stand for their patterns. An earlier entry is
+/// tried first.
 const STAMPS: &[&str] = &[
     // `Wed 2025-10-22 12:00:01.123456 CEST` (systemd), `2025-10-22 12:00:01.123 +0200 CEST m=+0.01` (Go),
     // `2025-10-22, 1:00:01 PM`, `2025/10/22 - 12:00:01` (Gin).
@@ -20,21 +20,24 @@ const STAMPS: &[&str] = &[
     r"(?P<year>(?:19|20)\d\d)(?P<number>[01]\d)(?P<day>[0-3]\d)[T -]?(?P<digits>[0-2]\d[0-5]\d[0-6]\d)(?:[.,]?(?P<fraction>\d{3}|\d{6}|\d{9}))?(?:ZONE)?",
     // `20251022 12:00:01.123` (Log4j's and QuickFIX's `20251022-12:00:01.123`).
     r"(?P<year>(?:19|20)\d\d)(?P<number>[01]\d)(?P<day>[0-3]\d)[T -]CLOCK(?:ZONE)?",
-    // `Wed Oct 22 12:00:01 2025` (ctime), `Wed Oct 22 12:00:01 PM CEST 2025` (date), also with the zone at the end.
+    // `Wed Oct 22 12:00:01 2025` (ctime), `Wed Oct 22 12:00:01 PM CEST 2025` (date), also with the zone at
+    // the end.
     r"WEEKDAYMONTH {1,2}(?P<day>\d{1,2}),? CLOCK(?:ZONE)? (?P<year>\d{4})(?:ZONE2)?",
     // `Wed 22 Oct 12:00:01 CEST 2025` (date, in other countries).
     r"WEEKDAY(?P<day>\d{1,2})\.? MONTH,? CLOCK(?:ZONE)? (?P<year>\d{4})(?:ZONE2)?",
-    // `Oct 22, 2025 12:00:01 PM` (java.util.logging), `Oct 22, 2025 @ 12:00:01.123` (Kibana), `Oct 22 12:00:01`
-    // (syslog), `Wed Oct 22 2025 12:00:01 GMT+0200 (Central European Summer Time)` (JavaScript).
+    // `Oct 22, 2025 12:00:01 PM` (java.util.logging), `Oct 22, 2025 @ 12:00:01.123` (Kibana),
+    // `Oct 22 12:00:01` (syslog), `Wed Oct 22 2025 12:00:01 GMT+0200 (Central European Summer Time)`
+    // (JavaScript).
     r"(?:WEEKDAY)?MONTH {1,2}(?P<day>\d{1,2})(?:,? (?P<year>\d{4}))?(?: @ | at |, | )CLOCK(?:ZONE)?",
     // `Wed, 22 Oct 2025 12:00:01 GMT` (RFC 1123), `Wednesday, 22-Oct-25 12:00:01 GMT` (RFC 850),
-    // `22/Oct/2025:12:00:01 +0200` (Apache), `22-Oct-2025 12:00:01 Europe/Berlin` (PHP), `22-Oct-2025::12:00:01`
-    // (Erlang), `22 Oct 12:00:01.123` (Redis).
+    // `22/Oct/2025:12:00:01 +0200` (Apache), `22-Oct-2025 12:00:01 Europe/Berlin` (PHP),
+    // `22-Oct-2025::12:00:01` (Erlang), `22 Oct 12:00:01.123` (Redis).
     r"(?:WEEKDAY)?(?P<day>\d{1,2})[ /-]MONTH(?:[ /-](?P<year>\d{4})(?: at |, |::|[ :T])|[ /-](?P<year2>\d\d)(?: at |, | )|,? )CLOCK(?:ZONE)?",
     // `10/22/2025 12:00:01 PM`, `22.10.2025, 12:00:01`, `25/10/22 12:00:01` (Spark).
     r"(?P<first>\d{1,2})(?:/(?P<second>\d{1,2})/|\.(?P<second2>\d{1,2})\.|-(?P<second3>\d{1,2})-)(?:(?P<third>\d{4})(?:, | - | at |[ T:])|(?P<third2>\d\d)(?:, | - | at |[ T]))CLOCK(?:ZONE)?",
 ];
-/// Notations of times that are numbers without signs, and so only read where a format has a time.
+/// Notations of times that look like other numbers. They are read only at the place where a format has its
+/// time.
 const BARE: &[&str] = &[
     // `1022 12:00:01.123456` (glog), `10-22 12:00:01.123` (Android).
     r"(?P<number>\d\d)-?(?P<day>\d\d) CLOCK",
@@ -48,11 +51,11 @@ const MONTH: &str = r"(?P<month>(?i:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const CLOCK: &str = r"(?P<clock>\d{1,2}:\d\d(?::\d\d)?)(?:[.,:](?P<fraction>\d{1,9}))?(?:\s?(?P<half>[AaPp]\.?[Mm]\b\.?))?";
-/// Offsets, names of zones, and what Go and JavaScript write behind an offset.
+/// Offsets, names of zones, and what Go and JavaScript write after an offset.
 const ZONE: &str = r"\s?(?:(?P<zone>Z|(?:UTC|GMT)?[+-]\d\d:?(?:\d\d)?)|(?P<name>NAMES|(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc)/[A-Za-z_/+-]+))\b(?: (?:NAMES|[+-]\d\d(?:\d\d)?)\b)?(?: m=[+-]\d+\.\d+)?(?: \([^()]{1,60}\))?";
 
-/// Names of zones with their offsets, as POSIX systems print them. The offset is empty if several zones have this
-/// name: they are times without a zone.
+/// Names of zones with their offsets, as POSIX systems print them. The offset is empty if several zones have
+/// this name; a time with such a name is read as a time without a zone.
 const ZONES: [(&str, &str); 38] = [
     ("UTC", "+0000"),
     ("GMT", "+0000"),
@@ -87,7 +90,8 @@ const ZONES: [(&str, &str); 38] = [
     ("PDT", "-0700"),
     ("AKST", "-0900"),
     ("AKDT", "-0800"),
-    // America, Cuba and China; India, Israel and Ireland; Britain and Bangladesh; America and the Philippines.
+    // Names of several zones: America, Cuba and China; India, Israel and Ireland; Britain and Bangladesh;
+    // America and the Philippines.
     ("CST", ""),
     ("CDT", ""),
     ("IST", ""),
@@ -106,7 +110,7 @@ impl Stamp {
     fn new(notation: &str) -> Option<Self> {
         let names: Vec<_> = ZONES.iter().map(|(name, _)| *name).collect();
         let zone = ZONE.replace("NAMES", &names.join("|"));
-        // A notation with two places for a zone has one of them.
+        // In a notation with two places for a zone, the groups of the second place need other names.
         let second = zone.replace("<zone>", "<zone2>").replace("<name>", "<name2>");
         let pattern = notation
             .replace("WEEKDAY", WEEKDAY)
@@ -115,7 +119,8 @@ impl Stamp {
             .replace("ZONE2", &second)
             .replace("ZONE", &zone);
         let pattern = format!(r"^\[?{pattern}\]?(?:\s+|$)");
-        Some(Self { first: FirstBytes::of(&pattern).ok()?, pattern: Regex::new(&pattern).ok()? })
+        let first = FirstBytes::from_pattern(&pattern).ok()?;
+        Some(Self { first, pattern: Regex::new(&pattern).ok()? })
     }
 
     fn compiled(notations: &[&str]) -> Vec<Self> {
@@ -132,8 +137,8 @@ impl Stamp {
 static COMPILED: LazyLock<Vec<Stamp>> = LazyLock::new(|| Stamp::compiled(STAMPS));
 static COMPILED_BARE: LazyLock<Vec<Stamp>> = LazyLock::new(|| Stamp::compiled(BARE));
 
-/// Splits a text into the time at its start and the rest; `None` if it does not start with a time in one of these
-/// notations.
+/// Splits a text into the time at its start and the rest; `None` if it does not start with a time in one of
+/// these notations.
 pub(super) fn stamp(text: &str) -> Option<(Time, String)> {
     split(&COMPILED, text)
 }
@@ -145,7 +150,8 @@ pub(super) fn is_rest_of_time(text: &str) -> bool {
     is_half || ZONES.iter().any(|(name, _)| *name == word)
 }
 
-/// Parses a whole text as a time that may be a bare number; `None` for another text.
+/// Parses a whole text as a time in one of the notations that look like other numbers; `None` for any other
+/// text.
 pub(super) fn bare_stamp(text: &str) -> Option<Time> {
     split(&COMPILED_BARE, text).filter(|(_, rest)| rest.is_empty()).map(|(time, _)| time)
 }
@@ -181,13 +187,13 @@ fn time(found: &Captures<'_>) -> Option<Time> {
     let day = number("day")?;
     time.date = Date::MonthDay(month, day);
     let Some(year) = number("year").or(number("year2")) else {
-        // A leap year has every day.
+        // Without a year, the day must exist in a leap year.
         return time.in_year(2000).map(|_| time);
     };
     Some(Time::whole(time.in_year(full_year(year)?)?, time.has_zone))
 }
 
-/// Returns the time of day, with 24 hours.
+/// Returns the time of day on the 24-hour clock; `None` if there is no such hour.
 fn clock(found: &Captures<'_>) -> Option<String> {
     if let Some(digits) = found.name("digits") {
         return Some(NaiveTime::parse_from_str(digits.as_str(), "%H%M%S").ok()?.to_string());
@@ -205,7 +211,7 @@ fn clock(found: &Captures<'_>) -> Option<String> {
     Some(format!("{hour:02}:{rest}{seconds}"))
 }
 
-/// Returns an offset as [`Fields`] reads it; `None` if the zone is not known.
+/// Returns the offset of a zone, as [`Fields`] reads it; `None` if the offset is not known.
 fn zone<'a>(offset: Option<&'a str>, name: Option<&str>) -> Option<String> {
     let known = name.and_then(|name| ZONES.iter().find(|(known, _)| *known == name));
     let known = known.map(|(_, offset)| *offset).filter(|offset| !offset.is_empty());

@@ -1,5 +1,5 @@
-//! What collectors of logs and loggers put before the text of a line. One entry for each format; the
-//! comment is a sample of its lines, as the tool's documentation or the tool itself prints them.
+//! What log collectors and loggers put before the text of a line. The table has an entry for each format; the
+//! comment is a sample of its lines, as the tool's documentation shows them or the tool prints them.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ pub(super) struct Wrapper {
     name: &'static str,
     pattern: Regex,
     first: FirstBytes,
-    /// What the tool puts behind the text; `None` for nothing.
+    /// What the tool puts after the text; `None` if it puts nothing there.
     suffix: Option<Regex>,
 }
 
@@ -28,15 +28,16 @@ pub(super) struct Prefix<'a> {
     pub(super) time: Option<&'a str>,
     /// The process that the prefix names; `None` if it names none.
     pub(super) process: Option<Process>,
-    /// The parts of the prefix; `None` if a level in it would not come from the service's logger.
+    /// The prefix, in which a level is searched for; `None` if a level in it would not come from the
+    /// service's logger.
     pub(super) metadata: Option<&'a str>,
-    /// The text behind the prefix, without what the tool puts behind it.
+    /// The text after the prefix, without what the tool puts after the text.
     pub(super) rest: &'a str,
 }
 
 /// Name and pattern of each prefix. An earlier entry is tried first. The groups `process` and `instance`, or
-/// `pod`, name the process that wrote the line. The group `time` is its time, and the group `rest` the start of the
-/// text, if the pattern looks at the text.
+/// `pod`, name the process that wrote the line. The group `time` is the time of the line. A pattern that also
+/// checks how the text begins has a group `rest`, which starts where the text starts.
 const PREFIXES: &[(&str, &str)] = &[
     // `2025-10-22T12:00:01Z app[148e2] iad [info] text`; the space before the text may be missing.
     ("flyctl", r"^[a-z][\w-]*\[(?P<process>[0-9a-f]+)\]\s+[a-z]{3}\s+\[\w+\]\s?"),
@@ -53,8 +54,9 @@ const PREFIXES: &[(&str, &str)] = &[
         "journald",
         r"^[A-Z][a-z]{2} (?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Z+-][\w:+-]*) (?P<process>[\w.-]+ [^\s:\[]+)(?:\[(?P<instance>\d+)\])?: ?",
     ),
-    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`), `[ 1001.870000 <    0.001000>] host …`
-    // (`-o short-delta`), `1761134401.870000 host …` (`-o short-unix`).
+    // `[ 1001.870000] host runner[812]: text` (`journalctl -o short-monotonic`),
+    // `[ 1001.870000 <    0.001000>] host …` (`-o short-delta`), `1761134401.870000 host …`
+    // (`-o short-unix`).
     (
         "journald",
         r"^\[\s*\d+\.\d{6}(?:\s*<\s*\d+\.\d+\s*>\s*)?\] (?P<process>[\w.-]+ [\w./@-]+)(?:\[(?P<instance>\d+)\])?: ?",
@@ -80,9 +82,10 @@ const PREFIXES: &[(&str, &str)] = &[
         r"^(?:<\d{1,3}>)?(?P<time>[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?P<process>[\w.-]+\s+[\w./@-]+):\s",
     ),
     // `Oct 22 12:00:01 text` (`ts` of moreutils), `Oct 22 12:00:01.020 INFO text` (slog-term).
-    // `Oct 22 12:00:01 PM  [x7k2f] text` (Render's page).
+    // `Oct 22 12:00:01 PM  [x7k2f] text` (copied from Render's web page).
     (TS, r"^(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [AP]M)?)\s+"),
-    // `1761134401.020 text`, `1761134401020 | text`, `1761134401|INFO|text`, `[1761134401.020] text`: since 1970.
+    // `1761134401.020 text`, `1761134401020 | text`, `1761134401|INFO|text`, `[1761134401.020] text`: Unix
+    // time.
     (EPOCH, r"^\[?(?P<time>\d{10}(?:[.,]\d{1,9})?|\d{13}|\d{16}|\d{19})\]?(?:\s+|\s*\|\s*|: )"),
     // `12:text`, `runner.log:text`, `runner.log-12-text` (`grep -n`, `-H`, `-C`) before a time or JSON.
     (
@@ -107,7 +110,7 @@ const PREFIXES: &[(&str, &str)] = &[
     ("docker compose", r"^\s*(?P<process>[\w.-]+)\s+[|│] ?"),
     ("docker swarm", r"^(?P<process>[\w.-]+\.\d+)\.(?P<instance>\w+@[\w.-]+)\s+\| ?"),
     ("pm2", r"^(?P<process>\d+\|[\w.-]+)\s*\| ?"),
-    // `12:00:01 web.1     | text`, `12:00:01 PM web.1 |  text`.
+    // `12:00:01 web.1     | text`, `12:00:01 PM web.1 |  text` (a Procfile's processes).
     ("foreman", r"^\d\d:\d\d:\d\d(?: [AP]M)? (?P<process>[\w.-]+\.\d+)\s+\|\s{1,2}"),
     // `[pod/runner-7f/runner] text`.
     ("kubectl", r"^\[pod/(?P<pod>[^\]/]+)[^\]]*\]\s?"),
@@ -135,7 +138,8 @@ const PREFIXES: &[(&str, &str)] = &[
     ("Loki", r#"^\{(?:\w+="(?:[^"\\]|\\.)*"(?:, ?\w+="(?:[^"\\]|\\.)*")*)?\}\s+"#),
     // `2025-10-22T12:00:01.123000+00:00 app/runner/5d1f text` (`aws logs tail`).
     ("CloudWatch", r"^(?P<process>[\w.-]+/[\w.-]+)/(?P<instance>[0-9a-f]{8,64}) "),
-    // `EVENTS\t3751…\t1761134405000\tapp/runner\t1761134401020\ttext` (`aws logs filter-log-events --output text`).
+    // `EVENTS\t3751…\t1761134405000\tapp/runner\t1761134401020\ttext`
+    // (`aws logs filter-log-events --output text`).
     ("CloudWatch", r"^EVENTS\t\d+\t\d{13}\t(?P<process>[^\t]+)\t(?P<time>\d{13})\t"),
     // `2025/10/22 12:00:01 [info] 812#812: *1 text`.
     ("nginx", r"^\[(?:debug|info|notice|warn|error|crit|alert|emerg)\] \d+#\d+: (?:\*\d+ )?"),
@@ -236,7 +240,8 @@ const PREFIXES: &[(&str, &str)] = &[
     ("zerolog", r"^\d{1,2}:\d\d[AP]M (?:TRC|DBG|INF|WRN|ERR|FTL|PNC) (?:[\w./-]+:\d+ > )?"),
     // `[2025-10-22][12:00:01][runner::worker][INFO] text`.
     ("fern", r"^\[(?P<time>\d{4}-\d\d-\d\d\]\[\d\d:\d\d:\d\d)\]\[[^\]]*\]\[[A-Z]+\] "),
-    // `[22-Oct-2025 12:00:01 UTC] text`, and that of PHP-FPM around it.
+    // `[22-Oct-2025 12:00:01 UTC] text`, and `[…] WARNING: [pool www] child 12 said into stderr: "text"`
+    // (PHP-FPM).
     (
         "PHP",
         r#"^\[(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d(?: [\w/+:-]+)?)\] (?:WARNING: \[pool [^\]]*\] child \d+ said into std(?:err|out): "(?:NOTICE: PHP message: )?)?"#,
@@ -267,23 +272,24 @@ pub(super) const STRUCTLOG: &str = "structlog";
 pub(super) const TS: &str = "ts";
 /// Ruby's logger. Rails writes tags after its prefix.
 pub(super) const RUBY: &str = "Ruby's logger";
-/// The name of a number of seconds, milli-, micro- or nanoseconds before a text.
+/// The name of a Unix time before a text, in seconds, milli-, micro- or nanoseconds.
 pub(super) const EPOCH: &str = "epoch";
 const GREP: &str = "grep";
 const QUOTE: &str = "a quotation";
 const DETAILS: &str = "docker's details";
-/// Prefixes that are only recognised around all others.
+/// Prefixes that are recognised only at the start of a line.
 const OUTERMOST: [&str; 3] = [EPOCH, GREP, QUOTE];
-/// Prefixes that are only recognised after a log level: many texts begin like them.
+/// Prefixes that are recognised only after a log level, because many texts begin like them.
 const AFTER_LOG_LEVEL: [&str; 4] = ["Django", "JBoss", "pino-pretty", "tracing-subscriber"];
 /// Prefixes of tools that are not loggers and do not name a process.
 const NO_LOGGERS: [&str; 6] = [GREP, QUOTE, DETAILS, "Loki", "GitHub Actions", "TeamCity"];
-/// The logger that names the process, as collectors do.
+/// The only logger whose prefix names the process. All other prefixes that name a process are those of
+/// collectors.
 const WITH_PROCESS: &str = "coloredlogs";
-/// The prefix that is only recognised in JSON of an unknown logger.
+/// The prefix that is recognised only in JSON of an unknown logger.
 const IN_JSON: &str = "Azure";
 
-/// What some of the tools put behind the text.
+/// What some of the tools put after the text.
 const SUFFIXES: [(&str, &str); 6] = [
     ("rich", r"\s+[\w.]+:\d+\s*$"),
     ("zap", r"\t\{.*\}$"),
@@ -297,7 +303,7 @@ static WRAPPERS: LazyLock<Vec<Wrapper>> = LazyLock::new(|| {
     let wrapper = |(name, pattern): &(&'static str, &str)| {
         let suffix = SUFFIXES.iter().find(|(of, _)| of == name);
         let suffix = suffix.map(|(_, pattern)| Regex::new(pattern)).transpose().ok()?;
-        let first = FirstBytes::of(pattern).ok()?;
+        let first = FirstBytes::from_pattern(pattern).ok()?;
         Some(Wrapper { name, pattern: Regex::new(pattern).ok()?, first, suffix })
     };
     PREFIXES.iter().filter_map(wrapper).collect()
@@ -309,8 +315,8 @@ pub(super) fn wrapper_names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Wrapper {
-    /// Finds the wrapper of a text, among those that `allows` accepts. `outer` is the name of the wrapper that
-    /// was removed before, and `is_outermost` says whether nothing was.
+    /// Finds the wrapper of a text, among those that `allows` accepts. `outer` is the name of the wrapper
+    /// that was removed last, and `is_outermost` is whether neither a wrapper nor a time was removed before.
     pub(super) fn find<'a>(
         text: &'a str,
         outer: Option<&str>,

@@ -7,13 +7,14 @@ use regex::{Captures, Regex};
 use super::name::{is_secret, looks_random, may_be_secret};
 use super::text::{Found, without_overlaps};
 
-/// Matches a name that contains a word for secrets; [`may_be_secret`] decides whether the name counts.
+/// Matches a name that contains a word for secrets; [`may_be_secret`] decides whether it is the name of a
+/// secret.
 const NAME: &str = r"(?P<name>[a-z0-9_-]*(?:pass|pwd|pw|secret|token|key|credential|cookie|auth|sig|sid|session|jwt|csrf|xsrf|hmac|salt|seed|dsn|connection)[a-z0-9_-]*)";
 /// Number of bytes at the start of a value that decide whether it is a secret.
 const DECISIVE: usize = 1024;
 
-/// Patterns of the text before a value. Code finds the end of a value, because with a pattern the time
-/// would grow with the number of names in the value.
+/// Patterns of the text before a value. [`value_length`] finds the end of the value. With a pattern for the
+/// whole value, the time would grow with the number of names in the value.
 static HEADS: LazyLock<Vec<(Regex, Ends)>> = LazyLock::new(|| {
     let heads = heads();
     heads.into_iter().filter_map(|(head, ends)| Some((Regex::new(&head).ok()?, ends))).collect()
@@ -103,7 +104,7 @@ fn secret(text: &str, head: &Captures<'_>, ends: Ends) -> Option<(Found, usize)>
     let inner = trim_quotes(value);
     let head_length = value.len() - value.trim_start_matches(QUOTES).len();
     let range = start + head_length..start + head_length + inner.len();
-    // A bare value after a quoted name is a number in JSON. The mask needs quotes to be JSON.
+    // A value without quotes after a quoted name is a number in JSON. The mask needs quotes to be JSON.
     let quote = head.name("quote").filter(|_| head_length == 0);
     let quote = quote.map_or_else(String::new, |quote| quote.as_str().to_owned());
     Some((Found { range, quote }, start + value.len()))

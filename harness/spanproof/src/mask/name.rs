@@ -74,7 +74,7 @@ const HINTS: [&str; 14] = [
     "HASHKEY",
     "DSN",
 ];
-/// Words in the names of keys that are not secrets.
+/// Words in the names of keys that are not secrets, such as `CACHE_KEY`.
 const OTHER_KEYS: [&str; 14] = [
     "CACHE",
     "COLUMN",
@@ -111,11 +111,14 @@ pub(super) fn may_be_secret(name: &str) -> bool {
     certainty(&words(name)) != Certainty::None
 }
 
-/// What a name says about its value.
+/// What follows from a name about its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Certainty {
+    /// The value is a secret, unless it is harmless.
     Secret,
+    /// The value is a secret if it looks random.
     Hint,
+    /// The value is not a secret.
     None,
 }
 
@@ -154,8 +157,8 @@ fn is_something_else(words: &[String], value: &str) -> bool {
     is_folder && (number || path)
 }
 
-/// Whether a value looks like a generated key: letters of both cases or with digits, without blanks.
-/// A UUID or a path does not count.
+/// Whether a value looks like a generated key: it has digits and no blanks, and one of its parts mixes at
+/// least two of small letters, capital letters and digits. A UUID or a path does not look like a key.
 pub(super) fn looks_random(value: &str) -> bool {
     let is_sign = |c: char| "+/=_.~-%".contains(c);
     if !(MIN_KEY..=MAX_KEY).contains(&value.len())

@@ -61,7 +61,7 @@ fn is_base64(word: &str) -> bool {
 /// Masks the lines of private keys in a sequence of lines.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PemLines {
-    /// The number of lines that may still follow in the current key; 0 outside a key.
+    /// The maximum number of further lines in the current key; 0 outside a key.
     left: usize,
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Secrets {
     values: Vec<String>,
     /// Finds the values; `None` if there are none.
     automaton: Option<AhoCorasick>,
-    /// Names that the user gave to secrets.
+    /// Names whose values are secrets, because the spec lists them.
     names: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ impl Secrets {
         Self { values, automaton, names: Vec::new() }
     }
 
-    /// Sets the names that the user gave to secrets.
+    /// Sets the names whose values are secrets because the spec lists them.
     #[must_use]
     pub(crate) fn with_names(self, names: &[String]) -> Self {
         Self { names: names.to_vec(), ..self }
@@ -77,18 +77,19 @@ impl Secrets {
         Self::new([self.values.clone(), others.values.clone()].concat()).with_names(&names)
     }
 
-    /// Whether a value with this name is a secret, by its name alone or because the user said so.
+    /// Whether a value with this name is a secret, because of words in the name or because the spec lists the
+    /// name.
     pub(crate) fn has_name(&self, name: &str, value: &str) -> bool {
         is_secret(name, value) || (!is_harmless(value) && self.is_named(name))
     }
 
-    /// Whether the user gave this name to secrets.
+    /// Whether the spec lists this name as the name of a secret.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         self.names.iter().any(|other| other.eq_ignore_ascii_case(name))
     }
 
     /// Masks these secrets in a text, and nothing else.
-    pub(crate) fn known(&self, text: &str) -> String {
+    pub(crate) fn mask_values(&self, text: &str) -> String {
         match &self.automaton {
             Some(automaton) => automaton.replace_all(text, &vec![MASK; self.values.len()]),
             None => text.to_owned(),
@@ -97,7 +98,7 @@ impl Secrets {
 
     /// Masks these secrets, and secrets with a known shape, in a text. JSON stays JSON.
     pub(crate) fn text(&self, text: &str) -> String {
-        let masked = self.known(text);
+        let masked = self.mask_values(text);
         if has_hint(&masked)
             && masked.trim_start().starts_with(['{', '['])
             && let Ok(before) = serde_json::from_str::<Json>(&masked)

@@ -7,7 +7,7 @@ use regex::Regex;
 use super::name::is_harmless;
 use super::text::{Found, without_overlaps};
 
-/// The patterns; the group `value` is the secret. No value contains the start of another match.
+/// The patterns. Each ends with the group `value`, the secret.
 static SHAPES: LazyLock<Vec<Regex>> =
     LazyLock::new(|| SHAPE_TEXTS.iter().filter_map(|shape| Regex::new(shape).ok()).collect());
 

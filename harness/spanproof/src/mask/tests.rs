@@ -58,7 +58,7 @@ fn root() -> PathBuf {
 }
 
 /// Returns a secret of each kind in `fixtures/secrets`: its text, and its parts that must not be shown.
-pub(crate) fn planted() -> Vec<(String, Vec<String>)> {
+pub(crate) fn one_secret_of_each_kind() -> Vec<(String, Vec<String>)> {
     let kinds = std::fs::read_to_string(root().join("fixtures/secrets/kinds.tsv")).unwrap();
     let mut random = Random(0x1234_5678_9ABC_DEF1);
     let templates = kinds.lines().map(|line| line.split_once('\t').unwrap().1);
@@ -71,7 +71,7 @@ pub(crate) fn planted() -> Vec<(String, Vec<String>)> {
 fn secrets_of_every_kind_are_masked() {
     let kinds = std::fs::read_to_string(root().join("fixtures/secrets/kinds.tsv")).unwrap();
     let mut random = Random(0x2545_F491_4F6C_DD1D);
-    let mut shown = Vec::new();
+    let mut unmasked = Vec::new();
     let mut count = 0;
     for line in kinds.lines() {
         let (kind, template) = line.split_once('\t').unwrap();
@@ -89,18 +89,18 @@ fn secrets_of_every_kind_are_masked() {
                 count += 1;
                 // Shorter parts occur by chance; each secret also has a longer part.
                 if parts.iter().any(|part| part.len() >= 8 && masked.contains(part.as_str())) {
-                    shown.push(format!("{kind}: {context}  =>  {masked}"));
+                    unmasked.push(format!("{kind}: {context}  =>  {masked}"));
                 }
                 let again = text(&masked);
                 if again != masked {
-                    shown.push(format!("{kind}, masked again: {masked}  =>  {again}"));
+                    unmasked.push(format!("{kind}, masked again: {masked}  =>  {again}"));
                 }
             }
         }
     }
     assert!(count > 4000, "only {count} texts");
-    shown.dedup_by_key(|text| text.split(':').next().map(str::to_owned));
-    assert!(shown.is_empty(), "{} kinds: {shown:#?}", shown.len());
+    unmasked.dedup_by_key(|text| text.split(':').next().map(str::to_owned));
+    assert!(unmasked.is_empty(), "{} kinds: {unmasked:#?}", unmasked.len());
 }
 
 /// Returns the content of every text file below a folder.
@@ -108,10 +108,10 @@ fn texts(folder: &Path) -> Vec<String> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
-        let is_other = path.ends_with("secrets")
+        let is_skipped = path.ends_with("secrets")
             || path.ends_with("node_modules")
             || path.ends_with("__pycache__");
-        if path.is_dir() && !is_other {
+        if path.is_dir() && !is_skipped {
             all.extend(texts(&path));
         } else if let Ok(text) = std::fs::read_to_string(&path) {
             all.push(text);

@@ -241,14 +241,15 @@ static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&PATTERNS.
 
 /// Returns the tokens in a text.
 pub(super) fn find(text: &str) -> Vec<Found> {
-    let mut all = prefixed(text);
+    let mut all = prefixed_tokens(text);
     if let Some(pattern) = PATTERN.as_ref() {
         all.extend(pattern.find_iter(text).map(|found| Found::from(found.range())));
     }
     without_overlaps(all)
 }
 
-fn prefixed(text: &str) -> Vec<Found> {
+/// Returns the tokens that start with the prefix of a form.
+fn prefixed_tokens(text: &str) -> Vec<Found> {
     let Some((prefixes, forms)) = PREFIXES.as_ref() else { return Vec::new() };
     let (mut all, mut at) = (Vec::new(), 0);
     while let Some(found) = prefixes.find(Input::new(text).range(at..)) {
@@ -275,7 +276,7 @@ fn is_mixed(bytes: &[u8]) -> bool {
     has(u8::is_ascii_digit) || (has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase))
 }
 
-/// Whether a word may start here. An escape, such as `\n` or `%3D`, may come directly before it.
+/// Whether a word can start here. An escape, such as `\n` or `%3D`, can come directly before it.
 fn starts_word(text: &[u8], at: usize) -> bool {
     let before = |distance: usize| at.checked_sub(distance).map(|at| text[at]);
     let Some(last) = before(1) else { return true };

@@ -24,15 +24,16 @@ fn password(text: &str, start: usize) -> Option<std::ops::Range<usize>> {
     let rest = &text[start..text.floor_char_boundary(start.saturating_add(2 * MAX_LENGTH))];
     let user = rest.find(|c: char| c.is_whitespace() || ":/?#@".contains(c))?;
     let password = rest[user..].strip_prefix(':')?;
-    let run = password.find(char::is_whitespace).map_or(password, |end| &password[..end]);
-    let authority = run.find(['/', '?', '#']).map_or(run, |end| &run[..end]);
+    let word = password.find(char::is_whitespace).map_or(password, |end| &password[..end]);
+    let authority = word.find(['/', '?', '#']).map_or(word, |end| &word[..end]);
     let length = authority.rfind('@').or_else(|| {
-        // The password contains `/`, `?` or `#`, unless only digits come before it: then they are a port.
+        // The password contains a `/`, `?` or `#`. If only digits come before this character, they are a
+        // port, and there is no password.
         let is_port = !authority.is_empty() && authority.bytes().all(|byte| byte.is_ascii_digit());
-        let end = run.find(['"', '\'', '<', '>']).unwrap_or(run.len());
-        let end = run.find("://").map_or(end, |other| end.min(other));
-        run[..end].find('@').filter(|_| !is_port)
+        let end = word.find(['"', '\'', '<', '>']).unwrap_or(word.len());
+        let end = word.find("://").map_or(end, |other| end.min(other));
+        word[..end].find('@').filter(|_| !is_port)
     })?;
     let start = start + user + 1;
-    (length > 0 && !is_harmless(&run[..length])).then(|| start..start + length)
+    (length > 0 && !is_harmless(&word[..length])).then(|| start..start + length)
 }

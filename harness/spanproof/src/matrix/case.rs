@@ -121,8 +121,9 @@ impl Case {
         spec.tracing_flag().is_none_or(|flag| flag.state(&self.facts()) == FlagState::On)
     }
 
-    /// Whether faults apply to the case by default: it has the first upstream and default flags, but the
-    /// first value of the tracing flag that records spans.
+    /// Whether a fault without a condition in the spec applies to the case: the case has the first
+    /// upstream, every other flag at its default, and the first value of the tracing flag that records
+    /// spans.
     pub(crate) fn is_default_for_faults(&self, spec: &Spec) -> bool {
         let has_default_flags = spec.flags.iter().all(|flag| {
             let value = self.flag(&flag.name);
@@ -136,7 +137,8 @@ impl Case {
         has_default_flags && first
     }
 
-    /// Returns the flags as `NAME=value`. Omits flags that are unset in this case and by default.
+    /// Returns the flags as `NAME=value`. Omits a flag that is unset in this case and whose default in the
+    /// spec is also unset.
     pub fn settings(&self, spec: &Spec) -> String {
         let omitted =
             |name: &str, value: &Value| *value == Value::Unset && is_default(spec, name, value);

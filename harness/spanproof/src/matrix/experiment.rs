@@ -1,40 +1,42 @@
-//! The cases that a check adds to those of the spec: copies of one simple case that must record spans, each
-//! with one fault that the spec does not declare. A fault is a disturbance that spanproof causes on purpose.
+//! The experiments: cases that a check adds to those of the spec. They are copies of one simple case that
+//! must record spans, each with one fault that the spec does not declare. A fault is a disturbance that
+//! spanproof causes on purpose.
 
 use super::Case;
 use crate::spec::{Fault, FaultKind, Spec};
 
-/// Returns the cases that a check adds to `cases`, which are those of the spec. Empty if no case can submit
-/// a second job, because the service reads its only job at its start.
+/// Returns the cases that a check adds to `cases`, which are those of the spec. Empty if there is no case
+/// that must record spans and can submit a second job; a service that reads its only job at its start can't
+/// get a second one.
 pub fn experiments(spec: &Spec, cases: &[Case]) -> Vec<Case> {
-    let Some(case) = simplest_case(spec, cases) else { return Vec::new() };
+    let Some(case) = case_for_experiments(spec, cases) else { return Vec::new() };
     let with = |fault: &Fault| case.clone().with_fault(spec, Some(fault.name()));
     Fault::undeclared(&spec.faults).map(with).collect()
 }
 
-/// Returns the case to which faults apply by default, or else the first case that must record spans.
-fn simplest_case<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
+/// Like [`simplest_case`], but only among the cases that can submit several jobs.
+fn case_for_experiments<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
     let takes_several_jobs = |case: &&Case| {
         let route = spec.routes.iter().find(|route| route.name == case.route);
         !spec.service.one_shot && route.is_some_and(|route| !route.at_start)
     };
-    plainest(spec, cases.iter().filter(takes_several_jobs))
+    simplest(spec, cases.iter().filter(takes_several_jobs))
 }
 
-/// Returns the case that records spans with every other flag at its default and the first upstream, or
-/// else the first case that records spans.
-pub(super) fn plainest_case<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
-    plainest(spec, cases.iter())
+/// Returns the case that must record spans, with every other flag at its default and the first upstream; or
+/// else the first case that must record spans. The case has no fault.
+pub(super) fn simplest_case<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
+    simplest(spec, cases.iter())
 }
 
-fn plainest<'a>(spec: &Spec, cases: impl Iterator<Item = &'a Case> + Clone) -> Option<&'a Case> {
+fn simplest<'a>(spec: &Spec, cases: impl Iterator<Item = &'a Case> + Clone) -> Option<&'a Case> {
     let mut recording = cases.filter(|case| case.fault.is_none() && case.records(spec));
     let first = recording.clone().next();
     recording.find(|case| case.is_default_for_faults(spec)).or(first)
 }
 
 impl Case {
-    /// Whether the case has a fault that the spec does not declare.
+    /// Whether the case has a fault that the spec does not declare, which means that a check added the case.
     pub(crate) fn is_experiment(&self, spec: &Spec) -> bool {
         self.fault.as_deref().is_some_and(|name| spec.declared_fault(name).is_none())
     }

@@ -28,13 +28,13 @@ impl fmt::Display for Change {
     }
 }
 
-/// Returns each neighbour of a case that must record spans and that the spec does not exclude. The
-/// most informative neighbours come first.
+/// Returns the neighbours of a case, the most informative ones first. Leaves out neighbours that need not
+/// record spans or that the spec excludes.
 ///
 /// The tracing flag is the flag that switches the recording of spans on. `spellings` are values of
 /// this flag to try besides the values in the spec. If `spellings` is not empty, the result also has
-/// neighbours in which the tracing flag has a value that means on, although the spec does not require
-/// spans for this value.
+/// neighbours in which a person would read the value of the tracing flag as on, although the spec does not
+/// require spans for this value.
 pub(crate) fn neighbours(spec: &Spec, case: &Case, spellings: &[&str]) -> Vec<(Change, Case)> {
     changes(spec, spellings)
         .into_iter()
@@ -69,7 +69,7 @@ fn changes(spec: &Spec, spellings: &[&str]) -> Vec<Change> {
     changes
 }
 
-/// Whether the change gives the tracing flag a value that means on.
+/// Whether the change gives the tracing flag a value that a person would read as on.
 fn is_tracing_on(spec: &Spec, change: &Change) -> bool {
     let is_tracing = spec.tracing_flag().is_some_and(|flag| flag.name == change.name);
     is_tracing && change.value.intent() == Intent::On

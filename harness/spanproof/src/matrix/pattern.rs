@@ -1,5 +1,5 @@
-//! Patterns: conditions on the values of a case (flags, route, upstream, job and fault) that all
-//! failing cases meet, and no other case meets.
+//! Patterns: conditions on the values of a case (flags, route, upstream, job and fault) that all cases with
+//! the same failure meet, and no other case meets.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ const MAX_TERMS: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern(Vec<Term>);
 
-/// One name and the values that satisfy the term.
+/// A condition of a pattern: the name (a flag, `route`, `upstream`, `job` or `fault`) has one of the values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Term {
     name: String,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_without_a_fault_is_described_as_such() {
+    fn a_condition_on_the_fault_is_printed_in_words() {
         let unset = || Value::Unset;
         let fault = |name: &str| Value::Set(name.to_owned());
         let term = |values: Vec<Value>, others: Vec<Value>| {

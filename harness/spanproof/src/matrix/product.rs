@@ -15,7 +15,7 @@ pub enum MatrixError {
     /// There are more cases than `limit` allows.
     #[error(
         "the matrix has {found} cases and the limit is {limit} ({factors}); \
-         pin or exclude some values, or raise `limit` in `[matrix]`"
+         leave out values with `pin` or `exclude`, or raise `limit`, in `[matrix]`"
     )]
     TooMany {
         /// The number of cases.
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_applies_to_cases_that_meet_its_when_or_else_to_default_cases() {
+    fn a_fault_applies_to_cases_that_meet_its_when_and_without_when_to_default_cases() {
         let spec = spec(&[
             "{ kind = 'discarded' }",
             "{ kind = 'locked', name = 'slow', when = { upstream = 'slow', route = 'queued' } }",

@@ -61,7 +61,8 @@ impl Selection {
         }
         let picked: Vec<Case> = cases.into_iter().filter(|case| self.selects(case)).collect();
         if picked.is_empty() {
-            return Err("no case meets all of the filters".into());
+            let cases = if self.ids.is_empty() { "no case" } else { "no case with these ids" };
+            return Err(format!("{cases} meets all of the filters"));
         }
         Ok(picked)
     }

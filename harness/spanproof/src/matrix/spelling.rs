@@ -1,20 +1,22 @@
 //! The cases that try common spellings of the value of one flag.
 
 use super::Case;
-use super::experiment::plainest_case;
+use super::experiment::simplest_case;
 use super::product::cases;
 use crate::mask::is_secret;
 use crate::spec::{Flag, Spec, Value};
 
-/// Spellings of on and off that people use. Unset is tried, too.
+/// Spellings of on and off that people use. [`spelling_cases`] adds the unset flag.
 const SPELLINGS: [&str; 12] =
     ["", "0", "1", "true", "TRUE", "True", "false", "yes", "on", "true ", "\"true\"", "true\n"];
 
-/// Returns a case for each spelling, and for each value that the spec lists: the case that
-/// records spans with the fewest special inputs, and with everything that the flag needs.
+/// Returns a case for each spelling, for the unset flag, and for each value that the spec lists. All other
+/// inputs are those of the simplest case that records spans, except that other flags have the values that
+/// this flag needs.
 ///
 /// # Errors
-/// If the matrix has no such case, or if the values of the flag are secrets.
+/// If no case must record spans, if the cases of the spec are invalid, or if the values of the flag are
+/// secrets.
 pub(crate) fn spelling_cases(spec: &Spec, flag: &Flag) -> Result<Vec<Case>, String> {
     let name = &flag.name;
     let spellings = SPELLINGS.iter().map(|text| Value::Set((*text).to_owned()));
@@ -31,9 +33,9 @@ pub(crate) fn spelling_cases(spec: &Spec, flag: &Flag) -> Result<Vec<Case>, Stri
         ));
     }
     let all = cases(spec).map_err(|error| error.to_string())?;
-    let plainest = plainest_case(spec, &all)
+    let simplest = simplest_case(spec, &all)
         .ok_or_else(|| format!("no case records spans, so `{name}` can't be tried"))?;
-    let mut base = plainest.clone();
+    let mut base = simplest.clone();
     let mut needing = vec![flag];
     while let Some(next) = needing.pop() {
         for (needed, values) in next.needs.terms() {
@@ -60,7 +62,7 @@ mod tests {
     use crate::spec::example;
 
     #[test]
-    fn a_secret_is_not_tried() {
+    fn the_spellings_of_a_secret_are_not_tried() {
         let spec = example(|text| text + "\n[[flag]]\nname = 'API_TOKEN'\nvalues = ['']\n");
         let error = spelling_cases(&spec, spec.flags.last().unwrap()).unwrap_err();
         assert!(error.contains("its name suggests a secret"), "{error}");

@@ -1,5 +1,6 @@
-//! Selects the startup lines of a log that count. Each line says whether tracing is on in the process that
-//! wrote it. A log may contain the lines of several processes, one after the other or at the same time.
+//! Selects the current startup lines of a log. A startup line reports whether tracing is on in the process
+//! that wrote it. A log may contain the lines of several processes, which ran one after the other or at the
+//! same time. A probe is a pattern of the spec for lines.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +9,23 @@ use chrono::Duration;
 use super::{Line, LogLine};
 use crate::spec::Probes;
 
-/// Processes of one service that start within this time run at the same time: a restart takes longer.
+/// Maximum time between the starts of processes that run at the same time. A process that starts later may be
+/// a restart.
 const TOGETHER: Duration = Duration::seconds(10);
 
-/// Returns the indexes of the startup lines that count: the last one of each process that was not replaced
-/// by a newer process. `all` contains every line of the log that a probe matches, and `startup` contains the
-/// startup lines among them. Both are sorted by time.
-pub(crate) fn current_claims(startup: &[Line<'_>], all: &[Line<'_>]) -> Vec<usize> {
+/// Returns the indexes of the current startup lines: the last startup line of each process, unless a newer
+/// process has replaced this process. `all` contains every line of the log that a probe matches, and
+/// `startup` contains the startup lines among them. Both are sorted by time.
+pub(crate) fn current_startup_lines(startup: &[Line<'_>], all: &[Line<'_>]) -> Vec<usize> {
     let mut last = BTreeMap::new();
     for (at, line) in startup.iter().enumerate() {
         last.insert(line.process, at);
     }
     // Positions in the order of time, which may differ from the order of line numbers.
-    let mut seen = BTreeMap::new();
+    let mut last_seen = BTreeMap::new();
     let mut positions = BTreeMap::new();
     for (position, line) in all.iter().enumerate() {
-        seen.insert(line.process, position);
+        last_seen.insert(line.process, position);
         positions.insert(line.location, position);
     }
     let is_replaced = |at: usize| {
@@ -33,7 +35,7 @@ pub(crate) fn current_claims(startup: &[Line<'_>], all: &[Line<'_>]) -> Vec<usiz
             let is_same_group = process_name(new.process) == process_name(old.process);
             let is_together = old.at.zip(new.at).is_some_and(|(old, new)| new - old < TOGETHER);
             let start = positions.get(&new.location).copied().unwrap_or_default();
-            let is_gone = seen.get(&old.process).is_none_or(|seen| *seen < start);
+            let is_gone = last_seen.get(&old.process).is_none_or(|seen| *seen < start);
             *newer > at && is_same_group && is_gone && !is_together
         })
     };
@@ -42,7 +44,7 @@ pub(crate) fn current_claims(startup: &[Line<'_>], all: &[Line<'_>]) -> Vec<usiz
     current
 }
 
-/// Returns the number of startup lines that contradict the last one of the same process.
+/// Returns the number of startup lines that contradict the last startup line of the same process.
 pub(crate) fn contradictions(probes: &Probes, lines: &[LogLine]) -> usize {
     let banners = lines.iter().filter_map(|line| {
         Some((process_name(line.process.as_deref()), probes.banner(&line.text)?))
@@ -69,13 +71,13 @@ mod tests {
 
     /// Each line has the form `PROCESS@SECOND`. A line that starts with `!` is a startup line.
     #[rstest]
-    #[case::one("!a@0 !a@100 a@200", &["!a@100"])]
-    #[case::machines("!a@0 !b@100", &["!a@0", "!b@100"])]
+    #[case::one_process("!a@0 !a@100 a@200", &["!a@100"])]
+    #[case::two_machines("!a@0 !b@100", &["!a@0", "!b@100"])]
     #[case::restarted("!web[1]@0 web[1]@50 !web[2]@100 web[2]@150", &["!web[2]@100"])]
-    #[case::both_work("!web[1]@0 !web[2]@100 web[1]@150", &["!web[1]@0", "!web[2]@100"])]
+    #[case::old_process_still_writes("!web[1]@0 !web[2]@100 web[1]@150", &["!web[1]@0", "!web[2]@100"])]
     #[case::started_together("!web[1]@0 !web[2]@1", &["!web[1]@0", "!web[2]@1"])]
     #[case::unnamed("!@0 !@100", &["!@100"])]
-    fn the_last_startup_line_of_each_process_counts(
+    fn the_last_startup_line_of_each_process_that_was_not_replaced_is_current(
         #[case] lines: &str,
         #[case] expected: &[&str],
     ) {
@@ -89,7 +91,7 @@ mod tests {
         let all: Vec<_> = lines.split(' ').enumerate().map(parse).collect();
         let startup: Vec<_> =
             all.iter().copied().filter(|line| line.text.starts_with('!')).collect();
-        let current = current_claims(&startup, &all);
+        let current = current_startup_lines(&startup, &all);
         assert_eq!(current.iter().map(|at| startup[*at].text).collect::<Vec<_>>(), expected);
     }
 }

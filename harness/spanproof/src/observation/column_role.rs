@@ -14,7 +14,7 @@ use crate::spec::{Spec, Tables};
 pub(crate) enum ColumnRole {
     /// A time or duration, which cannot contain a secret.
     Time,
-    /// A status. The spec lists the statuses that have a meaning.
+    /// A status, which is compared with the statuses that the spec lists.
     Status,
     /// An id or a name, which is compared with values in other rows.
     Name,
@@ -104,8 +104,8 @@ impl NameMasker {
 }
 
 /// Whether the text is an id: a number, a UUID or a trace context. Ids are never masked, even if they
-/// contain a short secret by chance: the same id may be in a JSON number or in the trace header, which
-/// are not masked either, and both must stay equal.
+/// contain a short secret by chance: the same id may also be in a JSON number or in the trace header, which
+/// are not masked, and the id must be the same in all places.
 fn is_id(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
 }

@@ -7,14 +7,15 @@ use chrono::{DateTime, Utc};
 use super::{Row, Span, id};
 use crate::spec::Columns;
 
-/// The evidence of an existing system besides its rows.
+/// The evidence of an existing system besides the rows of its jobs, units and spans.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deployment {
     /// The database URL or the name of the dump; `None` if neither was given.
     pub(crate) database: Option<String>,
     /// The log; `None` if none was given.
     pub(crate) log: Option<Log>,
-    /// Tables with the span table's name in other schemas that have spans of observed units of work.
+    /// Tables in other schemas that have the span table's name, and spans of the observed units (the parts of
+    /// a job).
     pub(crate) other_tables: Vec<OtherTable>,
     /// Spans of other jobs that started while the observed units ran: log lines of that period may
     /// belong to these spans.
@@ -32,7 +33,7 @@ pub(crate) struct OtherTable {
     pub(crate) name: String,
     /// The number of its spans that name an observed unit of work.
     pub(crate) rows: u64,
-    /// These spans with the columns of their unit's id; empty if they are not known.
+    /// The columns of the unit's id in each of these spans; empty if the spans were not read.
     pub(crate) spans: Vec<Row>,
 }
 
@@ -47,8 +48,8 @@ impl OtherTable {
         (rows > 0).then(|| Self { name, rows, spans: spans.iter().map(columns).collect() })
     }
 
-    /// Returns the table with only the spans of some units; `None` if it has none. If its spans are not known, returns
-    /// the same table.
+    /// Returns the table with only the spans of some units; `None` if it has no spans of these units. If its
+    /// spans were not read, returns the same table.
     pub(crate) fn of_units(&self, units: &BTreeSet<String>, unit: &Columns) -> Option<Self> {
         if self.spans.is_empty() {
             return Some(self.clone());
@@ -95,8 +96,8 @@ pub(crate) struct LogLine {
     pub(crate) at: Option<DateTime<Utc>>,
     /// The text that the service wrote, without what a log collector added.
     pub(crate) text: String,
-    /// The process, machine or container that wrote the line, such as `web-1 runner[812]`. What is in brackets is
-    /// new at each start. `None` if the log does not name it.
+    /// The process, machine or container that wrote the line, such as `web-1 runner[812]`. The number in
+    /// brackets changes at each start. `None` if the log does not name the process.
     pub(crate) process: Option<String>,
 }
 
@@ -115,31 +116,32 @@ pub(crate) struct LogFacts {
     pub(crate) last_start: Option<u64>,
     /// Lines about a process that crashed, as `log:12  text`.
     pub(crate) crashes: Vec<String>,
-    /// Number of startup lines that contradict the last startup line of the log: one says that
-    /// tracing is on and the other that it is off, or the two have different values of the tracing
-    /// flag.
+    /// Number of startup lines that contradict the last startup line of the same process: only one of
+    /// the two lines reports that tracing is on, or they have different values of the tracing flag.
     pub(crate) contradictions: usize,
-    /// The tools that wrote the lines, from the outside to the inside; empty for none.
+    /// The formats of the tools that collected the lines, outermost first, such as `flyctl, JSON`; empty if
+    /// there are none.
     pub(crate) line_format: String,
-    /// Lines that contain the text of a probe, and do not match it because of what is before or after it, as
-    /// `log:12  text`.
+    /// Lines that contain the text of a probe, but do not match the probe because of the text before or after
+    /// it, as `log:12  text`.
     pub(crate) unclear: Vec<String>,
-    /// Whether the times do not contain their zone, `--log-zone` was not used, and no line shows the zone. They
-    /// are read as UTC.
+    /// Whether the time zone is unknown: the times do not contain it, `--log-zone` was not used, and it does
+    /// not follow from a comparison with the rows. The times are then read as UTC.
     pub(crate) lacks_zone: bool,
-    /// The zone that lines of the log show together with the rows, such as `+02:00 (log:12)`. If `lacks_zone`, the
-    /// zone that would fit, such as `+02:00`, or those that fit equally well, as `+00:00 or +01:00`. Empty for none.
+    /// The time zone that follows from a comparison of a line with the rows, and this line, such as
+    /// `+02:00 (log:12)`. If `lacks_zone`, only a guess: the zones that fit, such as `+00:00 or +01:00`.
+    /// Empty if there is none.
     pub(crate) fitting_zone: String,
     /// Whether the log has lines about the start of spans, at any time.
     pub(crate) has_begin_lines: bool,
-    /// Why a line that is not in the log proves nothing, such as another job whose spans are stored and have no
-    /// line either. Each is a sentence without its period.
+    /// Reasons why a missing line proves nothing, for example: another job has stored spans, and the log has
+    /// no line about these spans either. Each is a sentence without its period.
     pub(crate) doubts: Vec<String>,
-    /// Lines about spans that were not written at the time of the jobs, as `log:12  text`.
+    /// The first lines about spans that were written before or after the jobs, as `log:12  text`.
     pub(crate) outside: Vec<String>,
-    /// The number of lines about spans of another time.
+    /// The number of all such lines.
     pub(crate) outside_lines: u64,
-    /// Whether no line matches a probe other than that of the start, and no line names an observed job or unit. The log
-    /// may be from a different service.
+    /// Whether no line matches a probe other than `started`, and no line names an observed job or unit. The
+    /// log may then be from a different service.
     pub(crate) is_foreign: bool,
 }

@@ -23,20 +23,22 @@ pub(super) fn found_secrets(observation: &mut Observation, spec: &Spec) -> Secre
     let mut collector = Collector { spec, names, values, compared };
     observation.visit(&mut collector);
     let Collector { values, compared, .. } = collector;
-    let is_free = |value: &String| !compared.contains(value) && !is_in_spec(spec, value);
-    Secrets::new(values.into_iter().filter(is_free).collect())
+    let can_mask = |value: &String| !compared.contains(value) && !is_in_spec(spec, value);
+    Secrets::new(values.into_iter().filter(can_mask).collect())
 }
 
 struct Collector<'a> {
     spec: &'a Spec,
-    /// The names of secrets.
+    /// The names that the spec lists as names of secrets.
     names: Secrets,
+    /// The secrets.
     values: BTreeSet<String>,
     /// Values of the columns that verdicts compare.
     compared: BTreeSet<String>,
 }
 
 impl Collector<'_> {
+    /// Adds a secret, unless the same text may occur elsewhere by chance.
     fn add(&mut self, value: &str) {
         let has = |test: fn(&u8) -> bool| value.bytes().any(|byte| test(&byte));
         let is_specific = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
@@ -49,12 +51,14 @@ impl Collector<'_> {
         }
     }
 
+    /// Adds the secrets that can be recognised in a text.
     fn add_from(&mut self, text: &str) {
         for secret in secrets_in(text) {
             self.add(&secret);
         }
     }
 
+    /// Adds the secrets in a value with a name, such as a column or a field in JSON.
     fn field(&mut self, name: &str, value: &Json) {
         match value {
             Json::String(text) if self.names.is_named(name) => {
@@ -85,9 +89,11 @@ impl Visitor for Collector<'_> {
         self.field(name, &Json::from(value.as_str()));
     }
 
+    // The values of flags are collected from the spec and the case.
     fn flag(&mut self, _name: &str, _value: &mut Value) {}
 
     fn line(&mut self, text: &mut String) {
+        // The startup line about tracing contains the value of the tracing flag, which is never a secret.
         if self.spec.probes.banner(text).is_none() {
             self.add_from(text);
         }

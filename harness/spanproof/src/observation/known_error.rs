@@ -78,8 +78,8 @@ static FINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(crate) const FULL_DISK: [&str; 4] =
     ["No space left on device", "ENOSPC", "Disk quota exceeded", "EDQUOT"];
 
-/// Returns search strings: every line that [`KnownError::parse`] recognises, or that reports a full file system,
-/// contains at least one of them. `table` is the name of the span table without its schema.
+/// Returns search strings: every line that [`KnownError::parse`] recognises, or that reports a full file
+/// system, contains at least one of them. `table` is the name of the span table without its schema.
 pub(crate) fn known_texts(table: &str) -> impl Iterator<Item = &str> {
     let libraries = EXPORTERS.iter().chain(QUEUES).map(|(text, _)| *text);
     libraries.chain(FULL_DISK).chain([table]).filter(|text| !text.is_empty())
@@ -91,18 +91,19 @@ impl KnownError {
         FULL_DISK.iter().any(|text| line.contains(text)) || Self::parse(line, table).is_some()
     }
 
-    /// Recognises a line; `None` if it reports no known error or only quotes one: its level is lower than warning, or
-    /// the service recovers from the error. `table` is the name of the span table without its schema: a driver's
-    /// error must contain this name.
+    /// Recognises a line that reports a known error. `None` for any other line, for a line whose level is
+    /// lower than warning, and for a write error that the service recovers from. `table` is the name of the
+    /// span table without its schema: a driver's error must contain this name.
     pub(crate) fn parse(line: &str, table: &str) -> Option<Self> {
-        let found = Self::quoted(line, table)?;
+        let found = Self::find(line, table)?;
         let is_low = || parse_line(line, &Format::Detected).level == Some(Level::Low);
-        let is_only_quoted = found == Self::Write && is_handled(line) || is_low();
-        (!is_only_quoted).then_some(found)
+        let is_harmless = found == Self::Write && is_handled(line) || is_low();
+        (!is_harmless).then_some(found)
     }
 
-    /// Recognises the text of a known error anywhere in a line; `None` if the line has none.
-    pub(crate) fn quoted(line: &str, table: &str) -> Option<Self> {
+    /// Finds the text of a known error anywhere in a line, even if the error is harmless; `None` if the line
+    /// has no such text.
+    pub(crate) fn find(line: &str, table: &str) -> Option<Self> {
         if EXPORTERS.iter().any(|(text, _)| line.contains(text)) {
             return Some(Self::Exporter);
         }
@@ -152,8 +153,8 @@ mod tests {
     )]
     #[case::libpq("ERROR:  permission denied for table spans", Some(KnownError::Write))]
     #[case::full_queue("Queue full, dropping Span.", Some(KnownError::Dropped))]
-    #[case::level("INFO insert failed: deadlock detected on spans", None)]
-    #[case::level_in_json(
+    #[case::info_level("INFO insert failed: deadlock detected on spans", None)]
+    #[case::debug_level_in_json(
         r#"{"level":"debug","msg":"insert failed: deadlock detected on spans"}"#,
         None
     )]

@@ -38,16 +38,17 @@ impl Rows {
 struct Masker<'a> {
     spec: &'a Spec,
     secrets: &'a Secrets,
-    /// Whether lines are left as they are, except for known values and keys of several lines.
+    /// Whether lines were masked before. Then only known secrets, and private keys of several lines, are
+    /// masked in them.
     keep_lines: bool,
     names: NameMasker,
-    keys: PemLines,
+    private_keys: PemLines,
 }
 
 impl<'a> Masker<'a> {
     fn new(spec: &'a Spec, secrets: &'a Secrets, keep_lines: bool) -> Self {
-        let (names, keys) = (NameMasker::default(), PemLines::default());
-        Self { spec, secrets, keep_lines, names, keys }
+        let (names, private_keys) = (NameMasker::default(), PemLines::default());
+        Self { spec, secrets, keep_lines, names, private_keys }
     }
 }
 
@@ -68,11 +69,11 @@ impl Visitor for Masker<'_> {
 
     fn line(&mut self, text: &mut String) {
         if !self.keep_lines {
-            self.keys.mask(text);
+            self.private_keys.mask(text);
             *text = self.secrets.text(text);
         } else if self.spec.probes.banner(text).is_none() {
-            self.keys.mask(text);
-            *text = self.secrets.known(text);
+            self.private_keys.mask(text);
+            *text = self.secrets.mask_values(text);
         }
     }
 
@@ -130,12 +131,13 @@ pub(crate) fn spec_secrets(spec: &Spec) -> Secrets {
     let variables = spec.service.env.iter().chain(others);
     let variables = variables.map(|(name, text)| (name, text.as_str()));
     let all = flags.chain(variables).filter(|(_, text)| !is_tracing_value(text));
-    // A text with a placeholder is not the value that the process gets.
+    // A text with a placeholder is not the value that the process gets. Without its name, the whole text is
+    // not a secret, but a password in it still is.
     let all = all.map(|(name, text)| (if text.contains('{') { "" } else { name.as_str() }, text));
     from_variables(spec, all)
 }
 
-/// Collects the secrets of variables, also of those that the spec names.
+/// Collects the secrets of variables, including the variables that the spec lists as secrets.
 fn from_variables<'a>(
     spec: &Spec,
     all: impl Iterator<Item = (&'a str, &'a str)> + Clone,
@@ -173,7 +175,8 @@ pub(crate) fn unmasked_flags(spec: &Spec, case: &Case) -> Case {
 }
 
 /// Masks the value of a flag if it is a secret. The masked text ends with the position of the value
-/// in the spec's list, so that different cases stay different. The tracing flag is never masked.
+/// in the spec's list, so that different cases stay different. The tracing flag is never masked. `secrets`
+/// are further values to mask; without them, the result depends only on the spec and the value.
 pub(crate) fn masked_flag(
     spec: &Spec,
     name: &str,
@@ -283,7 +286,7 @@ mod tests {
         with_text(spec, "hunter3 http://u:swordfish@h")
     }
 
-    /// An observation with this text at every place.
+    /// An observation with this text in every field.
     fn with_text(spec: &Spec, text: &str) -> Observation {
         let named = |name: &str| (name.to_owned(), "swordfish".to_owned());
         let trial = TrialRecord {
@@ -362,17 +365,18 @@ mod tests {
     #[test]
     fn a_secret_of_any_kind_is_masked_at_every_place_of_a_trial() {
         let spec = spec();
-        for (text, parts) in crate::mask::tests::planted() {
+        for (text, parts) in crate::mask::tests::one_secret_of_each_kind() {
             let masked = with_text(&spec, &text).masked(&spec, &Secrets::default());
             let stored = spanproof_format::Observation::from(&masked);
             let all = format!("{masked:?} {}", serde_json::to_string(&stored).unwrap());
-            let shown: Vec<_> = parts.iter().filter(|part| all.contains(part.as_str())).collect();
-            assert!(shown.is_empty(), "{text}: {shown:?}");
+            let unmasked: Vec<_> =
+                parts.iter().filter(|part| all.contains(part.as_str())).collect();
+            assert!(unmasked.is_empty(), "{text}: {unmasked:?}");
         }
     }
 
     #[test]
-    fn a_secret_with_a_name_at_one_place_is_masked_without_it_at_others() {
+    fn a_secret_that_follows_its_name_in_one_place_is_masked_in_all_places() {
         let spec = spec();
         let mut observation = with_text(&spec, "nothing");
         observation.tables.units = rows(&json!({"id": 7, "session_key": "Zq8rT2mW5xLp9v"}));
@@ -395,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_spec_names_as_a_secret_is_masked_everywhere() {
+    fn values_whose_names_the_spec_lists_as_secrets_are_masked_everywhere() {
         let flag = "\n[[flag]]\nname = \"PIN_CODE\"\nvalues = [\"4821-77\"]\n";
         let spec = example(|text| {
             let named = "[service]\nsecrets = [\"pin_code\", \"badge\"]\n";

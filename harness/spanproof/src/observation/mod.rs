@@ -1,5 +1,6 @@
-//! Observations: the evidence of one trial (one run of the service by spanproof), or of one existing
-//! system, which spanproof did not start. Both have the same type. Also reads and writes the folder that stores an observation.
+//! Observations: the evidence of one trial (one run of the service by spanproof), or of one existing system,
+//! which spanproof did not start. Both have the same type. Also reads and writes the folder that stores an
+//! observation.
 //!
 //! Verdicts and reports read observations and never touch a service or a database.
 
@@ -26,7 +27,7 @@ mod variance;
 mod visit;
 mod witness;
 
-pub(crate) use claim::{contradictions, current_claims, process_name};
+pub(crate) use claim::{contradictions, current_startup_lines, process_name};
 pub(crate) use column_role::{ColumnRole, NameMasker, is_compared};
 pub use deployment::Deployment;
 pub(crate) use deployment::{ConcurrentSpan, Log, LogFacts, LogLine, OtherTable};

@@ -42,8 +42,8 @@ impl Observation {
         }
     }
 
-    /// Returns the units, by their key columns, that end differently when the case runs again; `None` if
-    /// it ran only once.
+    /// Returns the keys of the units that ended differently when the case ran again; `None` if the case ran
+    /// only once. A unit's key is the text of its key columns.
     pub(crate) fn variations(&self) -> Option<&BTreeSet<String>> {
         self.trial()?.variations.as_ref()
     }
@@ -71,7 +71,7 @@ impl Observation {
         }
     }
 
-    /// Sets the units, by their key columns, that end differently when the case runs again.
+    /// Sets the keys of the units that ended differently when the case ran again.
     pub(crate) fn set_variations(&mut self, keys: BTreeSet<String>) {
         if let Origin::Trial(trial) = &mut self.origin {
             trial.variations = Some(keys);
@@ -142,7 +142,7 @@ impl Observation {
     }
 
     /// Returns the number of bytes that were dropped from the output or log because it was too
-    /// long. The dropped bytes may contain lines that the spec's probes match.
+    /// long. The dropped bytes may contain lines that a probe (a pattern of the spec for lines) matches.
     pub(crate) fn dropped_bytes(&self) -> u64 {
         match &self.origin {
             Origin::Trial(trial) => trial.run.output.dropped_bytes,

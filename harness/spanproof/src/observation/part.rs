@@ -23,7 +23,7 @@ impl Observation {
 
     /// Returns the evidence of some jobs: these jobs, their units of work and spans, and the lines
     /// of the periods in which the jobs ran. A span that names neither a unit nor a job is included
-    /// if it started in one of these periods.
+    /// if it may belong to these jobs because of its start time.
     #[must_use]
     pub(crate) fn for_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Self {
         let all = &self.tables;
@@ -38,8 +38,8 @@ impl Observation {
         let mut other_spans = Vec::new();
         let span_rows = all.spans.clone().filter(|row| {
             let span = Span::from_row(&spec.tables.spans, row);
-            let named = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
-            let belongs = named.unwrap_or_else(|| periods.include_span(span.start()));
+            let is_owned = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
+            let belongs = is_owned.unwrap_or_else(|| periods.include_span(span.start()));
             if !belongs {
                 other_spans.push(span);
             }
@@ -65,8 +65,8 @@ impl Observation {
 }
 
 impl Observation {
-    /// Returns for each of these jobs the indexes of those that ran at the same time, with its own: a line of the
-    /// log may be of each of them.
+    /// Returns, for each of these jobs, the indexes of the jobs that ran at the same time, including its own
+    /// index. A log line of that time may belong to any of these jobs.
     pub(crate) fn simultaneous_jobs(&self, spec: &Spec, jobs: &[&Row]) -> Vec<Vec<usize>> {
         let period = |row: &&Row| {
             let ids = Job::from_row(&spec.tables, row).id.into_iter().collect();
@@ -80,21 +80,21 @@ impl Observation {
         periods.iter().map(of_one).collect()
     }
 
-    /// Returns the observation with a reason why a line that is not in the log proves nothing.
+    /// Returns the observation with a further reason why a missing log line proves nothing.
     pub(crate) fn with_doubt(&self, doubt: Option<String>) -> Self {
-        let mut doubted = self.clone();
-        if let Origin::Deployment(deployment) = &mut doubted.origin
+        let mut changed = self.clone();
+        if let Origin::Deployment(deployment) = &mut changed.origin
             && let Some(log) = &mut deployment.log
         {
             log.facts.doubts.extend(doubt);
         }
-        doubted
+        changed
     }
 }
 
 impl Rows {
-    /// Removes the spans that belong to the unit of their parent and whose parent is not among the rows:
-    /// they belong to other units.
+    /// Removes each span that is linked to its unit only by its parent and whose parent is not among the
+    /// rows: such a span belongs to another unit.
     pub(crate) fn without_orphans(mut self, spec: &Spec) -> Self {
         if !spec.has_parent_links() {
             return self;
@@ -117,8 +117,8 @@ impl Rows {
     }
 }
 
-/// Returns a deployment with only the log lines of the periods, and only those concurrent spans
-/// that started in one of them. Concurrent spans are spans of other jobs; `other_spans` are added to them.
+/// Returns a deployment with only the log lines of the periods, and only the concurrent spans (spans of other
+/// jobs) that started in one of the periods. `other_spans` are added to the concurrent spans.
 fn deployment_within(
     spec: &Spec,
     deployment: &Deployment,
@@ -131,7 +131,7 @@ fn deployment_within(
         lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
             // A startup line from before the periods is kept, because it reports whether tracing was on.
             Some(_) => periods.do_not_end_before(line.at),
-            None if spec.probes.has_begun(&line.text) => periods.include_begun(line.at),
+            None if spec.probes.is_begin_line(&line.text) => periods.include_begun(line.at),
             None => periods.include(line.at) || periods.include_late(line.at),
         });
         facts.contradictions = contradictions(&spec.probes, lines);
@@ -141,12 +141,15 @@ fn deployment_within(
     part
 }
 
-/// How long after its period a line about a write may still be of a job: a background task may try again.
+/// Maximum time after a job's period for a line about a write of the job's spans. A background task may have
+/// retried the write.
 const LATE: chrono::Duration = chrono::Duration::seconds(60);
 
-/// The periods in which some jobs ran, and those of the other jobs.
+/// The periods in which the selected jobs ran, and the periods of all other jobs.
 struct Periods {
+    /// The periods of the selected jobs.
     own: Vec<Period>,
+    /// The periods of the other jobs.
     others: Vec<Period>,
 }
 
@@ -157,13 +160,14 @@ struct Period {
     start: Option<DateTime<Utc>>,
     /// `None` if a unit has no end: it may still be running.
     end: Option<DateTime<Utc>>,
-    /// From the start of the first unit to the end of the last one; `None` if one of them is not known.
+    /// From the start of the first unit to the end of the last unit; `None` if the start or the end is not
+    /// known.
     work: Option<(DateTime<Utc>, DateTime<Utc>)>,
     has_units: bool,
 }
 
 impl Periods {
-    /// The periods of all jobs in the rows; `ids` are those of the jobs that are selected.
+    /// Reads the periods of all jobs in the rows. `ids` are the ids of the selected jobs.
     fn new(spec: &Spec, rows: &TableRows, ids: &BTreeSet<String>) -> Self {
         let units = Unit::from_rows(&spec.tables, rows.units.all());
         let mut units_by_job: BTreeMap<&str, Vec<&Unit>> = BTreeMap::new();
@@ -180,18 +184,20 @@ impl Periods {
         Self { own, others }
     }
 
-    /// Whether one of the jobs ran at a time; `true` if the time is not known.
+    /// Whether a selected job ran at this time; `true` if the time is not known.
     fn include(&self, at: Option<DateTime<Utc>>) -> bool {
         self.own.iter().any(|period| period.includes(at))
     }
 
-    /// Whether a line about the start of a span may be of one of the jobs: it is of the job whose work was done then.
+    /// Whether a line about the start of a span may belong to a selected job: the job ran at this time, and
+    /// its units were then being executed, or no unit of another job was.
     fn include_begun(&self, at: Option<DateTime<Utc>>) -> bool {
-        let is_work = |periods: &[Period]| periods.iter().any(|period| period.works(at));
+        let is_work = |periods: &[Period]| periods.iter().any(|period| period.is_work_at(at));
         self.include(at) && (is_work(&self.own) || !is_work(&self.others))
     }
 
-    /// Whether a line is about spans that one of the jobs wrote late: it was the last one that ended before.
+    /// Whether a line after the periods may be about spans that a selected job wrote late: no job ran at this
+    /// time, and of all jobs that ended shortly before, a selected job ended last.
     fn include_late(&self, at: Option<DateTime<Utc>>) -> bool {
         let Some(at) = at else { return false };
         let latest = |periods: &[Period]| {
@@ -202,8 +208,9 @@ impl Periods {
         is_of_none && latest(&self.own).is_some_and(|own| latest(&self.others) <= Some(own))
     }
 
-    /// Whether a span that names neither a unit nor a job may belong to one of the jobs. A job without units
-    /// has no spans. A job that is still running does not have those of a job that ran and ended meanwhile.
+    /// Whether a span that names neither a unit nor a job may belong to a selected job. A job without units
+    /// has no spans. If another job ran at this time and has ended, the span does not belong to a selected
+    /// job that is still running.
     fn include_span(&self, at: Option<DateTime<Utc>>) -> bool {
         let is_of_ended =
             || self.others.iter().any(|other| other.end.is_some() && other.includes(at));
@@ -213,12 +220,12 @@ impl Periods {
         self.own.iter().any(includes)
     }
 
-    /// Says which lines about the start of spans were written while no job ran; `None` if there are none. They may
-    /// be of other jobs, or by another clock.
+    /// Describes the lines about the start of spans that were written while no job ran; `None` if there are
+    /// none.
     fn unassigned_lines(&self, spec: &Spec, lines: &[LogLine]) -> Option<String> {
         let all = || self.own.iter().chain(&self.others);
         let is_of_none = |line: &&LogLine| {
-            spec.probes.has_begun(&line.text) && !all().any(|period| period.includes(line.at))
+            spec.probes.is_begin_line(&line.text) && !all().any(|period| period.includes(line.at))
         };
         let mut unassigned = lines.iter().filter(is_of_none);
         let first = unassigned.next()?;
@@ -226,12 +233,12 @@ impl Periods {
         let lines = if count == 1 { "1 line".to_owned() } else { format!("{count} lines") };
         Some(format!(
             "{lines} about the start of spans, the first at log:{}, were written while none of these jobs ran: they \
-             may be of other jobs, or by a clock that differs",
+             may belong to other jobs, or the clocks of the log and the database differ",
             first.number
         ))
     }
 
-    /// Whether one of the jobs may have run at a time or after it.
+    /// Whether a selected job may have run at this time or later; `true` if the time is not known.
     fn do_not_end_before(&self, at: Option<DateTime<Utc>>) -> bool {
         let Some(at) = at else { return true };
         self.own.iter().any(|period| period.end.is_none_or(|end| at <= end))
@@ -251,13 +258,13 @@ impl Period {
         Self { start, end, work, has_units: !units.is_empty() }
     }
 
-    /// Whether the work of two jobs was done at the same time, as far as that is known.
+    /// Whether the work of two jobs was done at the same time; `true` if that is not known.
     fn overlaps(&self, other: &Self) -> bool {
         self.work.zip(other.work).is_none_or(|(one, two)| one.0 <= two.1 && two.0 <= one.1)
     }
 
-    /// Whether the work was done at this time.
-    fn works(&self, at: Option<DateTime<Utc>>) -> bool {
+    /// Whether the job's units were being executed at this time; `false` if that is not known.
+    fn is_work_at(&self, at: Option<DateTime<Utc>>) -> bool {
         at.zip(self.work).is_some_and(|(at, (start, end))| at >= start && at <= end)
     }
 

@@ -1,6 +1,6 @@
-//! Replaces values in the startup output that differ from run to run with placeholders, such as `[PORT]`.
-//! First come the values that spanproof itself chose, then those that match a rule of the spec, then
-//! those that look like times, process ids and durations.
+//! Puts placeholders, such as `[PORT]`, in place of values in the startup output that differ from run to run.
+//! Replaces first the values that spanproof itself chose, then values that match a rule of the spec, and then
+//! values that look like times, process ids and durations.
 
 use regex::Regex;
 

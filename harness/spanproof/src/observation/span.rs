@@ -92,7 +92,7 @@ pub(crate) struct Time {
     pub text: String,
     /// The parsed time; `None` if the text is not a point in time, such as `infinity`.
     pub at: Option<DateTime<Utc>>,
-    /// The unit of time if the text is a number that counts from the start of 1970.
+    /// The unit of time if the text is a number (Unix time); `None` for any other text.
     pub unit: Option<TimeUnit>,
 }
 
@@ -446,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_ends_without_a_duration_if_the_table_has_no_durations() {
+    fn in_a_table_without_durations_a_duration_is_end_minus_start() {
         let without_duration = SpanTable { duration: String::new(), ..SpanTable::default() };
         // The default mapping names a duration column, which this table does not have.
         for mapping in [without_duration, SpanTable::default()] {

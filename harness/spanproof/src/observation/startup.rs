@@ -1,5 +1,6 @@
 //! The startup snapshot of a case: the exact output of the service until it is ready, with placeholders
-//! for values that differ from run to run. A case is one combination of flags, route, upstream and fault.
+//! for values that differ from run to run. A case is one combination of flag values, route, upstream, job and
+//! fault.
 
 use std::fmt::Write as _;
 
@@ -11,7 +12,7 @@ use crate::process::Stream;
 use crate::spec::Spec;
 
 impl Observation {
-    /// Returns the name of the case's startup snapshot. Cases with the same flags share a snapshot.
+    /// Returns the name of the case's startup snapshot. Cases with the same flag values share a snapshot.
     pub fn snapshot_name(&self, spec: &Spec) -> String {
         snapshot_name(spec, &self.case)
     }
@@ -39,7 +40,7 @@ pub(crate) fn startup_snapshot(trial: &TrialRecord, redactor: &Redactor<'_>) -> 
     text
 }
 
-/// Returns the name of a case's startup snapshot. Cases with the same flags share a snapshot.
+/// Returns the name of a case's startup snapshot. Cases with the same flag values share a snapshot.
 ///
 /// The name is a valid file name, and different flag values give different names. A case has the
 /// same name before and after its secrets are masked, so the name never contains a secret.

@@ -30,7 +30,7 @@ pub enum EvidenceError {
         source: std::io::Error,
     },
     /// The file is damaged, or does not contain evidence.
-    #[error("`{}` is not evidence: {reason}", path.display())]
+    #[error("`{}` can't be read as evidence of a case: {reason}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -114,7 +114,7 @@ pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
     match row.get(column)? {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
-        // `numeric` has a scale: 501.0 is 501.
+        // A `numeric` column with a scale contains 501.0 for 501.
         Value::Number(number) if number.is_f64() => Some(match number.as_f64() {
             Some(value) if value.fract() == 0.0 && value.abs() < 1e15 => format!("{value:.0}"),
             _ => number.to_string(),
@@ -130,7 +130,7 @@ pub(crate) fn id(row: &Row, columns: &Columns) -> Option<String> {
 }
 
 /// Returns a column as a time; `None` if its value is not a time. Times without a zone are UTC, the
-/// time zone of spanproof's sessions. A number counts from the start of 1970.
+/// time zone of spanproof's sessions. A number is a Unix time.
 pub(crate) fn time(row: &Row, column: &str) -> Option<DateTime<Utc>> {
     let text = text(row, column)?;
     timestamp(&text).or_else(|| epoch(&text).map(|(at, _)| at))
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_difference_keeps_rows_that_are_new_or_changed() {
+    fn the_difference_keeps_rows_that_equal_no_earlier_row() {
         let before = rows(&[json!({"id": 1, "status": "open"}), json!({"id": 2})]);
         let after = rows(&[json!({"id": 1, "status": "done"}), json!({"id": 2}), json!({"id": 3})]);
         let same_id = |old: &Row, new: &Row| old["id"] == new["id"];

@@ -30,15 +30,16 @@ pub struct TrialRecord {
     /// What the database witness reports; `None` without a witness, or if the server's log can't be
     /// read.
     pub witness: Option<Witness>,
-    /// Errors that the server logged about the database. In a trial with a fault, those before the
-    /// fault was applied.
+    /// Errors that the Postgres server logged about the case's database. In a trial with a fault, only
+    /// errors from before the fault was applied.
     pub server_errors: Vec<Failure>,
     /// Whether the server's log was read, so that `server_errors` is complete. If not, a missing error
     /// proves nothing.
     pub server_log_read: bool,
     /// Other tables that got rows which the span table lacks, each with the number of these rows.
     pub other_tables: Vec<(String, u64)>,
-    /// The output of each helper process. Its lines have the name of the helper.
+    /// The output of each helper, a process that the service needs and that is not under test. Each line has
+    /// the name of the helper.
     pub helpers: Vec<Output>,
     /// The job that was submitted after the fault was removed, or after the first job of a case that
     /// repeats its job; `None` in other cases.
@@ -46,24 +47,25 @@ pub struct TrialRecord {
     /// The jobs after the second one, in a case that repeats its job.
     pub further_jobs: Vec<SecondJob>,
     /// When the job was submitted and the service stopped; `None` if the job starts with the service, if
-    /// the case has a fault, and in evidence of version 0.1.0.
+    /// the case has a fault, and in evidence of spanproof 0.1.0.
     pub period: Option<Period>,
-    /// The units, by their key columns, whose statuses or results differ when the case runs again; `None`
-    /// if it ran only once.
+    /// The keys of the units whose statuses or results differed when the case ran again; `None` if the case
+    /// ran only once. A unit's key is the text of its key columns.
     pub variations: Option<BTreeSet<String>>,
     /// Further trials of the case, which ran because the reason of its failure is not certain.
     pub(crate) repetitions: Vec<Repetition>,
-    /// The times of the job with tracing on and off, if it seemed to be slowed down by tracing.
+    /// The times of the job with tracing on and off; `None` if tracing did not seem to slow down the job.
     pub(crate) job_times: Option<JobTimes>,
     /// Number of spans that were stored when the service was asked to stop; `None` if the case need not
-    /// record or has a fault, and in evidence of version 0.1.0.
+    /// record spans or has a fault, and in evidence of spanproof 0.1.0.
     pub spans_before_stop: Option<u64>,
     /// The statements that the database server was executing for the service when the service was asked
-    /// to stop. Empty if the case need not record, or has a fault other than the repeated job.
+    /// to stop. Empty if the case need not record spans, or has a fault other than `job-repeated`.
     pub(crate) running_statements: Vec<RunningStatement>,
     /// Whether missing spans were still arriving at the end of the wait for them.
     pub(crate) spans_arriving: bool,
-    /// The rows that the contracts of flags name, before and after the case.
+    /// The numbers of rows before and after the case, for each table or query that the spec declares as an
+    /// effect of a flag (`rows`).
     pub(crate) row_gains: Vec<RowGain>,
     /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
@@ -96,7 +98,7 @@ pub struct Service {
     pub command: String,
     /// A hash of the program in hexadecimal digits; `None` if its file can't be read.
     pub program: Option<String>,
-    /// Its whole environment.
+    /// The whole environment of the service.
     pub environment: BTreeMap<String, String>,
     /// Values that differ from run to run, such as ports: the name of the placeholder that replaces
     /// the value, then the value.
@@ -128,8 +130,8 @@ pub struct SecondJob {
     pub job_run: JobRun,
     /// New or changed rows of jobs and units of work, and new rows of spans.
     pub tables: TableRows,
-    /// Errors that the server logged about the database since the job was submitted; `None` if its
-    /// log was not read.
+    /// Errors that the Postgres server logged about the case's database since the job was submitted; `None`
+    /// if the server's log was not read.
     pub server_errors: Option<Vec<Failure>>,
 }
 

@@ -41,7 +41,7 @@ static TABLE: LazyLock<Vec<Variance>> = LazyLock::new(|| {
 });
 static SETTINGS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SETTING).ok());
 
-/// Returns the name of each placeholder with its pattern, in the order in which they are applied.
+/// Returns the patterns in the order in which they are applied, each with the name of its placeholder.
 fn table() -> Vec<(&'static str, String)> {
     let mut table: Vec<_> =
         times().into_iter().map(|form| ("TIME", format!("(?P<before>{START}){form}\\b"))).collect();

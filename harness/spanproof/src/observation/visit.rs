@@ -26,17 +26,17 @@ pub(crate) enum Part {
     Addresses,
     /// The service's environment.
     Environment,
-    /// Output, log lines, and states seen while waiting.
+    /// Output, log lines, states seen while waiting, and errors of spanproof.
     Output,
     /// The service's answer to a job.
     Submission,
     /// Requests to the upstream.
     Upstream,
-    /// The database server's log.
+    /// The database server's log, and statements that the server was executing.
     Witness,
-    /// The database of an existing system, and what could not be read from it.
+    /// The database of an existing system, its query plans, and what could not be read from it.
     Database,
-    /// The reason why a table can't be read.
+    /// A text from a table that is not a row, or the reason why the table can't be read.
     Table(Table),
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Part {
 pub(crate) trait Visitor {
     /// Visits a free text.
     fn text(&mut self, part: Part, text: &mut String);
-    /// Visits the value of a variable or header. Its name may say that the value is a secret.
+    /// Visits the value of a variable or header. The name can show that the value is a secret.
     fn named_value(&mut self, part: Part, name: &str, value: &mut String);
     /// Visits the value of a flag.
     fn flag(&mut self, name: &str, value: &mut Value);
@@ -160,6 +160,7 @@ impl TrialRecord {
     }
 }
 
+/// Visits the names of processes that do not belong to the case.
 fn visit_strangers(strangers: &mut BTreeMap<String, u64>, visitor: &mut dyn Visitor) {
     let masked = std::mem::take(strangers).into_iter().map(|(mut process, requests)| {
         visitor.text(Part::Upstream, &mut process);

@@ -2,7 +2,7 @@
 //! span to the log of the database server. It does not depend on the service's own output.
 
 /// What the database server's log shows about inserts into the span table. A rollback does not change the
-/// counts: the triggers write to the log.
+/// counts, because it does not remove what the triggers wrote to the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Witness {
     /// Number of `INSERT` statements that began to run. A statement that Postgres refuses earlier does not
@@ -10,13 +10,13 @@ pub struct Witness {
     pub statements: usize,
     /// Number of rows that these statements tried to insert.
     pub attempted_rows: usize,
-    /// Number of rows whose statement succeeded. Their transaction may still roll back.
+    /// Number of rows whose statement succeeded. The transaction of this statement may still roll back.
     pub written_rows: usize,
     /// Number of rows that were deleted.
     pub removed_rows: usize,
-    /// Rows that became another span: an update or an upsert changed their id.
+    /// Number of rows that became another span, because an update or an upsert changed their id.
     pub overwritten_rows: usize,
-    /// Number of transactions of the database that were rolled back; `None` in evidence of version 0.1.0.
+    /// Number of transactions of the database that were rolled back; `None` in evidence of spanproof 0.1.0.
     pub rollbacks: Option<u64>,
     /// Errors in this database, in order.
     pub failures: Vec<Failure>,
@@ -24,8 +24,8 @@ pub struct Witness {
     pub blind_spots: Vec<BlindSpot>,
     /// Other tables that got rows which the span table lacks, each with the number of these rows.
     pub other_tables: Vec<(String, u64)>,
-    /// What happened in other databases of the server, and may be due to another service that ran at the
-    /// same time.
+    /// Events in other databases of the server. Another service that ran at the same time may have caused
+    /// them.
     pub unattributed: Vec<String>,
 }
 
@@ -75,8 +75,8 @@ pub(crate) struct RunningStatement {
     pub(crate) statement: String,
     /// Milliseconds since its start.
     pub(crate) running_ms: u64,
-    /// The last statement of a session that holds the lock that this one waits for, with masked secrets;
-    /// `None` if it does not wait for a lock.
+    /// The last statement of a session that holds the lock that this statement waits for, with masked
+    /// secrets; `None` if this statement does not wait for a lock.
     pub(crate) blocked_by: Option<String>,
 }
 

@@ -31,14 +31,14 @@ pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
 
 /// Returns warnings about events in a trial that are not evidence about the service.
 fn warnings(trial: &TrialRecord) -> Vec<String> {
-    let strangers = trial.strangers.iter().map(|(process, requests)| {
+    let foreign_requests = trial.strangers.iter().map(|(process, requests)| {
         let requests = count(*requests, "request");
         format!(
             "{requests} to the fake upstream came from the process {process}, which does not belong to the \
              case; the answer was HTTP 403, and this does not count as evidence"
         )
     });
-    strangers.collect()
+    foreign_requests.collect()
 }
 
 /// Returns the reason why a case that passed recorded no spans; `None` if it had to record spans, or

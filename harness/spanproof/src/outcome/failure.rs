@@ -14,7 +14,7 @@ pub(super) fn failures(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     groups(spec, run, reason)
 }
 
-/// Returns the groups of cases that fail under a fault that the spec does not declare.
+/// Returns the groups of cases that fail under a fault that spanproof added by itself, not the spec.
 pub(super) fn notices(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     groups(spec, run, |result| match &result.judgement.verdict {
         Verdict::Notice(findings) => Some((findings.iter().map(|one| one.code).collect(), None)),
@@ -49,7 +49,8 @@ fn groups<'a>(
 /// The codes of a case, or the reason why its service or Postgres did not start.
 type Reason<'a> = (Vec<Code>, Option<&'a str>);
 
-/// Returns the reason by which a case is grouped; `None` if it neither failed nor is broken.
+/// Returns the reason by which a case is grouped; `None` if the case did not fail, and its service and
+/// Postgres started.
 fn reason(result: &CaseResult) -> Option<Reason<'_>> {
     match &result.judgement.verdict {
         Verdict::Pass | Verdict::Known(_) | Verdict::Notice(_) | Verdict::Skipped(_) => None,
@@ -68,8 +69,9 @@ fn passing_changes(run: &RunResult, ids: &[String]) -> Vec<format::PassingChange
     changes.map(document).collect()
 }
 
-/// Returns the pattern that matches all cases with these codes and no other judged case, extra cases
-/// included; `None` if there is no such pattern.
+/// Returns the pattern that matches all cases with these codes and no other case that passed or failed,
+/// also among the extra cases of the run. `None` if there is no such pattern, if too few cases can be
+/// compared, or if a case that passes may have the same problem.
 fn pattern(spec: &Spec, run: &RunResult, codes: &[Code]) -> Option<Pattern> {
     let is_judged =
         |result: &&CaseResult| matches!(result.judgement.verdict, Verdict::Pass | Verdict::Fail(_));
@@ -147,7 +149,7 @@ mod tests {
 
     /// Only some of the slow cases are measured again, and a flaky case may pass by chance.
     #[test]
-    fn failures_that_may_be_missed_have_no_pattern() {
+    fn failures_that_not_every_affected_case_shows_have_no_pattern() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let spec = Spec::read(&path).unwrap();
         let all = cases(&spec).unwrap();

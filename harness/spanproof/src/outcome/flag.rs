@@ -10,7 +10,7 @@ use crate::observation::masked_flag;
 use crate::spec::{Flag, Spec, Value};
 use crate::suite::RunResult;
 
-/// Maximum number of changes of one kind that a document names.
+/// Maximum number of changes of one kind that a document describes.
 const MAX_CHANGES: usize = 2;
 
 impl RunResult {
@@ -20,13 +20,13 @@ impl RunResult {
     }
 }
 
-/// Returns the documents of flags.
+/// Returns the document of each flag.
 pub(super) fn flag_effects(spec: &Spec, effects: &[FlagEffects]) -> Vec<format::FlagEffects> {
     effects.iter().map(|effects| document(spec, effects)).collect()
 }
 
-/// Returns the document of a flag. Leaves out settings under which the flag has no effect because it needs
-/// different ones according to the spec.
+/// Returns the document of a flag. A setting under which the flag has no effect is left out if the spec
+/// already declares that the flag needs a different setting.
 fn document(spec: &Spec, effects: &FlagEffects) -> format::FlagEffects {
     let flag = spec.flags.iter().find(|flag| flag.name == effects.name);
     let is_declared = |(name, value): &(String, Value)| {

@@ -6,7 +6,7 @@ use spanproof_format::{AdoptedIncident, Run, SnapshotState, Summary};
 use super::case::case;
 use super::failure::{failures, notices};
 use super::flag::flag_effects;
-use super::untried::{claims, not_tried};
+use super::untried::{not_tried, startup_lines_only};
 use crate::spec::Spec;
 use crate::suite::{RunResult, Snapshot};
 use crate::verdict::Verdict;
@@ -26,7 +26,7 @@ impl RunResult {
         run.not_tried = not_tried(spec, self);
         if spec.flags.iter().any(|flag| !flag.tracing) {
             let effects = self.effects(spec);
-            run.not_tried.extend(claims(spec, &effects));
+            run.not_tried.extend(startup_lines_only(spec, &effects));
             run.flags = flag_effects(spec, &effects);
         }
         run.snapshots = snapshots.iter().map(snapshot).collect();

@@ -1,5 +1,5 @@
-//! Converts the trials of spellings into a [`Sweep`] document, and compares what the service does with what
-//! the spec promises.
+//! Converts the trials of the spellings of a flag's value into a [`Sweep`] document, and compares how the
+//! service reads each value with what the spec promises.
 
 use spanproof_format::{Sweep, SweepReading, SweepRow};
 
@@ -21,7 +21,7 @@ impl SweepResult {
             document
         });
         let mut rows: Vec<_> = rows.collect();
-        // In the order of the trials, not of the spec.
+        // The rows have the order of the trials, not of the spec.
         let place = |row: &SweepRow| observations.iter().position(|one| one.case.id == row.case);
         rows.sort_by_key(place);
         Sweep::new(&self.flag, rows)
@@ -50,8 +50,8 @@ fn row(flag: &Flag, reading: &Reading) -> SweepRow {
     row
 }
 
-/// Whether the spec promises that a value is read as on; `None` if it promises nothing. Without `enables`, it
-/// promises something only for the values that it lists.
+/// Whether the spec promises that a value is read as on (`true`) or as off (`false`); `None` if it promises
+/// nothing. Without `enables`, the spec promises something only for the values that it lists.
 fn promise(flag: &Flag, value: &Value) -> Option<bool> {
     let is_listed = flag.values.contains(value);
     match (&flag.enables, &flag.disables) {
@@ -74,19 +74,19 @@ fn finding(flag: &Flag, value: &Value, row: &SweepRow) -> Option<String> {
     let means_on = value.intent() == Intent::On;
     match (row.reading, row.promise) {
         (SweepReading::Off, Some(true)) => Some(format!(
-            "flag-unrecognised-value: the spec promises that {name}={value} is on, and the service \
+            "flag-unrecognised-value: the spec promises that {name}={value} is on, but the service \
              reads it as off"
         )),
         (SweepReading::Off, _) if means_on && !row.announced => Some(format!(
-            "flag-unrecognised-value: {name}={value} means on, the service reads it as off, and its \
-             startup output does not contain the value"
+            "flag-unrecognised-value: a person would read {name}={value} as on, but the service reads it \
+             as off, and its startup output does not contain the value"
         )),
         (SweepReading::On, Some(false)) => Some(format!(
-            "flag-effect-while-off: the spec promises that {name}={value} is off, and the service \
+            "flag-effect-while-off: the spec promises that {name}={value} is off, but the service \
              reads it as on"
         )),
         (SweepReading::On, None) if !means_on => Some(format!(
-            "flag-effect-while-off: {name}={value} means off, and the service reads it as on"
+            "flag-effect-while-off: a person would read {name}={value} as off, but the service reads it as on"
         )),
         _ => None,
     }
@@ -107,14 +107,20 @@ mod tests {
 
     #[rstest]
     #[case::promised("", "true", ReadAs::Off, true, "the spec promises that A=true is on")]
-    #[case::silent("", "TRUE", ReadAs::Off, false, "A=TRUE means on, the service reads it as off")]
+    #[case::silent(
+        "",
+        "TRUE",
+        ReadAs::Off,
+        false,
+        "a person would read A=TRUE as on, but the service reads it as off"
+    )]
     #[case::announced("", "TRUE", ReadAs::Off, true, "")]
     #[case::off_as_on(
         "",
         "false",
         ReadAs::On,
         true,
-        "A=false means off, and the service reads it as on"
+        "a person would read A=false as off, but the service reads it as on"
     )]
     #[case::not_enabled(
         "enables = ['true']",
@@ -125,7 +131,7 @@ mod tests {
     )]
     #[case::unspecified("enables = ['true']\ndisables = ['0']", "yes", ReadAs::On, true, "")]
     #[case::unknown("", "true", ReadAs::Unknown(String::new()), true, "")]
-    fn a_reading_is_compared_with_promise_and_meaning(
+    fn a_reading_is_compared_with_the_promise_of_the_spec_and_the_meaning_of_the_value(
         #[case] flag: &str,
         #[case] value: &str,
         #[case] read_as: ReadAs,

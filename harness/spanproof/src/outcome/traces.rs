@@ -1,5 +1,5 @@
-//! Converts the traces of an existing system into a [`Traces`] document, which calls a unit of work an
-//! execution.
+//! Converts the traces of an existing system into a [`Traces`] document. A unit of work (one part of a job)
+//! is called an execution there.
 
 use serde_json::Value as Json;
 use spanproof_format as format;
@@ -33,8 +33,8 @@ fn trace(trace: &Trace, found: &TraceMatches) -> format::Trace {
     let orphans = trace.nodes.iter().filter(|node| node.position == Position::Orphan);
     let gaps = trace.nodes.iter().filter_map(|node| Some(Gap::new(id(node), node.gap_ms?)));
     let mut document = format::Trace::new(&trace.id);
-    document.started = trace.started();
-    document.ended = trace.ended();
+    document.started = trace.first_start();
+    document.ended = trace.last_time();
     document.duration_ms = trace.elapsed_ms();
     document.spans = trace.nodes.iter().map(span).collect();
     document.orphans = orphans.map(|node| id(node).to_owned()).collect();

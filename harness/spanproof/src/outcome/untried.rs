@@ -1,5 +1,5 @@
-//! Lists what a run did not try, for the end of its report, so that nobody takes a pass for more than it
-//! is.
+//! Lists what a run did not try, for the end of its report, so that nobody takes a passing run as proof of
+//! it.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -11,7 +11,7 @@ use crate::suite::RunResult;
 use crate::verdict::{ContractCheck, comparable_jobs, contract_checks};
 use spanproof_format::count;
 
-/// Returns what a run did not try, one phrase for each kind.
+/// Returns what a run did not try, as phrases such as `route a, b`.
 pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
     let tried = |name: &str, value: fn(&crate::matrix::Case) -> &str| {
         run.cases.iter().any(|result| value(&result.case) == name)
@@ -34,29 +34,30 @@ pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
         format!("fault {}, because {why}", case.fault.as_deref().unwrap_or_default())
     }));
     all.push(repetition(spec, run));
-    all.extend(
-        names("[probes]", unmatched_probes(spec, run).into_iter())
-            .map(|probes| format!("{probes}, because no output line of any case matches")),
-    );
+    all.extend(unmatched_patterns(spec, run));
     all.extend(unread_times(spec, run));
-    all.extend(contracts(spec, run));
+    all.extend(obstructed_checks(spec, run));
     all
 }
 
-/// Returns the probes that match no line of any case: a misspelt pattern looks like a service that
-/// prints nothing.
-fn unmatched_probes(spec: &Spec, run: &RunResult) -> Vec<&'static str> {
+/// Returns a phrase with the keys of those log patterns in `[probes]` that no line of any case matches;
+/// `None` if lines match each of them. Without this phrase, a misspelt pattern would look like a service
+/// that does not print such lines.
+fn unmatched_patterns(spec: &Spec, run: &RunResult) -> Option<String> {
     let trials = run.cases.iter().filter_map(|result| result.observation.as_ref()?.trial());
     let runs = trials.flat_map(|trial| {
         let later = trial.second_job.iter().map(|job| &**job).chain(&trial.further_jobs);
         iter::once(&trial.run).chain(later.map(|job| &job.run))
     });
     let lines = runs.flat_map(|run| &run.output.lines).map(|line| line.text.as_str());
-    spec.probes.without_match(lines)
+    let keys = spec.probes.without_match(lines);
+    let patterns = if keys.len() == 1 { "a log pattern" } else { "log patterns" };
+    names("[probes]", keys.into_iter())
+        .map(|probes| format!("{probes} ({patterns} that no line of any case matches)"))
 }
 
-/// Returns the columns with times of spans that were not compared with anything, because their values can't
-/// be read as times.
+/// Returns a phrase for each time column of the spans table with values that can't be read as times. Such
+/// values were not compared with anything.
 fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
     let observations = run.cases.iter().filter_map(|result| result.observation.as_ref());
     let spans: Vec<Span> = observations
@@ -67,7 +68,7 @@ fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
         let example = times.iter().find(|time| time.at.is_none())?;
         let unread = times.iter().filter(|time| time.at.is_none()).count();
         Some(format!(
-            "{} in `{}`, such as `{}`: neither a time nor a number that counts from 1970",
+            "{} in the column `{}`, such as `{}` (neither a timestamp nor a Unix time)",
             count(unread, "value"),
             field.column(&spec.tables.spans),
             example.text
@@ -78,16 +79,18 @@ fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
     [start, end].into_iter().flatten().collect()
 }
 
-/// Returns the checks of flags' contracts that could not be made, each with the number of cases. Spans in
-/// cases without tracing are left out if they are checked in other cases.
-fn contracts(spec: &Spec, run: &RunResult) -> Vec<String> {
+/// Returns the checks of flags' contracts that could not be made, each with the reason and the number of
+/// cases. A flag's contract is what the spec promises about the flag's values. A check of spans that is
+/// impossible in some cases, because tracing is off there, is left out if it was made in another case.
+fn obstructed_checks(spec: &Spec, run: &RunResult) -> Vec<String> {
     let mut counts: BTreeMap<ContractCheck, usize> = BTreeMap::new();
     let observations = run.cases.iter().filter_map(|result| result.observation.as_ref());
-    let is_checked = |observation: &&Observation| {
+    let has_contract_checks = |observation: &&Observation| {
         observation.case.fault.is_none()
             && observation.trial().is_some_and(|trial| trial.run.ready.is_reached())
     };
-    for check in observations.filter(is_checked).flat_map(|one| contract_checks(spec, one)) {
+    let observations = observations.filter(has_contract_checks);
+    for check in observations.flat_map(|one| contract_checks(spec, one)) {
         *counts.entry(check).or_default() += 1;
     }
     let is_made =
@@ -102,17 +105,18 @@ fn contracts(spec: &Spec, run: &RunResult) -> Vec<String> {
     counts.iter().filter_map(text).collect()
 }
 
-/// Returns the flags that change only a line at startup. No case shows whether the service does what this line says.
-pub(super) fn claims(spec: &Spec, effects: &[FlagEffects]) -> Vec<String> {
+/// Returns a phrase for each flag, except the tracing flag, whose values change only lines at startup. No
+/// case shows whether the service does what these lines say.
+pub(super) fn startup_lines_only(spec: &Spec, effects: &[FlagEffects]) -> Vec<String> {
     let flag = spec.tracing_flag();
     let is_other = |one: &&FlagEffects| flag.is_none_or(|flag| flag.name != one.name);
     let text = |one: &FlagEffects| {
         let name = &one.name;
         format!(
-            "that {name} does more than change a line at startup, because nothing else differs in any case"
+            "whether {name} does what the service prints at startup, because nothing else differs in any case"
         )
     };
-    effects.iter().filter(is_other).filter(|one| one.is_claim_only()).map(text).collect()
+    effects.iter().filter(is_other).filter(|one| one.changes_only_startup()).map(text).collect()
 }
 
 /// Returns a phrase such as `fault a, b`; `None` if there are no names.
@@ -121,7 +125,7 @@ fn names<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Option<String>
     (!names.is_empty()).then(|| format!("{kind} {}", names.join(", ")))
 }
 
-/// Returns how many jobs without a restart of the service were not tried, as a phrase.
+/// Returns a phrase that says which number of jobs in a row, without a restart of the service, was not tried.
 fn repetition(spec: &Spec, run: &RunResult) -> String {
     let repeated = run.cases.iter().find(|result| result.case.repeats_job(spec));
     let observation = repeated.and_then(|result| result.observation.as_ref());

@@ -11,9 +11,10 @@ use crate::deployment::{Error, Session};
 use crate::observation::Row;
 use crate::spec::Spec;
 
-/// Selects the columns of a table, each as a JSON object. `fixed`: no insert can set the column.
-/// `needed`: every insert must set the column. `refers`: the column has a foreign key. `first`: the
-/// first label of the column's enum type.
+/// Selects the columns of a table, each as a JSON object. `base`: the type; for a domain, its base type.
+/// `kind`: the category of this type in `pg_type`. `width`: the `n` of `varchar(n)`. `fixed`: no insert can
+/// set the column. `needed`: every insert must set the column. `refers`: the column has a foreign key.
+/// `first`: the first label of the column's enum type.
 const COLUMNS: &str = "select jsonb_build_object('name', a.attname,
           'type', format('%I.%I', n.nspname, t.typname), 'base', b.typname, 'kind', b.typcategory,
           'width', greatest(a.atttypmod - 4, 0),
@@ -38,8 +39,8 @@ pub(super) struct Column {
     sql_type: String,
     /// The value, as text.
     pub(super) value: String,
-    /// Whether the insert sets this column.
-    pub(super) inserted: bool,
+    /// Whether the trial insert sets this column.
+    pub(super) is_inserted: bool,
 }
 
 impl Column {
@@ -79,8 +80,8 @@ pub(super) async fn columns(
         }
         let unit_value = unit_column(spec, &name).and_then(|column| unit?.get(column));
         let unit_value = unit_value.filter(|value| !value.is_null());
-        // The trial span is a root span. Without a unit, a column with a foreign key stays null if
-        // it may be null.
+        // The trial span is a root span, so its parent stays null. Without a unit, there may be no row to
+        // refer to, so a column with a foreign key stays null, too, if it may be null.
         let is_left_out = name == spans.parent || is("refers") && unit_value.is_none();
         let is_later = set_at_end.contains(&&name) && (!spans.only_ended() || name == spans.error);
         let is_set_at_start = !is_later && !is_left_out;
@@ -89,8 +90,8 @@ pub(super) async fn columns(
             None if documents.contains(&name) => "{}".to_owned(),
             None => spec_value(spec, &name).unwrap_or_else(|| placeholder(row, name == spans.id)),
         };
-        let inserted = !is("fixed") && (is_set_at_start || is("needed"));
-        Some(Column { name, sql_type: text(row, "type"), value, inserted })
+        let is_inserted = !is("fixed") && (is_set_at_start || is("needed"));
+        Some(Column { name, sql_type: text(row, "type"), value, is_inserted })
     };
     Ok(rows.accepted_or_default().iter().filter_map(column).collect())
 }
@@ -101,8 +102,8 @@ fn bases(columns: &[&str]) -> Vec<String> {
     paths.map(|path| path.base().to_owned()).collect()
 }
 
-/// Returns the column of units that must have the same value as this column of spans; `None` if there is
-/// none.
+/// Returns the column of units that must have the same value as a column of spans (`name`); `None` if there
+/// is no such column.
 fn unit_column<'a>(spec: &'a Spec, name: &str) -> Option<&'a str> {
     let spans = &spec.tables.spans;
     match name {

@@ -34,14 +34,15 @@ const FUNCTIONS: &str = "select jsonb_build_object('schema', n.nspname, 'name', 
          and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass
                          and d.objid = p.oid and d.deptype = 'e')";
 
-/// Selects the indexes of one table. `definition` is the method and what follows it.
+/// Selects the indexes of one table. `definition` is the part of `CREATE INDEX` that begins with the method,
+/// such as `btree (id)`.
 const INDEXES: &str = "select jsonb_build_object('name', i.relname, 'unique', x.indisunique,
           'valid', x.indisvalid,
           'definition', substring(pg_get_indexdef(x.indexrelid) from ' USING (.*)$'))
        from pg_index x join pg_class i on i.oid = x.indexrelid
        where x.indrelid = to_regclass(($1::text[])[1]) order by i.relname";
 
-/// The name of a table, view or function. Without a schema if the search path finds it.
+/// The name of a table, view or function, without its schema if the search path finds the object.
 pub(super) type Name = String;
 
 /// The tables, views and functions of a database.

@@ -7,7 +7,7 @@ use spanproof_format::Check;
 use super::check::PendingCheck;
 use super::manifest::{Answer, ManifestFlag};
 use crate::deployment::{Error, LogQuery, LogStream, read_log};
-use crate::observation::{Line, Location, Log, current_claims};
+use crate::observation::{Line, Location, Log, current_startup_lines};
 use crate::spec::{Banner, Flag, Intent, Spec, Value};
 use spanproof_manifest as manifest;
 use spanproof_manifest::Reason;
@@ -22,7 +22,7 @@ pub struct Startup {
     pub(crate) banner: Option<(u64, Banner)>,
     /// The number of the newest line that reports a start of the service; `None` if the log has no
     /// such line.
-    pub(crate) started: Option<u64>,
+    pub(crate) start_line: Option<u64>,
 }
 
 impl Startup {
@@ -38,8 +38,9 @@ impl Startup {
         let all: Vec<Line<'_>> = log.lines.iter().map(Line::from).collect();
         let is_startup = |line: &&Line<'_>| spec.probes.banner(line.text).is_some();
         let startup: Vec<_> = all.iter().filter(is_startup).copied().collect();
-        // If one process reports that tracing is off, that process may be the one that does the work.
-        let current = current_claims(&startup, &all).into_iter().filter_map(|at| {
+        // A line of a process whose tracing is off is preferred, because this process may be the one that
+        // does the work.
+        let current = current_startup_lines(&startup, &all).into_iter().filter_map(|at| {
             let Location::Log(number) = startup[at].location else { return None };
             Some((at, number, spec.probes.banner(startup[at].text)?))
         });
@@ -48,7 +49,7 @@ impl Startup {
         Self {
             log: log.facts.name.clone(),
             banner: banner.map(|(_, number, banner)| (number, banner)),
-            started: log.facts.last_start,
+            start_line: log.facts.last_start,
         }
     }
 }
@@ -76,7 +77,7 @@ pub fn check_manifest(flag: &Flag, found: &ManifestFlag) -> Check {
     }
 }
 
-/// Checks the answer that all selected processes share.
+/// Checks the answer (a value, and the processes that get it) that all selected processes share.
 fn check_answer(flag: &Flag, check: &PendingCheck, answer: &Answer, found: &ManifestFlag) -> Check {
     let history = answer.history();
     let mut notes = String::new();
@@ -159,7 +160,8 @@ fn repeated_values(answers: &[Answer]) -> Option<String> {
     })
 }
 
-/// Checks the only value of the flag in a manifest. `place` continues a message after the value.
+/// Checks the only value of the flag in a manifest. `place` is the part of the message after the value: the
+/// place of the value, and notes.
 fn check_value(flag: &Flag, check: &PendingCheck, text: &str, place: &str) -> Check {
     let value = Value::Set(text.to_owned());
     let found = format!("it is {}{place}", display_value(text));
@@ -169,7 +171,8 @@ fn check_value(flag: &Flag, check: &PendingCheck, text: &str, place: &str) -> Ch
     let next = format!("use a value that enables recording: {}", enabling_values(flag));
     match value.intent() {
         Intent::On => {
-            check.failed(format!("{found}, which means on but does not enable recording"), next)
+            let problem = "which a person reads as on, but it does not enable recording";
+            check.failed(format!("{found}, {problem}"), next)
         }
         Intent::Off => check.failed(format!("{found}, which means off"), next),
     }
@@ -189,7 +192,7 @@ pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[ManifestFlag])
     );
     let log = &startup.log;
     let Some((number, banner)) = &startup.banner else {
-        return match startup.started {
+        return match startup.start_line {
             Some(number) => check.failed(
                 format!("`{log}` has the start of the service (line {number}), but no startup line that says whether tracing is on"),
                 "check that this binary has the tracer and initializes it first",
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_that_may_change_the_flag_makes_it_unknown() {
+    fn a_script_that_may_change_the_flag_makes_its_value_unknown() {
         let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
         let compose =
             "services:\n  runner:\n    build: .\n    environment: { ENABLE_DB_TRACING: 'true' }\n";
@@ -269,7 +272,7 @@ mod tests {
     fn a_manifest_passes_only_with_a_value_that_enables_recording() {
         for (text, outcome, part) in [
             ("true", CheckResult::Passed, "it is true under env (fly.toml:2)"),
-            ("TRUE", CheckResult::Failed, "which means on but does not enable recording"),
+            ("TRUE", CheckResult::Failed, "which a person reads as on, but it does not enable"),
             ("true ", CheckResult::Failed, "\"true \""),
             ("false", CheckResult::Failed, "which means off"),
         ] {
@@ -352,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_of_an_env_file_may_disagree() {
+    fn the_value_in_an_env_file_may_depend_on_the_program_that_reads_it() {
         for (text, process, outcome, part) in [
             ("ENABLE_DB_TRACING=true", None, CheckResult::Passed, "it is true (x.env:1)"),
             (
@@ -399,10 +402,10 @@ mod tests {
     #[test]
     fn the_running_process_is_compared_with_the_manifest() {
         let banner = |raw: &str| Banner { enabled: raw == "true", raw: Some(raw.into()) };
-        let log = |banner: Option<Banner>, started| Startup {
+        let log = |banner: Option<Banner>, start_line| Startup {
             log: "x.log".into(),
             banner: banner.map(|banner| (3, banner)),
-            started,
+            start_line,
         };
         for (startup, manifests, outcome, part) in [
             (log(Some(banner("true")), None), vec![value("true")], CheckResult::Passed, "x.log:3"),

@@ -1,4 +1,5 @@
-//! The flag in a deploy manifest: the value that each process gets, and the lines that decide it.
+//! The tracing flag (an environment variable) in a deploy manifest: the value that each process gets, and the
+//! lines that determine it.
 
 use spanproof_manifest::{Event, Files, Manifest, Process, Reason, Role, Step, Value, Variable};
 
@@ -11,13 +12,13 @@ use spanproof_format::FlagSetting;
 pub struct ManifestFlag {
     /// The files of the manifest.
     pub(super) files: String,
-    /// What the selected processes get; those with the same value share one answer.
+    /// The values that the selected processes get; processes with the same value share one answer.
     pub(super) answers: Vec<Answer>,
     /// Processes that were not selected but have the flag, with the lines that set it.
     pub(super) others: Vec<String>,
     /// Programs that read a `.env` file and ignore the line of the flag.
     pub(super) ignoring: Vec<String>,
-    /// Why there is no answer; `None` if there is one.
+    /// Why the values are not known; `None` if they were computed.
     pub(super) unresolved: Option<Reason>,
 }
 
@@ -30,9 +31,9 @@ pub(super) struct Answer {
 }
 
 impl ManifestFlag {
-    /// Looks up a flag in a manifest. `process` names a process. Without it, the process that clearly runs
-    /// the service of the spec is selected; if there is none, all processes are. `files` contains the
-    /// scripts that a process may run first.
+    /// Looks up a flag in a manifest. `process` names the process to select. Without it, the process that
+    /// clearly runs the service of the spec is selected or, if there is no such process, all main processes.
+    /// `files` contains the scripts that a process may run first.
     pub fn new(
         spec: &Spec,
         manifest: &Manifest,
@@ -83,7 +84,7 @@ impl ManifestFlag {
 }
 
 impl ManifestFlag {
-    /// Returns what processes get for the flag, one setting for each value. A value that may be a secret is
+    /// Returns the values of the flag, each with the processes that get it. A value that may be a secret is
     /// masked.
     pub fn settings(&self, flag: &str) -> Vec<FlagSetting> {
         if let Some(reason) = &self.unresolved {
@@ -153,13 +154,15 @@ pub(crate) fn label(process: &Process) -> String {
     }
 }
 
-/// Returns what processes get, and which readers of a `.env` file ignore the flag's line.
+/// Groups processes by the value that they get. Also returns the names of the programs that read a `.env`
+/// file and ignore the line of the flag.
 fn answers(processes: Vec<(&Process, Variable)>) -> (Vec<Answer>, Vec<String>) {
     let mut answers: Vec<Answer> = Vec::new();
     let mut ignoring = Vec::new();
     let any_set = processes.iter().any(|(_, variable)| variable.value.literal().is_some());
     for (process, variable) in processes {
-        // A map of values without a process: one that lacks the flag does not belong to the service.
+        // This is a map of values that names no process. Another one has the flag, so this one, which lacks
+        // it, does not belong to the service.
         if any_set && process.role == Role::Values && variable.value == Value::Unset {
             continue;
         }
@@ -180,7 +183,8 @@ fn answers(processes: Vec<(&Process, Variable)>) -> (Vec<Answer>, Vec<String>) {
     (answers, ignoring)
 }
 
-/// Returns the note of a step with secrets masked. A variable that supplied a part of the value may be one.
+/// Returns the note of a step with secrets masked. If another variable supplied a part of the value, that
+/// variable may be a secret.
 fn masked_note(step: &Step) -> String {
     match step.other_variable() {
         Some((name, value)) => format!("`{name}` is `{}`", crate::mask::variable(name, value)),
@@ -188,14 +192,14 @@ fn masked_note(step: &Step) -> String {
     }
 }
 
-/// Returns a literal for a message; `None` for other values.
+/// Returns the text of a literal value for a message; `None` for other values.
 fn text(value: &Value) -> Option<String> {
     Some(crate::spec::Value::Set(value.literal()?.to_owned()).to_string())
 }
 
 impl Answer {
-    /// Returns the line that decides the value, and what happened before, in brackets; empty if no
-    /// line concerns the flag.
+    /// Returns, in brackets, the line that determines the value and the lines that were replaced, filled in
+    /// or ignored; empty if no line concerns the flag.
     pub(super) fn history(&self) -> String {
         let mut parts: Vec<String> =
             self.variable.place().map(ToString::to_string).into_iter().collect();
@@ -207,7 +211,7 @@ impl Answer {
                     Some(format!("filled in from {place}: {}", masked_note(step)))
                 }
                 Event::Dropped if self.role != Role::Reader => {
-                    Some(format!("{place} does not count: {}", step.note))
+                    Some(format!("{place} has no effect: {}", step.note))
                 }
                 _ => None,
             });
@@ -221,7 +225,7 @@ impl Answer {
         if location.is_empty() { String::new() } else { format!(" under {location}") }
     }
 
-    /// Returns the processes for a message.
+    /// Returns the names of the processes as a list for a message.
     pub(super) fn names(&self) -> String {
         let names: Vec<_> = self.processes.iter().map(|name| format!("`{name}`")).collect();
         names.join(", ")

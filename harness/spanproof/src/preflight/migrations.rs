@@ -1,6 +1,6 @@
-//! Checks that what the migrations create exists in the database: tables with their columns, views,
-//! functions and indexes. The migrations are applied to a disposable database, whose catalogue says what
-//! they create; their SQL is not interpreted.
+//! Checks that the database has everything that the migrations create: tables with their columns, views,
+//! functions and indexes. To find out what they create, the migrations are applied to a disposable database,
+//! and its catalogue is read; their SQL is not interpreted.
 
 use std::collections::BTreeSet;
 
@@ -206,7 +206,8 @@ async fn indexes_check(
     }))
 }
 
-/// Returns what is wrong with an index of the migrations, among those that were found.
+/// Returns what is wrong with an index of the migrations in a table with the indexes `found`; `None` if the
+/// table has an equal index.
 fn index_problem(wanted: &Index, found: &[Index]) -> Option<String> {
     let Index { name, definition, .. } = wanted;
     let is_same =

@@ -13,7 +13,7 @@ use crate::spec::{SpanTable, Spec};
 /// Selects a count for each privilege that a tracer needs: the number of columns on which the role
 /// lacks this privilege. `$2` is the list of the columns of a span, which all need `select`. `$3` is
 /// the list of the columns that change when a span ends, which need `update`. All other columns need
-/// `insert`.
+/// `insert`; `insert-all` is the count for a service that inserts each span when it ends, and so all columns.
 const MISSING_PRIVILEGES: &str = "select jsonb_build_object('role', current_user,
           'super', (select rolsuper from pg_roles where rolname = current_user),
           'insert-all', count(*) filter (where not has_column_privilege(c.oid, a.attnum, 'insert')),

@@ -37,8 +37,8 @@ pub(crate) struct Scripts {
 
 impl Scripts {
     /// Finds the scripts that the command of a process names. Searches beside the manifest, and among the
-    /// files that a Dockerfile copies to other paths. Skips the scripts in `known`, the spec's own command:
-    /// they also ran in the cases of the proof.
+    /// files that a Dockerfile copies to other paths. Skips the scripts in `known`, the spec's own command,
+    /// because the cases that showed what the values of a flag do also ran these scripts.
     pub(crate) fn find(
         files: &dyn Files,
         manifest: &str,
@@ -60,7 +60,8 @@ impl Scripts {
         scripts
     }
 
-    /// Reads the script that a word names, and the scripts that it sources. Returns whether there is one.
+    /// Reads the script that a word names, and the scripts that this script sources. Returns whether the
+    /// script was found.
     fn add(&mut self, files: &dyn Files, places: &[PathBuf], word: &str) -> bool {
         for path in candidates(places, word) {
             if self.found.iter().any(|(known, _)| *known == path) {
@@ -68,7 +69,8 @@ impl Scripts {
             }
             let text = files.read(&path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
             let Some(text) = text.filter(|text| is_script(&path, text)) else { continue };
-            let sourced: Vec<_> = text.lines().filter_map(sourced).map(str::to_owned).collect();
+            let sourced: Vec<_> =
+                text.lines().filter_map(sourced_file).map(str::to_owned).collect();
             self.found.push((path, text));
             for word in sourced {
                 if !self.add(files, places, &word) && !sets_paths_only(&word) {
@@ -124,12 +126,12 @@ fn is_script(path: &Path, text: &str) -> bool {
 }
 
 /// Returns the file that a line of a shell script sources; `None` for any other line.
-fn sourced(line: &str) -> Option<&str> {
+fn sourced_file(line: &str) -> Option<&str> {
     let mut words = line.trim_start().split([' ', ';', '"', '\'']).filter(|word| !word.is_empty());
     matches!(words.next(), Some("." | "source")).then(|| words.next())?
 }
 
-/// Whether a file only makes programs available, by convention.
+/// Whether a file with this name, by convention, only changes `PATH` and similar variables.
 fn sets_paths_only(word: &str) -> bool {
     ["activate", "nvm.sh", "env", "profile", ".bashrc"].contains(&file_name(word))
 }
@@ -162,8 +164,8 @@ mod tests {
     #[case::assigned("TRACING=false exec app", true)]
     #[case::exported("export TRACING=1", true)]
     #[case::unset("unset COLOUR TRACING", true)]
-    #[case::dropped("exec env -i app", true)]
-    #[case::one_dropped("exec env -u TRACING app", true)]
+    #[case::empty_environment("exec env -i app", true)]
+    #[case::removed_by_env("exec env -u TRACING app", true)]
     #[case::another_user("exec sudo -u shop app", true)]
     #[case::printed("echo \"tracing: $TRACING\"", false)]
     #[case::in_a_comment("# TRACING=false", false)]
@@ -228,20 +230,20 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_script_is_named() {
+    fn a_script_that_is_not_found_is_listed_as_missing() {
         let compose =
             "services:\n  app:\n    image: x\n    command: /docker-entrypoint.sh app --log.sh=1\n";
         let files = MemoryFiles::default().with("deploy/compose.yaml", compose);
         let found = scripts(&files, &[]);
         assert_eq!(found.missing, ["/docker-entrypoint.sh"]);
         assert_eq!(found.changing_line("TRACING"), None);
-        // The cases ran this script, too.
+        // The spec's command also runs this script, so it is skipped.
         let known = ["bin/docker-entrypoint.sh".to_owned()];
         assert_eq!(scripts(&files, &known).missing, [] as [&str; 0]);
     }
 
     #[test]
-    fn a_sourced_script_counts() {
+    fn the_lines_of_a_sourced_script_are_searched() {
         let compose = "services:\n  app:\n    image: x\n    command: ./start.sh\n";
         let files = MemoryFiles::default()
             .with("deploy/compose.yaml", compose)

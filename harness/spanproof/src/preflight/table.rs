@@ -61,8 +61,8 @@ fn pending_table_check(name: &str) -> PendingCheck {
     PendingCheck::new(format!("table {name}"), checked)
 }
 
-/// Checks the table of jobs or of units of work. Without these tables spans can be recorded, but not
-/// compared with the work.
+/// Checks the table of jobs or of units of work. Without these tables, spans can be recorded but not
+/// compared with jobs and units.
 async fn work_table_check(session: &mut Session, name: &str) -> Result<Check, Error> {
     let check = pending_table_check(name);
     let next =
@@ -141,7 +141,8 @@ async fn column_check(session: &mut Session, spec: &Spec) -> Result<Check, Error
     let wanted = spans.columns();
     let (existing, missing): (Vec<_>, Vec<_>) =
         wanted.into_iter().partition(|column| table.has_column(column));
-    // The error column is used if it exists, and the spec may not name it.
+    // The error column is optional: without a name in the spec, the column with the default name is used if
+    // it exists.
     let is_optional = |column: &&str| *column == spans.error;
     let is_default = spans.error == SpanTable::default().error;
     let required: Vec<_> = missing.iter().filter(|column| !is_optional(column)).copied().collect();
@@ -171,9 +172,9 @@ async fn column_types(
     Ok(rows.accepted_or_default().iter().map(pair).collect())
 }
 
-/// Checks that each attribute column of spans is as wide as the column of units whose value it
-/// repeats, because the server refuses a span with a value that is too long. `None` if all columns
-/// are wide enough.
+/// Checks that each attribute column of spans is as wide as the column of units whose values are copied to
+/// it, because the server refuses a span with a value that is too long. `None` if all columns are wide
+/// enough.
 async fn width_check(session: &mut Session, spec: &Spec) -> Result<Option<Check>, Error> {
     let tables = &spec.tables;
     let spans = column_types(session, &tables.spans.table).await?;

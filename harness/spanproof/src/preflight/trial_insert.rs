@@ -102,7 +102,7 @@ impl<'a> TrialInsert<'a> {
 
     /// Returns the column of the span's id; `None` if an insert can't set it.
     fn id(&self) -> Option<&Column> {
-        self.column(&self.spec.tables.spans.id).filter(|column| column.inserted)
+        self.column(&self.spec.tables.spans.id).filter(|column| column.is_inserted)
     }
 
     /// Returns the statement `<start> <table> where <id> = …` and its parameters.
@@ -203,7 +203,7 @@ impl<'a> TrialInsert<'a> {
     /// Inserts the span. A span that is inserted when it ends gets the first final status that the
     /// table accepts.
     async fn insert(&self, session: &mut Session) -> Result<Reply<u64, Refusal>, Error> {
-        let inserted: Vec<_> = self.columns.iter().filter(|column| column.inserted).collect();
+        let inserted: Vec<_> = self.columns.iter().filter(|column| column.is_inserted).collect();
         let names: Vec<_> = inserted.iter().map(|column| column.quoted()).collect();
         let values: Vec<_> =
             inserted.iter().zip(1..).map(|(column, index)| column.parameter(index)).collect();

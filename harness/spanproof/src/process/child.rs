@@ -247,6 +247,7 @@ impl Child {
         strays
     }
 
+    /// Waits until both streams are closed; returns whether that happened within the time.
     async fn closed_within(&mut self, within: Duration) -> bool {
         let streams = self.streams.clone();
         let closed = || streams.iter().all(StreamReader::is_closed);

@@ -10,11 +10,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// `AF_NETLINK`, `SOCK_RAW` and `NETLINK_SOCK_DIAG`.
 const NETLINK: (i32, i32, i32) = (16, 3, 4);
-/// The type of requests about sockets, `SOCK_DIAG_BY_FAMILY`. Answers have it, too.
+/// The type of requests about sockets, `SOCK_DIAG_BY_FAMILY`. Their answers have the same type.
 const BY_FAMILY: u16 = 20;
-/// Length of the header of a netlink message.
+/// Length of the header of a netlink message, in bytes.
 const HEADER: usize = 16;
-/// Length of a request: the header, four bytes, the states, and the addresses.
+/// Length of a request in bytes: the header, the address family and protocol, the states, and the addresses.
 const REQUEST: u32 = 72;
 /// Offset of the inode in an answer.
 const INODE: usize = HEADER + 68;
@@ -23,15 +23,15 @@ const LISTENING: &str = "0A";
 /// Time limit for an answer. The kernel answers at once.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Returns the link target in `/proc/*/fd` of the socket whose own address is `local` and whose peer is `remote`,
-/// such as `socket:[4711]`; `None` if it is closed, or belongs to a different network namespace.
+/// Returns the link target in `/proc/*/fd` of the socket whose own address is `local` and whose peer is
+/// `remote`, such as `socket:[4711]`; `None` if it is closed, or belongs to a different network namespace.
 pub(super) fn socket(local: SocketAddr, remote: SocketAddr) -> Option<String> {
     let (SocketAddr::V4(local), SocketAddr::V4(remote)) = (local, remote) else { return None };
     let inode = ask_kernel(local, remote).ok().flatten().or_else(|| {
         let (local, remote) = (hexadecimal(local), hexadecimal(remote));
         search(|line| line.local.ends_with(&local) && line.remote.ends_with(&remote))
     })?;
-    // A socket that was closed has no inode.
+    // A socket that was closed has the inode 0.
     (inode != 0).then(|| format!("socket:[{inode}]"))
 }
 
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_find_the_socket_of_a_client() {
+    fn netlink_and_proc_find_the_same_socket() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap();
         let mapped = SocketAddr::from((Ipv4Addr::LOCALHOST.to_ipv6_mapped(), server.port()));

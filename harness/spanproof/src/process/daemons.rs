@@ -1,6 +1,7 @@
-//! Finds and ends daemons: processes of a case that share no parent, group or stream with the processes that
-//! were started for it. A daemon is recognised by a variable that it inherited, with a value that only the
-//! processes of the case have, such as the name of its database.
+//! Finds and ends daemons: processes of a case (one run of the service) that share no parent, group or stream
+//! with the processes that were started for it. A daemon is recognised by a mark in a variable that it
+//! inherited. A mark is a string that only the processes of the case have there, such as the name of the
+//! case's database.
 //!
 //! A daemon is not found if it cleared its environment, runs as another user, or runs in a container. A
 //! process whose environment can't be read is left alone.
@@ -14,15 +15,15 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
-use super::strays::{Stat, Stray, ids, is_elsewhere};
+use super::strays::{Stat, Stray, ids, may_be_in_container};
 use spanproof_lease::wait::{Attempt, until};
 
 /// A process that ends this soon after the service does not count as left behind.
 const SETTLE: Duration = Duration::from_millis(300);
 /// Time limit for killing daemons, which may start others meanwhile.
 const KILL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Maximum number of searches while processes end or change during the search: such a process may have
-/// started another one that was not listed yet.
+/// Maximum number of searches. A search is repeated if a process ended or changed while it was read: this
+/// process may have started another one that was not listed yet.
 const SEARCHES: usize = 5;
 /// Searches in a row without a daemon after which all daemons count as ended.
 const EMPTY_SEARCHES: usize = 4;
@@ -50,7 +51,8 @@ impl Daemons {
     pub(super) fn with_mark(&self) -> Vec<Identity> {
         let mut found = Vec::new();
         for _search in 0..SEARCHES {
-            let marked = ids().into_iter().map(|id| self.check(id)).filter_map(Check::with_mark);
+            let marked =
+                ids().into_iter().map(|id| self.relation(id)).filter_map(Relation::with_mark);
             found.extend(marked.map(|process| identity(&process)));
         }
         found
@@ -82,7 +84,7 @@ impl Daemons {
             (identity, format!("{daemon}{still}"))
         };
         let seen = seen.into_inner().unwrap_or_default();
-        // The last ones may still be running.
+        // The last ones are reported, because they may still be running.
         let unreported = seen.len().saturating_sub(MAX_REPORTED);
         seen.into_iter().skip(unreported).map(describe).collect()
     }
@@ -102,13 +104,13 @@ impl Daemons {
         for _search in 0..SEARCHES {
             let (mut found, mut any_unclear) = (Vec::new(), false);
             for id in ids() {
-                match self.check(id) {
-                    Check::Unclear => any_unclear = true,
-                    Check::Daemon(daemon) => {
+                match self.relation(id) {
+                    Relation::Unclear => any_unclear = true,
+                    Relation::Daemon(daemon) => {
                         on_each(&daemon);
                         found.push(daemon);
                     }
-                    Check::Child(_) | Check::Other => {}
+                    Relation::Child(_) | Relation::Other => {}
                 }
             }
             if !found.is_empty() || !any_unclear {
@@ -118,47 +120,50 @@ impl Daemons {
         Vec::new()
     }
 
-    fn check(&self, id: u32) -> Check {
-        let Some(stat) = Stat::read(id) else { return Check::Unclear };
+    fn relation(&self, id: u32) -> Relation {
+        let Some(stat) = Stat::read(id) else { return Relation::Unclear };
         if stat.start < self.first || id == std::process::id() {
-            return Check::Other;
+            return Relation::Other;
         }
         if stat.has_ended {
-            return Check::Unclear;
+            return Relation::Unclear;
         }
         let environment = match std::fs::read(format!("/proc/{id}/environ")) {
             Ok(environment) => environment,
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Check::Other,
-            Err(_) => return Check::Unclear,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Relation::Other,
+            Err(_) => return Relation::Unclear,
         };
         if !has_mark(&environment, &self.marks) {
             // A process has no environment while it replaces its program. Kernel threads, which have no
             // group, never have one.
             let is_unclear = environment.is_empty() && stat.group != 0;
-            return if is_unclear { Check::Unclear } else { Check::Other };
+            return if is_unclear { Relation::Unclear } else { Relation::Other };
         }
-        let (is_foreign, is_child) = (!may_be_ended(id) || is_elsewhere(id), is_started_here(id));
+        let is_out_of_reach = !can_signal(id) || may_be_in_container(id);
+        let is_child = is_started_here(id);
         let process = Stray { id, start: stat.start, name: stat.name };
         match process.is_running() {
-            true if is_foreign => Check::Other,
-            true if is_child => Check::Child(process),
-            true => Check::Daemon(process),
-            false => Check::Unclear,
+            true if is_out_of_reach => Relation::Other,
+            true if is_child => Relation::Child(process),
+            true => Relation::Daemon(process),
+            false => Relation::Unclear,
         }
     }
 }
 
 /// The relation of a process to a case.
-enum Check {
+enum Relation {
+    /// It has a mark, and does not descend from this process.
     Daemon(Stray),
-    /// It has a mark, and descends from this process.
+    /// It has a mark, and descends from this process, which ends it in another way.
     Child(Stray),
+    /// It does not belong to the case, or this process can't or must not end it.
     Other,
     /// It has ended, or changed while it was read.
     Unclear,
 }
 
-impl Check {
+impl Relation {
     fn with_mark(self) -> Option<Stray> {
         match self {
             Self::Daemon(process) | Self::Child(process) => Some(process),
@@ -210,8 +215,9 @@ fn has_mark(environment: &[u8], marks: &[String]) -> bool {
         .any(|(_, value)| marks.iter().any(|mark| has(value, mark)))
 }
 
-/// Whether a process belongs to this user, or this user is root.
-fn may_be_ended(id: u32) -> bool {
+/// Whether this process has the permission to signal a process: both belong to the same user, or this user is
+/// root.
+fn can_signal(id: u32) -> bool {
     let user = geteuid();
     let owner = std::fs::metadata(format!("/proc/{id}")).map(|meta| meta.uid());
     user.is_root() || owner.is_ok_and(|owner| owner == user.as_raw())

@@ -1,10 +1,11 @@
-//! The family of a case: the processes that were started for it, with everything that they started. Finds
-//! out whether the process at the other end of a connection belongs to the family.
+//! The family of a case (one run of the service): the processes that were started for it, with everything
+//! that they started. Finds out whether the process at the other end of a connection is foreign, which means
+//! that it does not belong to the family.
 //!
-//! A process is a stranger only if that is certain. A process may have left the family: it then has no living
-//! ancestor in it, none of its streams, and a different group. So a process that started later than the
-//! family is a stranger only if its environment is readable and lacks the marks, which are strings that only
-//! the processes of the case have in theirs.
+//! A process counts as foreign only if that is certain. A process may have left the family: it then has no
+//! living ancestor in it, none of its streams, and a different group. So a process that started later than
+//! the family is foreign only if its environment is readable and has none of the marks, which are strings
+//! that only the processes of the case have in their environments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use super::connection;
 use super::daemons::{Daemons, Identity};
-use super::strays::{Stat, Stray, ancestry, holders, holds_open, is_elsewhere, processes};
+use super::strays::{Stat, Stray, ancestry, holders, holds_open, may_be_in_container, processes};
 use super::{Child, Error, Launch};
 
 /// Name of the processes of a Postgres server. The server makes requests for the service if a function in the
@@ -33,16 +34,18 @@ struct Inner {
     members: Mutex<Members>,
     /// Members that had a connection before. They are checked first.
     clients: Mutex<BTreeSet<u32>>,
-    /// Held while all processes are searched, so that many strangers don't occupy all processors.
+    /// Held while all processes are searched, so that many foreign clients don't occupy all processors.
     search: Mutex<()>,
-    /// The helpers of all cases, which belong to every case; `None` if there are none.
+    /// The helpers of all cases, which belong to every case; `None` if there are none. A helper is a process
+    /// that the spec starts beside the service.
     shared: Option<Family>,
 }
 
 #[derive(Debug, Default)]
 struct Members {
     started: Vec<Member>,
-    /// Strings that only the processes of the case have in their environment.
+    /// Strings, such as ports, that only the processes of the case have in their environment while the case
+    /// runs.
     marks: Vec<String>,
     /// Strings that no other process of the machine ever has in its environment, by which daemons are found.
     unique_marks: Vec<String>,
@@ -72,7 +75,8 @@ impl Family {
         Self(Arc::new(Inner { members, clients, search, shared }))
     }
 
-    /// Adds strings that only the processes that are started from now on have in their environment.
+    /// Adds strings that, while the case runs, only its processes have in their environment: those that are
+    /// started from now on.
     pub(crate) fn add_marks(&self, marks: Vec<String>) {
         lock(&self.0.members).marks.extend(marks);
     }
@@ -82,7 +86,7 @@ impl Family {
         lock(&self.0.members).unique_marks.extend(marks);
     }
 
-    /// Remembers the processes that are running now as those of helpers.
+    /// Remembers the processes that have a unique mark now as helpers and their daemons.
     pub(crate) fn note_helper_processes(&self) {
         let mut members = lock(&self.0.members);
         let found = members.daemons().map(|daemons| daemons.with_mark());
@@ -122,9 +126,10 @@ impl Family {
         Ok(child)
     }
 
-    /// Returns the process that has the client's end of a connection to `server`, as `pid (name)`; `None` if
-    /// it belongs to the case, or can't be found, for example because of its namespace or user.
-    pub(crate) fn stranger(&self, client: SocketAddr, server: SocketAddr) -> Option<String> {
+    /// Returns the foreign process that has the client's end of a connection to `server`, as `pid (name)`;
+    /// `None` if the client may belong to the case, or can't be found, for example because of its namespace
+    /// or user.
+    pub(crate) fn foreign_client(&self, client: SocketAddr, server: SocketAddr) -> Option<String> {
         let socket = [connection::socket(client, server)?];
         let known = lock(&self.0.clients).clone();
         if known.iter().any(|id| holds_open(*id, &socket)) {
@@ -150,8 +155,8 @@ impl Family {
         self.foreign_holder(&socket)
     }
 
-    /// Returns a process that holds the socket, as `pid (name)`; `None` if there is none, or one may belong
-    /// to the family.
+    /// Returns a foreign process that holds the socket, as `pid (name)`; `None` if no process holds it, or a
+    /// holder may belong to the family.
     fn foreign_holder(&self, socket: &[String]) -> Option<String> {
         if holds_open(std::process::id(), socket) {
             return None;
@@ -164,7 +169,7 @@ impl Family {
             // Read after the holders, so that it has the parents of each that still runs.
             let snapshot = FamilySnapshot::read(self);
             let origins = holders.iter().map(|holder| (snapshot.origin(holder), holder));
-            // Reversed, so that the first of equal ones is taken.
+            // Reversed, because `max_by_key` returns the last of equal ones, and the first is wanted.
             match origins.rev().max_by_key(|(origin, _)| *origin) {
                 Some((Origin::Foreign, holder)) => return Some(holder.to_string()),
                 Some((Origin::PerhapsFamily, _)) => return None,
@@ -218,7 +223,7 @@ impl FamilySnapshot {
         Self { members, marks, all: processes() }
     }
 
-    /// Returns the ids of the members, of their groups and of their descendants.
+    /// Returns the ids of the members, of the processes in their groups, and of the descendants of all these.
     fn relatives(&self) -> impl Iterator<Item = u32> {
         self.all.keys().copied().filter(|id| self.is_relative(&self.ancestry(*id)))
     }
@@ -245,34 +250,38 @@ impl FamilySnapshot {
     /// Returns where a process comes from. The answer is only valid if the process still runs afterwards.
     fn origin_of_running(&self, process: &Stray) -> Origin {
         let ancestry = self.ancestry(process.id);
-        if self.is_relative(&ancestry) || process.name == POSTGRES || is_elsewhere(process.id) {
+        if self.is_relative(&ancestry)
+            || process.name == POSTGRES
+            || may_be_in_container(process.id)
+        {
             return Origin::PerhapsFamily;
         }
-        // A process whose parent has ended gets one of these as its parent.
+        // A process whose parent has ended gets one of these as its new parent. The ancestors below it show
+        // where the process comes from.
         let mut adopters = self.ancestry(std::process::id());
         adopters.push(1);
         let Some(end) = ancestry.iter().position(|id| adopters.contains(id)) else {
             return Origin::Unknown;
         };
-        let outside = &ancestry[..end];
+        let below_adopter = &ancestry[..end];
         let pipes: Vec<_> = self.members.iter().flat_map(|member| member.pipes.clone()).collect();
-        if outside.iter().any(|id| holds_open(*id, &pipes)) {
+        if below_adopter.iter().any(|id| holds_open(*id, &pipes)) {
             return Origin::PerhapsFamily;
         }
         let first = self.members.iter().map(|member| member.start).min().unwrap_or(u64::MAX);
-        let oldest = outside.last().and_then(|id| self.all.get(id));
+        let oldest = below_adopter.last().and_then(|id| self.all.get(id));
         if oldest.is_none_or(|stat| stat.start < first) {
             return Origin::Foreign;
         }
         if self.marks.is_empty() || self.members.iter().any(|member| member.is_unmarked) {
             return Origin::PerhapsFamily;
         }
-        let origins = outside.iter().map(|id| origin_by_marks(*id, &self.marks));
+        let origins = below_adopter.iter().map(|id| origin_by_marks(*id, &self.marks));
         origins.max().unwrap_or(Origin::Unknown)
     }
 }
 
-/// Where a process comes from. Of several processes, the greatest counts.
+/// Where a process comes from. If several processes hold a socket, the greatest of their origins decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Origin {
     /// It ended while it was judged.
@@ -281,6 +290,7 @@ enum Origin {
     Foreign,
     /// It hides its environment, or starts another program just now.
     Unknown,
+    /// It belongs to the family, or may have left it.
     PerhapsFamily,
 }
 
@@ -333,7 +343,10 @@ mod tests {
     struct Outsider(std::process::Child);
 
     impl Outsider {
-        #[expect(clippy::disallowed_methods, reason = "a stranger is started by somebody else")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a foreign process is not started by a `Launch`"
+        )]
         fn start(script: &str, port: u16) -> Self {
             let mut command = Command::new("bash");
             command.args(["-c", script]).env("PORT", port.to_string());
@@ -348,10 +361,10 @@ mod tests {
         }
     }
 
-    /// Accepts a connection, and returns the stranger at its other end.
-    fn accept_stranger(family: &Family, listener: &TcpListener) -> Option<String> {
+    /// Accepts a connection, and returns the foreign process at its other end; `None` if it is not foreign.
+    fn accept_foreign(family: &Family, listener: &TcpListener) -> Option<String> {
         let (stream, client) = listener.accept().unwrap();
-        family.stranger(client, stream.local_addr().unwrap())
+        family.foreign_client(client, stream.local_addr().unwrap())
     }
 
     fn listener() -> (TcpListener, u16) {
@@ -369,12 +382,12 @@ mod tests {
     #[case::a_daemon(DAEMON)]
     #[case::a_daemon_without_an_environment("env -i PORT=$PORT setsid bash -c \"$DAEMON\" &")]
     #[tokio::test]
-    async fn what_the_case_started_is_not_a_stranger(#[case] script: &str) {
+    async fn what_the_case_started_is_not_foreign(#[case] script: &str) {
         let (listener, port) = listener();
         let family = Family::new(None);
         family.add_marks(vec![port.to_string()]);
         let child = family.start(&launch(script, port)).unwrap();
-        assert_eq!(accept_stranger(&family, &listener), None);
+        assert_eq!(accept_foreign(&family, &listener), None);
         drop(child);
     }
 
@@ -389,65 +402,62 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_process_of_somebody_else_is_a_stranger() {
+    async fn a_process_that_the_case_did_not_start_is_foreign() {
         let (listener, port) = listener();
         let (family, child) = marked_family(port);
         let outsider = Outsider::start(CONNECT, port);
         let name = format!("{} (bash)", outsider.0.id());
-        assert_eq!(accept_stranger(&family, &listener), Some(name));
+        assert_eq!(accept_foreign(&family, &listener), Some(name));
         drop(child);
     }
 
     #[tokio::test]
-    async fn a_stranger_is_found_while_it_starts_processes() {
+    async fn a_foreign_process_is_found_while_it_starts_processes() {
         let (listener, port) = listener();
         let (family, child) = marked_family(port);
         let script = "exec 3<>/dev/tcp/127.0.0.1/$PORT; while true; do env true; done";
         let outsider = Outsider::start(script, port);
         let (stream, client) = listener.accept().unwrap();
         let server = stream.local_addr().unwrap();
-        let found: Vec<_> = (0..30).map(|_| family.stranger(client, server)).collect();
+        let found: Vec<_> = (0..30).map(|_| family.foreign_client(client, server)).collect();
         assert!(found.iter().all(Option::is_some), "{found:?}");
         drop((child, outsider));
     }
 
     #[tokio::test]
-    async fn a_process_that_is_older_than_the_case_is_a_stranger() {
+    async fn a_process_that_is_older_than_the_case_is_foreign() {
         let (listener, port) = listener();
         let outsider = Outsider::start(CONNECT, port);
         let family = Family::new(None);
-        assert_eq!(
-            accept_stranger(&family, &listener),
-            Some(format!("{} (bash)", outsider.0.id()))
-        );
+        assert_eq!(accept_foreign(&family, &listener), Some(format!("{} (bash)", outsider.0.id())));
     }
 
     #[tokio::test]
-    async fn a_later_process_is_a_stranger_only_if_its_environment_shows_it() {
+    async fn a_later_process_is_not_foreign_if_members_of_the_family_lack_the_marks() {
         let (listener, port) = listener();
         let family = Family::new(None);
-        // The database server is an example of a process that has no mark.
+        // The started process has no mark, as a database server has none.
         family.add_marks(vec!["spanproof_case_7".to_owned()]);
         let child = family.start(&launch("sleep 600", port)).unwrap();
         let outsider = Outsider::start(CONNECT, port);
-        assert_eq!(accept_stranger(&family, &listener), None);
+        assert_eq!(accept_foreign(&family, &listener), None);
         drop((child, outsider));
     }
 
     #[tokio::test]
-    async fn a_helper_of_all_cases_and_this_process_are_not_strangers() {
+    async fn a_helper_of_all_cases_and_this_process_are_not_foreign() {
         let (listener, port) = listener();
         let shared = Family::new(None);
         let family = Family::new(Some(shared.clone()));
         let child = shared.start(&launch(CONNECT, port)).unwrap();
-        assert_eq!(accept_stranger(&family, &listener), None);
+        assert_eq!(accept_foreign(&family, &listener), None);
         let own = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-        assert_eq!(accept_stranger(&family, &listener), None);
+        assert_eq!(accept_foreign(&family, &listener), None);
         drop((child, own));
     }
 
     #[tokio::test]
-    async fn a_port_is_foreign_if_another_process_listens_on_it() {
+    async fn a_listener_is_foreign_to_a_family_that_did_not_start_it() {
         let (_listener, own_port) = listener();
         let (family, other) = (Family::new(None), Family::new(None));
         assert_eq!(family.foreign_listener(own_port), None);
@@ -469,11 +479,11 @@ mod tests {
     }
 
     #[test]
-    fn a_process_is_foreign_only_if_its_environment_is_readable() {
+    fn without_marks_a_process_is_foreign_only_if_its_environment_is_readable() {
         let marks = ["spanproof_case_7".to_owned()];
         assert_eq!(origin_by_marks(std::process::id(), &marks), Origin::Foreign);
         assert_eq!(origin_by_marks(u32::MAX, &marks), Origin::Unknown);
-        assert!(!is_elsewhere(std::process::id()) && is_elsewhere(u32::MAX));
+        assert!(!may_be_in_container(std::process::id()) && may_be_in_container(u32::MAX));
         assert!(Path::new("/proc/self/ns/pid").exists());
     }
 }

@@ -83,7 +83,7 @@ impl Launch {
     pub(crate) fn start(&self) -> Result<Child, Error> {
         let failed =
             Error::system(format!("the input of `{}` can't be opened", self.command_line()));
-        // An empty input, by which the process is found and killed if this process is killed.
+        // An empty input. If this process is killed, the reaper finds the started process by it and kills it.
         let input = input().map_err(failed)?;
         let mut command = command(&self.program_file());
         command

@@ -199,7 +199,7 @@ fn millis(duration: Duration) -> u64 {
 
 impl Output {
     /// Sets the process of every line to `name`.
-    pub(crate) fn of_process(mut self, name: &str) -> Self {
+    pub(crate) fn with_process(mut self, name: &str) -> Self {
         let name: Arc<str> = name.into();
         for line in &mut self.lines {
             line.process = Some(Arc::clone(&name));

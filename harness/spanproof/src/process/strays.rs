@@ -147,8 +147,7 @@ pub(super) fn processes() -> BTreeMap<u32, Stat> {
 /// Returns the ids of a process, its parent, and so on.
 pub(super) fn ancestry(all: &BTreeMap<u32, Stat>, id: u32) -> impl Iterator<Item = u32> {
     let parent = |id: &u32| all.get(id).map(|stat| stat.parent);
-    // The processes were read one after the other, so their parents may form a cycle. Limit the
-    // steps.
+    // The processes were read one after the other, so their parents may form a cycle. The limit ends it.
     std::iter::successors(Some(id), parent).take(all.len() + 1)
 }
 
@@ -157,15 +156,16 @@ fn descends(all: &BTreeMap<u32, Stat>, id: u32, leader: u32) -> bool {
     ancestry(all, id).skip(1).any(|ancestor| ancestor == leader)
 }
 
-/// Returns every process except this one that holds one of `pipes` open.
-pub(super) fn holders(pipes: &[String]) -> Vec<Stray> {
+/// Returns every process except this one that holds one of these pipes or sockets open. Their names are the
+/// link targets in `/proc/*/fd`.
+pub(super) fn holders(names: &[String]) -> Vec<Stray> {
     let own = std::process::id();
     ids()
         .into_iter()
         .filter(|id| *id != own)
         .filter_map(|id| {
             let stat = Stat::read(id)?;
-            holds_open(id, pipes).then_some(Stray { id, start: stat.start, name: stat.name })
+            holds_open(id, names).then_some(Stray { id, start: stat.start, name: stat.name })
         })
         .collect()
 }
@@ -176,17 +176,18 @@ pub(super) fn ids() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// Whether a process holds one of `pipes` open. Pipes and sockets have the names of `/proc/*/fd`.
-pub(super) fn holds_open(id: u32, pipes: &[String]) -> bool {
+/// Whether a process holds one of these pipes or sockets open. Their names are the link targets in
+/// `/proc/*/fd`.
+pub(super) fn holds_open(id: u32, names: &[String]) -> bool {
     let Ok(files) = std::fs::read_dir(format!("/proc/{id}/fd")) else { return false };
     files
         .flatten()
         .filter_map(|file| std::fs::read_link(file.path()).ok())
-        .any(|target| target.to_str().is_some_and(|name| pipes.iter().any(|pipe| pipe == name)))
+        .any(|target| target.to_str().is_some_and(|target| names.iter().any(|name| name == target)))
 }
 
 /// Whether a process runs in a container; also `true` if that can't be found out.
-pub(super) fn is_elsewhere(id: u32) -> bool {
+pub(super) fn may_be_in_container(id: u32) -> bool {
     ["pid", "mnt"].into_iter().any(|kind| {
         let namespace = |id: &str| std::fs::read_link(format!("/proc/{id}/ns/{kind}")).ok();
         let other = namespace(&id.to_string());

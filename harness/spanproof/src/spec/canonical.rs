@@ -14,8 +14,9 @@ pub(super) fn canonical(document: &Document) -> Result<String, Error> {
     let (mut table, _warnings): (Table, _) = deprecated::parse(document)?;
     table.remove("manifests");
     // The keys of a table are sorted.
-    toml::to_string(&table)
-        .map_err(|error| document.error_at(0..0, format!("can't be written as TOML: {error}")))
+    toml::to_string(&table).map_err(|error| {
+        document.error_at(0..0, format!("the spec can't be written as TOML: {error}"))
+    })
 }
 
 #[cfg(test)]
@@ -23,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_settings_that_change_cases_change_the_canonical_form() {
+    fn comments_key_order_and_manifests_do_not_change_the_canonical_form() {
         let form = |text: &str| canonical(&Document::new("spec.toml", text)).unwrap();
         let first = form("schema = 1\n[matrix]\nlimit = 5\n");
         let same = "# comment\nmatrix = { limit = 5 }\nschema = 1\n[manifests.a]\nfiles = ['x']\n";

@@ -1,8 +1,9 @@
 //! Checks a whole spec file after its keys were parsed.
 //!
 //! The words of a spec: a *route* is a way to submit a job, an *upstream* is a behaviour of the fake
-//! HTTP service that the service under test calls, a *unit* is a piece of work that must leave spans,
-//! and a *helper* is a process that the service needs and that is not under test.
+//! HTTP service that the service under test calls, a *unit* is one part of a job, which must leave spans
+//! if tracing is on, a *fault* is a defect that spanproof causes on purpose, and a *helper* is a process
+//! that the service needs and that is not under test.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -185,7 +186,8 @@ impl Check<'_> {
         }
         if !one_shot && done.is_none() && self.file.tables.jobs.table.is_empty() {
             return Some(format!(
-                "route `{name}`: without a table of jobs, `done` must say when a job has ended"
+                "route `{name}`: without a table of jobs, the route needs `done`, a way to recognise that a \
+                 job has ended"
             ));
         }
         let problem = done.as_ref().and_then(Done::problem)?;
@@ -205,8 +207,9 @@ impl Check<'_> {
             return Err(self.document.error_at(section.span(), message));
         }
         if database.service_migrates && self.file.service.get_ref().one_shot {
-            let message = "`service-migrates` starts the service once more, and a `one-shot` service \
-                           does its work at its start; use `migrate` or `schema`";
+            let message = "for `service-migrates`, spanproof starts the service once more to create the \
+                           tables, but a `one-shot` service would also do its work then; use `migrate` or \
+                           `schema`";
             return Err(self.document.error_at(section.span(), message));
         }
         Ok(())
@@ -240,8 +243,9 @@ impl Check<'_> {
         for (job, place) in self.file.jobs.iter().zip(places.job) {
             let Job { name, units, .. } = job.get_ref();
             if *units == 0 {
-                let message =
-                    format!("job `{name}` has no units, so it proves nothing; set `units`");
+                let message = format!(
+                    "job `{name}` has no units, so it would pass without any span; set `units`"
+                );
                 return Err(self.document.error_at(place.units.span(), message));
             }
         }
@@ -263,10 +267,11 @@ impl Check<'_> {
         let submits = self.file.routes.iter().any(|route| !route.get_ref().at_start);
         if let (Some(fault), false) = (faults.first(), submits) {
             let message = if self.file.service.get_ref().one_shot {
-                "a fault needs a second job, and a `one-shot` service gets only one; remove the fault"
-            } else {
-                "a fault needs a second job, and no `[[route]]` can submit one; add such a route, or \
+                "after a fault, spanproof submits a second job, but a `one-shot` service gets only one; \
                  remove the fault"
+            } else {
+                "after a fault, spanproof submits a second job, but no `[[route]]` can submit one; add such \
+                 a route, or remove the fault"
             };
             return Err(self.document.error_at(fault.span(), message));
         }
@@ -275,12 +280,12 @@ impl Check<'_> {
             if let Some(problem) = fault.get_ref().problem(&self.file.tables, has_failure_probe) {
                 return Err(self.document.error_at(fault.span(), problem));
             }
-            let Some(named) = &fault.get_ref().process else { continue };
+            let Some(target) = &fault.get_ref().process else { continue };
             let names =
                 || self.file.processes.iter().map(|process| process.get_ref().name.as_str());
-            if !names().any(|name| name == named) {
-                let hint = suggestion(named, names());
-                let message = format!("there is no `[[process]]` named `{named}`{hint}");
+            if !names().any(|name| name == target) {
+                let hint = suggestion(target, names());
+                let message = format!("there is no `[[process]]` named `{target}`{hint}");
                 return Err(self.document.error_at(fault.span(), message));
             }
         }

@@ -11,12 +11,12 @@ use serde::{Deserialize, Deserializer};
 pub(crate) struct Columns(Vec<String>);
 
 impl Columns {
-    /// Creates an id of one column. An empty name means that the table has no such column.
+    /// Creates an id of one column. An empty name means that the table has no column for this id.
     pub(crate) fn new(column: &str) -> Self {
         Self(if column.is_empty() { Vec::new() } else { vec![column.to_owned()] })
     }
 
-    /// Returns the columns; an empty list if the table has no such column.
+    /// Returns the columns; an empty list if the table has no column for this id.
     pub(crate) fn columns(&self) -> &[String] {
         &self.0
     }
@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for Columns {
                 while let Some(column) = seq.next_element::<String>()? {
                     if column.is_empty() || columns.contains(&column) {
                         let message = match column.as_str() {
-                            "" => "each part of an id must name a column".to_owned(),
+                            "" => "a column of an id has an empty name; name the column".to_owned(),
                             _ => format!("`{column}` occurs twice in this id; remove one"),
                         };
                         return Err(de::Error::custom(message));

@@ -17,7 +17,7 @@ use super::value::ValueVisitor;
 pub(crate) type Facts<'a> = BTreeMap<&'a str, Value>;
 
 /// A condition on a case. It holds if each name in it has one of the listed values in the case:
-/// `{ ROUTER_OFF = "true", route = ["a", "b"] }`.
+/// `{ ROUTER_OFF = "true", route = ["a", "b"] }`. An empty condition holds for every case.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(crate) struct Condition(BTreeMap<String, OneOrMany>);
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_condition_holds_if_every_fact_has_an_allowed_value() {
+    fn a_condition_holds_if_each_of_its_names_has_an_allowed_value() {
         let condition: Condition =
             toml::from_str("route = ['a', 'b']\nFLAG = { unset = true }").unwrap();
         let facts = |route: &str, flag: Value| {
@@ -116,13 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn conditions_without_a_common_case_exclude_each_other() {
+    fn conditions_that_no_case_meets_together_exclude_each_other() {
         let condition = |text: &str| -> Condition { toml::from_str(text).unwrap() };
-        let (a, both) = (condition("route = 'a'"), condition("route = ['a', 'b']"));
+        let (a, a_or_b) = (condition("route = 'a'"), condition("route = ['a', 'b']"));
         let (c, flag) = (condition("route = 'c'"), condition("FLAG = 'a'"));
-        assert!(a.excludes(&c) && both.excludes(&c));
-        assert!(!a.excludes(&both) && !a.excludes(&flag) && !a.excludes(&Condition::default()));
-        assert!(a.implies(&both) && a.implies(&Condition::default()));
-        assert!(!both.implies(&a) && !a.implies(&flag));
+        assert!(a.excludes(&c) && a_or_b.excludes(&c));
+        assert!(!a.excludes(&a_or_b) && !a.excludes(&flag) && !a.excludes(&Condition::default()));
+        assert!(a.implies(&a_or_b) && a.implies(&Condition::default()));
+        assert!(!a_or_b.implies(&a) && !a.implies(&flag));
     }
 }

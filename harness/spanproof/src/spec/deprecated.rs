@@ -25,7 +25,7 @@ const GROUP: (&str, &str) = ("operation", "name");
 
 /// A former name in a spec.
 struct FormerName {
-    /// The position of the name in the text.
+    /// The byte offset of the name in the text.
     at: usize,
     old: String,
     new: String,
@@ -151,7 +151,7 @@ mod tests {
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml")
     }
 
-    /// Reads this repository's spec, with `former` in place of `present`.
+    /// Reads this repository's spec, with `former` in place of the first `present`.
     fn read(present: &str, former: &str) -> Result<Spec, String> {
         let text = std::fs::read_to_string(path()).unwrap();
         assert!(text.contains(present), "{present}");
@@ -182,7 +182,13 @@ mod tests {
         0
     )]
     #[case::group("(?<name>", "(?<operation>", "`(?<operation>…)`", "`(?<name>…)`", 0)]
-    #[case::group_of_python("(?<name>", "(?P<operation>", "`(?<operation>…)`", "`(?<name>…)`", 0)]
+    #[case::group_in_python_syntax(
+        "(?<name>",
+        "(?P<operation>",
+        "`(?<operation>…)`",
+        "`(?<name>…)`",
+        0
+    )]
     #[case::column(
         "[tables.spans]\n",
         "[tables.spans]\noperation = \"operation\"\n",
@@ -216,10 +222,10 @@ mod tests {
         #[case] former: &str,
         #[case] old: &str,
         #[case] new: &str,
-        #[case] below: usize,
+        #[case] lines_below: usize,
     ) {
         let spec = read(present, former).unwrap();
-        let line = line(present.trim_end()) + below;
+        let line = line(present.trim_end()) + lines_below;
         let warning = format!(
             "spanproof.toml:{line}: {old} is now called {new}; the old name works until 0.3"
         );
@@ -227,9 +233,9 @@ mod tests {
         let mut today = read(present, present).unwrap();
         assert_eq!(today.warnings(), [""; 0]);
         today.warnings.extend_from_slice(spec.warnings());
-        // The old spec has a key that today's spec omits.
+        // In some cases, the changed spec has a key that this repository's spec leaves at its default.
         today.canonical.clone_from(&spec.canonical);
-        // Both syntaxes of a group mean the same.
+        // `(?P<` and `(?<` start the same kind of group.
         let text = |spec: &Spec| format!("{spec:?}").replace("(?P<", "(?<");
         assert_eq!(text(&spec), text(&today));
     }
@@ -317,6 +323,6 @@ mod tests {
     #[test]
     fn former_names_are_removed_in_0_3() {
         let minor: u32 = env!("CARGO_PKG_VERSION_MINOR").parse().unwrap();
-        assert!(minor < 3, "remove this module, and `FORMER` of `Code` from specs");
+        assert!(minor < 3, "remove this module: specs may no longer use former names");
     }
 }

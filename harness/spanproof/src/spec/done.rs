@@ -9,14 +9,15 @@ use serde::Deserialize;
 pub(crate) struct Done {
     /// A regular expression for the line that the service prints when the job has ended.
     pub line: Option<String>,
-    /// A path of the service that answers with a success status, with placeholders for parts of the
-    /// job and of the service's answer to the job.
+    /// A path at which the service answers with a success status when the job has ended. It may have
+    /// placeholders for parts of the job, and of the service's answer to the submission.
     pub http: Option<String>,
-    /// A JSON pointer into the answer of `http`. Without it, the status alone decides.
+    /// A JSON pointer into the answer of `http`. Without it, the status of the answer alone decides.
     pub pointer: Option<String>,
     /// The values at `pointer` that mean that the job has ended.
     pub values: Vec<String>,
-    /// A query that returns a row whose first column is true, with placeholders as in `http`.
+    /// A query that returns a row whose first column is true when the job has ended. It may have
+    /// placeholders as in `http`.
     pub sql: Option<String>,
     /// Whether a job has ended as soon as it is accepted.
     pub accepted: bool,
@@ -26,8 +27,8 @@ impl Done {
     /// Returns what is wrong with the rule; `None` if nothing is wrong.
     pub(super) fn problem(&self) -> Option<String> {
         let Self { line, http, pointer, values, sql, accepted } = self;
-        let given = [line.is_some(), http.is_some(), sql.is_some(), *accepted];
-        if given.iter().filter(|given| **given).count() != 1 {
+        let conditions = [line.is_some(), http.is_some(), sql.is_some(), *accepted];
+        if conditions.iter().filter(|is_set| **is_set).count() != 1 {
             let message = "`done` needs exactly one of `line`, `http`, `sql` and `accepted = true`";
             return Some(message.to_owned());
         }

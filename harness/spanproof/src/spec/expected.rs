@@ -7,7 +7,7 @@ use spanproof_format::Code;
 use super::Condition;
 use crate::document::suggestion;
 
-/// A known failure. It is accepted only with exactly this code.
+/// A known failure. It is accepted only if the finding has exactly this code.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
@@ -63,13 +63,13 @@ impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum DateOrText {
             Date(toml::value::Datetime),
             Text(String),
         }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Date(date) => date.to_string(),
-            Written::Text(text) => text,
+        let text = match DateOrText::deserialize(deserializer)? {
+            DateOrText::Date(date) => date.to_string(),
+            DateOrText::Text(text) => text,
         };
         text.parse().map_err(serde::de::Error::custom)
     }

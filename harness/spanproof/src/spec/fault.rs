@@ -13,8 +13,8 @@ use super::{Condition, Tables};
 use crate::document::suggestion;
 use crate::identifier;
 
-/// A fault that spanproof causes on purpose. It lasts from before the job is submitted until the job
-/// ends. After it, a second job must leave spans as if there had been no fault.
+/// A fault that spanproof causes on purpose. Most faults last from before the job is submitted until the
+/// job ends. After the fault, a second job must leave spans as if there had been no fault.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Fault {
@@ -26,7 +26,7 @@ pub(crate) struct Fault {
     /// cases with the first upstream, and with every flag at its default except that tracing is on.
     pub when: Option<Condition>,
     /// Whether the fault may also make the job fail. If so, the job's outcome is not compared. `false`
-    /// by default, except for kinds that always affect the job.
+    /// by default, except for `connection-limit` and `killed-mid-job`, which always affect the job.
     hits_work: Option<bool>,
     /// For kinds that kill: the `[[process]]` that is killed; the main process by default.
     pub process: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Fault {
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident $text:literal;)*) => {
-        /// The kinds of faults.
+        /// The kinds of faults. A code such as `42501` is the SQLSTATE of the error that the service gets.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum FaultKind { $($(#[doc = $doc])* $name,)* }
 
@@ -102,13 +102,14 @@ impl FaultKind {
         matches!(self, Self::KilledMidJob | Self::KilledAtExit)
     }
 
-    /// Whether the fault works with every schema, needs no files of the user, and is more than a repeated
+    /// Whether the fault works with every schema, needs no files of the user, and does more than repeat the
     /// job.
     pub(crate) fn is_general(self) -> bool {
         !matches!(self, Self::SchemaMissing | Self::Sql | Self::JobRepeated)
     }
 
-    /// Whether the fault makes the service lose spans while it keeps running, which it must report.
+    /// Whether the fault makes the service lose spans while it keeps running. The service must report
+    /// their loss.
     fn loses_spans(self) -> bool {
         !self.kills_service() && self != Self::JobRepeated
     }
@@ -130,8 +131,9 @@ impl<'de> Deserialize<'de> for FaultKind {
     }
 }
 
-/// The faults that are tried once without being declared: the job is repeated, all spans are refused,
-/// the connection is lost, and the service is killed before it writes the spans that it has collected.
+/// The faults that are tried once although the spec does not declare them: the job is repeated, all spans
+/// are refused, the connection is lost, or the service is killed before it writes the spans that it has
+/// collected.
 static UNDECLARED: LazyLock<Vec<Fault>> = LazyLock::new(|| {
     let kinds = [
         FaultKind::JobRepeated,
@@ -148,8 +150,9 @@ impl Fault {
         Self { kind, name, when, hits_work, process, apply: None, clear: None }
     }
 
-    /// Returns the faults that are tried once although the spec does not declare them. If it declares any
-    /// others, only the repetition of the job remains: the user has chosen the faults.
+    /// Returns the faults that are tried once although the spec does not declare them. If the spec declares
+    /// a fault of a kind other than `job-repeated`, the user has chosen the faults, and at most
+    /// `job-repeated` is tried. `job-repeated` itself is not returned if the spec declares it.
     pub(crate) fn undeclared(declared: &[Self]) -> impl Iterator<Item = &Self> {
         let remains = |fault: &&Self| match fault.kind {
             FaultKind::JobRepeated => declared.iter().all(|one| one.kind != fault.kind),
@@ -180,7 +183,9 @@ impl Fault {
             }
             (_, (false, false)) => {}
             (kind, _) => {
-                let message = format!("the kind `{kind}` takes no files; only `sql` does");
+                let message = format!(
+                    "only the kind `sql` has `apply` and `clear`, not `{kind}`; remove them"
+                );
                 return Some(format!("fault `{name}`: {message}"));
             }
         }

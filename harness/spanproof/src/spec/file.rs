@@ -65,14 +65,14 @@ pub(super) struct SpecFile {
     #[serde(default)]
     #[schemars(with = "Vec<Expected>")]
     pub(super) expected: Vec<Spanned<Expected>>,
-    /// The combinations to run.
+    /// The combinations of flag values, routes, upstreams and jobs to run.
     #[serde(default)]
     pub(super) matrix: MatrixFile,
-    /// The spans that each unit (a piece of work) should leave.
+    /// The spans of each unit (one part of a job), and spans that belong to no unit.
     #[serde(default, rename = "span")]
     #[schemars(with = "Vec<SpanRule>")]
     pub(super) spans: Vec<Spanned<SpanRule>>,
-    /// Patterns for the output of the service.
+    /// Patterns for output lines of the service.
     #[serde(default)]
     pub(super) probes: ProbeFile,
     /// The tables of jobs, units and spans.
@@ -110,11 +110,11 @@ pub struct Spec {
     pub(crate) faults: Vec<Fault>,
     /// Known failures, each accepted until a date.
     pub(crate) expected: Vec<Expected>,
-    /// The combinations to run.
+    /// The combinations of flag values, routes, upstreams and jobs to run.
     pub(crate) matrix: Matrix,
-    /// The spans that each unit (a piece of work) should leave.
+    /// The spans of each unit (one part of a job), and spans that belong to no unit.
     pub(crate) spans: Vec<SpanRule>,
-    /// Patterns for the output of the service.
+    /// Patterns for output lines of the service.
     pub(crate) probes: Probes,
     /// The tables of jobs, units and spans.
     pub(crate) tables: Tables,
@@ -128,7 +128,7 @@ pub struct Spec {
     pub(super) warnings: Vec<String>,
 }
 
-/// `[matrix]`: the combinations to run.
+/// `[matrix]`: the combinations of flag values, routes, upstreams and jobs to run.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct MatrixFile {
@@ -154,8 +154,8 @@ impl Spec {
     /// Reads a spec file and replaces some of its values.
     ///
     /// # Errors
-    /// Like [`Spec::read`]. Also if an overlay's value is not TOML, or if a part of its key is not a
-    /// table in the file.
+    /// Like [`Spec::read`]. Also if the value of an overlay (a value that replaces one of the file) is not
+    /// TOML, or if a part of its key is not a table in the file.
     pub(crate) fn read_with(path: &Path, overlays: &[Overlay]) -> Result<Self, Error> {
         let (document, mut warnings) = overlay::apply(&Document::read(path)?, overlays)?;
         let mut spec = Self::from_document(&document)?;
@@ -245,7 +245,7 @@ impl Spec {
         &self.tables.units.table
     }
 
-    /// Returns the channel of the database's notifications of new jobs; empty if there is none.
+    /// Returns the channel on which the database announces new jobs (`NOTIFY`); empty if there is none.
     pub fn channel(&self) -> &str {
         &self.tables.jobs.channel
     }
@@ -282,7 +282,8 @@ impl Spec {
         Ok(Options { source: source.parse()?, version, platform, tcp, ..Options::default() })
     }
 
-    /// Reads the migrations or the schema file that every database is created from.
+    /// Reads the migrations or the schema file that every database is created from. Returns no migrations
+    /// if the spec names neither, and a command or the service creates the tables.
     ///
     /// # Errors
     /// If a file can't be read or is not a migration.
@@ -312,7 +313,7 @@ impl Spec {
         names
     }
 
-    /// Returns the helpers that all cases share.
+    /// Returns the helpers (processes that are not under test) that all cases share.
     pub(crate) fn shared_helpers(&self) -> impl Iterator<Item = &Process> {
         self.processes.iter().filter(|process| process.shared)
     }
@@ -385,8 +386,8 @@ impl Spec {
         self.spans.iter().any(|rule| rule.unit == UnitLink::Parent && rule.matches(name))
     }
 
-    /// Returns the rules for the spans of the units themselves, which have no parent. If there are several,
-    /// no two of them hold in the same case.
+    /// Returns the rules for a unit's own span, which have no `parent`. If there are several, no two of them
+    /// hold in the same case.
     pub(crate) fn unit_spans(&self) -> impl Iterator<Item = &SpanRule> {
         self.spans.iter().filter(|span| span.is_root())
     }

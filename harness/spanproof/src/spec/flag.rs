@@ -1,5 +1,5 @@
-//! `[[flag]]`: an environment variable that changes the service, with its *contract*: how the service
-//! reads each value, and what each reading must leave behind.
+//! `[[flag]]`: an environment variable that changes the service, with its *contract*: whether the service
+//! reads a value as on or off, and which effects (lines, spans, requests, rows) must follow.
 
 use std::fmt;
 
@@ -29,17 +29,17 @@ pub struct Flag {
     /// What the values mean: `switch`, `number` or `choice`.
     #[serde(default)]
     pub(crate) kind: FlagKind,
-    /// The values that the service reads as on. By default every value that means on to a person.
+    /// The values that the service reads as on. By default every value that a person would read as "on".
     pub(crate) enables: Option<Vec<Value>>,
     /// The values that the service reads as off. By default every value that it does not read as on.
     pub(crate) disables: Option<Vec<Value>>,
-    /// What the service leaves behind if the flag is on, and never if it is off.
+    /// The effects that occur if the flag is on, and never if it is off.
     pub(crate) on: Option<Effects>,
-    /// What the service leaves behind if the flag is off, and never if it is on.
+    /// The effects that occur if the flag is off, and never if it is on.
     pub(crate) off: Option<Effects>,
-    /// What each number or choice leaves behind. `{value}` stands for the value.
+    /// The effects of each number or choice. `{value}` stands for the value.
     pub(crate) each: Option<Effects>,
-    /// Values of other flags without which this flag counts as off.
+    /// The values that other flags must have. If one of them has another value, this flag is off.
     #[serde(default)]
     pub(crate) needs: Condition,
     /// Whether `spanproof flags` also runs the service with common spellings of on and off.
@@ -60,18 +60,18 @@ pub(crate) enum FlagKind {
     Choice,
 }
 
-/// How the service reads a flag in a case, as its spec promises.
+/// The state of a flag in a case, according to the spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FlagState {
     /// The flag is on.
     On,
-    /// The flag is off, or lacks what it needs.
+    /// The flag has a value that means off, or another flag lacks a value that `needs` requires.
     Off,
-    /// The spec does not promise how the value is read.
+    /// The spec does not define whether the value means on or off.
     Unspecified,
 }
 
-/// What a reading of a flag leaves behind. Each key is optional.
+/// What can be observed if a flag is in a state, or has a value. Each key is optional.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Effects {
@@ -123,8 +123,8 @@ impl Flag {
         }
     }
 
-    /// Returns the value that the other values are compared with: unset, otherwise a value that means off,
-    /// otherwise the default. The first two are not used if the spec declares them as on.
+    /// Returns the value that the other values are compared with: unset, or else a value that a person would
+    /// read as "off", or else the default. Unset and "off" are not used if the spec lists them in `enables`.
     pub(crate) fn baseline(&self) -> Value {
         let off = |value: &&Value| !self.enables.as_ref().is_some_and(|on| on.contains(value));
         let mut values = self.values.iter().filter(off);
@@ -151,28 +151,28 @@ impl Flag {
         self.kind == FlagKind::Switch
     }
 
-    /// Whether the service must record spans with this value.
+    /// Whether the service must record spans with this value of the tracing flag.
     pub fn records(&self, value: &Value) -> bool {
         self.is_on(value)
     }
 
-    /// Whether the spec says what the flag leaves behind.
+    /// Whether the spec declares effects of the flag.
     pub(crate) fn has_contract(&self) -> bool {
         self.effects().next().is_some()
     }
 
-    /// Returns what the flag leaves behind, by key of the spec.
+    /// Returns the declared effects, each with its key in the spec.
     pub(crate) fn effects(&self) -> impl Iterator<Item = (&'static str, &Effects)> {
         let all = [("on", &self.on), ("off", &self.off), ("each", &self.each)];
         all.into_iter().filter_map(|(key, effects)| Some((key, effects.as_ref()?)))
     }
 
-    /// Returns how the service reads the flag in a case with these values.
+    /// Returns the state of the flag in a case with these values.
     pub(crate) fn state(&self, facts: &Facts<'_>) -> FlagState {
         let value = facts.get(self.name.as_str()).unwrap_or(&Value::Unset);
         let is_disabled = |values: &Vec<Value>| values.contains(value);
         if self.is_on(value) {
-            // In an existing system, another flag may be unknown. Then its condition counts as met.
+            // In an existing system, the value of another flag may be unknown. It is taken to be as required.
             let is_met = |(name, values): (&str, &[Value])| {
                 facts.get(name).is_none_or(|value| values.contains(value))
             };
@@ -184,12 +184,13 @@ impl Flag {
         }
     }
 
-    /// Returns the values that [`Flag::each`] is about: numbers, or non-empty strings.
+    /// Returns the values that [`Flag::each`] applies to: numbers, or non-empty strings.
     pub(crate) fn choices(&self) -> impl Iterator<Item = &Value> {
         self.values.iter().filter(|value| self.is_choice(value))
     }
 
-    /// Whether a value is a number or a choice, as the kind of the flag requires.
+    /// Whether a value is a number, if the flag is a number, or a non-empty string, if it is a choice.
+    /// `false` if the flag is a switch.
     pub(crate) fn is_choice(&self, value: &Value) -> bool {
         let Some(text) = value.text() else { return false };
         match self.kind {
@@ -268,8 +269,8 @@ impl<'de> Deserialize<'de> for Requests {
             }
 
             fn visit_bool<E: de::Error>(self, any: bool) -> Result<Requests, E> {
-                let message = "`requests = false` has no effect; remove it: `off` forbids what `on` \
-                               names, and `on` forbids what `off` names";
+                let message = "remove `requests = false`: the requests that `on` names are always forbidden \
+                               while the flag is off, and those that `off` names while it is on";
                 if any { Ok(Requests::Any) } else { Err(E::custom(message)) }
             }
 
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_without_what_it_needs_is_off() {
+    fn a_flag_is_off_unless_other_flags_have_the_values_that_it_needs() {
         let flag = flag("name = 'A'\nvalues = ['1', '0']\nneeds = { B = 'yes' }");
         assert_eq!(state(&flag, &[("A", "1"), ("B", "yes")]), FlagState::On);
         assert_eq!(state(&flag, &[("A", "1"), ("B", "no")]), FlagState::Off);
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_neither_on_nor_off_is_unspecified() {
+    fn a_value_that_is_neither_in_enables_nor_in_disables_is_unspecified() {
         let flag =
             flag("name = 'A'\nvalues = ['1', 'maybe', '0']\nenables = ['1']\ndisables = ['0']");
         assert_eq!(state(&flag, &[("A", "maybe")]), FlagState::Unspecified);

@@ -1,4 +1,5 @@
-//! Checks the flags of a spec: their values, and that their contracts are free of contradictions.
+//! Checks the flags of a spec: their values, and their contracts (the effects that the spec declares), which
+//! must not contradict themselves.
 
 use sha2::{Digest, Sha256};
 use toml::Spanned;
@@ -10,8 +11,8 @@ use crate::document::{Error, suggestion};
 use crate::identifier::TableName;
 use crate::mask::is_secret;
 
-/// The names that a condition may use besides the names of flags.
-pub(super) const PARTS: [&str; 4] = ["route", "upstream", "job", "fault"];
+/// The names that a condition may use besides the names of flags. No flag can have such a name.
+const RESERVED: [&str; 4] = ["route", "upstream", "job", "fault"];
 
 /// Checks every flag; `Err` is the first problem.
 pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
@@ -40,7 +41,7 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
 /// Returns what is wrong with the name and the values of a flag; `None` if nothing is wrong.
 fn values_problem(flag: &Flag) -> Option<String> {
     let name = &flag.name;
-    if name.is_empty() || name.contains(['=', '\0']) || PARTS.contains(&name.as_str()) {
+    if name.is_empty() || name.contains(['=', '\0']) || RESERVED.contains(&name.as_str()) {
         return Some(format!("`{name}` can't be the name of a flag"));
     }
     if flag.values.is_empty() {
@@ -60,8 +61,8 @@ fn values_problem(flag: &Flag) -> Option<String> {
         let what = match &flag.enables {
             Some(_) => "is in `enables` and in `disables`; remove it from one".to_owned(),
             None => format!(
-                "means on, and is in `disables`; list the values that the service reads as on in \
-                 `enables`, without {value}"
+                "means on without `enables`, but is in `disables`; list the values that the service reads as \
+                 on in `enables`, without {value}"
             ),
         };
         return Some(format!("flag `{name}`: {value} {what}"));
@@ -83,7 +84,7 @@ fn values_problem(flag: &Flag) -> Option<String> {
     None
 }
 
-/// Returns why a contract can't be kept; `None` if it can.
+/// Returns what is wrong with the contract of a flag; `None` if nothing is wrong.
 fn contract_problem(flag: &Flag) -> Option<String> {
     let Flag { name, kind, on, off, each, .. } = flag;
     if let Some(problem) = kind_problem(flag) {
@@ -99,8 +100,8 @@ fn contract_problem(flag: &Flag) -> Option<String> {
         for (state, word) in [(true, "on"), (false, "off")] {
             if !is_switched(state) {
                 return Some(format!(
-                    "flag `{name}` has effects, but none of its values is {word}, so no case can show \
-                     them; add such a value"
+                    "flag `{name}` has `on` or `off`, but none of its values means {word}, so no case can \
+                     show the effects; add such a value"
                 ));
             }
         }
@@ -113,19 +114,20 @@ fn contract_problem(flag: &Flag) -> Option<String> {
     }
     let key = common_effect(on.as_ref()?, off.as_ref()?)?;
     Some(format!(
-        "flag `{name}`: `on` and `off` have the same `{key}`, so no case can keep both; remove one"
+        "flag `{name}`: `on` and `off` have the same `{key}`, so each forbids what the other requires; \
+         remove one"
     ))
 }
 
 /// Returns a problem if a key does not fit the kind of the flag; `None` if all keys fit.
 fn kind_problem(flag: &Flag) -> Option<String> {
-    let given = [
+    let switch_keys = [
         ("enables", flag.enables.is_some()),
         ("disables", flag.disables.is_some()),
         ("on", flag.on.is_some()),
         ("off", flag.off.is_some()),
     ];
-    let switch_key = given.iter().find(|(_, given)| *given).map(|(key, _)| *key);
+    let switch_key = switch_keys.iter().find(|(_, is_set)| *is_set).map(|(key, _)| *key);
     let word = match flag.kind {
         FlagKind::Switch if flag.each.is_some() => {
             let what = "`each` is for numbers and choices; add `kind = \"number\"` or `kind = \
@@ -159,8 +161,8 @@ fn effects_problem(flag: &Flag, effects: &Effects) -> Option<String> {
         let is_same_for_all =
             !spans.is_empty() || rows.is_some() || *requests == Some(Requests::Any);
         if is_same_for_all || !patterns.iter().all(|pattern| pattern.names_value()) {
-            let what = "can name only patterns with `{value}`, which stands for the value: everything else \
-                        is the same for every value";
+            let what = "can contain only patterns with `{value}`, which stands for the value: any other \
+                        effect would be the same for every value";
             return Some(what.to_owned());
         }
     }

@@ -16,8 +16,8 @@ use crate::document::{Document, Error, suggestion};
 pub(crate) struct Manifests {
     /// The manifests, relative to the spec. A folder stands for the files in it that are deployed.
     pub files: Vec<PathBuf>,
-    /// The process of the manifests that runs the service. The default is the one that fits the
-    /// service.
+    /// The process in the manifests that runs the service. By default, spanproof looks for the process that
+    /// fits the service.
     pub process: Option<String>,
     /// A file with the names of the variables that are set outside the manifests, as
     /// `fly secrets list` prints them.
@@ -26,7 +26,7 @@ pub(crate) struct Manifests {
     /// `on`.
     #[serde(default)]
     pub expect: BTreeMap<String, Expect>,
-    /// The place of the section, as `FILE:LINE`.
+    /// The location of the section, as `FILE:LINE`.
     #[serde(skip)]
     pub place: String,
 }
@@ -42,16 +42,16 @@ pub(crate) enum Expect {
 }
 
 impl Manifests {
-    /// Returns what a flag must be; `None` if every effective value is accepted.
+    /// Returns what a flag must be; `None` if it may be on or off.
     pub(crate) fn expected(&self, flag: &Flag) -> Option<Expect> {
         self.expect.get(&flag.name).copied().or(flag.tracing.then_some(Expect::On))
     }
 }
 
-/// Checks the sections, and adds their lines.
+/// Checks the sections, and sets [`Manifests::place`].
 ///
 /// # Errors
-/// If an environment has no files, or names a flag that the spec lacks.
+/// If an environment has no files, or its `expect` names a flag that the spec lacks.
 pub(super) fn check(
     document: &Document,
     flags: &[Flag],
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tracing_flag_must_be_on_unless_the_environment_says_otherwise() {
+    fn the_tracing_flag_must_be_on_unless_the_environment_expects_it_off() {
         let spec = example(|text| {
             text + "\n[manifests.production]\nfiles = ['fly.toml']\n[manifests.preview]\n\
                     files = ['fly.toml']\nexpect = { ENABLE_DB_TRACING = 'off' }\n"

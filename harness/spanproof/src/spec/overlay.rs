@@ -27,7 +27,8 @@ impl Overlay {
     }
 }
 
-/// Returns the document with the overlays applied, and a warning for each former name.
+/// Returns the document with the overlays applied, and a warning for each former name in the document or in
+/// an overlay.
 ///
 /// The keys of the changed document are sorted, so its line numbers differ from those of the file.
 pub(super) fn apply(
@@ -40,22 +41,24 @@ pub(super) fn apply(
     let (mut table, mut warnings): (Table, _) = deprecated::parse(document)?;
     for overlay in overlays {
         let mut entry = (overlay.key.clone(), parse_value(overlay)?);
-        if let Ok((line, found)) = deprecated::parse::<Table>(&overlay.line())
-            && !found.is_empty()
+        // An overlay with a former name is replaced by one with the present name.
+        if let Ok((line, line_warnings)) = deprecated::parse::<Table>(&overlay.line())
+            && !line_warnings.is_empty()
         {
             entry = only_entry(line, overlay.key.split('.').count()).unwrap_or(entry);
-            warnings.extend(found);
+            warnings.extend(line_warnings);
         }
         let (key, value) = entry;
         set(&mut table, &key, value).map_err(|reason| rejected(overlay, reason))?;
     }
-    let text = toml::to_string(&table)
-        .map_err(|error| document.error_at(0..0, format!("can't be written as TOML: {error}")))?;
+    let text = toml::to_string(&table).map_err(|error| {
+        document.error_at(0..0, format!("the spec can't be written as TOML: {error}"))
+    })?;
     Ok((Document::new(document.path(), text), warnings))
 }
 
-/// Returns the key, of `parts` parts, and the value of the only entry in nested tables; `None` if there
-/// are fewer tables.
+/// Returns the only entry in `parts` nested tables: its key, with dots between the parts, and its value.
+/// `None` if there are fewer nested tables.
 fn only_entry(table: Table, parts: usize) -> Option<(String, Value)> {
     let (mut key, mut value) = (Vec::new(), Value::Table(table));
     for _ in 0..parts {
@@ -88,7 +91,8 @@ fn rejected(overlay: &Overlay, reason: impl std::fmt::Display) -> Error {
     overlay.line().error_at(at..at + value.len(), format!("`{value}` {reason}"))
 }
 
-/// Sets a key to a value; `Err` is the reason why it can't be set.
+/// Sets a key to a value. `Err` is the reason why it can't be set; it continues a sentence that begins with
+/// the value.
 fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
     let Some((first, rest)) = key.split_once('.') else {
         table.insert(key.to_owned(), value);

@@ -79,10 +79,11 @@ struct RouteTemplates {
     command: Vec<Spanned<String>>,
 }
 
-/// Rejects unknown placeholders.
+/// Rejects unknown placeholders, and a password in a command.
 ///
 /// # Errors
-/// If a string has an unknown placeholder; the error suggests the nearest known placeholder.
+/// If a string has an unknown placeholder; the error suggests the nearest known placeholder. Also if a
+/// command contains `{database.password}`.
 pub(super) fn check(document: &Document) -> Result<(), Error> {
     let templates: Templates = document.parse()?;
     for process in std::iter::once(&templates.service).chain(&templates.process) {
@@ -119,8 +120,8 @@ pub(super) fn check(document: &Document) -> Result<(), Error> {
     Ok(())
 }
 
-/// Checks a word of a command. Text in braces that does not start like a placeholder is accepted,
-/// since it may be a program, as in `awk '{print}'`.
+/// Checks an argument of a command. Text in braces that does not start like a placeholder of spanproof is
+/// accepted, since it may be a script, as in `awk '{print}'`.
 fn check_argument(document: &Document, word: &Spanned<String>) -> Result<(), Error> {
     if word.get_ref().contains("{database.password}") {
         let message = "other users of the machine can see a password in an argument; pass \
@@ -205,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_text_in_braces_is_not_a_placeholder() {
+    fn text_in_braces_is_a_placeholder_only_if_it_looks_like_one() {
         for (text, found) in [
             ("{port}", Some("{port}")),
             ("a {upstrem.url}", Some("{upstrem.url}")),

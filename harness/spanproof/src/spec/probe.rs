@@ -8,7 +8,7 @@ use toml::Spanned;
 use crate::document::{Document, Error};
 
 /// `[probes]`: regular expressions for lines that the service prints about its tracing. All are
-/// optional, because a service may print nothing.
+/// optional, because a service may print no such lines.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ProbeFile {
@@ -22,8 +22,8 @@ pub(super) struct ProbeFile {
     /// The text of the group `state` that means on.
     #[schemars(with = "Option<String>")]
     enabled: Option<Spanned<String>>,
-    /// A line that reports the start of a span. The groups `(?<name>…)` and `(?<enabled>…)` are
-    /// optional.
+    /// A line that reports the start of a span. Two groups are optional: `(?<name>…)`, the span's name, and
+    /// `(?<enabled>…)`, which is `true` if the tracer is enabled.
     #[schemars(with = "Option<String>")]
     attempt: Option<Spanned<String>>,
     /// A line that reports that a span was written. Here and in the two patterns below, the group
@@ -33,7 +33,7 @@ pub(super) struct ProbeFile {
     /// A line that reports that a span could not be written.
     #[schemars(with = "Option<String>")]
     refused: Option<Spanned<String>>,
-    /// A line that reports that a span could not be completed.
+    /// A line that reports that a stored span could not be completed when it ended.
     #[schemars(with = "Option<String>")]
     unfinished: Option<Spanned<String>>,
 }
@@ -77,7 +77,7 @@ impl ProbeFile {
     /// Compiles the patterns.
     ///
     /// # Errors
-    /// If a pattern is not a regular expression or lacks a group, or `tracer` is given without
+    /// If a pattern is not a regular expression, or `tracer` lacks the group `state` or is given without
     /// `enabled`.
     pub(super) fn compile(self, document: &Document) -> Result<Probes, Error> {
         let tracer = pattern(document, self.tracer, &["state"])?;
@@ -167,7 +167,7 @@ impl Probes {
         all.into_iter().filter_map(|(key, pattern)| Some((key, pattern.as_ref()?)))
     }
 
-    /// Whether there is a pattern for the tracer line.
+    /// Whether there is a pattern for the tracer's line at startup.
     pub(crate) fn has_tracer(&self) -> bool {
         self.tracer.is_some()
     }
@@ -188,14 +188,14 @@ impl Probes {
     }
 
     /// Returns the first offset at which a pattern matches a line; `None` if no pattern matches.
-    /// The pattern for the start of the service does not count.
+    /// The pattern `started` is not used.
     pub(crate) fn match_start(&self, line: &str) -> Option<usize> {
         let patterns = self.by_key().filter(|(key, _)| *key != "started");
         patterns.filter_map(|(_, pattern)| Some(pattern.find(line)?.start())).min()
     }
 
     /// Whether the line is about the start of a span.
-    pub(crate) fn has_begun(&self, line: &str) -> bool {
+    pub(crate) fn is_begin_line(&self, line: &str) -> bool {
         self.attempt.as_ref().is_some_and(|pattern| pattern.is_match(line))
     }
 
@@ -239,7 +239,7 @@ mod tests {
     use crate::spec::example;
 
     #[test]
-    fn a_line_may_be_about_many_spans() {
+    fn a_line_can_report_a_number_of_spans() {
         let pattern = |text: &str| {
             let (old, new) = ("acknowledged = '", format!("acknowledged = '{text}|"));
             example(|spec| spec.replacen(old, &new, 1)).probes

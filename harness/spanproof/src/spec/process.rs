@@ -15,7 +15,7 @@ pub(crate) struct Process {
     pub name: String,
     /// The command that starts the process, with placeholders.
     pub command: Vec<String>,
-    /// The environment, with placeholders. A process under test also gets `[service.env]` and the
+    /// The environment, with placeholders. A process that is not a helper also gets `[service.env]` and the
     /// flags.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -24,12 +24,12 @@ pub(crate) struct Process {
     pub inherit: Vec<String>,
     /// The working folder, relative to the spec; the folder of the spec by default.
     pub cwd: Option<String>,
-    /// Whether the process is not under test but needed by the service, like a broker. It does not get the
-    /// flags, faults do not kill it, and its output is not judged.
+    /// Whether the process is not under test, but the service needs it, such as a broker. A helper does not
+    /// get the flags, faults do not kill it, and its output is not judged.
     #[serde(default)]
     pub helper: bool,
-    /// Whether all cases share the process, which must be a helper. It is started once, before the
-    /// first case.
+    /// Whether all cases share the process, which must be a helper. A shared process is started once, before
+    /// the first case.
     #[serde(default)]
     pub shared: bool,
     /// Whether the process is started before the service. The default is `true` for a helper and
@@ -129,8 +129,8 @@ impl Stop {
 }
 
 impl Ready {
-    /// Returns the number of conditions that are given. A valid spec gives one.
+    /// Returns the number of conditions in the spec: 1 in a valid spec, or 0 for a `one-shot` service.
     pub(crate) fn condition_count(&self) -> usize {
-        [&self.http, &self.line, &self.sql, &self.tcp].iter().filter(|one| one.is_some()).count()
+        [&self.http, &self.line, &self.sql, &self.tcp].iter().filter(|key| key.is_some()).count()
     }
 }

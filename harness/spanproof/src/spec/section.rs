@@ -106,10 +106,10 @@ pub(crate) struct Database {
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Order {
-    /// By version; two migrations of one version are an error.
+    /// By version; two migrations with the same version are an error.
     #[default]
     Version,
-    /// By version; migrations of one version by name.
+    /// By version; migrations with the same version by name.
     Name,
 }
 
@@ -168,7 +168,7 @@ pub(crate) struct Route {
 pub(crate) struct UpstreamRule {
     /// The name of the upstream.
     pub name: String,
-    /// The behaviour file.
+    /// The file that describes how the upstream answers.
     pub file: PathBuf,
 }
 
@@ -180,14 +180,14 @@ pub(crate) struct Job {
     pub name: String,
     /// The JSON file with the job.
     pub file: PathBuf,
-    /// The number of units (pieces of work) that the job has.
+    /// The number of units (parts that must leave spans) that the job has.
     pub units: usize,
     /// The JSON pointer to the job's id in the file. After a fault, a second job is submitted with a
     /// different id there. By default the second job is an exact copy.
     pub id: Option<String>,
 }
 
-/// `[matrix]`: the combinations to run.
+/// `[matrix]`: the combinations of flag values, routes, upstreams and jobs to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Matrix {
     /// The maximum number of cases.
@@ -201,7 +201,7 @@ pub(crate) struct Matrix {
 /// `[startup]`: the output of the service until it is ready.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Startup {
-    /// The folder of snapshots, one for each combination of flags.
+    /// The folder of snapshots, one for each combination of flag values.
     pub snapshots: Option<PathBuf>,
     /// Output that varies from run to run, to replace with placeholders.
     pub redact: Vec<Redaction>,

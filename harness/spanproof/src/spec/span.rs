@@ -1,12 +1,13 @@
-//! `[[span]]`: a rule for a span that the service records. The span belongs to a unit (a piece of
-//! work), or to no unit.
+//! `[[span]]`: a rule for a span that the service records. The span belongs to a unit (one part of a job), or
+//! to no unit.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::{Condition, Facts};
 
-/// A span that each unit must or may have, or that belongs to no unit.
+/// A rule for a span that each unit must have, for a span that units can have, or for a span that belongs to
+/// no unit.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SpanRule {
@@ -18,19 +19,19 @@ pub(crate) struct SpanRule {
     #[serde(default, rename = "parent", deserialize_with = "one_or_many")]
     #[schemars(schema_with = "super::schema::names")]
     pub parents: Vec<String>,
-    /// The name of a span of no unit that must be an ancestor, or a list of such names, one of which must
-    /// be. Empty if the spans above the unit are not checked.
+    /// The name of a required ancestor that belongs to no unit, or a list of such names, if an ancestor with
+    /// one of them is enough. Empty if the spans above the unit are not checked.
     #[serde(default, deserialize_with = "one_or_many")]
     #[schemars(schema_with = "super::schema::names")]
     pub below: Vec<String>,
     /// How the span is linked to its unit.
     #[serde(default)]
     pub unit: UnitLink,
-    /// Whether the span may be missing, as after an early return. If it exists, it is checked like
-    /// any other span.
+    /// Whether the span can be missing without an error, as after an early return. If it exists, it is
+    /// checked like any other span.
     #[serde(default)]
     pub optional: bool,
-    /// Whether a unit may have several spans of this name, as with retries.
+    /// Whether a unit can have several spans of this name without an error, as with retries.
     #[serde(default)]
     pub repeats: bool,
     /// The span is required only in these cases.
@@ -65,8 +66,8 @@ impl SpanRule {
         self.parents.is_empty() && self.unit != UnitLink::None
     }
 
-    /// Whether every unit must have the span, and its own columns contain the unit's id.
-    pub(crate) fn is_always_in_column(&self) -> bool {
+    /// Whether every unit must have the span in every case, and the span's own columns contain the unit's id.
+    pub(crate) fn is_always_required_by_column(&self) -> bool {
         let is_always = self.when == Condition::default() && self.unless.is_none();
         is_always && !self.optional && self.unit == UnitLink::Column
     }
@@ -143,7 +144,7 @@ mod tests {
     #[case::end("*.query", "pg.query", true)]
     #[case::other_end("*.query", "pg.query.rows", false)]
     #[case::overlap("ab*ba", "aba", false)]
-    #[case::nothing("ab*ba", "abba", true)]
+    #[case::empty_text("ab*ba", "abba", true)]
     #[case::all("*", "", true)]
     fn a_star_stands_for_any_text(
         #[case] pattern: &str,

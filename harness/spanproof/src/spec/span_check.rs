@@ -1,5 +1,5 @@
-//! Checks the `[[span]]` rules of a spec. A rule is about a span that belongs to a unit (a piece of
-//! work), or to no unit.
+//! Checks the `[[span]]` rules of a spec. A rule is about a span that belongs to a unit (one part of a job),
+//! or to no unit.
 
 use toml::Spanned;
 
@@ -24,11 +24,11 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
         let message = "one `[[span]]` must have no `parent`: the span of the unit itself";
         return Err(check.document.error_at(0..0, message));
     }
-    let has_rival = |at: usize| {
+    let can_coincide = |at: usize| {
         let rule = roots[at].get_ref();
         roots[..at].iter().any(|other| !rule.excludes(other.get_ref()))
     };
-    match (1..roots.len()).find(|at| has_rival(*at)) {
+    match (1..roots.len()).find(|at| can_coincide(*at)) {
         Some(at) => {
             let message = "in each case only one `[[span]]` may lack a `parent`; set `unit = \"none\"` for a span \
                            that belongs to no unit, or use `when` and `unless` to select one for each case";
@@ -45,7 +45,7 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
     if without_unit && (!parents.is_empty() || *optional || *repeats) {
         return Some(format!(
             "`{name}` belongs to no unit, so it may occur any number of times anywhere; remove \
-             `parent`, `optional` and `repeats`; `below` names a span that must be above it"
+             `parent`, `optional` and `repeats`; to require an ancestor, use `below`"
         ));
     }
     if *unit == UnitLink::Parent && parents.is_empty() {
@@ -65,8 +65,8 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
         ));
     }
     let key = if parents.is_empty() { "below" } else { "parent" };
-    let has_place = !parents.is_empty() || !rule.below.is_empty();
-    (has_place && check.file.tables.spans.parent.is_empty()).then(|| {
+    let has_ancestor = !parents.is_empty() || !rule.below.is_empty();
+    (has_ancestor && check.file.tables.spans.parent.is_empty()).then(|| {
         format!(
             "`{name}` has a `{key}`, but `parent` in `[tables.spans]` is empty; name the column, \
              or remove the span"
@@ -93,16 +93,16 @@ fn unknown_parent(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String
 
 /// Returns what is wrong with the ancestors that a rule names in `below`; `None` if nothing is wrong.
 fn unknown_ancestor(rules: &[Spanned<SpanRule>], rule: &SpanRule) -> Option<String> {
-    let outside = || rules.iter().map(Spanned::get_ref).filter(|rule| rule.unit == UnitLink::None);
+    let no_unit = || rules.iter().map(Spanned::get_ref).filter(|rule| rule.unit == UnitLink::None);
     rule.below.iter().find_map(|ancestor| {
-        if outside().any(|other| other.name == *ancestor) {
+        if no_unit().any(|other| other.name == *ancestor) {
             return None;
         }
         let is_of_unit = rules.iter().any(|other| other.get_ref().name == *ancestor);
         Some(if is_of_unit {
             format!("`{ancestor}` is a span of a unit; write `parent = \"{ancestor}\"`")
         } else {
-            let hint = suggestion(ancestor, outside().map(|rule| rule.name.as_str()));
+            let hint = suggestion(ancestor, no_unit().map(|rule| rule.name.as_str()));
             format!("no `[[span]]` with `unit = \"none\"` has the name `{ancestor}`{hint}")
         })
     })

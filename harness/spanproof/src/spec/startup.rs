@@ -14,7 +14,7 @@ use crate::document::{Document, Error};
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct StartupFile {
-    /// The folder of snapshots, one for each combination of flags.
+    /// The folder of snapshots, one for each combination of flag values.
     snapshots: Option<PathBuf>,
     /// Output that varies from run to run, to replace with placeholders.
     redact: Vec<RedactionFile>,

@@ -1,4 +1,4 @@
-//! `[tables]`: the names of the tables and columns of jobs, units (pieces of work that must leave
+//! `[tables]`: the names of the tables and columns of jobs, units (the parts of a job, which must leave
 //! spans) and spans, with defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ const NOT_COLUMNS: [&str; 6] = ["table", "channel", "waiting", "done", "not-ende
 pub(crate) struct Tables {
     /// The table of jobs.
     pub jobs: JobTable,
-    /// The table of units: the pieces of work that must have spans.
+    /// The table of units: the parts of jobs, which must have spans.
     pub units: UnitTable,
     /// The table of spans.
     pub spans: SpanTable,
@@ -49,7 +49,7 @@ pub(crate) struct JobTable {
     pub route: String,
     /// The column of the time of submission; empty if there is none.
     pub created: String,
-    /// The channel of the database's notifications of new jobs; empty if there is none.
+    /// The channel on which the database announces new jobs (`NOTIFY`); empty if there is none.
     pub channel: String,
     /// The column of the status.
     pub status: String,
@@ -73,8 +73,8 @@ pub(crate) struct UnitTable {
     pub job: String,
     /// The column of the status.
     pub status: String,
-    /// The statuses of a unit that succeeded. If empty, a status counts as an error only if a word in
-    /// it, such as `failed`, means an error.
+    /// The statuses of a unit that succeeded. If empty, a status means an error only if it contains a word
+    /// for an error, such as `failed`.
     #[serde(deserialize_with = "statuses")]
     #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,
@@ -85,7 +85,7 @@ pub(crate) struct UnitTable {
     /// The column of the unit's result, which must be the same with and without tracing; empty if
     /// there is none.
     pub outcome: String,
-    /// The columns that distinguish the units of a job, the same in each run of the job.
+    /// The columns that distinguish the units of a job. Their values are the same in each run of the job.
     pub key: Vec<String>,
 }
 
@@ -114,8 +114,8 @@ pub(crate) struct SpanTable {
     pub duration: String,
     /// The column of the status.
     pub status: String,
-    /// The statuses of a span that succeeded. If empty, a status counts as an error only if a word in
-    /// it, such as `failed`, means an error.
+    /// The statuses of a span that succeeded. If empty, a status means an error only if it contains a word
+    /// for an error, such as `failed`.
     #[serde(deserialize_with = "statuses")]
     #[schemars(schema_with = "super::schema::statuses")]
     pub ok: Vec<String>,
@@ -130,7 +130,8 @@ pub(crate) struct SpanTable {
     /// The columns that together are the id of the span's unit.
     #[schemars(schema_with = "super::schema::names")]
     pub unit: Columns,
-    /// Attributes that must agree with the unit: for each column of spans, the equal column of units.
+    /// Attributes that must agree with the unit: for each column of spans, the column of units with the same
+    /// meaning.
     pub attributes: BTreeMap<String, String>,
     /// The header that carries the trace id to the upstream, if there is one.
     pub header: Option<String>,
@@ -146,8 +147,8 @@ impl JobTable {
 }
 
 impl Tables {
-    /// Rejects columns that contain `->` but are not a path into JSON. Also rejects a unit's id that does
-    /// not have the same number of columns in the table of spans and in the table of units.
+    /// Rejects a column that contains `->` but is not a path into JSON. Also rejects ids of units that have a
+    /// different number of columns in the table of spans and in the table of units.
     pub(super) fn check(&self, document: &Document) -> Result<(), Error> {
         let TableKeys { tables } = document.parse()?;
         let keys =
@@ -165,8 +166,8 @@ impl Tables {
         let key = |table: &str, key: &str| tables.get(table)?.get(key).map(Spanned::span);
         let span = key("spans", "unit").or_else(|| key("units", "id")).unwrap_or(0..0);
         let message = format!(
-            "`unit` in `[tables.spans]` names a unit by {}, but `id` in `[tables.units]` is {}; name the same parts in \
-             the same order",
+            "`unit` in `[tables.spans]` names a unit by {}, but `id` in `[tables.units]` is {}; list the \
+             same parts of the id in the same order",
             list(unit.columns()),
             list(id.columns())
         );
@@ -201,7 +202,8 @@ impl SpanTable {
     }
 
     /// Whether a statement is about spans even if it names a different table: it names at least three of
-    /// the columns for trace, id, parent, name and start. `is_named` returns whether it names a column.
+    /// the columns for trace, id, parent, name and start. `is_named` returns whether the statement names a
+    /// column.
     pub(crate) fn has_columns_in(&self, is_named: impl Fn(&str) -> bool) -> bool {
         let columns = [&self.trace, &self.id, &self.parent, &self.name, &self.started];
         let is_named = |column: &&&String| !column.is_empty() && is_named(column);

@@ -16,7 +16,7 @@ pub enum Value {
     Set(String),
 }
 
-/// What a person means by a value.
+/// Whether a person would read a value as on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Intent {
@@ -27,8 +27,8 @@ pub(crate) enum Intent {
 }
 
 impl Value {
-    /// Returns what a person means by this value, even if the service reads it differently. Letter
-    /// case, blanks and quotes do not matter. An unknown word means on.
+    /// Returns whether a person would read this value as on or off, even if the service reads it differently.
+    /// Letter case, blanks and quotes do not matter. An unknown word means on.
     pub(crate) fn intent(&self) -> Intent {
         let Self::Set(text) = self else { return Intent::Off };
         let word = text.trim().trim_matches(['"', '\'']).trim().to_ascii_lowercase();
@@ -52,14 +52,14 @@ impl Value {
 /// Prints `unset` or the value, in quotes if it could be misread.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |text: &str| {
+        let is_clear = |text: &str| {
             !text.is_empty()
                 && text != "unset"
                 && text.chars().all(|c| c.is_ascii_graphic() && !"\"'`,{}".contains(c))
         };
         match self {
             Self::Unset => f.write_str("unset"),
-            Self::Set(text) if plain(text) => f.write_str(text),
+            Self::Set(text) if is_clear(text) => f.write_str(text),
             Self::Set(text) if text.contains('"') && !text.contains('\'') => write!(f, "'{text}'"),
             Self::Set(text) => write!(f, "{text:?}"),
         }
@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
         if text.contains('\0') {
-            return Err(E::custom("an environment variable can't hold a NUL byte"));
+            return Err(E::custom("an environment variable can't contain a NUL byte"));
         }
         Ok(Value::Set(text.to_owned()))
     }
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_means_on_or_off() {
+    fn a_person_reads_each_spelling_as_on_or_off() {
         for on in ["true", "TRUE", "True", "1", "yes", "on", "true ", " true", "true\n", "\"true\""]
         {
             assert_eq!(Value::Set(on.into()).intent(), Intent::On, "{on:?}");

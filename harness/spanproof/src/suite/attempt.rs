@@ -46,17 +46,20 @@ pub(super) async fn run_case(
 /// masked; the service gets their real values from the spec.
 ///
 /// # Errors
-/// When the service, its database or its upstream can't be started. The error is the reason.
+/// When the service, its database or its upstream can't be started, or when the case failed because of its
+/// environment, such as a full disk. The error is the reason.
 pub(super) async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
     let case = unmasked_flags(world.spec(), case);
     run_and_judge(world, world.trial_for(&case).witness_if(witness)).await
 }
 
-/// Runs one trial of a case with the witness. `background` are errors that also occur with
-/// tracing off.
+/// Runs one trial of a case with the witness, which logs each attempt to insert a span. `background` are
+/// errors in other databases of the server that also occur with tracing off, so they do not count as
+/// evidence.
 ///
 /// # Errors
-/// When the service, its database or its upstream can't be started. The error is the reason.
+/// When the service, its database or its upstream can't be started, or when the case failed because of its
+/// environment, such as a full disk. The error is the reason.
 pub(super) async fn run_witnessed(
     world: &World,
     case: &Case,

@@ -1,6 +1,7 @@
-//! Repeats cases whose outcomes differ with and without tracing. The outcome of a service may also
-//! differ from run to run, for example because its work is random or runs in parallel. Units (parts of a
-//! job) whose outcome differs from run to run are not compared.
+//! Repeats baselines. A baseline is a case without tracing whose outcome differs from that of the same case
+//! with tracing. The outcome of a service may also differ from run to run, for example because its work is
+//! random or runs in parallel. Units (parts of a job) whose outcome differs from run to run are not
+//! compared.
 
 use std::collections::BTreeSet;
 
@@ -12,17 +13,17 @@ use super::options::RunOptions;
 use super::result::{CaseOutcome, finished_cases};
 use crate::spec::Spec;
 use crate::trial::World;
-use crate::verdict::{Evidence, Judgement, compare, different_units, unrepeated};
+use crate::verdict::{Evidence, Judgement, cases_to_repeat, compare, different_units};
 use spanproof_format::Code;
 
-/// Number of repetitions of one case. With four, a unit whose outcome differs in every second run is
-/// missed with a probability of 1/16.
+/// Number of repetitions of one case. With four, a unit that has a different outcome in every second run on
+/// average remains undetected with a probability of 1/16.
 pub(super) const REPETITIONS: usize = 4;
-/// Maximum number of cases that are repeated.
+/// Maximum number of baselines that are repeated.
 pub(super) const MAX_BASELINES: usize = 8;
 
-/// Repeats the cases whose outcomes differ with and without tracing, and stores in their evidence which
-/// units differ from run to run.
+/// Repeats the baselines, and stores in their evidence which units differ from run to run. If a repetition
+/// can't be run, nothing is stored.
 pub(super) async fn repeat_baselines(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
@@ -54,7 +55,8 @@ pub(super) async fn repeat_baselines(
     }
 }
 
-/// Returns the indexes of the cases whose outcomes differ with and without tracing.
+/// Returns the indexes of the baselines, and of cases whose values or requests differ from those of the
+/// same case with tracing.
 fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
     let finished: Vec<_> = finished_cases(slots).collect();
     let observations: Vec<_> = finished.iter().map(|(_, case)| &case.observation).collect();
@@ -72,6 +74,6 @@ fn baselines(spec: &Spec, slots: &[Option<CaseOutcome>]) -> BTreeSet<usize> {
         _ => None,
     });
     let mut indexes: BTreeSet<usize> = ids.filter_map(index_of).collect();
-    indexes.extend(unrepeated(spec, &observations).into_iter().map(|at| finished[at].0));
+    indexes.extend(cases_to_repeat(spec, &observations).into_iter().map(|at| finished[at].0));
     indexes
 }

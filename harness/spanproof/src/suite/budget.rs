@@ -18,13 +18,13 @@ pub(crate) fn further_runs() -> Vec<(String, usize)> {
             "further runs of failing cases with a server of their own".to_owned(),
             2 * own_server::MAX_CASES,
         ),
-        ("changes of one value of failing cases".to_owned(), MAX_EXTRA_CASES),
+        ("runs of failing cases with one value changed".to_owned(), MAX_EXTRA_CASES),
         (
-            "repetitions of cases whose outcome differs with tracing".to_owned(),
+            "repetitions of cases whose outcome differs with and without tracing".to_owned(),
             MAX_BASELINES * REPETITIONS,
         ),
         (
-            "repetitions of cases whose difference may come from a flag or vary by itself"
+            "repetitions of cases that differ, to find out whether a flag or chance is the reason"
                 .to_owned(),
             flag_repetitions::MAX_CASES * flag_repetitions::TRIALS,
         ),

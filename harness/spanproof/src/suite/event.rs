@@ -3,7 +3,7 @@
 use super::result::JudgedCase;
 use crate::matrix::Case;
 use crate::spec::{Day, Spec};
-use crate::verdict::{Verdict, expect};
+use crate::verdict::{Verdict, apply_expected_rules};
 
 /// An event during a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,15 +17,16 @@ pub enum RunEvent {
         /// `false` if the case failed, or its service or Postgres did not start.
         passed: bool,
     },
-    /// A case with a fault that the spec does not declare was not run, because the same case without the
-    /// fault does not pass.
+    /// A case whose fault spanproof had added by itself, not the spec, was not run, because the same case
+    /// without the fault does not pass.
     CaseUntried {
         /// The case.
         case: Case,
     },
 }
 
-/// Creates the event of a case that finished.
+/// Creates the event of a case that finished. An `Err` of `outcome` is the reason why the service or Postgres
+/// did not start.
 pub(super) fn event(
     spec: &Spec,
     case: &Case,
@@ -34,7 +35,7 @@ pub(super) fn event(
 ) -> RunEvent {
     let verdict = outcome.map(|judged| {
         let mut judgement = judged.judgement.clone();
-        expect(spec, &judged.observation.case, &mut judgement, today);
+        apply_expected_rules(spec, &judged.observation.case, &mut judgement, today);
         judgement.verdict
     });
     let (verdict, passed) = match verdict {

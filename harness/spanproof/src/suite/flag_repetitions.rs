@@ -1,5 +1,5 @@
-//! Repeats cases that differ only in a flag, if it is not known whether their difference comes from
-//! the flag or varies by itself.
+//! Repeats pairs of cases that differ only in the value of a flag, if their observations differ and it is not
+//! known whether the flag or chance is the reason. A trial is one run of the service for a case.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,9 +18,11 @@ use crate::observation::{self, Observation};
 use crate::spec::Spec;
 use crate::trial::World;
 
-/// Number of further trials of each case. Three trials of both cases of a pair decide.
+/// Number of further trials of each case. With the first trial, there are three of both cases of a pair,
+/// which are enough to decide.
 pub(super) const TRIALS: usize = 2;
-/// Maximum number of cases that are repeated, unless the run becomes a proof of the flags.
+/// Maximum number of cases that are repeated. It does not apply to a run that is stored as a proof of what
+/// the flags do.
 pub(super) const MAX_CASES: usize = 12;
 /// The folder for the evidence, in the folder of the run, with one folder for each trial number.
 pub(super) const FOLDER: &str = "repetitions";
@@ -35,8 +37,7 @@ pub(super) struct Repetitions {
     pub(super) write_errors: Vec<String>,
 }
 
-/// Repeats the cases whose difference may come from a flag, and returns the evidence. Stores it beside that
-/// of the run.
+/// Repeats the pairs of cases, and returns the evidence. Stores the evidence in the folder of the run, too.
 pub(super) async fn repeat_for_flags(
     world: &World,
     slots: &[Option<CaseOutcome>],
@@ -71,7 +72,7 @@ pub(super) async fn repeat_for_flags(
                 found.observations.push(again.observation);
                 found.folders.push(folder);
             }
-            // The trial is not used, because a later report could not read it.
+            // The trial is not used, because a report that is made later from the folder would lack it.
             Err(error) => found.write_errors.push(chain(&error)),
         }
     }
@@ -80,8 +81,8 @@ pub(super) async fn repeat_for_flags(
     found
 }
 
-/// Returns the cases, at most `limit`, that must run again to find out the effect of a flag. Leaves out the
-/// flag that switches tracing: the verdicts are about its effect.
+/// Returns the cases, at most `limit`, that must run again to find out the effect of a flag. Ignores the
+/// flag that switches tracing, because the verdicts already check its effect.
 fn uncertain_cases(spec: &Spec, observations: &[&Observation], limit: usize) -> Vec<Case> {
     let is_other = |name: &str| spec.tracing_flag().is_none_or(|flag| flag.name != name);
     if !spec.flags.iter().any(|flag| is_other(&flag.name)) {

@@ -47,8 +47,8 @@ pub(super) async fn broken_world(server: &Server, database: &Database) -> Option
     })
 }
 
-/// Whether the server reports that a file can't be written, for a reason outside the server. Its messages are
-/// not translated.
+/// Whether the server reports that a file can't be written, for a reason outside the server. Recognizes only
+/// messages in English.
 fn is_lack_of_space(message: &str) -> bool {
     let reasons = [
         "No space left on device",
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lack_of_space_is_a_message_about_a_file_that_can_not_be_written() {
+    fn messages_about_files_that_can_not_be_written_for_lack_of_space_are_recognized() {
         for message in [
             "could not extend file \"base/5/16385\": No space left on device",
             "could not write to file \"base/pgsql_tmp/pgsql_tmp1.0\": No space left on device",

@@ -23,13 +23,13 @@ pub struct RunOptions {
     pub witness: bool,
     /// Whether the run may add cases to find single changes that make failing cases pass.
     pub probe: bool,
-    /// Whether this run will become a proof of the flags. If so, every case whose difference may vary by
-    /// itself is repeated, not only the first ones.
+    /// Whether this run will be stored as a proof of what the flags do. If so, all cases are repeated whose
+    /// difference may come from chance instead of a flag, not only the first ones.
     pub prove_flags: bool,
     /// Today's date, which decides whether a known failure is still accepted.
     pub today: Day,
-    /// When the run ends at the latest. Cases that are then running are broken, and no other case starts.
-    /// `None` for no limit.
+    /// When the run ends at the latest; `None` for no limit. Cases that are still running then are reported
+    /// as broken, and no other case starts.
     pub deadline: Option<Instant>,
     /// Becomes `true` to cancel the run: no more cases start, and running cases are dropped.
     pub cancelled: watch::Receiver<bool>,

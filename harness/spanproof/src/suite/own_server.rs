@@ -1,6 +1,6 @@
-//! Runs failing cases once more with a server of their own, one after the other. All services on a server
-//! log in as the same role. Only with a server of its own is it certain that this service writes to, or
-//! fails in, a database that is not its own.
+//! Runs failing cases once more, one after the other, on a new database server that no other case uses. All
+//! services on a server log in as the same role. So only there is it certain that it was this service that
+//! wrote to another database, or failed to do so.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::spec::Spec;
 use crate::trial::{World, server_failure};
 use crate::verdict::Experiment;
 
-/// Maximum number of cases that get a server of their own.
+/// Maximum number of cases that are repeated.
 pub(super) const MAX_CASES: usize = 4;
 
 /// Repeats the cases whose verdict depends on what happens in other databases.
@@ -25,13 +25,13 @@ pub(super) async fn repeat_alone(
     options: &RunOptions,
     cancelled: &watch::Receiver<bool>,
 ) {
-    let open = open_cases(world.spec(), slots);
-    if open.is_empty() {
+    let selected = cases_to_repeat(world.spec(), slots);
+    if selected.is_empty() {
         return;
     }
     let Ok(alone) = world.with_own_server().await else { return };
     let mut trials = OwnServerTrials { alone: &alone, background: BTreeMap::new() };
-    for OpenCase { index, case, twin } in open {
+    for CaseToRepeat { index, case, twin } in selected {
         let mut cancelled = cancelled.clone();
         let attempt = tokio::select! {
             attempt = trials.run(&case, twin.as_ref()) => attempt,
@@ -47,32 +47,32 @@ pub(super) async fn repeat_alone(
             first.store(&options.evidence);
         }
     }
-    // The server stops with its last user, too.
+    // An error has no consequence, because the server also stops when its last user exits.
     let _closed = alone.close().await;
 }
 
 /// A case to repeat.
-struct OpenCase {
+struct CaseToRepeat {
     index: usize,
     case: Case,
     /// The same case with tracing off, if it ran.
     twin: Option<Case>,
 }
 
-fn open_cases(spec: &Spec, slots: &[Option<CaseOutcome>]) -> Vec<OpenCase> {
+fn cases_to_repeat(spec: &Spec, slots: &[Option<CaseOutcome>]) -> Vec<CaseToRepeat> {
     let all = finished_cases(slots);
-    let is_open =
+    let needs_own_server =
         |(_, case): &(usize, &JudgedCase)| case.judgement.next == Some(Experiment::OwnServer);
-    let open = all.clone().filter(is_open).take(MAX_CASES).map(|(index, judged)| {
+    let selected = all.clone().filter(needs_own_server).take(MAX_CASES).map(|(index, judged)| {
         let case = judged.observation.case.clone();
         let mut others = all.clone().map(|(_, other)| &other.observation.case);
         let twin = others.find(|other| other.is_untraced_twin(&case, spec)).cloned();
-        OpenCase { index, case, twin }
+        CaseToRepeat { index, case, twin }
     });
-    open.collect()
+    selected.collect()
 }
 
-/// Trials on a server of their own.
+/// Trials on the new server, one at a time.
 struct OwnServerTrials<'a> {
     alone: &'a World,
     /// The errors that the server logs while a case with tracing off runs, by the id of the case.
@@ -80,7 +80,7 @@ struct OwnServerTrials<'a> {
 }
 
 impl OwnServerTrials<'_> {
-    /// Runs a case, after its twin with tracing off; `None` if it does not start.
+    /// Runs a case, after its twin with tracing off; `None` if the case can't be run.
     async fn run(&mut self, case: &Case, twin: Option<&Case>) -> Option<Attempt> {
         let background = match twin {
             Some(twin) => self.errors_of(twin).await,
@@ -89,6 +89,7 @@ impl OwnServerTrials<'_> {
         run_witnessed(self.alone, case, background).await.ok()
     }
 
+    /// Returns the errors that the server logs while `twin` runs; runs it only once.
     async fn errors_of(&mut self, twin: &Case) -> Vec<Failure> {
         if let Some(errors) = self.background.get(&twin.id) {
             return errors.clone();

@@ -22,7 +22,7 @@ const MAX_CHANGES: usize = 3;
 pub(super) const FOLDER: &str = "probes";
 
 /// Finds single changes that make failing cases pass, and adds these changes and the extra cases to
-/// the result. Examines only one case for each kind of failure. The flags of `cases` must not be
+/// the result. Of failing cases with the same codes, examines only one. The flags of `cases` must not be
 /// masked, because the service needs their real values.
 pub(super) async fn find_passing_changes(
     world: &World,
@@ -54,7 +54,8 @@ pub(super) async fn find_passing_changes(
     use_extra_cases(world.spec(), result);
 }
 
-/// Adds the extra cases of a stored run, and the changes that make failing cases pass, to the result. Runs nothing.
+/// Adds the extra cases of a stored run, and the changes that make failing cases pass, to the result. Runs
+/// nothing.
 pub(super) fn add_stored_changes(spec: &Spec, result: &mut RunResult, extra: Vec<CaseResult>) {
     result.extra_cases = extra;
     for (failing, codes) in representatives(result) {
@@ -69,7 +70,7 @@ pub(super) fn add_stored_changes(spec: &Spec, result: &mut RunResult, extra: Vec
     use_extra_cases(spec, result);
 }
 
-/// Adds a change if the case with this change passes and records spans; returns whether it does.
+/// Adds a change and returns true if the case with this change passes and records spans.
 fn add_if_passing(result: &mut RunResult, failing: &str, change: Change, case: &Case) -> bool {
     let found = find_case(result, &case.id).filter(|found| passes_and_records(found));
     let Some(found) = found else { return false };
@@ -79,7 +80,7 @@ fn add_if_passing(result: &mut RunResult, failing: &str, change: Change, case: &
     true
 }
 
-/// Decides again whether the service ignores the flag, now with the extra cases.
+/// Decides again whether the service ignores the tracing flag, now with the extra cases.
 fn use_extra_cases(spec: &Spec, result: &mut RunResult) {
     let RunResult { cases, extra_cases, .. } = result;
     let mut cases: Vec<_> = cases.iter_mut().map(|one| (&one.case, &mut one.judgement)).collect();
@@ -87,6 +88,8 @@ fn use_extra_cases(spec: &Spec, result: &mut RunResult) {
     find_ignored_flag(spec, &mut cases, &extra);
 }
 
+/// Returns the spellings of "on" to try for a failure with these codes; empty if a spelling can't be the
+/// reason.
 fn spellings(codes: &[Code]) -> &'static [&'static str] {
     if is_about_spelling(codes) { SPELLINGS_OF_ON } else { &[] }
 }
@@ -96,10 +99,12 @@ fn find_case<'a>(result: &'a RunResult, id: &str) -> Option<&'a CaseResult> {
     result.cases.iter().chain(&result.extra_cases).find(|one| one.case.id == id)
 }
 
-/// Returns the first failing case for each list of codes. Ignores cases that should not record spans.
+/// Returns the first failing case for each list of codes. Ignores cases that should not record spans, and
+/// codes for which a passing case proves nothing ([`may_be_missed`]).
 fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     let mut found: Vec<(String, Vec<Code>)> = Vec::new();
-    // A flag that is ignored in all cases is reported for only one of them.
+    // If the service ignores a flag in all cases, the run reports this for only one case, although it is
+    // not a failure of this case alone. So the case is ignored here.
     let is_of_run = |finding: &Finding| {
         finding.code == Code::FlagIgnored
             && finding.evidence.iter().any(|one| matches!(one, Evidence::Compared { .. }))
@@ -115,15 +120,16 @@ fn representatives(result: &RunResult) -> Vec<(String, Vec<Code>)> {
     found
 }
 
-/// Whether a case that passes may still have a failure with these codes: only a few slow cases are measured
-/// again, a flaky case may pass by chance, and recording may stop only in cases with more work.
+/// Whether one of these codes is not found in every case to which it applies, so that a case that passes may
+/// have the same problem: only a few slow cases are measured again, a flaky case may pass by chance, and the
+/// service may stop recording only in cases with more work.
 pub(crate) fn may_be_missed(codes: &[Code]) -> bool {
     let is_such =
         |code: &Code| matches!(code, Code::SlowedByTracing | Code::Flaky | Code::RecordingStopped);
     codes.iter().any(is_such)
 }
 
-/// Whether a different spelling of the flag may make the case pass.
+/// Whether a different spelling of the tracing flag's value may make the case pass.
 fn is_about_spelling(codes: &[Code]) -> bool {
     let spelling = [Code::FlagUnset, Code::FlagUnrecognisedValue, Code::FlagIgnored];
     codes.first().is_some_and(|code| spelling.contains(code))
@@ -164,7 +170,7 @@ mod tests {
     #[case::every_spelling_is_off(&["true", "1", "on", "yes"], Code::FlagUnrecognisedValue, Code::FlagIgnored)]
     #[case::one_was_not_tried(&["true", "1", "on"], Code::FlagUnrecognisedValue, Code::FlagUnrecognisedValue)]
     #[case::one_fails_differently(&["true", "1", "on", "yes"], Code::NeverSent, Code::FlagUnrecognisedValue)]
-    fn a_flag_is_overruled_if_every_spelling_of_on_is_read_as_off(
+    fn a_flag_is_reported_as_ignored_only_if_every_spelling_of_on_is_read_as_off(
         #[case] values: &[&str],
         #[case] last: Code,
         #[case] expected: Code,

@@ -16,7 +16,7 @@ use crate::spec::Spec;
 use crate::trial::{Progress, World};
 use crate::verdict::Verdict;
 
-/// Maximum number of cases whose ids are listed as not run.
+/// Maximum number of ids in the list of cases that were not run.
 const MAX_LISTED: usize = 20;
 
 /// The cases of a run, with a slot for the outcome of each.
@@ -76,7 +76,8 @@ impl Pool<'_> {
         running.shutdown().await;
     }
 
-    /// Marks the running cases as broken, each with what it waited for, and halts the run.
+    /// Marks the running cases as broken, and halts the run. After a timeout, the reason of each case says
+    /// what the case waited for.
     fn halt(&mut self, why: RunEnd, running: impl Iterator<Item = (usize, Progress)>) {
         for (index, progress) in running {
             let cause = match why {
@@ -99,8 +100,9 @@ impl Pool<'_> {
         self.record.set_halted(Some(format!("{why}{rest}")));
     }
 
-    /// Selects the cases to run among those with a fault that the spec does not declare. Leaves out a case if
-    /// the same case without the fault was run and did not pass, and records the reason.
+    /// Selects the cases to run among those whose fault spanproof adds by itself, because the spec declares
+    /// no such fault. Leaves out a case if the same case without the fault was run and did not pass, and
+    /// records the reason.
     pub(super) fn select_experiments(
         &mut self,
         indexes: Vec<usize>,
@@ -147,9 +149,9 @@ pub(super) fn start_order(spec: &Spec, cases: &[Case]) -> Vec<usize> {
     rounds.into_iter().map(|(_, index)| index).collect()
 }
 
-/// Returns the reason why the run should stop; `None` if it should continue. A run stops if cases
-/// with tracing on and with tracing off finished, and the service became ready in none of them. All
-/// other cases would fail in the same way.
+/// Returns the reason why the run should stop; `None` if it should continue. A run stops if at least
+/// `workers` cases have finished, with tracing on and with tracing off, and the service became ready in
+/// none of them: all other cases would fail in the same way.
 fn halt_reason(
     spec: &Spec,
     cases: &[Case],

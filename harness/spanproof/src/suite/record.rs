@@ -45,12 +45,13 @@ impl RunRecord {
         self.0.broken.insert(id.to_owned(), cause.to_owned());
     }
 
-    /// Returns why a case with an undeclared fault was not run; `None` if it was run.
+    /// Returns why a case whose fault spanproof had added by itself, not the spec, was not run; `None` for
+    /// any other case.
     pub(super) fn untried(&self, id: &str) -> Option<&str> {
         self.0.untried.get(id).map(String::as_str)
     }
 
-    /// Adds a case with an undeclared fault that was not run.
+    /// Adds a case that was not run and whose fault spanproof had added by itself, not the spec.
     pub(super) fn add_untried(&mut self, id: &str, cause: &str) {
         self.0.untried.insert(id.to_owned(), cause.to_owned());
     }
@@ -92,7 +93,7 @@ impl RunRecord {
     }
 }
 
-/// Whether a folder holds a run: whether it has the file `run.json`.
+/// Whether a folder contains the evidence of a run. Such a folder has the file `run.json`.
 pub fn is_run_folder(folder: &Path) -> bool {
     folder.join(FILE).is_file()
 }

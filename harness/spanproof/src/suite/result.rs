@@ -8,7 +8,7 @@ use crate::effect::{FlagEffects, flag_effects};
 use crate::matrix::{Case, Change};
 use crate::observation::{self, Observation, masked_case, spec_secrets};
 use crate::spec::{Day, Spec};
-use crate::verdict::{Judgement, compare, expect};
+use crate::verdict::{Judgement, apply_expected_rules, compare};
 
 /// The result of one case.
 #[derive(Debug, Clone)]
@@ -50,7 +50,8 @@ pub struct RunResult {
     pub cases: Vec<CaseResult>,
     /// Number of cases that were not run because the run was cancelled or stopped early.
     pub not_run: usize,
-    /// The cases with a fault that the spec does not declare that were not run, each with the reason.
+    /// The cases that were not run and whose fault spanproof added by itself, not the spec; each with the
+    /// reason.
     pub(crate) untried: Vec<(Case, String)>,
     /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
@@ -58,7 +59,7 @@ pub struct RunResult {
     pub unwritten: Vec<String>,
     /// The results of extra cases, which were run to find passing changes.
     pub(crate) extra_cases: Vec<CaseResult>,
-    /// Further trials of cases, which show what varies by itself.
+    /// Further trials of cases, which show what differs from run to run by chance.
     pub(crate) repetitions: Vec<Observation>,
     /// Single changes that make failing cases pass.
     pub(crate) passing_changes: Vec<PassingChange>,
@@ -176,7 +177,7 @@ impl RunResult {
         let mut judgements = judgements.into_iter();
         for result in results.iter_mut().filter(|result| result.observation.is_some()) {
             if let Some(mut judgement) = judgements.next() {
-                expect(spec, &result.case, &mut judgement, today);
+                apply_expected_rules(spec, &result.case, &mut judgement, today);
                 result.judgement = judgement;
             }
         }
@@ -185,8 +186,8 @@ impl RunResult {
     }
 }
 
-/// Returns the cases with an undeclared fault that were not run, or whose fault could not be applied, each
-/// with the reason.
+/// Returns the cases whose fault spanproof added by itself, not the spec, and that were not run or whose
+/// fault could not be applied; each with the reason.
 fn untried(
     spec: &Spec,
     cases: &[Case],

@@ -44,13 +44,14 @@ pub async fn run(
     pool.run(experiments, &mut on_event).await;
     let cancelled = options.cancelled.clone();
     let mut repetitions = Repetitions::default();
-    // If the run was halted, its reason is kept: an exceeded time limit would end the trials below at once.
+    // A halted run needs no further trials, and they would replace its reason: if the time limit is over,
+    // they end at once.
     if record.halted().is_none() {
         let further = further_trials(world, &mut slots, &options);
         tokio::select! {
             trials = Box::pin(further) => repetitions = trials,
             why = run_end(world.server(), options.deadline) => {
-                record.set_halted(Some(format!("{why}; unclear cases were not repeated")));
+                record.set_halted(Some(format!("{why}; cases with unclear results were not repeated")));
             }
         }
     }
@@ -70,7 +71,7 @@ pub async fn run(
             why = run_end(world.server(), options.deadline) => Some(why),
         };
         result.halted =
-            end.map(|why| format!("{why}; spanproof did not search for a change that passes"));
+            end.map(|why| format!("{why}; no search for changes that make failing cases pass"));
     }
     let removed = find_removed(&result, &repetitions.folders);
     result.unwritten.extend(removed);
@@ -86,7 +87,7 @@ fn find_removed(result: &RunResult, repetitions: &[PathBuf]) -> Vec<String> {
     removed.map(text).collect()
 }
 
-/// Repeats cases that one trial does not decide. Returns the trials for the comparison of flags.
+/// Repeats cases whose result is unclear after one trial. Returns the trials for the comparison of flags.
 async fn further_trials(
     world: &World,
     slots: &mut [Option<CaseOutcome>],

@@ -1,5 +1,5 @@
-//! The known ways to break a healthy case on purpose (*sabotages*). One of the expected codes must detect
-//! each of them.
+//! The known ways to break a healthy case on purpose (*sabotages*). The sabotaged case must fail with one
+//! of the expected codes.
 
 use crate::identifier::{self, literal};
 use crate::json_path::JsonPath;
@@ -14,10 +14,10 @@ const NOT_EXECUTED: &[Code] = &[
     Code::JobFailedEarly,
     Code::JobNotPickedUp,
     Code::JobNotFinished,
-    // A service may exit with an error, as a command does.
+    // A service that is a command may exit with an error if it can't do its job.
     Code::ProcessCrashed,
 ];
-/// A value of the flag that no service reads as on.
+/// A value of the tracing flag that no service reads as on.
 const UNKNOWN_VALUE: &str = "spanproof";
 
 /// A change that breaks a healthy case, and the codes that count as detecting the change.
@@ -222,8 +222,8 @@ fn are_columns(names: &[&String]) -> bool {
     names.iter().all(|name| JsonPath::find(name).is_none())
 }
 
-/// Returns SQL that sets the end of every span before its start. The columns contain times, or numbers that
-/// count from the start of 1970.
+/// Returns SQL that sets the end of every span before its start. The columns contain timestamps, or Unix
+/// times as numbers.
 fn reverse_times(spans: &str, completed: &str, started: &str) -> String {
     format!(
         "do $$ begin
@@ -234,8 +234,8 @@ fn reverse_times(spans: &str, completed: &str, started: &str) -> String {
     )
 }
 
-/// Returns SQL that inserts a copy of the root span of each unit. The copy has a new id, and no
-/// values in other columns that must be unique.
+/// Returns SQL that inserts a copy of the root span of each unit. The copy has a new id. Other columns with a
+/// unique index are left out, so they get their defaults.
 fn duplicate_roots(spec: &Spec) -> String {
     let table = &spec.tables.spans;
     let (spans, id) = (identifier::table(&table.table), identifier::name(&table.id));

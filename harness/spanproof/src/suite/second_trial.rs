@@ -13,7 +13,7 @@ use super::result::CaseOutcome;
 use super::result::JudgedCase;
 use crate::observation::Repetition;
 use crate::trial::World;
-use crate::verdict::{Experiment, Judgement, explains, judge, shape};
+use crate::verdict::{Experiment, Judgement, explains, failure_signature, judge};
 use spanproof_format::Code;
 
 /// Maximum number of cases in one run that get a second trial. Cases that fail in the same way usually have
@@ -100,10 +100,10 @@ fn select_cases(slots: &[Option<CaseOutcome>]) -> Vec<usize> {
     let mut ranked = Vec::new();
     for (index, slot) in slots.iter().enumerate() {
         let Some(Ok(case)) = slot else { continue };
-        if !is_open(&case.judgement) {
+        if !needs_witness(&case.judgement) {
             continue;
         }
-        let rank = counts.entry(shape(&case.judgement)).or_insert(0);
+        let rank = counts.entry(failure_signature(&case.judgement)).or_insert(0);
         ranked.push((*rank, index));
         *rank += 1;
     }
@@ -111,6 +111,6 @@ fn select_cases(slots: &[Option<CaseOutcome>]) -> Vec<usize> {
     ranked.into_iter().take(MAX_CASES).map(|(_, index)| index).collect()
 }
 
-fn is_open(judgement: &Judgement) -> bool {
+fn needs_witness(judgement: &Judgement) -> bool {
     judgement.next == Some(Experiment::Witness)
 }

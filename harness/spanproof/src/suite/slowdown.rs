@@ -12,8 +12,8 @@ use crate::trial::World;
 use crate::verdict::{judge, slow_pairs};
 use spanproof_format::JobTimes;
 
-/// Number of trials of each of the two cases. It is unlikely that something else slows down three of them and
-/// spares the three between.
+/// Number of trials of each of the two cases. The trials alternate, so it is unlikely that something other
+/// than tracing slows down the three trials with tracing and none of the three trials between them.
 pub(super) const TRIALS: usize = 3;
 /// Maximum number of jobs that are measured again.
 pub(super) const MAX_JOBS: usize = 2;

@@ -18,7 +18,7 @@ pub struct Snapshot {
     pub group: String,
     /// The file.
     pub path: PathBuf,
-    /// Number of cases in the group that became ready.
+    /// Number of cases in the group whose service became ready.
     pub cases: usize,
     /// The startup output of the group's first case.
     pub text: String,
@@ -57,8 +57,9 @@ pub fn compare_snapshots(spec: &Spec, results: &[CaseResult]) -> Vec<Snapshot> {
         .collect()
 }
 
-/// Compares an output with the stored snapshot. Returns the result and the difference. A snapshot may
-/// be older than a placeholder, so `redact` replaces values in stored lines.
+/// Compares an output with the stored snapshot. Returns the result and the difference. The snapshot may be
+/// stored by a version that replaced fewer values with placeholders, so `redact` replaces values in its
+/// lines.
 fn compare(path: &Path, text: &str, redact: impl Fn(&str) -> String) -> (SnapshotState, String) {
     // git may have changed the line endings.
     let stored = std::fs::read_to_string(path).ok().map(|text| text.replace("\r\n", "\n"));
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_is_not_compared() {
+    fn the_header_of_a_snapshot_is_not_compared() {
         assert_eq!(content("---\nsource: x\nexpression: y\n---\nline\n---\n"), "line\n---\n");
         assert_eq!(content("no header"), "no header");
     }

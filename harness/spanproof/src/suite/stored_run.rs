@@ -1,5 +1,5 @@
-//! Judges the stored evidence of a run again. Besides its cases, the folder of a run may contain further trials of
-//! cases, and extra cases that were run to find changes that make a failing case pass.
+//! Judges the stored evidence of a run again. Besides its cases, the folder of a run may contain further
+//! trials of cases, and extra cases that were run to find changes that make a failing case pass.
 
 use std::path::{Path, PathBuf};
 
@@ -59,8 +59,8 @@ fn read_case(spec: &Spec, folder: PathBuf) -> Result<JudgedCase, observation::Er
     Ok(JudgedCase { observation, judgement, folder, database_command, retries })
 }
 
-/// Returns the folders with evidence in a folder; empty if the folder does not exist or has none. An interrupted run
-/// leaves folders without evidence.
+/// Returns the folders with evidence in a folder; empty if the folder does not exist or contains no evidence,
+/// as after an interrupted run.
 fn stored_folders(parent: &Path) -> Result<Vec<PathBuf>, observation::Error> {
     match observation::list(parent) {
         Err(observation::Error::Empty { .. }) => Ok(Vec::new()),
@@ -69,7 +69,8 @@ fn stored_folders(parent: &Path) -> Result<Vec<PathBuf>, observation::Error> {
     }
 }
 
-/// Removes the further trials and the extra cases of an earlier run in the same folder: its program may be a different one.
+/// Removes the further trials and the extra cases of an earlier run in the same folder, because the program
+/// may have changed since then.
 pub(super) fn remove_further_trials(folder: &Path) -> Result<(), observation::Error> {
     let repetitions = (1..=TRIALS).map(|number| folder.join(FOLDER).join(number.to_string()));
     let extra = std::fs::read_dir(folder.join(EXTRA_CASES)).into_iter().flatten().flatten();
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trials_of_an_interrupted_or_earlier_run_are_left_out() {
+    fn folders_without_evidence_are_ignored_and_trials_of_an_earlier_run_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let (repetitions, extra) = (folder.path().join(FOLDER), folder.path().join(EXTRA_CASES));
         std::fs::create_dir_all(repetitions.join("1/a5f2c1df")).unwrap();

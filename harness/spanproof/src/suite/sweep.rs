@@ -1,4 +1,4 @@
-//! Runs the service with common spellings of the values of flags.
+//! A sweep: runs the service with common spellings of the values of flags. A trial is one run of the service.
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -10,9 +10,10 @@ use crate::matrix::spelling_cases;
 use crate::observation::{self, Observation};
 use crate::trial::World;
 
-/// Number of trials of each value of the spec. Three trials of two values decide whether they differ.
+/// Number of trials of each value that the spec lists for the flag. Three trials of each of two values are
+/// enough to decide whether the service does different things with them.
 const TRIALS: usize = 3;
-/// Number of trials of each other spelling, which show what varies by itself.
+/// Number of trials of each other spelling, which show what differs from run to run by chance.
 const TRIALS_OF_SPELLING: usize = 2;
 
 /// The trials of the spellings of one flag.
@@ -27,8 +28,9 @@ pub struct SweepResult {
 }
 
 impl SweepResult {
-    /// Runs the service with each spelling of these flags, several times. Stores the evidence in a folder for
-    /// each flag and each trial. Returns `None` if the sweep was cancelled.
+    /// Runs the service with each spelling of the values of these flags, several times. Stores the evidence
+    /// in a folder for each flag and each trial. Returns `None` if the sweep was cancelled, or if the spec
+    /// lacks one of the flags.
     pub async fn run(world: &World, flags: &[&str], options: &RunOptions) -> Option<Vec<Self>> {
         let mut results = Vec::new();
         for name in flags {
@@ -54,7 +56,7 @@ impl SweepResult {
         Some(results)
     }
 
-    /// Returns why spellings could not be tried; empty if all were.
+    /// Returns why spellings could not be tried; empty if all were tried.
     pub fn errors(&self) -> &[String] {
         &self.errors
     }
@@ -68,8 +70,8 @@ struct Trials<'a> {
 }
 
 impl Trials<'_> {
-    /// Runs cases, each with its place in the result and the number of its trial. Returns `None` if the
-    /// sweep was cancelled.
+    /// Runs cases. Each task contains the case's position in the result, and the number of the trial. Returns
+    /// `None` if the sweep was cancelled.
     async fn run(
         self,
         tasks: Vec<(usize, usize, crate::matrix::Case)>,

@@ -32,8 +32,8 @@ pub(crate) fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> J
     json!({ "resourceSpans": resources })
 }
 
-/// Converts a span to OTLP. A span that has not ended gets the attribute `spanproof.open`, because in
-/// OTLP each span has an end.
+/// Converts a span to OTLP. In OTLP, each span has an end, so a span that has not ended gets the attribute
+/// `spanproof.open`, and its start as its end.
 fn span_json(span: &Span) -> Json {
     let ended = span.ended.as_ref().and_then(|time| time.at);
     let started = span.start().or(ended).unwrap_or_default();

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 
 use crate::observation::Span;
 
-/// A time without spans that is longer than this, in milliseconds, is a gap in any trace.
+/// A time without spans that is longer than this, in milliseconds, is a gap in every trace. In a short trace,
+/// a shorter time may be a gap, too.
 const GAP_MS: i64 = 5_000;
 
 /// The position of a span in the tree of its trace.
@@ -32,8 +33,8 @@ pub(crate) struct Node {
     pub depth: usize,
     /// The span's position in the tree.
     pub position: Position,
-    /// Milliseconds before the span's start in which no span of the same parent ran; `None` if this
-    /// time is too short for a gap.
+    /// Milliseconds before the span's start in which no other span of the same parent ran; `None` if this
+    /// time is too short to be a gap.
     pub gap_ms: Option<i64>,
 }
 
@@ -47,26 +48,26 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// Whether the trace has a span of this unit of work. The spec says which rows are units.
+    /// Whether the trace has a span that refers to this unit of work, by the unit's id.
     pub(crate) fn has_unit(&self, unit: &str) -> bool {
         self.nodes.iter().any(|node| node.span.unit.as_deref() == Some(unit))
     }
 
-    /// Returns the first start of a span; `None` if no span has a start time.
-    pub(crate) fn started(&self) -> Option<DateTime<Utc>> {
+    /// Returns the earliest start of a span; `None` if no span has a start time.
+    pub(crate) fn first_start(&self) -> Option<DateTime<Utc>> {
         self.nodes.iter().filter_map(|node| node.span.start()).min()
     }
 
-    /// Returns the last end or start of a span; `None` if no span has either.
-    pub(crate) fn ended(&self) -> Option<DateTime<Utc>> {
+    /// Returns the latest start or end of a span; `None` if no span has a time.
+    pub(crate) fn last_time(&self) -> Option<DateTime<Utc>> {
         let times = self.nodes.iter().flat_map(|node| [node.span.start(), node.span.end()]);
         times.flatten().max()
     }
 
-    /// Returns the milliseconds from the first start to the last end; `0` if no span has a time.
+    /// Returns the milliseconds from the earliest start to the latest time; `0` if no span has a start time.
     pub(crate) fn elapsed_ms(&self) -> i64 {
-        match (self.started(), self.ended()) {
-            (Some(started), Some(ended)) => (ended - started).num_milliseconds(),
+        match (self.first_start(), self.last_time()) {
+            (Some(first), Some(last)) => (last - first).num_milliseconds(),
             _ => 0,
         }
     }
@@ -80,7 +81,7 @@ pub(crate) fn traces(spans: Vec<Span>) -> Vec<Trace> {
         groups.entry(span.trace.clone().unwrap_or_default()).or_default().push(span);
     }
     let mut all: Vec<_> = groups.into_iter().map(|(id, spans)| trace(id, spans)).collect();
-    all.sort_by_key(Trace::started);
+    all.sort_by_key(Trace::first_start);
     all
 }
 
@@ -170,7 +171,8 @@ impl Walk<'_> {
                 continue;
             }
             self.order.push((index, depth, position));
-            // The children are removed, because a second span with the same id must not get them.
+            // The children are removed from the map, so that a second span with the same id does not get
+            // them, too.
             let children = self.children.remove(id(&self.spans[index])).unwrap_or_default();
             let children = children.into_iter().rev();
             pending.extend(children.map(|child| (child, depth + 1, Position::Child)));
@@ -178,7 +180,7 @@ impl Walk<'_> {
     }
 }
 
-/// Whether a time without spans is longer than [`GAP_MS`], or than half of its trace.
+/// Whether a time without spans is a gap: it is longer than [`GAP_MS`], or than half of its trace.
 fn is_gap(ms: i64, trace_ms: i64) -> bool {
     ms > GAP_MS || ms > 0 && ms * 2 > trace_ms
 }
@@ -187,9 +189,9 @@ fn is_gap(ms: i64, trace_ms: i64) -> bool {
 /// since the end of all earlier siblings for other spans.
 fn set_gaps(trace: &mut Trace) {
     let trace_ms = trace.elapsed_ms();
-    // For each depth, the latest end of the spans so far; `None` if one of these spans has not ended.
-    // The last entry is the start of the last span, because a gap before the first child of this span
-    // begins there.
+    // For each depth, the latest end of the spans so far; `None` if one of these spans has not ended. One
+    // more entry, the last, is the start of the last span: a gap before the first child of that span would
+    // begin there.
     let mut busy_until: Vec<Option<DateTime<Utc>>> = Vec::new();
     for node in &mut trace.nodes {
         let Node { span, depth, gap_ms, .. } = node;

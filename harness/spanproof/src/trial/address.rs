@@ -1,8 +1,10 @@
-//! The values of placeholders about a trial's database, such as `{database.url}` in the spec.
+//! The values of placeholders such as `{database.url}`, which a spec uses for the database of a trial (one
+//! run of the service).
 
 use spanproof_postgres::Address;
 
-/// Returns the value of a placeholder; `None` if it is not about the database, or does not exist.
+/// Returns the value of the placeholder `name`, which has no braces; `None` if no placeholder about the
+/// database has this name, or if the address can't be written in the format of the placeholder.
 pub(super) fn address_value(address: &Address, url: &str, name: &str) -> Option<String> {
     Some(match name.strip_prefix("database.")? {
         "url" => url.to_owned(),

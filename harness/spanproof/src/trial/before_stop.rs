@@ -1,6 +1,6 @@
-//! Reads the database before the service is asked to stop. A service may write further spans only because
-//! it stops: if it were killed, these would be lost. A statement that is still running at this moment may
-//! never end.
+//! Reads the database just before the service is asked to stop. Spans that are stored only later were written
+//! because the service stopped; if it were killed instead, these spans would be lost. A statement that is
+//! running at this moment, after the job has ended, may be blocked forever.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -11,8 +11,8 @@ use super::run::Trial;
 use crate::observation::RunningStatement;
 use crate::spec::FaultKind;
 
-/// Selects the statements that the server is executing in this database, the oldest first. Each row also has the time
-/// since the statement's start in milliseconds, and the last statement of a session that blocks it.
+/// Selects the statements that the server is executing in this database, the oldest first. Each row also has
+/// the time since the statement's start in milliseconds, and the last statement of a session that blocks it.
 const RUNNING: &str = "select query, \
     (extract(epoch from clock_timestamp() - query_start) * 1000)::bigint, \
     (select blocker.query from pg_stat_activity blocker \
@@ -27,8 +27,9 @@ impl Trial {
         (self.spans_before_stop().await, self.running_statements().await)
     }
 
-    /// Returns the number of stored spans; `None` if the case need not record spans or has a fault, or if
-    /// the service has already exited.
+    /// Returns the number of spans that were stored since the service started; `None` if the case need not
+    /// record spans or has a fault, if the service is not ready or has exited, or if the table of spans can't
+    /// be read.
     async fn spans_before_stop(&mut self) -> Option<u64> {
         let spec = self.world.spec();
         let is_running = self.service.ready.is_reached() && !self.service.has_exited();
@@ -41,7 +42,8 @@ impl Trial {
     }
 
     /// Returns the statements that the server is executing for the service; empty if the case need not
-    /// record spans, or if its fault disturbs the service.
+    /// record spans, if the service is not ready, or if the case has any fault except `job-repeated`, which
+    /// only submits the job several times.
     async fn running_statements(&mut self) -> Vec<RunningStatement> {
         let is_disturbed =
             self.fault.as_ref().is_some_and(|fault| fault.kind() != FaultKind::JobRepeated);

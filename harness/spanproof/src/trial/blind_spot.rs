@@ -38,8 +38,8 @@ where has_condition or definition !~ 'INSERT INTO .* VALUES \(' or not exists (
         to_regclass(substring(definition from 'INSERT INTO ((?:"[^"]*"|[^ (])+)')))
 order by 1, 2"#;
 
-/// Selects the functions and procedures of the user: name, definition, and whether a trigger on a table
-/// without spans calls it.
+/// Selects the functions and procedures of the user: name, definition, and whether a trigger of a table into
+/// which no spans are inserted calls it.
 const ROUTINES: &str = r"
 select p.proname::text, pg_get_functiondef(p.oid),
     exists (select from pg_trigger t where t.tgfoid = p.oid and t.tgenabled <> 'D'
@@ -57,12 +57,12 @@ struct Sql(Vec<String>);
 struct Routine {
     name: String,
     body: Sql,
-    /// Whether a trigger on a table without spans calls it.
-    has_trigger: bool,
+    /// Whether a trigger of a table into which no spans are inserted calls it.
+    is_called_elsewhere: bool,
 }
 
-/// Finds the blind spots that the service used or may have used. `entries` are the entries of the
-/// database server's log.
+/// Finds the blind spots through which the service inserted spans, or may have done so. `entries` are the
+/// entries of the database server's log.
 pub(super) async fn find(
     connection: &mut PgConnection,
     spans: &SpanTable,
@@ -86,7 +86,10 @@ pub(super) async fn find(
         sqlx::query_as(ROUTINES).fetch_all(&mut *connection).await?;
     let routines: Vec<_> = routines
         .into_iter()
-        .map(|(name, body, has_trigger)| Routine { name, body: Sql::new(&body), has_trigger })
+        .map(|(name, body, is_called_elsewhere)| {
+            let body = Sql::new(&body);
+            Routine { name, body, is_called_elsewhere }
+        })
         .collect();
     spots.extend(temporary_table_spot(&places, &statements));
     spots.extend(similar_table_spots(spans, &places, &statements));
@@ -116,12 +119,13 @@ fn rule_spot(
 fn temporary_table_spot(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
     statements.iter().find(|sql| sql.creates_temporary(places))?;
     let count = statements.iter().filter(|sql| sql.inserts_into(places)).count();
-    let what = "a temporary table has its name".to_owned();
+    let what = "a temporary table has the name of the span table".to_owned();
     Some(BlindSpot { what, effect: BlindSpotEffect::Elsewhere, statements: Some(count) })
 }
 
-/// Returns the other tables that statements insert spans into: those that are created like the span table,
-/// and those whose inserts name its columns. Their rows may be copied to the span table.
+/// Returns a blind spot for each other table that seems to get spans: the table was created like the span
+/// table, or inserts into the table name the columns of the span table. Its rows may be copied to the span
+/// table later.
 fn similar_table_spots(spans: &SpanTable, places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
     let has_columns = |sql: &Sql| spans.has_columns_in(|column| sql.names(&base(column)));
     let like_spans = |sql: &&Sql| has_columns(sql) || places.iter().any(|place| sql.names(place));
@@ -148,21 +152,25 @@ fn similar_table_spots(spans: &SpanTable, places: &[String], statements: &[Sql])
 fn block_spot(places: &[String], statements: &[Sql]) -> Option<BlindSpot> {
     let is_block = |sql: &&Sql| sql.0.first().is_some_and(|word| word == "do");
     let blocks = statements.iter().filter(is_block).filter(|sql| sql.inserts_into(places));
-    let (what, effect) = ("a block of code inserts into it".to_owned(), BlindSpotEffect::Inserts);
+    let what = "a `DO` block inserts into the span table".to_owned();
+    let effect = BlindSpotEffect::Inserts;
     let count = blocks.count();
     (count > 0).then_some(BlindSpot { what, effect, statements: Some(count) })
 }
 
-/// Returns the functions that statements or triggers call and that insert, or may insert, into one of the
-/// places.
+/// Returns a blind spot for each function that statements or triggers call and that inserts, or may insert,
+/// into one of the places.
 fn routine_spots(routines: &[Routine], places: &[String], statements: &[Sql]) -> Vec<BlindSpot> {
     let mut spots = Vec::new();
     for (index, calls) in called_routines(routines, statements) {
         let Routine { name, body, .. } = &routines[index];
         let (does, effect) = match calls {
-            Some(_) if body.inserts_into(places) => ("inserts into it", BlindSpotEffect::Inserts),
+            Some(_) if body.inserts_into(places) => {
+                ("inserts into the span table", BlindSpotEffect::Inserts)
+            }
             None if body.inserts_into(places) => {
-                ("inserts into it from a trigger of another table", BlindSpotEffect::Unclear)
+                let does = "inserts into the span table from a trigger of another table";
+                (does, BlindSpotEffect::Unclear)
             }
             _ if body.is_dynamic() => {
                 ("builds its statements at run time", BlindSpotEffect::Unclear)
@@ -176,12 +184,13 @@ fn routine_spots(routines: &[Routine], places: &[String], statements: &[Sql]) ->
 }
 
 /// Returns the indexes of the routines that statements or triggers call, directly or through other
-/// routines. The value is the number of statements; `None` if only a trigger calls the routine.
+/// routines. The value is the number of statements that call the routine, or the routine through which it is
+/// called; `None` if only a trigger calls it.
 fn called_routines(routines: &[Routine], statements: &[Sql]) -> BTreeMap<usize, Option<usize>> {
     let mut called = BTreeMap::new();
-    for (index, Routine { name, has_trigger, .. }) in routines.iter().enumerate() {
+    for (index, Routine { name, is_called_elsewhere, .. }) in routines.iter().enumerate() {
         let count = statements.iter().filter(|sql| sql.calls(name)).count();
-        if count > 0 || *has_trigger {
+        if count > 0 || *is_called_elsewhere {
             called.insert(index, (count > 0).then_some(count));
         }
     }
@@ -280,8 +289,9 @@ impl Sql {
         self.0.windows(call.len()).any(|words| words == call)
     }
 
-    /// Whether the SQL is the definition of a function that may build `INSERT` statements at run time. In
-    /// languages other than SQL and PL/pgSQL, any function with the word `insert` may.
+    /// Whether the SQL is the definition of a function that may build `INSERT` statements at run time: it
+    /// contains the words `insert` and `execute`, or it contains `insert` and is written in a language other
+    /// than SQL and PL/pgSQL.
     fn is_dynamic(&self) -> bool {
         let has = |word: &str| self.0.iter().any(|other| other == word);
         let is_sql = self
@@ -301,12 +311,12 @@ mod tests {
     #[rstest]
     #[case::plain("INSERT INTO spans VALUES (1)", true)]
     #[case::schema("with x as (insert into \"app\".\"spans\" (id) select 1) select", true)]
-    #[case::only("copy app . spans from stdin", true)]
+    #[case::copy("copy app . spans from stdin", true)]
     #[case::in_a_text("begin execute 'insert into spans values (1)'; end", true)]
     #[case::other("insert into old_spans select * from spans", false)]
     #[case::longer("insert into spans_old values (1)", false)]
     #[case::read("select * from spans", false)]
-    fn an_insert_names_its_table(#[case] text: &str, #[case] inserts: bool) {
+    fn inserts_into_the_span_table_are_recognized(#[case] text: &str, #[case] inserts: bool) {
         assert_eq!(Sql::new(text).inserts_into(&["spans".to_owned()]), inserts);
     }
 
@@ -315,7 +325,7 @@ mod tests {
     #[case::like("CREATE LOCAL TEMPORARY TABLE IF NOT EXISTS \"spans\" (like public.spans)", true)]
     #[case::permanent("create table spans (id int)", false)]
     #[case::other("create temporary table old_spans as select * from spans", false)]
-    fn a_temporary_table_may_have_the_name_of_the_span_table(
+    fn a_temporary_table_with_the_name_of_the_span_table_is_recognized(
         #[case] text: &str,
         #[case] creates: bool,
     ) {
@@ -328,7 +338,7 @@ mod tests {
         &["`w` gets rows with the columns of spans; 1"])]
     #[case::few_columns("insert into jobs (t, n) values (1)", &[])]
     #[case::copy_out("copy spans (t, s, n) to stdout", &[])]
-    fn a_different_table_that_gets_spans_is_found(#[case] sql: &str, #[case] expected: &[&str]) {
+    fn another_table_that_gets_spans_is_found(#[case] sql: &str, #[case] expected: &[&str]) {
         let spans: SpanTable = toml::from_str(
             "table = 'spans'\ntrace = 't'\nid = 's'\nparent = 'p'\nname = 'n'\nunit = 'u'\n\
              service = ''\nduration = ''\nstarted = 'b'\ncompleted = 'e'\nstatus = 'x'",
@@ -345,11 +355,11 @@ mod tests {
     }
 
     #[test]
-    fn a_routine_is_called_directly_through_another_or_by_a_trigger() {
-        let routine = |name: &str, body: &str, has_trigger| Routine {
+    fn finds_routines_that_are_called_directly_or_through_another_routine_or_by_a_trigger() {
+        let routine = |name: &str, body: &str, is_called_elsewhere| Routine {
             name: name.to_owned(),
             body: Sql::new(body),
-            has_trigger,
+            is_called_elsewhere,
         };
         let routines = [
             routine("outer_one", "select inner_one(1)", false),

@@ -130,8 +130,9 @@ impl TrialBuilder {
         self
     }
 
-    /// Adds the witness: triggers that log each attempt to insert a span, and evidence from the server's
-    /// log.
+    /// Adds the witness: triggers that log each attempt to insert a span. Its evidence also contains the
+    /// errors in the server's log. Has no effect in a case with a fault, or if the server's log can't be
+    /// read.
     pub fn witness(self) -> Self {
         self.witness_if(true)
     }
@@ -142,7 +143,8 @@ impl TrialBuilder {
         self
     }
 
-    /// Sets the errors that also occur with tracing off. In other databases they do not count as evidence.
+    /// Sets the errors in the server's log that also occur with tracing off. They do not count as evidence if
+    /// they occur in a database other than that of the trial.
     pub(crate) fn background(mut self, errors: Vec<Failure>) -> Self {
         self.overrides.background = errors;
         self
@@ -154,7 +156,7 @@ impl TrialBuilder {
         self
     }
 
-    /// Returns a handle to the progress of this trial.
+    /// Returns the progress of this trial; the clone shows later steps, too.
     pub(crate) fn own_progress(&self) -> Progress {
         self.overrides.progress.clone()
     }
@@ -230,7 +232,7 @@ impl TrialBuilder {
         }
     }
 
-    /// Returns a builder of the same trial. Moves the error of a builder method to it.
+    /// Returns a builder of the same trial, and moves the error of a builder method to it.
     fn next_attempt(&mut self) -> Self {
         let (world, case) = (self.world.clone(), self.case.clone());
         Self { world, case, overrides: self.overrides.clone(), error: self.error.take() }

@@ -1,4 +1,4 @@
-//! The database of a trial, and its content before the service starts.
+//! The database of a trial (one run of the service), and its content before the service starts.
 
 use sqlx::Connection;
 
@@ -12,14 +12,16 @@ use crate::matrix::Case;
 use spanproof_format::RowGain;
 use spanproof_postgres::Database;
 
-/// A copy of the migrated template, after the seeds and the SQL of the overrides ran.
+/// A copy of the migrated template database, after the seed files and the SQL of the overrides were run.
 pub(super) struct CaseDatabase {
     pub(super) database: Database,
-    /// What was on the server before the service started.
+    /// The state of the database server before the service started, to which the state after the trial is
+    /// compared.
     pub(super) server_before: ServerBefore,
     /// The rows that were in the tables before the service started.
     pub(super) earlier_rows: EarlierRows,
-    /// The counts of the rows that the contracts of flags name.
+    /// The numbers of rows before the service started, for each table and query in which, according to the
+    /// spec, a value of a flag adds rows.
     pub(super) row_gains: Vec<RowGain>,
 }
 

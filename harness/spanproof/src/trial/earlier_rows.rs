@@ -1,5 +1,5 @@
-//! The rows that seeds and migrations put into the tables before the service starts. They do not belong to
-//! the case, like the rows of earlier jobs in production.
+//! The rows that seeds and migrations put into the tables before the service starts. Like the rows of
+//! earlier jobs in production, they do not belong to the case. A unit is one part of a job.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::observation::{Row, Rows, TableRows, id};
 use crate::spec::Tables;
 
-/// Rows of the three tables, as text.
+/// The earlier rows of the tables of jobs, units and spans, each as JSON text.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EarlierRows {
     jobs: BTreeSet<String>,
@@ -17,12 +17,12 @@ pub(super) struct EarlierRows {
 }
 
 impl EarlierRows {
-    /// Remembers rows. If `has_work`, does not remember jobs and units: the work of the case is among them,
-    /// and the service finds it when it starts.
-    pub(super) fn new(rows: &TableRows, has_work: bool) -> Self {
+    /// Remembers rows as earlier rows. If `works_at_start` is true, the service works off existing jobs when
+    /// it starts; then jobs and units are not remembered, because those of the case are among them.
+    pub(super) fn new(rows: &TableRows, works_at_start: bool) -> Self {
         let texts = |rows: &Rows| rows.all().iter().map(text).collect();
         let spans = texts(&rows.spans);
-        if has_work {
+        if works_at_start {
             return Self { spans, ..Self::default() };
         }
         Self { jobs: texts(&rows.jobs), units: texts(&rows.units), spans }
@@ -106,14 +106,14 @@ mod tests {
             spans: rows(&[span(1, 1), span(2, 2), span(3, 4)]),
         };
         let own = EarlierRows::new(&before, false).own_tables(&tables, after());
-        assert_eq!(ids(&own.jobs), ["2", "3"], "one was changed");
-        assert_eq!(ids(&own.units), ["3", "4"], "a span with a wrong id names an old one");
+        assert_eq!(ids(&own.jobs), ["2", "3"], "job 2 was changed");
+        assert_eq!(ids(&own.units), ["3", "4"], "unit 2 is earlier, although a new span names it");
         assert_eq!(ids(&own.spans), ["2", "3"]);
         let no_new_units = TableRows { units: before.units.clone(), ..after() };
         let own = EarlierRows::new(&before, false).own_tables(&tables, no_new_units);
         assert_eq!(ids(&own.units), ["2"], "the service does not write units");
-        let with_work = EarlierRows::new(&before, true).own_tables(&tables, after());
-        assert_eq!(with_work.jobs.all().len(), 3);
-        assert_eq!((with_work.units.all().len(), with_work.spans.all().len()), (4, 2));
+        let own = EarlierRows::new(&before, true).own_tables(&tables, after());
+        assert_eq!(own.jobs.all().len(), 3);
+        assert_eq!((own.units.all().len(), own.spans.all().len()), (4, 2));
     }
 }

@@ -1,5 +1,5 @@
-//! Errors of what a trial needs: files, programs, the database server and so on. Failures of the service
-//! under test are evidence, not errors.
+//! Errors with the things that a trial (one run of the service) needs: files, programs, the database server
+//! and so on. Failures of the service under test are evidence, not errors.
 
 use crate::chain::{chain, debug_as_chain};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::{document, process, upstream};
 /// An underlying error of any type.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What trials need can't be created, used or removed.
+/// Something that trials (runs of the service) need can't be created, used or removed.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WorldError {
@@ -42,7 +42,7 @@ pub enum WorldError {
     /// The disposable Postgres failed.
     #[error(transparent)]
     Postgres(#[from] spanproof_postgres::Error),
-    /// A seed file failed.
+    /// A seed file (SQL that runs in the database of every trial) failed.
     #[error("seed `{}` failed", path.display())]
     Seed {
         /// The file.
@@ -105,8 +105,11 @@ pub enum WorldError {
     /// The service left more rows than a trial may have, or rows that can't be read in time.
     #[error("the case can't be judged: {0}")]
     TooMuch(String),
-    /// The triggers of the database witness can't be created, or its log can't be read.
-    #[error("the database witness failed")]
+    /// The triggers of the witness, which log each attempt to insert a span, can't be created, or its
+    /// evidence can't be read.
+    #[error(
+        "the witness failed: its triggers could not be created, or its evidence could not be read"
+    )]
     Witness(#[source] ServerError),
     /// A fault can't be applied or removed.
     #[error("the fault `{name}` could not be applied or removed")]
@@ -135,7 +138,7 @@ pub enum WorldError {
         missing: String,
         /// The tables or columns that exist.
         found: String,
-        /// `; did you mean …?` and how to switch the key off; may be empty.
+        /// `; did you mean …?`, and the value to use if there is no such table or column; may be empty.
         hint: String,
     },
     /// Several files or programs of the spec are missing or wrong.
@@ -168,7 +171,7 @@ impl From<super::rows::TooMuch> for Error {
 }
 
 impl Error {
-    /// Returns the error without the spec's secrets in what a process printed.
+    /// Masks the spec's secrets in the output of a process that the error quotes.
     pub(super) fn masked(mut self, spec: &Spec) -> Self {
         let secrets = spec_secrets(spec);
         match &mut self {
@@ -180,7 +183,7 @@ impl Error {
         self
     }
 
-    /// Whether the error is in the user's files or arguments, and not in the environment.
+    /// Whether the user's files or arguments are wrong, and not the environment.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Document(_) | Self::File { .. } | Self::Unknown { .. } | Self::Schema { .. } => {

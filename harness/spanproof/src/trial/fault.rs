@@ -20,7 +20,7 @@ const HIDDEN_NAME: &str = "spanproof_away";
 const REMOVAL_TIMEOUT_MS: u32 = 5_000;
 
 /// Creates a role with the privileges of a normal service, because privileges do not restrict a
-/// superuser. New sessions use the role.
+/// superuser. New sessions on the trial's database use the role.
 const CREATE_ROLE: &str = r"
 create role {role};
 do $$
@@ -53,13 +53,14 @@ const DROP_TRIGGER: &str = "drop schema if exists spanproof_fault cascade;";
 const CANCEL_SLEEPERS: &str = "select pg_cancel_backend(pid) from pg_stat_activity \
     where datname = current_database() and wait_event = 'PgSleep';";
 
-/// A fault that is ready to be applied to the database of one trial.
+/// The fault of one trial: prepared, then applied, then removed.
 #[derive(Debug)]
 pub(super) struct ActiveFault {
     fault: Fault,
     url: String,
     names: Names,
-    /// spanproof's own session. It is opened before the fault, which may refuse new connections.
+    /// spanproof's own session. It is opened before the fault is applied, because the database may refuse new
+    /// connections under the fault.
     control: PgConnection,
     /// A session that holds a table lock in an open transaction; `None` without a lock.
     lock_holder: Option<PgConnection>,
@@ -79,6 +80,7 @@ struct Names {
     column: String,
     /// The role has the same name as the trial's database.
     role: String,
+    /// Whether the service logs in as a superuser.
     superuser: bool,
 }
 
@@ -207,8 +209,8 @@ impl Names {
     }
 }
 
-/// Returns the SQL that applies a fault. Privileges and connection limits do not restrict a
-/// superuser, so it needs other statements.
+/// Returns the SQL that applies a fault. Privileges and connection limits do not restrict a superuser, so
+/// these faults need other statements if the service logs in as one.
 fn apply_sql(kind: FaultKind, superuser: bool) -> String {
     let trigger = |when: &str, each: &str, body: &str| {
         let sql =

@@ -57,7 +57,7 @@ impl Trial {
         Ok(())
     }
 
-    /// Reads the rows of the trial so far, except those from before the service started.
+    /// Reads the rows of the trial so far, without those that existed before the service started.
     pub(super) async fn own_tables(&self) -> Result<TableRows, Error> {
         let mut connection = connect(self.database.url()).await?;
         let mapping = &self.world.spec().tables;
@@ -72,8 +72,7 @@ impl Trial {
         Ok(log.map(|entries| entries.len()))
     }
 
-    /// Submits another job and waits for its end. `earlier_jobs` are the rows of jobs that existed before
-    /// it.
+    /// Submits another job and waits for its end. `earlier_jobs` are the rows of the jobs before this one.
     pub(super) async fn run_later_job(
         &mut self,
         job: &Json,
@@ -88,8 +87,9 @@ impl Trial {
         Ok(())
     }
 
-    /// Waits for a line that reports lost spans: a service that writes spans in batches may not have
-    /// tried yet. If no line appears in time, that is evidence.
+    /// Waits for a line that reports lost spans, or until the service has exited: a service that writes spans
+    /// in batches may not have tried to write them yet. A timeout is not an error, because a missing line is
+    /// evidence, too.
     async fn wait_for_lost_spans(&self) {
         let (probes, service) = (&self.world.spec().probes, &self.service);
         let _timed_out = wait::until("a line about lost spans", self.timeouts.flush, || async {

@@ -1,4 +1,5 @@
-//! Reads and checks the files that a spec names: jobs, request bodies, upstream behaviours and so on.
+//! Reads and checks the files that a spec names: jobs, request bodies, upstream behaviours and so on. A trial
+//! is one run of the service.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;

@@ -24,10 +24,13 @@ const MAX_WAITS: usize = 6;
 /// Minimum length of each wait after the first: a slow service may write one span a second.
 const LATER_WAIT: Duration = Duration::from_secs(1);
 
-/// Waits until one of these is true: every unit (part of the job) has its required spans; the service has
-/// exited; every span is stored of which the service printed that it began; the time `within` is over. While
-/// spans arrive, it waits again, up to [`MAX_WAITS`] times. If spans are then missing, that is evidence. With the
-/// evidence of a first job, only what came after it counts. `last` is the result of the wait for an earlier job.
+/// Waits until every unit (part of the job) has its required spans, until as many spans are stored as began
+/// according to the service's output, until the service has exited, or until the time `within` is over. If
+/// missing spans arrived in this time, it waits again, up to [`MAX_WAITS`] times. Spans that are still
+/// missing then are evidence, not an error.
+///
+/// `first_job` is `None` in a case with one job; otherwise only the spans and lines after the first job
+/// count. `last` is the result of the wait for the previous job.
 pub(super) async fn wait_for_spans(
     connection: &mut PgConnection,
     spec: &Spec,
@@ -64,7 +67,7 @@ pub(super) async fn wait_for_spans(
         .await;
         let has_arrived = state.into_inner().1.has_arrived;
         if has_arrived || arrival == Arrival::Continuing {
-            arrival = Arrival::Earlier;
+            arrival = Arrival::Ended;
         }
         if waited.is_ok() || !has_arrived {
             return arrival;
@@ -73,15 +76,15 @@ pub(super) async fn wait_for_spans(
     Arrival::Continuing
 }
 
-/// Whether spans arrive after the end of their job.
+/// Whether missing spans arrive after the end of their job.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// None arrived while others were missing.
+    /// No missing span arrived during a wait.
     #[default]
     None,
-    /// Some arrived earlier.
-    Earlier,
-    /// They were still arriving at the end of the last wait.
+    /// Missing spans arrived during a wait, but no more are expected.
+    Ended,
+    /// Missing spans were still arriving at the end of the last wait.
     Continuing,
 }
 
@@ -119,7 +122,8 @@ fn required_spans<'a>(spec: &'a Spec, case: &Case, units: usize) -> BTreeMap<&'a
     for rule in spec.required_spans(&case.facts()) {
         *required.entry(&rule.name).or_default() += units;
     }
-    // Another process may write these.
+    // If the spans must be nested in a span of a certain name, at least one such span is required: a process
+    // other than the service may write it.
     for rule in spec.spans.iter().filter(|rule| rule.applies(&case.facts())) {
         if let [name] = &rule.below[..]
             && !name.contains('*')
@@ -130,7 +134,8 @@ fn required_spans<'a>(spec: &'a Spec, case: &Case, units: usize) -> BTreeMap<&'a
     required
 }
 
-/// Returns the rows of the case, of the second job if there was a first one; none if the tables can't be read.
+/// Returns the rows of the second job if `first_job` is set, and else all rows of the case. If the tables
+/// can't be read, the result contains the error.
 async fn own_rows(
     connection: &mut PgConnection,
     spec: &Spec,
@@ -146,21 +151,22 @@ async fn own_rows(
     }
 }
 
-/// Returns the spans of the case, of the second job if there was a first one.
+/// Returns the spans of the second job if `first_job` is set, and else all spans of the case.
 async fn own_spans(
     connection: &mut PgConnection,
     spec: &Spec,
     (first_job, earlier): (Option<&FirstJob>, &EarlierRows),
 ) -> Rows {
     match first_job {
-        // The other tables are not needed, and this is read again and again.
+        // Reads only the table of spans, because the rows are read again and again.
         None => earlier.own_spans(read_spans(connection, &spec.tables).await),
         Some(_) => own_rows(connection, spec, (first_job, earlier)).await.spans,
     }
 }
 
-/// Returns how many spans began by the lines of the service. 0 says nothing: the pattern may not match, or the service
-/// may not print such lines at this level. Also 0 if lines were dropped.
+/// Returns the number of spans that began according to the service's output; 0 if lines of the output were
+/// dropped. 0 does not prove that no span began: the spec's pattern may not match the lines, or the log level
+/// of the service may hide them.
 fn begun_spans(spec: &Spec, service: &RunningService, first_job: Option<&FirstJob>) -> usize {
     let mut output = service.output();
     if output.dropped_bytes > 0 {
@@ -173,7 +179,7 @@ fn begun_spans(spec: &Spec, service: &RunningService, first_job: Option<&FirstJo
     events.filter(|event| matches!(event, TracerEvent::Attempt(attempt) if attempt.enabled)).count()
 }
 
-/// Returns the number of rows in the table of spans; `None` if it can't be read.
+/// Returns the number of rows in the table of spans; `None` if the table can't be read.
 pub(super) async fn count_spans(connection: &mut PgConnection, spec: &Spec) -> Option<i64> {
     let table = identifier::table(&spec.tables.spans.table);
     let sql = format!("select count(*) from {table}");

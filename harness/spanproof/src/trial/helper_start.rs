@@ -12,11 +12,11 @@ use super::{Error, World};
 use crate::matrix::Case;
 use crate::spec::Process;
 
-/// Placeholder for the database URL of shared helpers, which have no database: each trial has its own.
+/// The database URL for helpers that all trials share. No such database exists: each trial has its own.
 const NO_DATABASE: &str = "postgres://127.0.0.1/none";
 
-/// Starts the helpers of a trial in the order of the spec. Adds the marks by which daemons of the trial are
-/// found.
+/// Starts the helpers of a trial in the order of the spec. Before that, registers strings that only the
+/// processes of this trial have in their environment: they show which daemons belong to the trial.
 pub(super) async fn start_helpers(
     world: &World,
     case: &Case,

@@ -22,11 +22,11 @@ use crate::spec::Tables;
 use spanproof_format::count;
 use spanproof_lease::wait::{self, Attempt};
 
-/// The status of a job that was submitted without HTTP and accepted.
+/// The status of an accepted job that was not submitted by HTTP.
 const OK: u16 = 200;
 
 /// Submits a job by HTTP. The target is a method, a base URL and a path. If the service refuses the job or
-/// does not answer, that is evidence, not an error.
+/// does not answer, that is evidence, not an error. Without an answer, the status of the submission is 0.
 pub(super) async fn submit(
     (method, url, path): (&str, String, &str),
     headers: BTreeMap<String, String>,
@@ -46,7 +46,7 @@ pub(super) async fn submit(
     Submission { request: format!("{method} {path}"), status, body }
 }
 
-/// Returns the submission of a job that the service reads at its start.
+/// Returns the submission of a job that the service reads when it starts, so that nothing is sent.
 pub(super) fn at_start() -> Submission {
     Submission { request: "the start of the service".to_owned(), status: OK, body: String::new() }
 }
@@ -91,8 +91,9 @@ pub(super) async fn submit_by_command(
     Ok(Submission { request, status, body })
 }
 
-/// Waits until the job has ended, the service has exited, or the time `within` is over. `before` are the
-/// rows of earlier jobs of this trial, if there are any, and the rows from before the service started.
+/// Waits until the job has ended, the service has exited, or the time `within` is over. `before` contains the
+/// rows of earlier jobs of this trial (`None` for the first job), and the rows from before the service
+/// started.
 pub(super) async fn settle(
     connection: &mut PgConnection,
     tables: &Tables,

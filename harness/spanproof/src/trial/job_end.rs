@@ -13,13 +13,14 @@ use super::service::RunningService;
 use crate::observation::{Job, Row, Rows};
 use crate::process::Output;
 use crate::spec::{Done, Tables};
-use crate::template::{fill, plain};
+use crate::template::{fill, to_text};
 use spanproof_format::count;
 
 /// The condition that shows that a job has ended.
 #[derive(Debug)]
 pub(super) enum JobEnd {
-    /// Every new or changed row of a job has a status of a job that has ended.
+    /// There is a new or changed row of a job, and every such row has a final status, which the spec lists
+    /// as `done`.
     Status,
     /// More lines match than `before`, the number of matching lines before the job was submitted.
     Line { pattern: Regex, before: usize },
@@ -27,7 +28,7 @@ pub(super) enum JobEnd {
     Http { client: reqwest::Client, url: String, pointer: Option<String>, values: Vec<String> },
     /// A query returns true.
     Sql(String),
-    /// The job has been accepted.
+    /// The service has accepted the job, and this already counts as its end.
     Accepted,
     /// The service has exited.
     Exit,
@@ -56,7 +57,7 @@ impl JobEnd {
         }
         if let Some(path) = &rule.http {
             let path = fill(&Json::String(path.clone()), "job", job);
-            let path = plain(&fill(&path, "answer", answer));
+            let path = to_text(&fill(&path, "answer", answer));
             let (pointer, values) = (rule.pointer.clone(), rule.values.clone());
             return Self::Http { client: client(), url: format!("{url}{path}"), pointer, values };
         }
@@ -83,8 +84,8 @@ impl JobEnd {
         }
     }
 
-    /// Checks once whether the job has ended. `before` are the rows of earlier jobs of this trial, if there
-    /// are any, and the rows from before the service started.
+    /// Checks once whether the job has ended. `before` contains the rows of earlier jobs of this trial
+    /// (`None` for the first job), and the rows from before the service started.
     ///
     /// # Errors
     /// If the job has not ended. The error describes the current state.
@@ -115,8 +116,8 @@ impl JobEnd {
     }
 }
 
-/// Checks that every new or changed job has a final status. `before` are the rows of earlier jobs, and
-/// `earlier` the rows from before the service started.
+/// Checks that there is a new or changed job, and that all such jobs have a final status. `before` are the
+/// rows of earlier jobs of this trial, and `earlier` the rows from before the service started.
 async fn check_status(
     connection: &mut PgConnection,
     tables: &Tables,
@@ -161,8 +162,8 @@ async fn check_answer(
     let Some(pointer) = pointer else { return Ok(()) };
     let json: Json = serde_json::from_str(&body).map_err(|_| "an answer that is not JSON")?;
     match json.pointer(pointer) {
-        Some(value) if values.contains(&plain(value)) => Ok(()),
-        Some(value) => Err(format!("`{}` at `{pointer}`", plain(value))),
+        Some(value) if values.contains(&to_text(value)) => Ok(()),
+        Some(value) => Err(format!("`{}` at `{pointer}`", to_text(value))),
         None => Err(format!("an answer without `{pointer}`")),
     }
 }

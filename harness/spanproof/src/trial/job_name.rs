@@ -1,12 +1,12 @@
-//! Gives a job a new id when it is submitted again.
+//! Gives a job a new id when the job is submitted again.
 
 use serde_json::Value as Json;
 
-/// Lengths of the groups of digits in a UUID.
+/// Numbers of hexadecimal digits in the groups of a UUID.
 const UUID: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// Changes the id of a job: the last digits of a UUID become `number`, any other string gets the suffix, and
-/// `number` is added to a number. Other JSON values stay as they are.
+/// Changes the id of a job: the last group of a UUID becomes `number` in hexadecimal, any other string gets
+/// `suffix`, and a JSON number is increased by `number`. Other JSON values stay as they are.
 pub(super) fn rename(id: &mut Json, suffix: &str, number: u32) {
     match id {
         Json::String(text) if is_uuid(text) => {

@@ -3,8 +3,8 @@
 use spanproof_postgres::connect_options;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-/// Keeps a session's messages out of the server's log. Only a superuser may do that. For
-/// another role, spanproof does not read the log.
+/// Keeps a session's messages out of the server's log if the role is a superuser. Other roles have no
+/// permission to do that; then spanproof does not read the log.
 const QUIET: &str = "select set_config('log_min_messages', 'panic', false)
     where current_setting('is_superuser') = 'on'";
 

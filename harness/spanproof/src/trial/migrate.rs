@@ -22,13 +22,13 @@ use crate::observation::WaitResult;
 use crate::process::{Run, run};
 use crate::spec::{Spec, placeholder};
 
-/// An error of the code that creates tables.
+/// An error of the command that creates the tables.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Lines of the service's output that an error shows.
 const TAIL: usize = 10;
 
-/// Returns the migrations of a spec with its command, if it has one.
+/// Returns the migrations of a spec: its SQL files, and then its command, if it has one.
 ///
 /// # Errors
 /// When a file can't be read.
@@ -45,8 +45,8 @@ pub(super) fn migrations(spec: &Spec) -> Result<Migrations, Error> {
     }))
 }
 
-/// Runs the command of the spec. Its environment is that of spanproof, with `DATABASE_URL` and libpq's
-/// variables for this database.
+/// Runs the command of the spec on the database at `url`. The command inherits the environment of spanproof,
+/// with `DATABASE_URL` and libpq's variables set to this database.
 async fn migrate(words: &[String], folder: PathBuf, url: &str) -> Result<(), Cause> {
     let address = Address::parse(url)?;
     let value = |name: &str| address_value(&address, url, name);
@@ -96,8 +96,8 @@ fn fingerprint(spec: &Spec) -> Result<String, Error> {
     Ok(format!("{:x}", hash.finalize()))
 }
 
-/// Adds a migration that starts the service once in the template database, and stops it when it is ready.
-/// `case` has every flag at its default.
+/// Adds a migration that starts the service once with the template database, and stops it as soon as it is
+/// ready. `case` has every flag at its default.
 pub(super) fn by_service(world: World, case: Case, migrations: Migrations) -> Migrations {
     let fingerprint = uuid::Uuid::new_v4().to_string();
     migrations.then(fingerprint, move |url| {

@@ -7,7 +7,7 @@ use crate::spec::Spec;
 
 /// A disposable database with the migrations of a spec, on a server of its own.
 #[derive(Debug)]
-#[must_use = "close it to learn of errors"]
+#[must_use = "call `close` to remove the database and get errors"]
 pub(crate) struct MigratedDatabase {
     database: Database,
     server: Server,

@@ -31,10 +31,10 @@ pub struct WorldBuilder {
     show_build: bool,
 }
 
-/// The result of checking the database of a spec without its service.
+/// The result of checking the database of a spec, without running the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseCheck {
-    /// Where the server comes from.
+    /// Where the server comes from, such as a local installation or Docker.
     pub origin: String,
     /// Number of columns of `[tables]` that exist; `None` if they could not be checked, because the service
     /// creates its tables.
@@ -54,8 +54,8 @@ impl WorldBuilder {
         self
     }
 
-    /// Replaces a value of the spec. The key has dots between its parts, and the value is TOML. Example:
-    /// `.set("service.settle-ms", "4000")`.
+    /// Replaces a value of the spec when [`open`](Self::open) reads it. The key has dots between its parts,
+    /// and the value is TOML. Example: `.set("service.settle-ms", "4000")`.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.overlays.push(Overlay::new(key, value));
         self
@@ -139,7 +139,8 @@ impl WorldBuilder {
     /// are ignored.
     ///
     /// # Errors
-    /// When the service can't be built, the server does not start, or a migration fails.
+    /// When an input is missing or wrong, the service can't be built, the server does not start, a migration
+    /// fails, or a table or column that `[tables]` names does not exist.
     pub async fn open_spec(self, mut spec: Spec) -> Result<World, Error> {
         let Inputs { files, migrations, options } = self.inputs(&mut spec)?;
         let start = Instant::now();

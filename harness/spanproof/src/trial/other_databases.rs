@@ -1,8 +1,8 @@
 //! Finds what a service does in other databases of its server: rows in tables like the table of spans,
 //! and writes and logins that fail.
 //!
-//! All services on a server log in as the same role, so only a server of its own proves that it was this
-//! service.
+//! All services on a server log in as the same role. So if several services run on one server, the log does
+//! not show which service did it; only a server that runs a single service proves that.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,9 @@ use spanproof_postgres::{LogEntry, Server};
 /// The other databases of a server before the service starts.
 #[derive(Debug, Default)]
 pub(super) struct OtherDatabases {
-    /// Number of entries of the server's log about other databases.
-    entries: usize,
-    /// Rows of tables that may contain spans, by database.
+    /// Number of entries in the server's log about other databases.
+    log_length: usize,
+    /// The numbers of rows in tables that may contain spans, by database.
     rows: BTreeMap<String, OtherRows>,
 }
 
@@ -40,17 +40,17 @@ impl OtherDatabases {
     /// else, whose databases must not be read.
     pub(super) async fn read(server: &Server, tables: &Tables) -> Result<Option<Self>, Error> {
         let Some(entries) = server.log_of_other_databases().await? else { return Ok(None) };
-        Ok(Some(Self { entries: entries.len(), rows: rows(server, tables).await? }))
+        Ok(Some(Self { log_length: entries.len(), rows: rows(server, tables).await? }))
     }
 
-    /// Returns what has happened since.
+    /// Returns what has happened in other databases since `self` was read.
     pub(super) async fn since(
         self,
         server: &Server,
         tables: &Tables,
     ) -> Result<OtherActivity, Error> {
         let entries = server.log_of_other_databases().await?.unwrap_or_default();
-        let entries = entries.get(self.entries..).unwrap_or_default();
+        let entries = entries.get(self.log_length..).unwrap_or_default();
         let none = OtherRows::default();
         let mut found = Vec::new();
         for (database, rows) in rows(server, tables).await? {
@@ -74,8 +74,8 @@ async fn rows(server: &Server, tables: &Tables) -> Result<BTreeMap<String, Other
     Ok(found)
 }
 
-/// Returns the failed logins and writes. spanproof's own statements in other databases create and drop
-/// databases, and write no rows.
+/// Returns the failed logins and writes. spanproof's own statements are not among them: they only create and
+/// drop databases.
 fn failures_of_clients(entries: &[LogEntry]) -> Vec<Failure> {
     let named = entries.iter().map(|entry| {
         let is_named = entry.message.contains(&format!("\"{}\"", entry.database));
@@ -112,10 +112,13 @@ mod tests {
 
     #[rstest]
     #[case::write(entry("42P01", "no table", Some("INSERT INTO t")), &["no table (in database \"other\")"])]
-    #[case::login(entry("3D000", "database \"other\" does not exist", None), &["database \"other\" does not exist"])]
+    #[case::refused_login(
+        entry("3D000", "database \"other\" does not exist", None),
+        &["database \"other\" does not exist"]
+    )]
     #[case::own_statement(entry("42P04", "exists", Some("create database x")), &[])]
     #[case::end_of_a_session(entry("57P01", "terminated", None), &[])]
-    fn failed_writes_and_logins_name_their_database(
+    fn only_failed_writes_and_logins_are_returned_and_name_their_database(
         #[case] entry: LogEntry,
         #[case] expected: &[&str],
     ) {

@@ -9,9 +9,9 @@ use crate::identifier::{self, TableName};
 use crate::json_path::{JsonPath, base};
 use crate::spec::Tables;
 
-/// Selects the tables that could contain spans, with the type of their span id column: tables with the
-/// span table's name, and tables with every column of the span table that the spec names. A partition is
-/// read as a part of its table.
+/// Selects the tables other than the span table that could contain spans, with the type of their span id
+/// column: tables of the same name in another schema, and tables with every column that the spec names for
+/// the span table. Partitions are left out, because a query of the partitioned table reads their rows.
 const CANDIDATES: &str = r"
 with recursive own as (
     select to_regclass($1)::oid as oid
@@ -33,7 +33,8 @@ order by 1, 2";
 const ID_TYPE: &str = "select format_type(atttypid, null) from pg_attribute \
     where attrelid = to_regclass($1) and attname = $2 and not attisdropped";
 
-/// The number of rows in other tables that the span table does not have, by table.
+/// For each other table that could contain spans, the number of its rows whose span id is not in the span
+/// table; or of all its rows, if one of the two tables has no column of span ids.
 #[derive(Debug, Default)]
 pub(super) struct OtherRows(BTreeMap<TableName, u64>);
 
@@ -54,7 +55,7 @@ impl OtherRows {
         Self::count_except(connection, tables, None).await
     }
 
-    /// Counts the rows in tables other than `own`.
+    /// Counts the rows in tables other than the span table `own`; `None` if the database has no span table.
     async fn count_except(
         connection: &mut PgConnection,
         tables: &Tables,
@@ -150,7 +151,7 @@ mod tests {
     const SPANS: &str = "create table spans (t int, s int, p int, n text, u int); \
         insert into spans values (1, 1, 0, 'a', 1)";
 
-    /// `before` runs before the service, `after` is what the service does.
+    /// `before` is SQL that runs before the service starts, and `service` is SQL that the service runs.
     #[rstest]
     #[case::schema(
         "create schema tenant; create table tenant.spans (like spans)",
@@ -189,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn other_tables_that_get_spans_are_found(
         #[case] before: &str,
-        #[case] after: &str,
+        #[case] service: &str,
         #[case] expected: &[&str],
     ) {
         let server = Server::join(Options::default()).await.unwrap();
@@ -203,8 +204,8 @@ mod tests {
         let setup = format!("{SPANS}; {before}");
         connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await.unwrap();
         let old = OtherRows::count(&mut connection, &tables).await.unwrap();
-        let after = sqlx::raw_sql(AssertSqlSafe(after.to_owned()));
-        connection.execute(after).await.unwrap();
+        let service = sqlx::raw_sql(AssertSqlSafe(service.to_owned()));
+        connection.execute(service).await.unwrap();
         let found = OtherRows::count(&mut connection, &tables).await.unwrap().since(&old);
         let found: Vec<_> = found.iter().map(|(table, rows)| format!("{table}: {rows}")).collect();
         assert_eq!(found, expected);

@@ -10,12 +10,14 @@ use crate::observation::Failure;
 use crate::spec::{self, Value};
 use crate::upstream::{Behaviour, Exchange};
 
-/// Time of a trial besides its waits: databases, processes and rows, on a busy machine.
+/// Time for the steps of a trial that have no limit in the spec, such as creating the database and reading
+/// rows, on a busy machine.
 const TRIAL_SLACK: Duration = Duration::from_mins(2);
-/// How often a trial may wait as long as its limits allow: starts of the service, and jobs that are repeated.
+/// How often a trial may use the whole time of each limit, because it starts the service again or submits
+/// further jobs.
 const TRIAL_ROUNDS: u32 = 5;
 
-/// Everything that one trial may do differently from its spec.
+/// Everything in which one trial can differ from its spec and its case.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides {
     /// Environment variables to set or remove, in place of those of the spec and the case.
@@ -30,17 +32,18 @@ pub(crate) struct Overrides {
     pub job: Option<Json>,
     /// Whether to add the witness: triggers that log each attempt to insert a span.
     pub witness: bool,
-    /// Errors that also occur with tracing off. In other databases they do not count as evidence.
+    /// Errors in the server's log that also occur with tracing off. They do not count as evidence if they
+    /// occur in a database other than that of the trial.
     pub background: Vec<Failure>,
     /// Whether to kill the service right after the job is submitted.
     pub kill_after_submit: bool,
     /// A header to remove from the recorded upstream requests.
     pub drop_header: Option<String>,
-    /// Whether the trial is a retry, because another process may have taken a port of an earlier one.
+    /// Whether the trial is a retry, because another process may have taken a port of an earlier attempt.
     pub is_retry: bool,
-    /// Timeouts.
+    /// Timeouts that replace those of the spec.
     pub timeouts: Timeouts,
-    /// Gets the steps that have ended.
+    /// Records the steps of the trial that have ended.
     pub progress: Progress,
 }
 
@@ -55,7 +58,7 @@ pub struct Timeouts {
     pub flush: Option<Duration>,
     /// Between SIGTERM and SIGKILL.
     pub grace: Option<Duration>,
-    /// The whole trial. Every wait has its own limit; this one is for what was not thought of.
+    /// The whole trial. Every wait has its own limit; this one ends a trial that hangs elsewhere.
     pub trial: Option<Duration>,
 }
 

@@ -1,17 +1,18 @@
 //! Divides the database server's log of a case with a fault into phases. A fault is a disturbance
-//! that spanproof causes on purpose, so errors while it is active say nothing about the service. Errors
-//! before and after it do.
+//! that spanproof causes on purpose, so errors while it is active are no evidence about the service. Errors
+//! before and after it are.
 
 use super::witness::failures;
 use crate::observation::Failure;
 use spanproof_postgres::LogEntry;
 
-/// The number of log entries at the start of a phase. `None` without a fault, or if the log can't be read.
+/// The numbers of log entries that existed when a phase began; `None` without a fault, or if the log can't be
+/// read.
 #[derive(Debug, Default)]
 pub(super) struct Phases {
-    /// Entries before the fault was applied.
+    /// The number of entries when the fault was applied.
     pub(super) before_fault: Option<usize>,
-    /// Entries before the second job, after the fault was removed.
+    /// The number of entries after the fault was removed, when the second job was submitted.
     pub(super) before_second_job: Option<usize>,
 }
 
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_under_a_fault_belong_to_no_phase() {
+    fn errors_while_the_fault_is_active_belong_to_no_phase() {
         let entry = |message: &str| LogEntry {
             database: "one".into(),
             pid: 1,

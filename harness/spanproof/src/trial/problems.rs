@@ -7,12 +7,12 @@ use super::Error;
 pub(super) struct Problems(Vec<Error>);
 
 impl Problems {
-    /// Returns the value of a result. If the result is an error, keeps it and returns `None`.
+    /// Returns the value of a result. If the result is an error, adds the error and returns `None`.
     pub(super) fn keep<T>(&mut self, result: Result<T, impl Into<Error>>) -> Option<T> {
         result.map_err(|error| self.0.push(error.into())).ok()
     }
 
-    /// Collects the values of results and keeps the errors.
+    /// Collects the values of results and adds the errors.
     pub(super) fn collect<T, C: FromIterator<T>>(
         &mut self,
         results: impl Iterator<Item = Result<T, Error>>,

@@ -14,9 +14,10 @@ use tokio::sync::Mutex;
 
 /// Lines of a helper's output that an error shows.
 const TAIL: usize = 10;
-/// Maximum time that a process needs to start.
+/// Maximum time to wait until a process has started.
 const LONGEST_START: Duration = Duration::from_secs(5);
-/// A process that is idle for this long has started. While it loads its program, it is idle more briefly.
+/// A process that is idle for this long counts as started. While it is still starting, its pauses are
+/// shorter.
 const IDLE: Duration = Duration::from_millis(60);
 
 /// A running process. Dropping it kills its process group.
@@ -87,9 +88,9 @@ impl RunningProcess {
         Error::Helper { name: self.rule.name.clone(), what, tail }
     }
 
-    /// Returns the output of the process so far, with times relative to `origin`.
+    /// Returns the output of the process so far, with the times of lines relative to `origin`.
     pub(super) fn output_since(&self, origin: Instant) -> Output {
-        self.child.output().delayed(self.delay_from(origin)).of_process(&self.rule.name)
+        self.child.output().delayed(self.delay_from(origin)).with_process(&self.rule.name)
     }
 
     /// Returns how long after `origin` the process was started.
@@ -97,8 +98,9 @@ impl RunningProcess {
         self.child.start().saturating_duration_since(origin)
     }
 
-    /// Waits until the process is idle or has exited, if it may still be starting and the spec does not say
-    /// when it is ready. A signal before the process handles signals could look like a crash.
+    /// Waits until a process that may still be starting is idle or has exited, so that it handles signals
+    /// before it gets one; otherwise its exit could look like a crash. Does not wait for helpers, nor for
+    /// processes whose readiness the spec defines.
     async fn wait_until_started(&self) {
         if self.rule.ready.is_some() || self.rule.helper {
             return;
@@ -119,14 +121,14 @@ impl RunningProcess {
         .await;
     }
 
-    /// Stops the process as the spec says. Returns its exit, and its output with times relative to
-    /// `origin`.
+    /// Stops the process as the spec says. Returns its exit, and its output with the times of lines relative
+    /// to `origin`.
     pub(super) async fn stop(self, origin: Instant) -> Result<(Exit, Output), Error> {
         self.wait_until_started().await;
         let delay = self.delay_from(origin);
         let grace = Duration::from_millis(self.rule.stop.grace_ms);
         let (exit, output) = self.child.stop(self.rule.stop.signal(), grace).await?;
-        let output = output.delayed(delay).of_process(&self.rule.name);
+        let output = output.delayed(delay).with_process(&self.rule.name);
         Ok((Exit { process: Some(self.rule.name), ..exit }, output))
     }
 }

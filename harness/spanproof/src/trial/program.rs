@@ -59,8 +59,8 @@ impl Program {
         built.map(Self::from_binary).ok_or_else(|| Error::NoBinary { bin: cargo.bin.clone() })
     }
 
-    /// Creates the command that starts the program in one case. `cwd` is relative to the folder of the
-    /// spec, and `fill` replaces placeholders.
+    /// Creates the command that starts the program in one case. `cwd` is the working directory, relative to
+    /// the folder of the spec, and `fill` replaces placeholders.
     pub(super) fn launch(
         &self,
         spec: &Spec,

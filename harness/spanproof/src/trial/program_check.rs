@@ -10,9 +10,10 @@ use crate::matrix::Case;
 use crate::process::Launch;
 use crate::spec::{Spec, placeholder};
 
-/// Checks that the programs of a spec exist, except those that a command of the spec may create: `build`
-/// can create any program, and `migrate` can create any file. If there is a `binary`, it replaces the
-/// program of the service.
+/// Checks that the programs of a spec exist, except those that a command of the spec may create. If the
+/// service is built, only the first build command is checked, because the build can create any program. If
+/// there is a `migrate` command, programs given as paths are not checked, because the command can create
+/// any file. If there is a `binary`, it replaces the program of the service, and nothing is built.
 pub(super) fn check(spec: &Spec, binary: Option<&Path>, problems: &mut Problems) {
     if binary.is_none() && spec.builds() {
         return check_launch(&caller_launch(spec, &build_command(spec)), problems);
@@ -28,7 +29,8 @@ pub(super) fn check(spec: &Spec, binary: Option<&Path>, problems: &mut Problems)
     }
 }
 
-/// Checks that a program exists, unless its path contains placeholders, whose values are not known yet.
+/// Checks that a program exists. Does nothing if the program or the `PATH` that finds it contains
+/// placeholders, whose values are not known yet.
 fn check_launch(launch: &Launch, problems: &mut Problems) {
     let path = launch.environment.get("PATH").filter(|_| launch.is_bare_name());
     let program = launch.program.to_string_lossy();
@@ -72,7 +74,7 @@ fn build_command(spec: &Spec) -> Vec<String> {
     }
 }
 
-/// Returns the launch of a command that has spanproof's own environment and runs in the spec's folder.
+/// Returns the launch of a command that inherits spanproof's own environment and runs in the spec's folder.
 fn caller_launch(spec: &Spec, words: &[String]) -> Launch {
     Launch {
         program: words.first().cloned().unwrap_or_default().into(),

@@ -1,15 +1,17 @@
-//! What a trial waits for, and problems in its environment. Read when the trial times out or is judged.
+//! The step that a trial (one run of the service) has reached, and problems in its environment. Errors and
+//! verdicts show them when the trial times out or is judged.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The progress of a trial. Its clones share it.
+/// The progress of a trial. All clones share one state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Progress(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// The step that ended last.
+    /// The step that ended last; empty before the first one.
     step: String,
+    /// Why the service could not use the folder of the trial; `None` if it could.
     folder_problem: Option<String>,
     /// Why the trial ran again.
     retries: Vec<String>,
@@ -41,7 +43,7 @@ impl Progress {
         self.state().folder_problem.clone()
     }
 
-    /// Returns what the trial waits for.
+    /// Returns what the trial is waiting for, as a noun phrase.
     pub(crate) fn awaited(&self) -> &'static str {
         match self.state().step.as_str() {
             "" => "the database of the case",

@@ -1,5 +1,6 @@
-//! The database sessions that a trial (one run of the service) uses while its service runs. A fault may
-//! refuse new connections; then the fault's own session is used, which was opened before.
+//! The database sessions that a trial (one run of the service) uses while its service runs. A fault is a
+//! disturbance that spanproof causes on purpose, and can make the database refuse new connections. So a case
+//! with a fault uses the session that was opened before the fault was applied.
 
 use spanproof_postgres::Database;
 use sqlx::PgConnection;
@@ -8,8 +9,8 @@ use super::Error;
 use super::fault::ActiveFault;
 use super::session::{connect, connect_to_read};
 
-/// Returns a session that runs the user's SQL: that of the fault, or else a new one, which is stored in
-/// `opened`.
+/// Returns a session that runs the user's SQL: that of the fault, or, without a fault, a new one, which is
+/// stored in `opened`.
 pub(super) async fn session<'a>(
     fault: &'a mut Option<ActiveFault>,
     opened: &'a mut Option<PgConnection>,
@@ -21,8 +22,8 @@ pub(super) async fn session<'a>(
     }
 }
 
-/// Returns the session that reads while the service runs: that of the fault, or else the one in `opened`.
-/// The first call opens it.
+/// Returns the session that reads while the service runs: that of the fault, or, without a fault, the one in
+/// `opened`, which the first call opens.
 pub(super) async fn reader<'a>(
     fault: &'a mut Option<ActiveFault>,
     opened: &'a mut Option<PgConnection>,

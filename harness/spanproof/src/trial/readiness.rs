@@ -14,7 +14,7 @@ use crate::process::{Activity, Child};
 use crate::spec::Ready;
 use spanproof_lease::wait::{self, Attempt, Timeout};
 
-/// A busy process may take this many times the time limit to become ready.
+/// A busy process gets up to this many times the time limit to become ready.
 const BUSY_FACTOR: u32 = 6;
 /// A process that uses at least this share of one processor, in percent, is busy. A process that only
 /// answers the readiness checks uses less.
@@ -31,18 +31,19 @@ pub(super) async fn wait_until_ready(
     url: &str,
     within: Duration,
 ) -> WaitResult {
-    let probe = Probe::new(rule, url, values);
-    let awaited = probe.description();
-    // The time is divided into halves. The activity in the last half shows whether the process is busy.
+    let check = ReadyCheck::new(rule, url, values);
+    let awaited = check.description();
+    // Waits for half the time again and again. The activity in the last half shows whether the process is
+    // busy.
     let part = within / 2;
     let mut parts = 0;
     loop {
         parts += 1;
         let before = child.activity();
         let result = wait::until(&awaited, part, || async {
-            // Read before the probe: a service may have become ready just before it exited.
+            // Read before the check: a service may have become ready just before it exited.
             let exited = child.has_exited();
-            match probe.check(child).await {
+            match check.run(child).await {
                 Ok(()) => Attempt::Done(Ok(())),
                 Err(_) if exited => Attempt::Done(Err(())),
                 Err(seen) => Attempt::NotYet(seen),
@@ -63,9 +64,9 @@ pub(super) async fn wait_until_ready(
         }
         let timeout = Timeout { awaited, waited: within * parts / 2, last_seen };
         let activity = if busy {
-            "it was busy all the time: raise `timeout-ms` if it is only slow"
+            "the process was busy until the end: if it is only slow, raise `timeout-ms`"
         } else {
-            "it was idle, so it waits for something"
+            "the process was idle, so it waits for something"
         };
         return WaitResult::NotReached(format!("{timeout}; {activity}"));
     }
@@ -78,14 +79,14 @@ fn is_busy(before: Activity, after: Activity, between: Duration) -> bool {
 }
 
 /// How readiness is checked.
-enum Probe {
+enum ReadyCheck {
     Http { client: reqwest::Client, url: String },
     Line(Option<Regex>),
     Sql { database: String, query: String },
     Tcp(String),
 }
 
-impl Probe {
+impl ReadyCheck {
     fn new(rule: &Ready, url: &str, values: &Values) -> Self {
         if let Some(path) = &rule.http {
             return Self::Http { client: client(), url: format!("{url}{path}") };
@@ -117,7 +118,7 @@ impl Probe {
     ///
     /// # Errors
     /// If the process is not ready. The error describes the current state.
-    async fn check(&self, child: &Child) -> Result<(), String> {
+    async fn run(&self, child: &Child) -> Result<(), String> {
         match self {
             Self::Http { client, url } => match client.get(url).send().await {
                 Ok(answer) if answer.status().is_success() => Ok(()),

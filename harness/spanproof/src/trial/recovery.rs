@@ -1,5 +1,5 @@
 //! Separates the evidence of the two jobs of a case with a fault, a disturbance that spanproof
-//! causes on purpose. The second job runs after the fault was removed.
+//! causes on purpose. The second job runs after the fault was removed. A unit is one part of a job.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +15,11 @@ use crate::spec;
 /// The evidence of the first job at the moment the fault was removed.
 #[derive(Debug)]
 pub(super) struct FirstJob {
-    /// The rows at that moment.
+    /// The rows of the trial at that moment.
     pub(super) tables: TableRows,
-    /// The submitted job.
+    /// The submission and the end of the job.
     pub(super) job_run: JobRun,
-    /// Lines that the service had printed.
+    /// The number of lines that the service had printed at that moment.
     pub(super) lines: LineCounts,
     /// The service that the fault killed; `None` if it kept running.
     pub(super) stopped: Option<StoppedService>,
@@ -28,7 +28,7 @@ pub(super) struct FirstJob {
 impl FirstJob {
     /// Returns the observation of the case: the evidence of the first job, with the second job as a part of
     /// it. `tables` and `record` are from the end of the trial and contain both jobs. `server_errors` are
-    /// those of the second job.
+    /// the errors in the Postgres server's log during the second job; `None` if the log can't be read.
     pub(super) fn with_second_job(
         self,
         mapping: &spec::Tables,
@@ -43,14 +43,15 @@ impl FirstJob {
             tables.spans =
                 spans_of_first_job(mapping, tables.spans, all_spans, &second_tables.spans);
         }
-        let TrialRecord { service, run, job_run, exchanges, mut strangers, .. } = record;
+        let TrialRecord { service, run, job_run, exchanges, strangers, .. } = record;
+        let mut foreign_requests = strangers;
         let output = output_between(&run.output, run.startup, self.lines, None);
         let run_of_second = ProcessRun { output, ..run.clone() };
         let second =
             SecondJob { run: run_of_second, job_run, tables: second_tables, server_errors };
         let (service, run, exchanges) = if let Some(first) = self.stopped {
-            for (process, requests) in first.strangers {
-                *strangers.entry(process).or_default() += requests;
+            for (process, requests) in first.foreign_requests {
+                *foreign_requests.entry(process).or_default() += requests;
             }
             (first.service, first.run, [first.exchanges, exchanges].concat())
         } else {
@@ -65,7 +66,7 @@ impl FirstJob {
             run,
             job_run,
             exchanges,
-            strangers,
+            strangers: foreign_requests,
             second_job,
             period: None,
             spans_before_stop: None,
@@ -75,22 +76,29 @@ impl FirstJob {
     }
 }
 
-/// Returns the spans of the first job at the end of the trial. Spans that the service holds back until the
-/// fault is over, or until it is asked to stop, are not lost. `at_fault` are the spans that were stored
-/// before the fault was removed.
-fn spans_of_first_job(mapping: &spec::Tables, at_fault: Rows, all: Rows, second: &Rows) -> Rows {
+/// Returns the spans of the first job. They also contain spans that were stored only after the fault was
+/// removed, or when the service stopped, because these were not lost. `before_removal` are the spans that
+/// were stored before the fault was removed, `all` the spans at the end of the trial, and `second` those of
+/// the second job.
+fn spans_of_first_job(
+    mapping: &spec::Tables,
+    before_removal: Rows,
+    all: Rows,
+    second: &Rows,
+) -> Rows {
     let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
     match all.difference(second, same_id) {
         Rows::Found(mut rows) => {
-            let removed = at_fault.difference(&Rows::Found(rows.clone()), same_id);
-            rows.extend(removed.all().iter().cloned());
+            let deleted = before_removal.difference(&Rows::Found(rows.clone()), same_id);
+            rows.extend(deleted.all().iter().cloned());
             Rows::Found(rows)
         }
-        Rows::Unreadable(_) => at_fault,
+        Rows::Unreadable(_) => before_removal,
     }
 }
 
-/// Returns the rows of the second job: new or changed jobs and units, and new spans.
+/// Returns the rows of the second job: new or changed jobs and units, and those new spans that do not
+/// belong to the first job. `first` are the rows when the fault was removed, and `all` the rows now.
 pub(super) fn rows_of_second_job(
     mapping: &spec::Tables,
     first: &TableRows,
@@ -103,12 +111,14 @@ pub(super) fn rows_of_second_job(
         unit.is_some()
             && rows.all().iter().any(|row| observation::id(row, &mapping.units.id) == unit)
     };
-    // Spans of the first job may be written after the fault was removed.
+    // Spans of the first job may be stored after the fault was removed, so not every new span is of the
+    // second.
     let is_of_first_unit = |span: &Row| belongs_to(&first.units, span) && !belongs_to(&units, span);
     let id = |span: &Row| observation::text(span, &mapping.spans.id);
     let mut first_ids: BTreeSet<String> = first.spans.all().iter().filter_map(id).collect();
-    // A span without a unit id belongs to the job of its parent, which may be late itself.
-    let has_old_parent = |span: &Row, first_ids: &BTreeSet<String>| {
+    // A span without a unit id belongs to the job of its parent. The parent may also have been stored only
+    // after the fault was removed, so the search is repeated until it finds no more spans of the first job.
+    let has_parent_in_first = |span: &Row, first_ids: &BTreeSet<String>| {
         let parent = observation::text(span, &mapping.spans.parent);
         let names_unit = observation::id(span, &mapping.spans.unit).is_some();
         !names_unit && parent.is_some_and(|parent| first_ids.contains(&parent))
@@ -117,11 +127,11 @@ pub(super) fn rows_of_second_job(
     loop {
         let known = first_ids.len();
         spans = spans.filter(|span| {
-            let is_late = is_of_first_unit(span) || has_old_parent(span, &first_ids);
-            if is_late {
+            let is_of_first_job = is_of_first_unit(span) || has_parent_in_first(span, &first_ids);
+            if is_of_first_job {
                 first_ids.extend(id(span));
             }
-            !is_late
+            !is_of_first_job
         });
         if first_ids.len() == known {
             break;
@@ -147,8 +157,8 @@ fn output_before(output: &Output, counts: LineCounts) -> Output {
     filter_lines(output, |stream, index| index < counts.stream(stream))
 }
 
-/// Returns the startup lines and the lines from `from` to `to`; `None` means the end. `startup`, `from` and
-/// `to` are numbers of lines of each stream.
+/// Returns the startup lines and the lines from `from` up to but not including `to`; if `to` is `None`, up to
+/// the end. `startup`, `from` and `to` are numbers of lines of each stream.
 pub(super) fn output_between(
     output: &Output,
     startup: LineCounts,

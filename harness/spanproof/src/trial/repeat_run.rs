@@ -12,8 +12,8 @@ use crate::observation::{LineCounts, Submission};
 const MAX_JOBS: u32 = 5;
 /// Time after which no further job is submitted.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
-/// Number of jobs with fewer spans than the first job after which no further job is submitted: they are
-/// enough to show that the tracer stopped recording.
+/// If this many jobs have fewer spans than the first job, no further job is submitted: they are enough to
+/// show that the tracer stopped recording.
 const SHORT_JOBS: usize = 2;
 
 impl Trial {

@@ -87,8 +87,8 @@ pub(super) fn separate(
     Observation { case, tables: first_rows, origin: Origin::Trial(Box::new(record)) }
 }
 
-/// Divides the rows by job. `states` are the tables at the end of each job, so each one contains the rows
-/// of one more job.
+/// Divides the rows by job. `states` are the tables at the end of each job, so each state contains the rows
+/// of this job and of all earlier jobs.
 fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
     let mut jobs: Vec<TableRows> = Vec::new();
     for (at, state) in states.iter().enumerate() {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_belongs_to_the_job_of_its_unit_however_late_it_is() {
+    fn a_span_that_is_stored_after_its_job_belongs_to_the_job_of_its_unit() {
         let spec = example(|text| text);
         let late = ("late", Some("1"), None);
         let child = ("child", None, Some("late"));
@@ -175,10 +175,10 @@ mod tests {
         assert_eq!(units, [1, 1, 1]);
     }
 
-    /// Regression test: a late span without a unit was assigned to another job, so the spans of its own job
-    /// referred to a missing parent.
+    /// Regression test: a span without a unit that was stored after its job was assigned to a later job, so
+    /// the spans of its own job referred to a missing parent.
     #[test]
-    fn a_late_span_without_a_unit_belongs_to_the_job_of_its_children_or_its_trace() {
+    fn a_span_without_a_unit_belongs_to_the_job_of_its_children_or_else_of_its_trace() {
         let spec = example(|text| text);
         let spans = [
             ("run", None, None),
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_of_parents_is_not_an_endless_loop() {
+    fn a_cycle_of_parents_does_not_cause_an_endless_loop() {
         let spec = example(|text| text);
         let cycle = [("a", None, Some("b")), ("b", None, Some("a"))];
         let jobs = rows_by_job(&spec.tables, &[state(&[], &cycle)]);

@@ -1,4 +1,4 @@
-//! The ports, the folder and the process family of one trial (one run of the service).
+//! The ports, the folder and the processes of one trial (one run of the service).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use crate::environment;
 use crate::process::{self, Family};
 use crate::spec::Spec;
 
-/// Free bytes below which a file system counts as full, because parts of blocks may be left.
+/// Free bytes below which a file system counts as full: a write can fail although a few blocks are still
+/// free.
 const MIN_FREE: u64 = 16 * 1024;
 
 /// The ports and the folder of a trial, or of the helpers that all trials share. Dropping it releases
@@ -22,7 +23,7 @@ pub(super) struct Resources {
     /// The ports, by name.
     ports: BTreeMap<String, Reservation>,
     folder: Option<Folder>,
-    /// The processes of the trial.
+    /// The processes of the trial with their descendants.
     pub(super) family: Family,
     /// The resources of the helpers that all trials share; `None` if there are no such helpers. A helper
     /// is a process that the service needs, such as a broker.
@@ -64,10 +65,10 @@ impl Resources {
         own.chain(self.shared.iter().flat_map(|shared| shared.ports())).collect()
     }
 
-    /// Returns why the service can't use the folder of the trial; `None` if it can, or needs none.
+    /// Returns why the service can't use the folder of the trial; `None` if it can, or if there is no folder.
     pub(super) fn folder_problem(&self) -> Option<String> {
         let folder = self.folder()?;
-        let (path, parent) = (folder.display(), environment::temporary());
+        let (path, parent) = (folder.display(), environment::temporary_folder());
         let parent = parent.display();
         if !folder.is_dir() {
             return Some(format!(
@@ -105,7 +106,7 @@ pub(super) fn reserve_port() -> Result<Reservation, Error> {
 impl Folder {
     fn create() -> Result<Self, Error> {
         let name = format!("spanproof-case-{}", uuid::Uuid::new_v4().simple());
-        let path = environment::temporary().join(name);
+        let path = environment::temporary_folder().join(name);
         let failed = |error: std::io::Error| Error::File {
             what: "the folder of a case",
             path: path.clone(),

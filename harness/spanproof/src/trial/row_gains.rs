@@ -1,4 +1,5 @@
-//! Counts the rows that a flag's contract names, before the service starts and after it has stopped.
+//! Counts rows before the service starts and after it has stopped. A flag's contract is what the spec
+//! promises about the values of the flag. It can name a table, or a query, in which a value adds rows.
 
 use spanproof_format::RowGain;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -6,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use crate::identifier;
 use crate::spec::{Flag, Spec, is_query, rows_hash};
 
-/// Returns the tables and queries that contracts name, each with its hash.
+/// Returns the tables and queries in the contracts of all flags, each with its hash.
 fn queries(spec: &Spec) -> Vec<(String, &str)> {
     let effects = spec.flags.iter().flat_map(Flag::effects);
     let mut queries: Vec<_> = effects
@@ -25,7 +26,7 @@ pub(super) async fn before(connection: &mut PgConnection, spec: &Spec) -> Vec<Ro
         let mut gain = RowGain::new(hash);
         match count(connection, text).await {
             Ok(rows) => gain.before = Some(rows),
-            // The service may create the table.
+            // The service may create the table later.
             Err(error) if is_undefined_table(&error) => gain.before = Some(0),
             Err(error) => gain.error = Some(error.to_string()),
         }

@@ -11,7 +11,7 @@ use crate::spec::Tables;
 const MAX_ROWS: usize = 100_000;
 /// Maximum size of the rows of one table as JSON, in bytes. In memory they are several times as large.
 const MAX_BYTES: i64 = 32 * 1024 * 1024;
-/// SQLSTATE of a statement that took longer than `statement_timeout`, which our sessions set.
+/// SQLSTATE of a statement that took longer than `statement_timeout`, which spanproof's sessions set.
 const QUERY_CANCELED: &str = "57014";
 
 /// A table has more rows than a trial may have, or can't be read in time.
@@ -31,7 +31,8 @@ pub(super) async fn read_rows(connection: &mut PgConnection, table: &str) -> Row
 /// Reads every row of a table, as [`read_rows`] does.
 ///
 /// # Errors
-/// If there is too much to read. A verdict about a part of the rows would be wrong.
+/// If the table has more rows or bytes than a trial may have, or can't be read in time: a verdict based on only
+/// some of the rows would be wrong.
 async fn try_read_rows(connection: &mut PgConnection, table: &str) -> Result<Rows, TooMuch> {
     let too_much = |what: String| Err(TooMuch { table: table.to_owned(), what });
     let unreadable = |error: sqlx::Error| match error {
@@ -68,7 +69,7 @@ async fn try_read_rows(connection: &mut PgConnection, table: &str) -> Result<Row
     Ok(Rows::Found(rows.into_iter().filter_map(columns).collect()))
 }
 
-/// Reads the rows of jobs; empty if the spec has no table of jobs.
+/// Reads the table of jobs; returns no rows if the spec has no such table.
 pub(super) async fn read_jobs(connection: &mut PgConnection, tables: &Tables) -> Rows {
     if tables.jobs.table.is_empty() {
         return Rows::Found(Vec::new());
@@ -77,10 +78,10 @@ pub(super) async fn read_jobs(connection: &mut PgConnection, tables: &Tables) ->
     rows.with_paths(&Table::Jobs.paths(tables))
 }
 
-/// Reads the three tables of a spec.
+/// Reads the tables of jobs, units and spans.
 ///
 /// # Errors
-/// If there is too much to read.
+/// If a table has more rows or bytes than a trial may have, or can't be read in time.
 pub(super) async fn read_tables(
     connection: &mut PgConnection,
     tables: &Tables,
@@ -88,11 +89,11 @@ pub(super) async fn read_tables(
     read_named(connection, tables, names(tables)).await
 }
 
-/// Reads those of the three tables that exist. The server logs each query that fails, and its log is evidence
-/// about the service.
+/// Reads the tables of jobs, units and spans. A table that does not exist counts as empty and is not
+/// queried: the server would log the failed query, and its log is evidence about the service.
 ///
 /// # Errors
-/// If there is too much to read.
+/// If a table has more rows or bytes than a trial may have, or can't be read in time.
 pub(super) async fn read_existing_tables(
     connection: &mut PgConnection,
     tables: &Tables,
@@ -114,7 +115,7 @@ fn names(tables: &Tables) -> [&str; 3] {
     [&tables.jobs.table, &tables.units.table, &tables.spans.table].map(String::as_str)
 }
 
-/// Reads the tables of jobs, units and spans by these names. A table without a name is empty.
+/// Reads the tables of jobs, units and spans with these names. If a name is empty, the result has no rows.
 async fn read_named(
     connection: &mut PgConnection,
     tables: &Tables,
@@ -134,7 +135,7 @@ async fn read_named(
     Ok(TableRows { jobs: next(), units: next(), spans: next() })
 }
 
-/// Reads the rows of spans.
+/// Reads the table of spans.
 pub(super) async fn read_spans(connection: &mut PgConnection, tables: &Tables) -> Rows {
     let rows = read_rows(connection, &tables.spans.table).await;
     rows.with_paths(&Table::Spans.paths(tables))
@@ -143,11 +144,15 @@ pub(super) async fn read_spans(connection: &mut PgConnection, tables: &Tables) -
 /// Runs a query and checks that the first column of its first row is true.
 ///
 /// # Errors
-/// If it is not. The error describes the result.
+/// If the value is false or null, if there is no row, or if the query fails. The error describes the result.
 pub(super) async fn expect_true(connection: &mut PgConnection, query: &str) -> Result<(), String> {
     let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
     let row: Option<Option<bool>> =
         query.fetch_optional(connection).await.map_err(|error| error.to_string())?;
     let is_true = row.flatten().unwrap_or_default();
-    if is_true { Ok(()) } else { Err("no row, or not `true`".to_owned()) }
+    if is_true {
+        Ok(())
+    } else {
+        Err("it returned no row, or a value other than `true`".to_owned())
+    }
 }

@@ -1,5 +1,5 @@
-//! A trial: one run of the service with its own database and its own fake upstream. A fault is something
-//! that spanproof disturbs on purpose during a trial. The witness is a set of triggers that log each
+//! A trial: one run of the service with its own database and its own fake upstream. A fault is a disturbance
+//! that spanproof causes on purpose during a trial. The witness is a set of triggers that log each
 //! attempt to insert a span.
 
 use std::sync::Arc;
@@ -59,11 +59,12 @@ pub struct Trial {
     pub(super) fault: Option<ActiveFault>,
     /// Where the fault begins and ends in the database server's log.
     pub(super) phases: Phases,
-    /// What was on the server before the service started.
+    /// The state of the database server before the service started, to which the state afterwards is
+    /// compared.
     server_before: ServerBefore,
     /// The rows that were in the tables before the service started.
     pub(super) earlier_rows: EarlierRows,
-    /// The rows that the contracts of flags name.
+    /// Counts of the rows that, according to the spec, a value of a flag adds.
     row_gains: Vec<RowGain>,
     /// The first job of a case with a fault; `None` until the fault is removed.
     pub(super) first_job: Option<FirstJob>,
@@ -72,9 +73,9 @@ pub struct Trial {
     pub(super) job_run: JobRun,
     /// The condition that shows that the last submitted job has ended.
     pub(super) job_end: JobEnd,
-    /// Whether spans arrived after the end of the last job.
+    /// Whether missing spans arrived after the end of the last job.
     pub(super) arrival: Arrival,
-    /// When the job was submitted; `None` if it was not submitted, or starts with the service.
+    /// When the last job was submitted; `None` if none was, or if the service reads the job when it starts.
     submitted_at: Option<DateTime<Utc>>,
     pub(super) secrets: Secrets,
     pub(super) stopwatch: Stopwatch,
@@ -99,7 +100,7 @@ impl Trial {
         let mut stopwatch = Stopwatch::start(overrides.progress.clone());
         let CaseDatabase { database, server_before, earlier_rows, row_gains } =
             CaseDatabase::create(&world, &case, &overrides).await?;
-        let fault = prepared(&world, fault, &database).await?;
+        let fault = prepare_fault(&world, fault, &database).await?;
         stopwatch.lap("clone");
         let resources = Arc::new(Resources::new(spec, world.shared_resources())?);
         let helpers = start_helpers(&world, &case, database.url(), &resources).await?;
@@ -216,7 +217,8 @@ impl Trial {
         Ok(())
     }
 
-    /// Submits the job by the route of the case. If the service refuses it, that is no error, but evidence.
+    /// Submits the job by the route of the case. If the service refuses the job, that is evidence, not an
+    /// error.
     ///
     /// # Errors
     /// When the case names a route or a job that the spec does not have.
@@ -226,7 +228,7 @@ impl Trial {
         Ok(self.job_run.submission.insert(submission))
     }
 
-    /// Submits a job by the route of the case, and sets the condition that shows that it has ended.
+    /// Submits a job by the route of the case, and sets the condition that shows that the job has ended.
     pub(super) async fn send(&mut self, job: &Json) -> Result<Submission, Error> {
         self.stopwatch.skip();
         let route = self.world.route(&self.case.route)?;
@@ -274,7 +276,8 @@ impl Trial {
         Ok(self.job_run.settled.insert(settled).clone())
     }
 
-    /// Waits until every job has ended whose row is new or differs from `before`.
+    /// Waits until the last submitted job has ended, the service has exited, or the time limit is over.
+    /// `before` are the rows of earlier jobs of this trial; `None` for the first job.
     pub(super) async fn wait_for_jobs(
         &mut self,
         before: Option<&Rows>,
@@ -307,7 +310,7 @@ impl Trial {
         stopped.run.exit.strays.extend(daemons);
         self.stopwatch.lap("stop");
         let stopped_at = Utc::now();
-        // Closed before the witness waits for the end of the service's sessions.
+        // The witness waits until all other sessions have ended, so this session is closed first.
         if let Some(reader) = self.reader.take() {
             drop(reader.close().await);
         }
@@ -330,7 +333,7 @@ impl Trial {
             run: stopped.run,
             job_run: self.job_run,
             exchanges: self.overrides.without_header(stopped.exchanges),
-            strangers: stopped.strangers,
+            strangers: stopped.foreign_requests,
             witness: server.witness,
             server_log_read: server.errors.covers_first_job,
             server_errors: server.errors.before_fault,
@@ -359,8 +362,8 @@ impl Trial {
     }
 }
 
-/// Prepares the fault of a case; `None` if it has none.
-async fn prepared(
+/// Prepares the fault of a case; returns `None` if the case has none.
+async fn prepare_fault(
     world: &World,
     fault: Option<&Fault>,
     database: &Database,
@@ -371,7 +374,7 @@ async fn prepared(
     }
 }
 
-/// Returns the secrets of a trial.
+/// Returns the values that are masked in the evidence of a trial.
 fn secrets_of(world: &World, case: &Case, service: &RunningService) -> Secrets {
     let mut variables = service.environment.clone();
     // The password is masked like the value of a variable. No real variable has this name.

@@ -23,11 +23,12 @@ struct ColumnKey<'a> {
     table: &'a str,
     key: &'static str,
     column: &'a str,
-    /// Whether the key may be `""`, for a table without such a column.
+    /// Whether the value of the key may be `""`, for a table without such a column.
     optional: bool,
 }
 
-/// Checks the names in `[tables]` against a migrated database, and returns the number of columns.
+/// Checks that a migrated database has the tables and columns in `[tables]`, and returns the number of these
+/// columns.
 ///
 /// # Errors
 /// When a table or column does not exist, or the database can't be read.
@@ -68,7 +69,8 @@ impl Schema {
             let table = TableName { schema: Some(schema.clone()), name: table.clone() };
             tables.entry(table).or_default().push(column.clone());
         }
-        // If several schemas of the path have a table of this name, the first one counts.
+        // If several schemas of the path have a table of this name, Postgres uses the one in the first
+        // schema.
         for schema in path {
             let is_inside = |table: &&TableName| table.schema.as_ref() == Some(schema);
             for table in tables.keys().filter(is_inside).cloned().collect::<Vec<_>>() {
@@ -89,7 +91,7 @@ impl Schema {
         let names = self.0.keys().filter(|name| name.schema.is_some() == is_qualified);
         let names: Vec<_> = names.map(ToString::to_string).collect();
         let is_jobs = key == "tables.jobs.table";
-        let off = if is_jobs { "; use `\"\"` if the service has no jobs" } else { "" };
+        let off = if is_jobs { "; use `\"\"` if the service has no table of jobs" } else { "" };
         Err(Error::Schema {
             key: key.to_owned(),
             named: named.to_owned(),
@@ -100,7 +102,7 @@ impl Schema {
     }
 }
 
-/// Checks that every table and column of the spec exists, and returns the number of columns.
+/// Checks that every table and column of the spec exists, and returns the number of these columns.
 fn check_tables(schema: &Schema, tables: &Tables) -> Result<usize, Error> {
     let (jobs, units, spans) = (&tables.jobs.table, &tables.units.table, &tables.spans.table);
     if !jobs.is_empty() {
@@ -121,8 +123,8 @@ fn check_tables(schema: &Schema, tables: &Tables) -> Result<usize, Error> {
         }
         let names = || columns.iter().map(String::as_str);
         let off = match key {
-            "tables.spans.attributes" => "; `attributes = {}` compares nothing",
-            _ if optional => "; use `\"\"` if there is none",
+            "tables.spans.attributes" => "; use `attributes = {}` to compare no attributes",
+            _ if optional => "; use `\"\"` if the table has no such column",
             _ => "",
         };
         return Err(Error::Schema {
@@ -174,7 +176,8 @@ fn column_keys(tables: &Tables) -> Vec<ColumnKey<'_>> {
     all
 }
 
-/// Returns the key once for each column of an id; with an empty column name if the id has no column.
+/// Returns pairs of the key and a column, one for each column of an id. If the id has no column, returns
+/// one pair with an empty column name.
 fn id_keys<'a>(key: &'static str, columns: &'a Columns) -> Vec<(&'static str, &'a str)> {
     match columns.columns() {
         [] => vec![(key, "")],
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_a_schema_is_found_by_the_search_path() {
+    fn a_table_name_without_a_schema_is_found_by_the_search_path() {
         let tables = [("app", "jobs", "state"), ("public", "jobs", "status"), ("x", "hidden", "a")];
         let both = schema(&tables, &["app", "public"]);
         assert_eq!(both.table("k", "jobs").unwrap(), ["state"]);
@@ -219,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn only_optional_columns_can_be_switched_off() {
+    fn only_the_names_of_optional_columns_may_be_empty() {
         let found = schema(
             &[
                 ("public", "jobs", "status"),

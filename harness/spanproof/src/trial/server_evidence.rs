@@ -1,5 +1,6 @@
-//! What the server shows about a trial: its log, the witness, and rows in places other than the span
-//! table. Some of it counts only if it was not there before the service started.
+//! The evidence about a trial (one run of the service) on its database server: the server's log, the counts
+//! of the witness, and new rows in tables other than the span table. The witness is a set of triggers that
+//! log each attempt to insert a span.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +15,15 @@ use crate::observation::{Failure, Witness};
 use spanproof_format::count;
 use spanproof_postgres::{Database, LogEntry};
 
-/// What was on the server before the service started.
+/// The state of the server before the service started, to which the state afterwards is compared.
 #[derive(Debug)]
 pub(super) struct ServerBefore {
-    /// The server's own processes.
+    /// The ids of the server's own processes, such as the checkpointer. A restart replaces all of them.
     processes: BTreeSet<i32>,
-    /// The rows in other tables.
+    /// The numbers of rows in other tables of the trial's database.
     rows: OtherRows,
-    /// The other databases; `None` without the witness.
+    /// The state of the server's other databases; `None` without the witness, or if the server's log can't be
+    /// read.
     databases: Option<OtherDatabases>,
 }
 
@@ -52,10 +54,11 @@ impl ServerBefore {
         Ok(Self { processes, rows, databases })
     }
 
-    /// Collects the evidence. Nothing else must be read before, because the log would contain that, too.
+    /// Collects the evidence. The caller must run no query in the trial's database before this, because the
+    /// log would contain the query.
     ///
     /// # Errors
-    /// If the server has restarted since then and may have lost rows, or can't be read.
+    /// If the server has restarted since `self` was read and may have lost rows, or if it can't be read.
     pub(super) async fn evidence(
         self,
         world: &World,
@@ -88,8 +91,9 @@ fn has_restarted(before: &BTreeSet<i32>, after: &BTreeSet<i32>) -> bool {
 }
 
 impl ServerEvidence {
-    /// Adds what happened in other databases. If other trials used the server at the same time
-    /// (`is_alone` is `false`), the witness only records that it happened.
+    /// Adds rows and errors in other databases, if there is a witness. If other trials used the server at
+    /// the same time (`is_alone` is `false`), it is not known which service caused them, so they are only
+    /// listed as unattributed.
     fn add(&mut self, tables: Vec<(String, u64)>, failures: Vec<Failure>, is_alone: bool) {
         let Some(witness) = &mut self.witness else { return };
         if is_alone {

@@ -1,5 +1,5 @@
 //! Watches a Postgres server: whether it still answers, and whether a signal stopped one of its processes. A
-//! query on a stopped session never returns, whatever its time limit on the server is.
+//! query on a stopped session never returns: the stopped process can't even enforce `statement_timeout`.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -21,9 +21,9 @@ const FAILURES: u32 = 3;
 /// Why a server does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerFailure {
-    /// It was killed or stopped.
+    /// The server was killed or stopped.
     Dead,
-    /// A signal stopped its session with this process id.
+    /// A signal stopped the server process with this id, which serves a session.
     SessionStopped(u32),
 }
 
@@ -55,14 +55,14 @@ pub(crate) async fn stopped_session(server: &Server) -> Option<u32> {
     stopped_sibling(&own_processes(server).await, POSTGRES)
 }
 
-/// Starts a server. Returns an error if a signal stops one of its processes.
+/// Waits until a server has started. Returns an error if a signal stops one of the server's processes.
 pub(super) async fn start_server<T, E>(
     start: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Error>
 where
     Error: From<E>,
 {
-    // Any Postgres process that this process started belongs to this server.
+    // The new server has no known process ids yet, so any Postgres process that this process started counts.
     let stopped = stays_stopped(|| stopped_descendant(POSTGRES));
     tokio::select! {
         server = start => Ok(server?),
@@ -106,8 +106,9 @@ async fn stays_stopped(stopped: impl Fn() -> Option<u32>) -> u32 {
     }
 }
 
-/// Returns the ids of the server's own processes; empty if they can't be listed. The ids of a server in a
-/// container belong to other programs on this machine, or to none.
+/// Returns the ids of the server's own processes, such as the checkpointer; empty if they can't be listed.
+/// For a server in a container these are ids inside the container: on this machine, they belong to other
+/// programs or to none. So callers must also check the name of the program.
 async fn own_processes(server: &Server) -> BTreeSet<u32> {
     let listed = tokio::time::timeout(LIMIT, server.own_processes()).await;
     let ids = listed.ok().and_then(Result::ok).unwrap_or_default();

@@ -33,7 +33,7 @@ pub(super) struct RunningService {
     /// Number of lines that the processes printed before the service was ready.
     startup: LineCounts,
     pub(super) ready: WaitResult,
-    /// The ids of the processes and of their descendants when the service was ready.
+    /// The ids of the processes and of their descendants at the moment when the service was ready.
     ids: Vec<u32>,
     /// A hash of the main program; `None` if its file can't be read.
     program: Option<String>,
@@ -62,12 +62,13 @@ pub(super) struct StoppedService {
     pub(super) service: Service,
     pub(super) run: ProcessRun,
     pub(super) exchanges: Vec<Exchange>,
-    /// Requests of processes that do not belong to the trial.
-    pub(super) strangers: BTreeMap<String, u64>,
+    /// The processes that sent requests to the upstream and do not belong to the trial, each with the
+    /// number of its requests.
+    pub(super) foreign_requests: BTreeMap<String, u64>,
 }
 
 impl RunningService {
-    /// Starts the upstream and the processes of a case, and waits until each one is ready.
+    /// Starts the fake upstream and the processes of a case, and waits until each process is ready.
     pub(super) async fn start(
         world: &World,
         options: &ServiceOptions<'_>,
@@ -76,8 +77,8 @@ impl RunningService {
         let spec = world.spec();
         let ServiceOptions { case, database, resources, .. } = *options;
         let family = resources.family.clone();
-        let find_stranger = move |client, server| family.stranger(client, server);
-        let upstream = Upstream::start(options.behaviour, Arc::new(find_stranger))?;
+        let find_foreign_client = move |client, server| family.foreign_client(client, server);
+        let upstream = Upstream::start(options.behaviour, Arc::new(find_foreign_client))?;
         stopwatch.lap("upstream");
         let port = reserve_port()?;
         let values = Values::new(database, upstream.url(), port.port(), case, resources)?;
@@ -124,7 +125,7 @@ impl RunningService {
             program,
             _port: port,
         };
-        service.ids = service.family();
+        service.ids = service.process_ids();
         service.startup = LineCounts::count(&service.output());
         Ok(service)
     }
@@ -142,7 +143,7 @@ impl RunningService {
     }
 
     /// Returns the ids of all processes and of their descendants.
-    fn family(&self) -> Vec<u32> {
+    fn process_ids(&self) -> Vec<u32> {
         let others = self.others.iter().flat_map(|process| process.child.family());
         self.main.family().into_iter().chain(others).collect()
     }
@@ -188,8 +189,9 @@ impl RunningService {
         let exit = exits.into_iter().fold(exit, Exit::combined);
         let (placeholders, exchanges) = (values.placeholders(&ids), upstream.journal());
         let service = Service { command, program, environment, placeholders };
-        let (run, strangers) = (ProcessRun { output, startup, ready, exit }, upstream.strangers());
-        Ok(StoppedService { service, run, exchanges, strangers })
+        let run = ProcessRun { output, startup, ready, exit };
+        let foreign_requests = upstream.foreign_requests();
+        Ok(StoppedService { service, run, exchanges, foreign_requests })
     }
 
     /// Stops a service after one of its processes was killed on purpose.
@@ -209,16 +211,17 @@ struct Others<'a> {
     environment: &'a BTreeMap<String, String>,
     /// The processes that were started so far.
     running: Vec<RunningProcess>,
-    /// Whether every process so far became ready.
+    /// The result of waiting for the processes so far: `Reached` if every one became ready.
     ready: WaitResult,
 }
 
 impl Others<'_> {
-    /// Starts the processes that the spec starts before the main process, or those after it if `before` is
-    /// false. Stops at the first process that does not become ready.
-    async fn start(&mut self, before: bool) -> Result<(), Error> {
+    /// Starts the processes that, according to the spec, start before the main process; or, if
+    /// `before_main` is false, those that start after it. After a process that does not become ready,
+    /// starts no other.
+    async fn start(&mut self, before_main: bool) -> Result<(), Error> {
         let rules = self.world.spec().processes.iter().filter(|rule| !rule.helper);
-        for rule in rules.filter(|rule| rule.starts_before_service() == before) {
+        for rule in rules.filter(|rule| rule.starts_before_service() == before_main) {
             if !self.ready.is_reached() {
                 return Ok(());
             }

@@ -1,5 +1,5 @@
-//! spanproof's own sessions on a trial's database, and the SQL of seeds and of database overrides. A trial is one
-//! run of the service.
+//! spanproof's own sessions on a trial's database, and the SQL of seeds and of database overrides. A trial
+//! is one run of the service.
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
@@ -7,8 +7,9 @@ use super::login::{log_in, log_in_to_read};
 use super::{Error, World};
 use spanproof_postgres::{Database, ServerError};
 
-/// Overrides the database's default settings in this session, because a fault may have changed them. Limits the
-/// time of each statement, because the service may have replaced a table with a view that never stops returning rows.
+/// Overrides the database's default settings in this session, because a fault may have changed them. Limits
+/// the time of each statement, because the service may have replaced a table with a view that never stops
+/// returning rows.
 const SESSION_SETTINGS: &str =
     "set timezone = 'UTC'; set statement_timeout = '20s'; set lock_timeout = 0; set role none";
 
@@ -17,7 +18,8 @@ pub(super) async fn connect(url: &str) -> Result<PgConnection, Error> {
     with_settings(log_in(url).await).await
 }
 
-/// Connects to a trial's database to read while the service runs.
+/// Connects to a trial's database to read while the service runs. The session's errors are not written to the
+/// server's log.
 pub(super) async fn connect_to_read(url: &str) -> Result<PgConnection, Error> {
     with_settings(log_in_to_read(url).await).await
 }

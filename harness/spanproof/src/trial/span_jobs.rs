@@ -1,5 +1,5 @@
-//! Which job each span belongs to, in a case that submits its job several times. Jobs are numbered from 0.
-//! A unit is one part of a job.
+//! Finds the job that each span belongs to, in a case that submits its job several times. Jobs are numbered
+//! from 0. A unit is one part of a job.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,10 +14,14 @@ pub(super) struct SpanJobs<'a> {
 }
 
 impl<'a> SpanJobs<'a> {
-    /// Assigns each span to the job of its unit, or of its nearest ancestor with a unit. Without such an
-    /// ancestor, the span belongs to the only job among its descendants or else in its trace: a span may be
-    /// stored after the end of its job. Otherwise it belongs to the job during which it appeared. `states`
-    /// are the tables at the end of each job.
+    /// Assigns each span to a job. `states` are the tables at the end of each job. The first of these rules
+    /// that finds a job applies; a span may be stored after the end of its job, so the last rule is the
+    /// least certain:
+    ///
+    /// 1. the job of its unit, or of its nearest ancestor with a unit;
+    /// 2. the job of its descendants, if they all belong to one job;
+    /// 3. the job of the other spans in its trace, if they all belong to one job;
+    /// 4. the job during which the span was stored.
     pub(super) fn new(
         mapping: &'a spec::Tables,
         states: &[TableRows],
@@ -63,7 +67,8 @@ impl<'a> SpanJobs<'a> {
         }
     }
 
-    /// Returns the job of each group of spans with exactly one known job. A span may be in several groups.
+    /// Returns the job of each group of spans whose spans with a known job all belong to one job. A span
+    /// may be in several groups.
     fn only_jobs<'r>(
         &self,
         spans: &'r [Row],

@@ -1,4 +1,4 @@
-//! Measures how long each step of a trial takes.
+//! Measures how long each step of a trial (one run of the service) takes.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -28,7 +28,7 @@ impl Stopwatch {
         self.progress.end_step(step);
     }
 
-    /// Starts a step. The time since the last one does not count.
+    /// Starts a step now, so that the time since the end of the last step counts for no step.
     pub(super) fn skip(&mut self) {
         self.last = Instant::now();
     }

@@ -1,5 +1,5 @@
-//! Ports of a trial (one run of the service) that another process took before the service listened on them.
-//! The service can do nothing about it, so the trial runs again with other ports.
+//! Detects that another process took a port of a trial (one run of the service) before the service listened
+//! on it. That is not the service's failure, so the trial runs again with other ports.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::run::Trial;
 use crate::observation::WaitResult;
 use spanproof_lease::wait::{self, Attempt};
 
-/// Time in which a service notices that its port is taken.
+/// Maximum time to wait until a service notices that its port is taken.
 const LIMIT: Duration = Duration::from_secs(5);
 
 impl Trial {
@@ -27,11 +27,13 @@ impl Trial {
         self.check_ports().await
     }
 
-    /// Checks that no other process listens on a port of this trial, if something went wrong.
+    /// Checks that no other process listens on a port of this trial. Does nothing if the service and its job
+    /// worked.
     ///
-    /// If the service runs in a container, a process that does not belong to it listens for it. This can't be
-    /// distinguished from a process that took the port, unless the service ended or reports the port. So the
-    /// error is uncertain then, and only one trial returns it.
+    /// If the service runs in a container, a process outside the service, such as Docker's proxy, listens
+    /// on the port for the service. This looks like a process that took the port. Only if the service has
+    /// exited or reports that the port is in use, it is certain that the port was taken. Otherwise only one
+    /// trial of a world returns the error; the others assume that the process listens for the service.
     ///
     /// # Errors
     /// If another process may have taken a port.
@@ -56,9 +58,9 @@ impl Trial {
         Ok(())
     }
 
-    /// Whether a process of the service ends, or reports that its port is in use. Waits for that, because the
-    /// other process may answer before the service notices. Does not wait if an earlier trial has shown that
-    /// other processes listen for the service.
+    /// Whether a process of the service has exited, or reports that its port is in use. Waits for that,
+    /// because the process that took the port may answer before the service notices. Does not wait if an
+    /// earlier trial has shown that other processes listen for the service.
     async fn port_stops_service(&self) -> bool {
         let one_shot = self.world.spec().service.one_shot;
         let is_over = || (self.service.has_exited() && !one_shot) || self.reports_port_in_use();
@@ -82,12 +84,13 @@ impl Trial {
     /// Whether the service or its job did not do what a working service does.
     fn has_failed(&self) -> bool {
         let was_refused = self.job_run.submission.as_ref().is_some_and(|job| !job.is_accepted());
-        let is_late = matches!(self.job_run.settled, Some(WaitResult::NotReached(_)));
+        let has_not_ended = matches!(self.job_run.settled, Some(WaitResult::NotReached(_)));
         let is_ready = self.service.ready.is_reached();
-        !is_ready || self.service.has_exited() || was_refused || is_late
+        !is_ready || self.service.has_exited() || was_refused || has_not_ended
     }
 
-    /// Whether a trial with other ports may show that a port was taken.
+    /// Whether it is worth running the trial again with other ports: `false` if this trial is already such a
+    /// retry, or if an earlier trial has shown that other processes listen for the service.
     fn may_try_other_ports(&self) -> bool {
         !self.overrides.is_retry && !self.world.0.listens_elsewhere.load(Ordering::Relaxed)
     }

@@ -1,6 +1,8 @@
 //! Counts the attempts to insert spans, from the database server's log. The witness is a set of triggers
-//! on the span table that write an entry for each event, such as `begun` when an `INSERT` begins and
-//! `tried` before each row. `trigger.rs` creates them.
+//! that `trigger.rs` creates. For each event they write a log entry, such as `begun` when an `INSERT`
+//! begins. Before each row of an insert they write `tried` if the row is inserted into the span table
+//! itself. For another table that contains spans, such as a partition, they write `passed on` if a trigger
+//! inserts the row, and `tried below` otherwise.
 
 use std::collections::HashMap;
 
@@ -34,6 +36,7 @@ struct Session {
     stored: usize,
 }
 
+/// The kind of a statement.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A statement that fires no statement trigger.
@@ -41,7 +44,8 @@ enum Kind {
     Other,
     /// An insert.
     Insert,
-    /// `insert … on conflict do update`, or `merge`: it fires the statement triggers of both.
+    /// `insert … on conflict do update`, or `merge`: it fires the statement triggers of inserts and of
+    /// updates.
     Upsert,
     /// An update. If it moves a row to another partition, it fires the triggers of an insert, too.
     Update,
@@ -85,6 +89,8 @@ impl Tally {
         for session in sessions.values_mut() {
             tally.finish(session, Kind::Other);
         }
+        // A row that the user's trigger passes on was counted twice: in the span table, and where it was
+        // passed to.
         tally.attempted -= in_target.min(passed_on);
         tally
     }
@@ -125,7 +131,8 @@ mod tests {
 
     use super::*;
 
-    /// Each word is an event of the triggers; `-` is a statement of the client.
+    /// Each word is an event of the triggers; `-` is a statement of the client. `counts` has the order of the
+    /// fields of [`Tally`].
     #[rstest]
     #[case::rows("- begun tried tried written written", [1, 2, 2, 0, 0])]
     #[case::refused("- begun tried -", [1, 1, 0, 0, 0])]
@@ -137,7 +144,7 @@ mod tests {
     #[case::view("- begun offered stored stored offered", [1, 2, 2, 0, 0])]
     #[case::view_that_keeps_none("- begun offered - stored", [1, 1, 0, 0, 0])]
     #[case::passed_on("- begun tried begun passed-on written", [2, 1, 1, 0, 0])]
-    #[case::of_a_trigger("- begun passed-on written", [1, 1, 1, 0, 0])]
+    #[case::only_passed_on("- begun passed-on written", [1, 1, 1, 0, 0])]
     fn a_row_counts_once(#[case] events: &str, #[case] counts: [usize; 5]) {
         let entry = |event: &str| LogEntry {
             database: "one".into(),

@@ -1,9 +1,9 @@
-//! Creates the triggers of the witness, which write each attempt to insert a span to the database
+//! Creates the triggers that are called the witness. They write each attempt to insert a span to the database
 //! server's log.
 //!
 //! Spans can be inserted into a table, into its partitions or children, or through a view. Each of these
-//! gets triggers. Event triggers add them to tables that the service creates, and enable them again if the
-//! service disables them.
+//! gets triggers. Event triggers add the triggers to tables that the service creates, and enable the triggers
+//! again if the service disables them.
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
@@ -15,8 +15,8 @@ use spanproof_format::count;
 
 /// Creates the functions and the triggers. An automatically updatable view passes inserts on to its table,
 /// so it needs no triggers of its own. Row triggers run in the order of their names: `!` makes one run
-/// before the user's triggers, `~` after them. They are enabled `always`, so a service can't disable them
-/// by `session_replication_role`. The role that fires a trigger needs no privilege on its function.
+/// before the user's triggers, `~` after them. The triggers are enabled `always`, so a service can't disable
+/// them by `session_replication_role`. The role that fires a trigger needs no privilege on its function.
 const TRIGGERS: &str = r#"
 create schema spanproof_witness;
 
@@ -36,7 +36,8 @@ begin
     return case when tg_op = 'DELETE' then old else new end;
 end $$;
 
--- Where spans are inserted, and the tables under a view, from which they can be deleted.
+-- The tables and views into which spans are inserted (`is_counted`), and the other tables under a view, from
+-- which spans can be deleted.
 create function spanproof_witness.places()
 returns table (place regclass, kind "char", is_counted boolean, depth int)
 language sql stable set search_path = pg_catalog as $$
@@ -69,8 +70,8 @@ language sql stable set search_path = pg_catalog as $$
     from place group by oid, relkind order by min(depth)
 $$;
 
--- The triggers that a place must have. An `instead of` trigger would change what a view does, so it
--- is only added to one that has some.
+-- The triggers that each of these tables and views must have. An `instead of` trigger would change what a
+-- view does, so it is only added to a view that already has an `instead of` trigger.
 create function spanproof_witness.triggers()
 returns table (place regclass, kind "char", name text, event text, firing text)
 language sql stable set search_path = pg_catalog as $$
@@ -139,23 +140,24 @@ create event trigger spanproof_drop on sql_drop
 alter event trigger spanproof_ddl enable always;
 alter event trigger spanproof_drop enable always;
 
--- Functions and rules hide inserts from triggers, but not the statements that use them.
+-- An insert in a function or a rule may fire no trigger, but the server can log the statement that uses the
+-- function or the rule. So it logs all statements.
 do $$ begin
     execute format('alter database %I set log_statement = ''all''', current_database());
 end $$;
 "#;
 
-/// Counts the tables and views that lack a trigger at the end of the case.
+/// Counts the tables and views that lack one of their triggers, or on which it is not enabled `always`.
 const MISSING: &str = "select count(distinct t.place) from spanproof_witness.triggers() t \
     where not exists (select from pg_trigger g where g.tgrelid = t.place and g.tgname = t.name \
     and (g.tgenabled = 'A' or t.kind = 'v'))";
 
-/// Selects the name of the span table with its schema.
+/// Selects the schema and the name of the span table, even if the table does not exist yet.
 const FULL_NAME: &str = "select n.nspname::text, c.relname::text from pg_class c \
     join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1) \
     union all select coalesce($2, current_schema()::text), $3 where to_regclass($1) is null";
 
-/// Creates the triggers. A span table that does not exist gets them when it is created.
+/// Creates the triggers. If the span table does not exist yet, it gets its triggers when it is created.
 pub(super) async fn install(connection: &mut PgConnection, spans: &Spans) -> Result<(), Error> {
     let failed = |error: sqlx::Error| Error::Witness(error.into());
     let table = &spans.table;
@@ -168,7 +170,8 @@ pub(super) async fn install(connection: &mut PgConnection, spans: &Spans) -> Res
         .await
         .map_err(failed)?;
     let target = TableName { schema, name }.sql();
-    // If the id is in a JSON column, other attributes in that column may change when the span ends.
+    // If the id is in a JSON column, other attributes in that column may change when the span ends. So ids
+    // are not compared then, and no row counts as overwritten.
     let id = if JsonPath::find(&spans.id).is_some() { "" } else { &spans.id };
     let sql = TRIGGERS
         .replace("{target}", &identifier::literal(&target))

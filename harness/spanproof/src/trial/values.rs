@@ -43,14 +43,14 @@ impl Values {
         Ok(Self { database, address, upstream, port, case, resources: Arc::clone(resources) })
     }
 
-    /// Returns strings that only the processes of this trial have in their environment.
+    /// Returns strings that, while this trial runs, only its own processes have in their environment.
     pub(super) fn marks(&self) -> Vec<String> {
         let upstream = self.upstream.trim_start_matches("http://").to_owned();
         vec![self.address.database.clone(), upstream, self.port.to_string()]
     }
 
-    /// Returns strings that no other process of the machine ever has in its environment. A port is not one,
-    /// because it may be used again.
+    /// Returns strings that no other process of the machine ever has in its environment. Ports are not among
+    /// them, because other processes may use them later.
     pub(super) fn unique_marks(&self) -> Vec<String> {
         let folder = self.resources.folder().map(|path| path.display().to_string());
         std::iter::once(self.address.database.clone()).chain(folder).collect()
@@ -108,7 +108,8 @@ impl Values {
         let ports = self.resources.ports().into_iter().map(|(name, port)| (name, port.to_string()));
         let upstream =
             self.upstream.rsplit_once(':').map(|(_, port)| ("upstream", port.to_owned()));
-        // The host of a Unix socket is a folder, and its port is the same for every case.
+        // The host of a Unix socket is a folder. Its port is the same for every case, so it needs no
+        // placeholder.
         let has_port = !self.address.host.starts_with('/');
         let database = has_port.then(|| ("database", self.address.port.to_string()));
         let ports = ports.chain(upstream).chain(database);

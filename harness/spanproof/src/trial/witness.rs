@@ -1,8 +1,8 @@
 //! The witness: triggers on the span table that write each attempt to insert a span to the log of the
 //! database server. This file adds the witness to a database, and reads its evidence from the log.
 //!
-//! The triggers write to the log, because a rollback does not remove its entries, and the service does not
-//! notice them. Sequences as counters would change `lastval()` in the service's session.
+//! The triggers write to the log, because a rollback does not remove log entries, and the service does not
+//! notice them. If sequences were used as counters, `lastval()` would change in the service's session.
 
 use sqlx::PgConnection;
 
@@ -85,12 +85,12 @@ async fn rollbacks(connection: &mut PgConnection) -> Result<Option<u64>, Error> 
     Ok(Some(count.unsigned_abs()))
 }
 
-/// Returns the first errors in the log.
+/// Returns the first errors in the log, at most [`MAX_FAILURES`].
 pub(super) fn failures(entries: &[LogEntry]) -> Vec<Failure> {
     failures_that(entries, |_| true)
 }
 
-/// Returns the first errors in the log that meet a condition.
+/// Returns the first errors in the log for which `is_wanted` returns true, at most [`MAX_FAILURES`].
 pub(super) fn failures_that(
     entries: &[LogEntry],
     is_wanted: impl Fn(&Failure) -> bool,
@@ -181,7 +181,7 @@ mod tests {
         Insert::Extended("insert into spans select unnest(array[1, 2, $1])"),
         [1, 3, 3], &[]
     )]
-    #[case::poisoned(
+    #[case::one_duplicate(
         Insert::Extended("insert into spans values (1), (2), ($1), (1)"),
         [1, 4, 0], &["23505"]
     )]
@@ -218,7 +218,7 @@ mod tests {
             connection.execute(TABLE).await.unwrap();
             if witnessed {
                 install(&server, &database, &mut connection, &spans_table()).await.unwrap();
-                // The settings of the witness hold for new sessions.
+                // The settings of the witness apply only to new sessions.
                 connection = PgConnection::connect(database.url()).await.unwrap();
             }
             views.push(run(&mut connection, insert).await);
@@ -243,8 +243,8 @@ mod tests {
         assert_eq!(views[0], views[1]);
     }
 
-    /// Runs statements against a span table with a witness, and returns its testimony.
-    async fn testimony(setup: &str, statements: &str) -> Witness {
+    /// Runs statements in a database with the witness, and returns the evidence of the witness.
+    async fn run_with_witness(setup: &str, statements: &str) -> Witness {
         let server = Server::join(Options::default()).await.unwrap();
         let database = server.empty_database().await.unwrap();
         let mut connection = PgConnection::connect(database.url()).await.unwrap();
@@ -342,7 +342,7 @@ mod tests {
         #[case] statements: &str,
         #[case] counts: [usize; 4],
     ) {
-        let witness = testimony(setup, statements).await;
+        let witness = run_with_witness(setup, statements).await;
         let Witness { statements, attempted_rows, written_rows, removed_rows, .. } = witness;
         assert_eq!([statements, attempted_rows, written_rows, removed_rows], counts);
         assert_eq!(witness.blind_spots, []);
@@ -367,7 +367,8 @@ mod tests {
     ) {
         let statements = format!("insert into spans values (1, 1);; {statement}");
         let witness =
-            testimony("create table spans (id int primary key, n int unique)", &statements).await;
+            run_with_witness("create table spans (id int primary key, n int unique)", &statements)
+                .await;
         assert_eq!(witness.overwritten_rows, overwritten);
     }
 
@@ -377,20 +378,20 @@ mod tests {
         create procedure outer_one(id int) language sql as $$ select record_span(id) $$";
 
     #[rstest]
-    #[case::nothing(
+    #[case::rule_that_discards(
         "create table spans (id int); create rule forget as on insert to spans do instead nothing",
         "insert into spans values (1);; select * from spans",
         Effect::Discards,
         Some(1)
     )]
-    #[case::elsewhere(
+    #[case::rule_that_inserts_elsewhere(
         "create table spans (id int); create table old (id int); \
          create rule archive as on insert to spans do instead insert into old values (new.id)",
         "insert into spans values (1)",
         Effect::Unclear,
         Some(1)
     )]
-    #[case::some(
+    #[case::rule_with_a_condition(
         "create table spans (id int); \
          create rule large as on insert to spans where new.id > 5 do instead nothing",
         "insert into spans values (1);; insert into spans values (7)",
@@ -426,7 +427,7 @@ mod tests {
         Effect::Unclear,
         None
     )]
-    #[case::removed(
+    #[case::removed_triggers(
         "create table spans (id int)",
         "drop schema spanproof_witness cascade",
         Effect::Unwatched,
@@ -439,15 +440,15 @@ mod tests {
         #[case] effect: Effect,
         #[case] count: Option<usize>,
     ) {
-        let spots = testimony(setup, statements).await.blind_spots;
+        let spots = run_with_witness(setup, statements).await.blind_spots;
         let found: Vec<_> = spots.iter().map(|spot| (spot.effect, spot.statements)).collect();
         assert_eq!(found, [(effect, count)], "{spots:?}");
     }
 
     #[tokio::test]
-    async fn a_procedure_counts_with_the_function_that_it_calls() {
-        let spots = testimony(RECORD, "call outer_one(1)").await.blind_spots;
-        let what = "the function `record_span` inserts into it".to_owned();
+    async fn a_call_of_a_procedure_counts_as_a_use_of_the_function_that_the_procedure_calls() {
+        let spots = run_with_witness(RECORD, "call outer_one(1)").await.blind_spots;
+        let what = "the function `record_span` inserts into the span table".to_owned();
         assert_eq!(spots, [BlindSpot { what, effect: Effect::Inserts, statements: Some(1) }]);
     }
 
@@ -462,7 +463,7 @@ mod tests {
             "set role {role};; insert into spans values (1);; \
              reset role;; drop owned by {role};; drop role {role}"
         );
-        let witness = testimony(&setup, &statements).await;
+        let witness = run_with_witness(&setup, &statements).await;
         assert_eq!([witness.statements, witness.attempted_rows, witness.written_rows], [1, 1, 1]);
     }
 }

@@ -42,9 +42,11 @@ pub(super) struct Inner {
     pub(super) files: Files,
     /// Whether `close` stops the server.
     pub(super) owns_server: bool,
-    /// Processes that the service of every trial needs, such as a broker; `None` if the spec has none.
+    /// Helpers that all trials share: processes that the service needs, such as a broker; `None` if the
+    /// spec has no such helpers.
     pub(super) shared_helpers: Option<Arc<SharedHelpers>>,
-    /// Whether processes that do not belong to the service listen for it, as if it runs in a container.
+    /// Whether an earlier trial has shown that processes outside the service listen on its ports, for example
+    /// because the service runs in a container.
     pub(super) listens_elsewhere: Arc<AtomicBool>,
     pub(super) build_time: Duration,
     pub(super) database_time: Duration,
@@ -61,7 +63,7 @@ impl World {
         &self.0.server
     }
 
-    /// Returns the migrations that the databases have.
+    /// Returns the migrations that were applied to the databases of the trials.
     pub fn migrations(&self) -> &Migrations {
         &self.0.migrations
     }
@@ -94,14 +96,16 @@ impl World {
         (self.0.build_time, self.0.database_time)
     }
 
-    /// Stops the shared helpers, and the server unless it is shared with other worlds.
+    /// Stops the shared helpers, and the server unless it is shared with other worlds. Does nothing if
+    /// clones of this world still exist.
     ///
     /// # Errors
     /// When a helper or the server can't be stopped, or the server's files can't be removed.
     pub async fn close(self) -> Result<(), Error> {
         let Some(inner) = Arc::into_inner(self.0) else { return Ok(()) };
         let Inner { shared_helpers, migrations, server, owns_server, .. } = inner;
-        // If the service creates its own tables, its migrations hold a reference to the helpers.
+        // If the service creates its own tables, the migrations hold a reference to the helpers, so they are
+        // dropped before the helpers can be stopped.
         drop(migrations);
         if let Some(helpers) = shared_helpers.and_then(Arc::into_inner) {
             helpers.stop().await?;
@@ -141,7 +145,7 @@ impl World {
         Ok(program.launch(spec, rule.cwd.as_deref(), environment, |text| values.fill(text)))
     }
 
-    /// Returns how to start a command of the spec in the folder of the service.
+    /// Returns how to start a command of a route, with the given environment, in the folder of the service.
     pub(super) fn launch_words(
         &self,
         words: &[String],
@@ -193,8 +197,8 @@ impl World {
         self.renamed_job(name, "-again", 2)
     }
 
-    /// Returns a job that is submitted again, as job number `number`. It gets a new id if the spec has a JSON
-    /// pointer to the job's id.
+    /// Returns the job that is submitted as number `number` in a case that submits its job several times.
+    /// It gets a new id if the spec has a JSON pointer to the job's id.
     pub(super) fn repeated_job(&self, name: &str, number: u32) -> Result<Json, Error> {
         self.renamed_job(name, &format!("-{number}"), number)
     }

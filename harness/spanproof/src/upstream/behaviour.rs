@@ -89,7 +89,7 @@ impl Behaviour {
         for reply in &self.replies {
             let name = reply.name();
             let kinds = [reply.json.is_some(), reply.text.is_some(), reply.close, reply.hang];
-            if kinds.iter().filter(|given| **given).count() > 1 {
+            if kinds.iter().filter(|is_set| **is_set).count() > 1 {
                 return Err(format!("{name} has more than one of `json`, `text`, `close`, `hang`"));
             }
             if !reply.path.starts_with('/') || reply.path.contains(['?', '#']) {

@@ -33,7 +33,7 @@ impl RequestBody {
         while let Some(frame) = incoming.frame().await {
             match frame.map(Frame::into_data) {
                 Ok(Ok(data)) => body.add(&data),
-                // Trailers.
+                // The frame contains trailers, which are ignored.
                 Ok(Err(_)) => {}
                 Err(_) => {
                     body.is_incomplete = true;
@@ -61,8 +61,9 @@ impl RequestBody {
         self.is_incomplete
     }
 
-    /// Returns the body as text, with at most `limit` bytes of it. `mask` masks the text. If a part is
-    /// missing, the text ends with the size and the hash of what was received.
+    /// Returns at most `limit` bytes of the body as text, masked by `mask`. If a part is missing, the text
+    /// ends with the number of bytes that were received and, unless the client disconnected, with the hash
+    /// of the body.
     pub(super) fn text(&self, limit: usize, mask: impl Fn(&str) -> String) -> String {
         let kept = &self.start[..self.start.len().min(limit)];
         let mut text = mask(&String::from_utf8_lossy(kept));

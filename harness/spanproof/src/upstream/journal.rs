@@ -57,8 +57,8 @@ struct Content {
     exchanges: Vec<Exchange>,
     /// The length of all bodies.
     body_bytes: usize,
-    /// Number of requests of processes outside the case, by process.
-    strangers: BTreeMap<String, u64>,
+    /// Number of requests from processes that do not belong to the case, by process.
+    foreign_requests: BTreeMap<String, u64>,
 }
 
 impl Journal {
@@ -87,15 +87,15 @@ impl Journal {
         journal.exchanges.push(exchange);
     }
 
-    /// Counts a request of a process that does not belong to the case.
-    pub(super) fn add_stranger(&self, process: &str) {
+    /// Counts a request from a process that does not belong to the case.
+    pub(super) fn count_foreign_request(&self, process: &str) {
         let mut journal = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        *journal.strangers.entry(process.to_owned()).or_default() += 1;
+        *journal.foreign_requests.entry(process.to_owned()).or_default() += 1;
     }
 
-    /// Returns the number of requests of processes outside the case, by process.
-    pub(super) fn strangers(&self) -> BTreeMap<String, u64> {
-        self.content.lock().unwrap_or_else(PoisonError::into_inner).strangers.clone()
+    /// Returns the number of requests from processes that do not belong to the case, by process.
+    pub(super) fn foreign_requests(&self) -> BTreeMap<String, u64> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner).foreign_requests.clone()
     }
 
     /// Returns the exchanges so far, in order.

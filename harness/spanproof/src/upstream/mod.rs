@@ -1,6 +1,6 @@
 //! The fake upstream: an HTTP server on loopback that replaces the server that the service under test
-//! calls. It answers as a behaviour file defines, and records all requests in a journal. Requests of
-//! processes that do not belong to the case are only counted. Does not depend on specs.
+//! calls. It answers as a behaviour file defines, and records all requests in a journal. Requests from
+//! processes that do not belong to the case are refused, and only counted. Does not depend on specs.
 
 mod behaviour;
 mod body;

@@ -28,9 +28,10 @@ const NEVER: Duration = Duration::from_hours(24);
 /// Pause after a connection could not be accepted, as when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Gets the addresses of a client and of the upstream. Returns the name of the client's process if it does
-/// not belong to the case; `None` if it does, or if the process can't be found. May be slow.
-pub(super) type FindStranger = Arc<dyn Fn(SocketAddr, SocketAddr) -> Option<String> + Send + Sync>;
+/// Gets the addresses of a client and of the upstream. Returns the name of the client's process if the
+/// process does not belong to the case; `None` if it belongs to the case or can't be found. May be slow.
+pub(super) type FindForeignClient =
+    Arc<dyn Fn(SocketAddr, SocketAddr) -> Option<String> + Send + Sync>;
 
 /// The fake upstream could not be started.
 #[derive(thiserror::Error)]
@@ -58,11 +59,14 @@ struct CloseConnection;
 
 impl Upstream {
     /// Starts an upstream with a behaviour. It has a thread of its own, so that its answers do not wait
-    /// for the work of the harness. `find_stranger` is called once for each connection.
+    /// for the work of the harness. `find_foreign_client` is called once for each connection.
     ///
     /// # Errors
     /// If no port is free, or the thread can't be started.
-    pub(crate) fn start(behaviour: &Behaviour, find_stranger: FindStranger) -> Result<Self, Error> {
+    pub(crate) fn start(
+        behaviour: &Behaviour,
+        find_foreign_client: FindForeignClient,
+    ) -> Result<Self, Error> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(UpstreamError)?;
         listener.set_nonblocking(true).map_err(UpstreamError)?;
         let url = format!("http://{}", listener.local_addr().map_err(UpstreamError)?);
@@ -75,12 +79,13 @@ impl Upstream {
             let served = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 tokio::select! {
-                    () = serve(&listener, &replies, &find_stranger) => {}
+                    () = serve(&listener, &replies, &find_foreign_client) => {}
                     _ = stopped => {}
                 }
                 std::io::Result::Ok(())
             });
-            // Without a listener the service gets no connection, and its evidence shows that.
+            // An error needs no handling: without a listener, the evidence shows that the service got no
+            // connection.
             drop(served);
             runtime.shutdown_background();
         };
@@ -99,10 +104,10 @@ impl Upstream {
         self.journal.exchanges()
     }
 
-    /// Returns the number of requests so far of processes outside the case, by process. They got no
-    /// answer of the behaviour, and are not in the journal.
-    pub(crate) fn strangers(&self) -> BTreeMap<String, u64> {
-        self.journal.strangers()
+    /// Returns the number of requests so far from processes that do not belong to the case, by process. These
+    /// requests were refused with HTTP 403, and are not among the exchanges of the journal.
+    pub(crate) fn foreign_requests(&self) -> BTreeMap<String, u64> {
+        self.journal.foreign_requests()
     }
 }
 
@@ -110,34 +115,36 @@ impl Upstream {
 async fn serve(
     listener: &tokio::net::TcpListener,
     replies: &Arc<Replies>,
-    find_stranger: &FindStranger,
+    find_foreign_client: &FindForeignClient,
 ) {
     loop {
         let Ok((stream, client)) = listener.accept().await else {
             let _waited = happens_within(ACCEPT_PAUSE, std::future::pending()).await;
             continue;
         };
-        let (replies, find) = (Arc::clone(replies), Arc::clone(find_stranger));
+        let (replies, find) = (Arc::clone(replies), Arc::clone(find_foreign_client));
         drop(tokio::spawn(async move {
-            // Searched before the request is read, because the client may be gone after it.
-            let stranger = match stream.local_addr() {
+            // The client's process is searched before its request is read, because it may exit afterwards.
+            let foreign_client = match stream.local_addr() {
                 Ok(server) => tokio::task::spawn_blocking(move || find(client, server)).await,
                 Err(_) => Ok(None),
             };
-            let stranger: Option<Arc<str>> = stranger.ok().flatten().map(Arc::from);
+            let foreign_client: Option<Arc<str>> = foreign_client.ok().flatten().map(Arc::from);
             let answer = move |request| {
-                let (replies, stranger) = (Arc::clone(&replies), stranger.clone());
+                let (replies, foreign_client) = (Arc::clone(&replies), foreign_client.clone());
                 async move {
-                    match stranger {
+                    match foreign_client {
                         Some(process) => Ok(replies.refuse(&process)),
                         None => replies.answer(request).await,
                     }
                 }
             };
             let mut server = auto::Builder::new(TokioExecutor::new());
-            // A client may close its side after the request, even before its process is found.
+            // A client may close its side of the connection after the request, even before its process is
+            // found, and still wait for the answer.
             server.http1().half_close(true);
-            // A connection that ends early is the client's decision. The journal has its request.
+            // If the client ends the connection early, that is no error, and the journal already has the
+            // request.
             let _ended =
                 pin!(server.serve_connection(TokioIo::new(stream), service_fn(answer))).await;
         }));
@@ -189,10 +196,9 @@ impl Replies {
         Ok(reply_response(reply, body.start()))
     }
 
-    /// Counts the request of a process outside the case, and returns an answer that is not one of the
-    /// behaviour's.
+    /// Counts the request of a process that does not belong to the case, and returns an answer with HTTP 403.
     fn refuse(&self, process: &str) -> Response<AnswerBody> {
-        self.journal.add_stranger(process);
+        self.journal.count_foreign_request(process);
         let text = format!(
             "this port belongs to a spanproof test, and the process {process} is not part of it"
         );
@@ -229,7 +235,7 @@ fn reply_response(reply: &Reply, body: &[u8]) -> Response<AnswerBody> {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = response(status, content_type, AnswerBody::new(text, reply.pad_bytes));
     for (name, value) in &reply.headers {
-        // Behaviours with other headers are rejected when they are read.
+        // All headers are valid, because a behaviour with an invalid header is rejected when it is read.
         if let (Ok(name), Ok(value)) =
             (HeaderName::try_from(name.as_str()), HeaderValue::from_str(value))
         {
@@ -319,8 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_disconnects_in_a_body_is_in_the_journal_and_later_requests_are_answered()
-    {
+    async fn an_incomplete_request_is_in_the_journal_and_later_requests_are_answered() {
         let upstream = upstream("about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'");
         let start = b"POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{\"half\":";
         let exchange = exchange_after(&upstream, start).await;
@@ -352,11 +357,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stranger_gets_no_answer_of_the_behaviour_and_is_counted() {
+    async fn requests_from_a_process_outside_the_case_are_refused_and_counted() {
         let text = "about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntimes = 1";
         let behaviour: Behaviour = Document::new("b.toml", text).parse().unwrap();
-        let is_stranger = Arc::new(std::sync::atomic::AtomicBool::new(true));
-        let answer = Arc::clone(&is_stranger);
+        let is_foreign = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let answer = Arc::clone(&is_foreign);
         let find = move |client: SocketAddr, server: SocketAddr| {
             assert!(client != server && server.ip().is_loopback());
             answer.load(std::sync::atomic::Ordering::SeqCst).then(|| "7 (scan)".to_owned())
@@ -365,10 +370,10 @@ mod tests {
         for path in ["/a", "/b"] {
             assert_eq!(post(&upstream, path, "").await.unwrap().0, 403);
         }
-        is_stranger.store(false, std::sync::atomic::Ordering::SeqCst);
+        is_foreign.store(false, std::sync::atomic::Ordering::SeqCst);
         assert_eq!(post(&upstream, "/a", "").await.unwrap().0, 200);
         assert_eq!(upstream.journal().len(), 1);
-        assert_eq!(upstream.strangers(), BTreeMap::from([("7 (scan)".to_owned(), 2)]));
+        assert_eq!(upstream.foreign_requests(), BTreeMap::from([("7 (scan)".to_owned(), 2)]));
     }
 
     #[tokio::test]

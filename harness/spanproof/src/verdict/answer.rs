@@ -14,13 +14,14 @@ use crate::process::Ending;
 use Question as Q;
 use spanproof_format::count_phrase;
 
-/// Environment variables that switch OpenTelemetry off, and the values that do so (OpenTelemetry specification,
-/// "Environment Variable Specification").
+/// Environment variables that switch OpenTelemetry off, and the values that do so (OpenTelemetry
+/// specification, "Environment Variable Specification").
 const LIBRARY_OFF: &[(&str, &str)] =
     &[("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")];
 
-/// Answers every question about a gap. `peers` are the other cases of the run. `use_witness` is `false`
-/// to ignore the database witness: triggers that log each attempt to insert a span.
+/// Answers every question about a gap. `peers` are the other cases of the run. If `use_witness` is `false`,
+/// the evidence of the witness, which is a set of triggers that log each attempt to insert a span, is
+/// ignored.
 pub(super) fn answers(
     facts: &Facts<'_>,
     gap: &Gap<'_>,
@@ -59,13 +60,14 @@ impl GapEvidence<'_> {
             let off = facts.startup_lines.iter().find(|line| !line.report.enabled);
             let claimed_off = match off {
                 None => Fact::no("the service says that tracing is on"),
-                Some(_) if !line.report.enabled && !facts.begun_without_claim(true) => {
+                Some(_) if !line.report.enabled && !facts.begun_without_startup_line(true) => {
                     Fact::Yes(vec![line.into()])
                 }
-                // Another process of the service, which may be the one that does the work.
+                // Another process says on, so the process that says off need not be the one that does the
+                // work.
                 Some(off) => {
                     answers.set(Q::OffElsewhere, Fact::Yes(vec![off.into()]));
-                    Fact::unknown(format!("another line says off: {}", off.line))
+                    Fact::unknown(format!("another line says that tracing is off: {}", off.line))
                 }
             };
             answers.set(Q::ClaimedOff, claimed_off);
@@ -121,8 +123,8 @@ impl GapEvidence<'_> {
         }
     }
 
-    /// If the service reports a failed write for each missing span, all of them began, and none was dropped by a
-    /// sampler.
+    /// If the service reports a failed write for each missing span, all of them began, and no sampler dropped
+    /// one. An earlier yes about a sampler stays.
     fn answer_from_reported_losses(&self, answers: &mut Answers) {
         let facts = self.facts;
         let missing: usize = Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
@@ -147,14 +149,14 @@ impl GapEvidence<'_> {
         let Some(trial) = facts.trial() else { return Vec::new() };
         let errors = ServerErrors::select(&trial.server_errors, facts);
         let errors = errors.inserts.iter().chain(&errors.connections);
-        // Only the server's log prints the position in the statement in this form.
+        // The server's log appends the position in the statement; the service's line lacks it.
         let without_position = |message: &str| {
             let end = message.find(" at character ").unwrap_or(message.len());
             message[..end].to_owned()
         };
         let errors: Vec<_> = errors.map(|error| without_position(&error.message)).collect();
         let lines = facts.observation.lines().into_iter();
-        // A shorter text could be in a line by chance.
+        // A line could contain a shorter text by chance.
         let repeats = |line: &Line<'_>| {
             errors.iter().any(|error| error.len() > 8 && line.text.contains(error))
         };
@@ -219,7 +221,8 @@ impl GapEvidence<'_> {
         }
     }
 
-    /// Uses stored spans and requests that contain the ids of the missing spans.
+    /// Uses signs of the missing spans: their ids in stored spans or in requests to the upstream, and
+    /// requests with a trace that is not stored, or without any trace.
     fn answer_from_signs(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
         let Self { facts, gap } = self;
         if !answers.is_yes(Q::NoBeginLine)
@@ -236,7 +239,7 @@ impl GapEvidence<'_> {
         }
         if let Some(lost) = sign::lost_traces(facts, gap, peers) {
             answers.set(Q::LostTraces, lost);
-            // These spans may have begun without a line.
+            // These spans may have begun although no line says so.
             if answers.is_yes(Q::NoBeginLine) && !answers.is_yes(Q::BeginPatternWorks) {
                 let why = "no line shows that the service prints when a span begins";
                 answers.set(Q::NoBeginLine, Fact::unknown(why));
@@ -261,7 +264,7 @@ impl GapEvidence<'_> {
             Fact::Yes(vec![Evidence::Exit { ending, at_ms, remark: None }])
         } else if by_stop_signal {
             Fact::unknown(
-                "the stop signal ended the process, which may have written spans before it exited",
+                "the stop signal ended the process; it may have written its spans before that",
             )
         } else {
             Fact::no("the service exited after it was asked to stop, and was not killed")
@@ -347,8 +350,9 @@ impl GapEvidence<'_> {
     }
 }
 
-/// Answers whether spans began and never reached the database server, from the answers about both. An
-/// earlier yes stays, unless inserts reached the server.
+/// Answers whether spans began and never reached the database server, from the answers about both. Keeps an
+/// earlier yes, unless inserts reached the server. Answers nothing if missing spans were still arriving at
+/// the end of the wait.
 fn answer_unsent(answers: &mut Answers) {
     if answers.is_yes(Q::Unsent) && !answers.is_yes(Q::Reached) || answers.is_yes(Q::Arriving) {
         return;

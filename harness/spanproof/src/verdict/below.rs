@@ -1,5 +1,6 @@
-//! Checks spans that the spec places below a span of no unit, such as the span of the request that submitted the
-//! job. If the trace context is lost on the way to another process, each part is still a complete tree.
+//! Checks spans that the spec places below a span that belongs to no unit (a unit is one part of a job), such
+//! as the span of the request that submitted the job. If the trace context is lost on the way to another
+//! process, one trace becomes several, each of them a complete tree, so the checks of each unit's tree pass.
 
 use std::iter::successors;
 
@@ -13,7 +14,8 @@ use spanproof_format::Code;
 /// Maximum number of ancestors to visit: the spans may form a cycle.
 const MAX_ANCESTORS: usize = 100;
 
-/// Checks the ancestors of spans whose rule has `below`.
+/// Checks the ancestors of each span whose rule in the spec has the key `below`: one of them must have a name
+/// that `below` lists.
 pub(super) fn check_ancestors(facts: &Facts<'_>, checks: &mut Checks) {
     for rule in facts.rules_that_apply().into_iter().filter(|rule| !rule.below.is_empty()) {
         let is_checked = |span: &&Span| {
@@ -35,21 +37,21 @@ pub(super) fn check_ancestors(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Returns what is wrong with the ancestors of a span; `None` if one of them has a name of the rule, or if it is not
-/// known which spans they are.
+/// Returns what is wrong with the ancestors of a span; `None` if one of them is in the same trace and has a
+/// name that the rule's `below` lists, or if it is not known which spans the ancestors are.
 fn defect(facts: &Facts<'_>, rule: &SpanRule, span: &Span) -> Option<String> {
     if span.parent.is_none() {
         return Some("it has no parent".to_owned());
     }
     let parent = |span: &Span| {
         let mut all: Vec<&Span> = facts.spans_with_id(span.parent.as_deref()).collect();
-        // Another trace may have a span with the same id.
+        // A span of the same trace is preferred: another trace may have a span with the same id.
         all.sort_by_key(|other| other.trace != span.trace);
         all.into_iter().next()
     };
     let ancestors: Vec<&Span> =
         successors(parent(span), |span| parent(span)).take(MAX_ANCESTORS).collect();
-    // Another check reports shared ids.
+    // If spans share an id, it is not known which of them is the parent. Another check reports shared ids.
     let has_several_parents = |span: &&Span| {
         let parents = facts.spans_with_id(span.parent.as_deref());
         parents.filter(|other| other.trace == span.trace).count() > 1
@@ -57,16 +59,19 @@ fn defect(facts: &Facts<'_>, rule: &SpanRule, span: &Span) -> Option<String> {
     if has_several_parents(&span) || ancestors.iter().any(has_several_parents) {
         return None;
     }
-    let named: Vec<_> =
+    let rules_above: Vec<_> =
         facts.spec.spans.iter().filter(|other| rule.below.contains(&other.name)).collect();
     let is_allowed = |other: &&&Span| {
         let name = other.name.as_deref().unwrap_or_default();
-        named.iter().any(|rule| rule.matches(name))
+        rules_above.iter().any(|rule| rule.matches(name))
     };
     match ancestors.iter().find(is_allowed) {
         Some(found) if found.trace == span.trace => None,
-        Some(_) => Some("that span is in another trace".to_owned()),
-        // An ancestor may be lost, too, if spans of units are.
+        Some(found) => {
+            let name = found.name.as_deref().unwrap_or_default();
+            Some(format!("its ancestor `{name}` is in another trace"))
+        }
+        // If spans of units are missing, an ancestor may be missing, too.
         None if facts.lacks_spans()
             && ancestors.last().is_none_or(|last| last.parent.is_some()) =>
         {

@@ -9,8 +9,8 @@ use spanproof_format::{Alternative, Code, Confidence};
 /// A cause that can explain a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cause {
-    /// The code of a finding with this cause. If the service reports that writes failed, the finding
-    /// has another code than `WriteFailedSilent`.
+    /// The code of a finding with this cause. Exception: if the service reports that writes failed, a finding
+    /// with the cause `WriteFailedSilent` gets the code `WriteFailedReported`.
     pub code: Code,
     /// A no to any of these excludes the cause.
     requires: &'static [Question],
@@ -21,7 +21,7 @@ pub(super) struct Cause {
     unlikely_if: &'static [&'static [Question]],
     /// A yes to any of these makes `unlikely_if` void.
     supported_by: &'static [Question],
-    /// A yes to any of these fulfils `requires` and proves nothing.
+    /// A yes to any of these replaces a yes to all of `requires`, but does not prove the cause.
     pub(super) sufficient: &'static [Question],
     /// Sets of questions. A yes to all questions of one set proves the cause.
     pub(super) decisive: &'static [&'static [Question]],
@@ -48,7 +48,7 @@ const TRACER_WORKED: &[Question] = &[
     Q::LostTraces,
 ];
 
-/// The default of each field of a cause: no fact concerns it.
+/// The cause from which `CAUSES` takes the fields that an entry leaves out: no fact excludes or proves it.
 const DEFAULT: Cause = Cause {
     code: Code::Undetermined,
     requires: &[],
@@ -59,8 +59,8 @@ const DEFAULT: Cause = Cause {
     decisive: &[],
 };
 
-/// Questions to which a yes makes it plausible that the span never began, and was not lost on its way
-/// to the table.
+/// Questions to which a yes makes it plausible that the span never began. It was then not lost on its way to
+/// the table.
 const NEVER_BEGAN: &[Question] =
     &[Q::ClaimedOff, Q::OtherValue, Q::NoTracerLine, Q::LibraryOff, Q::SampledOut, Q::NoBeginLine];
 
@@ -102,7 +102,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::NoBeginLine,
             Q::OtherRoute,
         ]],
-        // Nothing proves this cause: the service may have a tracer that ignores the variable.
+        // No fact proves this cause: the service may have a tracer that ignores the variable.
         ..DEFAULT
     },
     Cause {
@@ -151,7 +151,7 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::Killed,
             Q::LostTraces,
         ],
-        // A queue that reports dropped spans got some.
+        // A queue that reports dropped spans received some, so spans began.
         unlikely_if: &[&[Q::Unsent, Q::ChildrenBegun]],
         decisive: &[&[Q::NoBeginLine, Q::BeginPatternWorks]],
         ..DEFAULT
@@ -161,7 +161,7 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Refused],
         excluded_by: &[Q::Poisoned, Q::Elsewhere, Q::Undone, Q::Removed, Q::Discarded],
         unlikely_if: &[NEVER_BEGAN, &[Q::ExporterError]],
-        // A refused connection may be one of another part of the service.
+        // A refused connection proves nothing: it may be one of another part of the service.
         sufficient: &[Q::Denied],
         decisive: &[&[Q::Refused], &[Q::Unended], &[Q::Reported]],
         ..DEFAULT
@@ -209,7 +209,8 @@ pub(super) const CAUSES: &[Cause] = &[
         requires: &[Q::Killed],
         excluded_by: &[Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere, Q::LibraryOff],
         unlikely_if: &[NEVER_BEGAN, &[Q::Reported]],
-        // Spans that have not arrived at the stop may be lost because of it, or for a different reason.
+        // Spans that had not arrived when the service was stopped may be lost because of the stop, or for a
+        // different reason.
         sufficient: &[Q::Arriving],
         decisive: &[&[Q::Killed, Q::Begun], &[Q::Killed, Q::Unsent]],
         ..DEFAULT

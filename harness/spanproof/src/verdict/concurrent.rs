@@ -10,8 +10,9 @@ use crate::observation::Deployment;
 use crate::timestamp::shifted;
 
 impl Facts<'_> {
-    /// Removes the lines about spans of other jobs that ran at the same time. Lines do not name their
-    /// job, so one line is removed for each such span that started when the line was written.
+    /// Removes the lines about spans of other jobs that ran at the same time. Lines do not name their job, so
+    /// for each span of another job, one line with its name is removed, if the span started when that line
+    /// was written. Also removes as many spans from the lines that report written spans.
     pub(super) fn drop_lines_of_other_jobs(&mut self, deployment: &Deployment) {
         let mut starts: BTreeMap<&str, BTreeMap<DateTime<Utc>, usize>> = BTreeMap::new();
         for span in &deployment.concurrent_spans {
@@ -23,16 +24,16 @@ impl Facts<'_> {
             let Some(starts) = starts.get_mut(name).filter(|_| begun.report.enabled) else {
                 return true;
             };
-            let near =
+            let times =
                 begun.line.at.map_or(DateTime::<Utc>::MIN_UTC..=DateTime::<Utc>::MAX_UTC, |at| {
                     shifted(at, -CLOCK_TOLERANCE)..=shifted(at, CLOCK_TOLERANCE)
                 });
-            let Some(start) = starts.range(near).next().map(|(start, _)| *start) else {
+            let Some(start) = starts.range(times).next().map(|(start, _)| *start) else {
                 return true;
             };
-            let left = starts.remove(&start).unwrap_or_default().saturating_sub(1);
-            if left > 0 {
-                starts.insert(start, left);
+            let more = starts.remove(&start).unwrap_or_default().saturating_sub(1);
+            if more > 0 {
+                starts.insert(start, more);
             }
             false
         });

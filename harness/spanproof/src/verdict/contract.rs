@@ -1,7 +1,9 @@
-//! Checks the contracts of flags: what a flag leaves behind if it is on, and never if it is off.
+//! Checks the contracts of flags. A contract lists effects of a flag, such as lines or rows, that must appear
+//! if the flag is on and must not appear if it is off, or the reverse.
 //!
-//! That something did *not* appear is checked only with a control: another observation of the same case
-//! which shows that it would have been seen. Without a control the check is not made, and is listed.
+//! That an effect did *not* appear is checked only with a control: other evidence of the same case, such as
+//! another line, which shows that the effect would have been seen. Without a control the check is not made.
+//! The command lists the checks that were not made.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +15,7 @@ use crate::spec::{Effects, Flag, FlagState, Pattern, Requests, Spec, Value, is_q
 use crate::upstream::Exchange;
 use spanproof_format::{Code, count, count_phrase};
 
-/// Why spans are not checked in most cases without tracing.
+/// The obstacle for a check of spans in a case with tracing off.
 const NO_TRACING: &str = "tracing is off, so no span is stored";
 
 /// A check of a contract in one case.
@@ -26,13 +28,13 @@ pub(crate) struct ContractCheck {
 }
 
 impl ContractCheck {
-    /// Whether the check was not made because the case has no tracing.
+    /// Whether the check was not made because tracing is off in the case.
     pub(crate) fn lacks_tracing(&self) -> bool {
         self.obstacle.as_deref() == Some(NO_TRACING)
     }
 }
 
-/// Checks the contracts of all flags. Not called for cases with a fault, which may change anything.
+/// Checks the contracts of all flags. Not called for a case with a fault: a fault may change any effect.
 pub(super) fn check_contracts(facts: &Facts<'_>, checks: &mut Checks) {
     for rule in rules(facts) {
         match rule.result(facts) {
@@ -43,7 +45,7 @@ pub(super) fn check_contracts(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Returns the checks of contracts in a case.
+/// Returns the checks of contracts in a case, with those that could not be made.
 pub(crate) fn contract_checks(spec: &Spec, observation: &Observation) -> Vec<ContractCheck> {
     let facts = Facts::read(spec, observation);
     let check = |rule: &Rule<'_>| {
@@ -69,14 +71,19 @@ struct Rule<'a> {
 /// One effect of a flag.
 #[derive(Clone, Copy)]
 enum Effect<'a> {
+    /// A line before the service is ready that matches the pattern.
     Startup(&'a Pattern),
+    /// A line at any time that matches the pattern.
     Log(&'a Pattern),
+    /// A span with this name.
     Span(&'a str),
+    /// A request to the fake upstream.
     Requests(&'a Requests),
+    /// New rows of this table or query.
     Rows(&'a str),
 }
 
-/// Returns what the contracts demand in a case.
+/// Returns the effects that must appear in a case, and those that must not.
 fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
     let unmasked = unmasked_flags(facts.spec, &facts.observation.case);
     let mut rules = Vec::new();
@@ -92,16 +99,17 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
             must_appear,
             is_on: state == FlagState::On,
         };
-        let switch = [(&flag.on, true, FlagState::On), (&flag.off, false, FlagState::Off)];
-        for (effects, on, due) in switch {
+        let sections = [(&flag.on, true, FlagState::On), (&flag.off, false, FlagState::Off)];
+        for (effects, on, required_state) in sections {
             let Some(effects) = effects.as_ref().filter(|_| state != FlagState::Unspecified) else {
                 continue;
             };
             for effect in list(effects) {
-                if state == due {
+                if state == required_state {
                     rules.push(rule(effect, &value, true));
                 } else if effect.names_value() {
-                    // The effect of any value with the other meaning.
+                    // The pattern contains `{value}`. The effects of all values for the other state are
+                    // forbidden.
                     let others = flag.values.iter().filter(|other| flag.is_on(other) == on);
                     rules.extend(others.map(|other| rule(effect, other, false)));
                 } else {
@@ -109,7 +117,8 @@ fn rules<'a>(facts: &Facts<'a>) -> Vec<Rule<'a>> {
                 }
             }
         }
-        // If the variable is unset or has a different value, the service uses its default, which may be any choice.
+        // If the variable is unset or has a different value, the service uses its default, which may be any
+        // choice. Then nothing is checked.
         let Some(each) = flag.each.as_ref().filter(|_| flag.is_choice(&value)) else { continue };
         for effect in list(each) {
             let others = flag.choices().filter(|other| **other != value);
@@ -131,6 +140,7 @@ fn list(effects: &Effects) -> Vec<Effect<'_>> {
 }
 
 impl Effect<'_> {
+    /// Whether the effect has a pattern that contains `{value}`, which stands for the flag's value.
     fn names_value(&self) -> bool {
         match self {
             Self::Startup(pattern) | Self::Log(pattern) => pattern.names_value(),
@@ -173,9 +183,10 @@ fn one_line(text: &str) -> String {
 struct Appearance {
     /// Where it appeared; empty if it did not appear.
     found: Vec<Evidence>,
-    /// The control, if the effect must appear: why its absence is certain, or why it is not.
+    /// The control for an effect that must appear: why its absence is certain; the error is why it is not.
     absent: Result<String, String>,
-    /// The control, if the effect must not appear, which must show more.
+    /// The control for an effect that must not appear. It must also show that effects of this kind are
+    /// recorded, for example because another line was read.
     never: Result<String, String>,
 }
 
@@ -238,7 +249,8 @@ impl Rule<'_> {
         Ok(Some(Finding::new(Code::FlagEffectWhileOff, message, evidence)))
     }
 
-    /// Returns the unmet condition if the flag is off only because of it; `None` if the flag's own value decides.
+    /// Returns the unmet condition if the flag is off only because of it; `None` if the flag's own value
+    /// decides.
     fn unmet_needs(&self, facts: &Facts<'_>) -> Option<String> {
         let unmasked = unmasked_flags(facts.spec, &facts.observation.case);
         let value = unmasked.flag(&self.flag.name);
@@ -266,7 +278,8 @@ impl Rule<'_> {
         }
     }
 
-    /// Spans are checked only in cases with tracing on, or for the tracing flag.
+    /// Searches for spans of one name. For a flag other than the tracing flag, they are checked only if
+    /// tracing is on.
     fn span(&self, facts: &Facts<'_>, name: &str) -> Result<Appearance, String> {
         if let Rows::Unreadable(why) = &facts.observation.tables.spans {
             return Err(format!("the spans can't be read: {why}"));
@@ -315,7 +328,7 @@ fn lines(
     let complete = match dropped {
         0 if is_startup => Ok("the service became ready".to_owned()),
         0 => job_ended(facts).map(|()| "the job ended".to_owned()),
-        bytes => Err(format!("{bytes} bytes of output were too many to keep")),
+        bytes => Err(format!("{bytes} bytes of output exceeded the limit and were dropped")),
     };
     let count = others.len();
     let absent = complete.map(|why| {
@@ -324,7 +337,7 @@ fn lines(
     });
     let never = match &absent {
         Ok(_) if count == 0 => {
-            Err(format!("no other {noun} was read, so its output may be switched off"))
+            Err(format!("no other {noun} was read, so the output may be switched off"))
         }
         control => control.clone(),
     };
@@ -332,7 +345,8 @@ fn lines(
     Appearance { found, absent, never }
 }
 
-/// Searches for requests. The control for some paths is a request to another path.
+/// Searches for requests. If only some paths are searched, the control is a request to another path. `is_any`
+/// is `true` if every request matches.
 fn requests(facts: &Facts<'_>, matches: impl Fn(&Exchange) -> bool, is_any: bool) -> Appearance {
     let (found, others): (Vec<&Exchange>, Vec<&Exchange>) =
         facts.exchanges().iter().partition(|exchange| matches(exchange));
@@ -364,11 +378,11 @@ fn rows(facts: &Facts<'_>, text: &str) -> Result<Appearance, String> {
     let found = (added > 0).then(|| Evidence::Note(format!("{table}: {rows}")));
     let after = gain.after.unwrap_or_default();
     let control =
-        job_ended(facts).map(|()| format!("the job ended, and {after} rows were read as before"));
+        job_ended(facts).map(|()| format!("the job ended, and then {after} rows were counted"));
     Ok(Appearance { found: found.into_iter().collect(), absent: control.clone(), never: control })
 }
 
-/// Whether the job ended; the error says that it did not.
+/// Whether the job ended with all of its units executed; the error says that it did not.
 fn job_ended(facts: &Facts<'_>) -> Result<(), String> {
     let settled = facts.trial().and_then(|trial| trial.job_run.settled.as_ref());
     let executed = facts.units.len() >= facts.expected_units;

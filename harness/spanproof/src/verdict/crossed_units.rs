@@ -1,6 +1,7 @@
-//! Finds spans that contain the id of a wrong unit, by their number: one unit has too many spans of a name, and as many
-//! units have none. A service may reuse the id of its first or last unit. Such spans are not duplicates, and their
-//! status and parents can't be compared with those of the unit.
+//! Finds spans that contain the id of a wrong unit (a unit is one part of a job), by their numbers: the
+//! surplus of spans in some units is exactly what other units lack. A service may reuse the id of its first
+//! or last unit. Such spans are not duplicates, and their status and parents can't be compared with those of
+//! the unit.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::observation::{Field, Span, Unit};
 use spanproof_format::{Code, Confidence, count_phrase};
 
 /// Returns the ids of the units that also have the spans of other units.
-pub(super) fn units_with_others<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
+pub(super) fn units_with_spans_of_others<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
     let crossed = facts.expected_spans.iter().filter_map(|expected| Crossed::find(facts, expected));
     crossed.flat_map(|crossed| crossed.full).filter_map(|unit| unit.id.as_deref()).collect()
 }
@@ -40,7 +41,8 @@ struct Crossed<'a> {
 }
 
 impl<'a> Crossed<'a> {
-    /// `None` if the numbers of missing and surplus spans differ, or are zero.
+    /// Finds these units for one span name; `None` if the numbers of missing and of surplus spans differ, or
+    /// if no unit lacks its spans.
     fn find(facts: &'a Facts<'_>, expected: &ExpectedSpans<'_>) -> Option<Self> {
         let max = expected.max_per_unit?;
         let count = |unit: &&Unit| facts.spans_of_unit(unit, expected.name).len();
@@ -55,7 +57,7 @@ impl<'a> Crossed<'a> {
     }
 
     /// Whether each unit without a span ran at the time of one of these spans.
-    fn fit_times(&self) -> bool {
+    fn times_fit(&self) -> bool {
         self.empty.iter().all(|unit| {
             let (Some(started), Some(ended)) = (unit.started, unit.ended) else { return false };
             self.spans.iter().filter_map(|span| span.start()).any(|at| started <= at && at <= ended)
@@ -74,8 +76,9 @@ impl<'a> Crossed<'a> {
         let spans = limit(self.spans.iter().map(|span| Evidence::span(facts, span, &fields)));
         let units = limit(self.empty.iter().map(|unit| Evidence::unit(facts, unit)));
         let mut finding = Finding::new(Code::Unlinked, message, [spans, units].concat());
-        // Spans of one unit may be duplicates, and those of the others lost.
-        if !self.fit_times() {
+        // If the times do not fit, the surplus spans may be duplicates, and the spans of the other units
+        // lost.
+        if !self.times_fit() {
             finding.confidence = Confidence::Likely;
         }
         finding

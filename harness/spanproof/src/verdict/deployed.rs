@@ -1,6 +1,6 @@
-//! Judges an existing system, for which there are only its log and its database or a dump. A unit is
-//! one part of a job and should leave spans. If the evidence fits several reasons for missing spans,
-//! the verdict is undetermined, and its message asks for the missing evidence.
+//! Judges an existing system from its log, and from its database or a dump of it. A unit is one part of a job
+//! and should leave spans. If the evidence fits several reasons for missing spans, the verdict is
+//! undetermined, and its message asks for the missing evidence.
 
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
@@ -44,8 +44,8 @@ pub(super) fn judge(facts: &Facts<'_>, deployment: &Deployment) -> Judgement {
     conclude_checks(facts, recording, checks)
 }
 
-/// Whether the tracing flag has a value that means off. An unset flag does not count: the user asks
-/// why spans are missing, so tracing should be on.
+/// Whether the tracing flag has a value that means off. An unset flag does not count: the user asks why spans
+/// are missing, so tracing should be on.
 fn is_off_on_purpose(facts: &Facts<'_>) -> bool {
     if let Some(value) = user_flag_value(facts) {
         return value.intent() == Intent::Off && value != Value::Unset;
@@ -54,9 +54,9 @@ fn is_off_on_purpose(facts: &Facts<'_>) -> bool {
         let raw = line.report.raw.clone().filter(|raw| !raw.is_empty());
         !line.report.enabled && raw.is_some_and(|raw| Value::Set(raw).intent() == Intent::Off)
     };
-    // The log may also be from another process, which does the work.
+    // If a process without a startup line began spans, that process does the work, and its tracing is on.
     let claims = &facts.startup_lines;
-    !claims.is_empty() && claims.iter().all(is_off) && !facts.begun_without_claim(true)
+    !claims.is_empty() && claims.iter().all(is_off) && !facts.begun_without_startup_line(true)
 }
 
 /// The tracing flag's value according to the user; `None` if the user did not give one.
@@ -95,15 +95,16 @@ impl System<'_> {
         let stored = facts.spans.len();
         let has_begun = facts.begin_lines.iter().any(|line| line.report.enabled);
         // A process began only disabled spans, and its startup line is not in the log.
-        let is_other = !has_begun && facts.begun_without_claim(false);
-        let Some(startup_line) = facts.startup_lines.first().filter(|_| !is_other) else {
+        let lacks_startup_line = !has_begun && facts.begun_without_startup_line(false);
+        let Some(startup_line) = facts.startup_lines.first().filter(|_| !lacks_startup_line) else {
             return self.check_without_tracer_line(checks);
         };
-        if let Some([on, off]) = facts.contradicting_claims().filter(|_| !has_begun && stored == 0)
+        if let Some([on, off]) =
+            facts.contradicting_startup_lines().filter(|_| !has_begun && stored == 0)
         {
             return checks.expect(false, || contradiction(on, off));
         }
-        // The log may be from several processes. A span that began shows that tracing is on where work is done.
+        // If the log is from several processes, a span that began shows that tracing is on where work is done.
         let tracer_works = stored == 0 && has_begun;
         checks.expect(startup_line.report.enabled || tracer_works, || {
             if stored == 0 {
@@ -157,13 +158,12 @@ impl System<'_> {
             );
             return Finding::new(Code::Undetermined, message, evidence);
         }
-        let is_lost = raw.is_none() || is_other_value;
-        let code = if is_lost { Code::FlagUnset } else { Code::FlagUnrecognisedValue };
+        let value_is_lost = raw.is_none() || is_other_value;
+        let code = if value_is_lost { Code::FlagUnset } else { Code::FlagUnrecognisedValue };
         Finding::new(code, message, evidence)
     }
 
-    /// The log has no startup line about the tracer: a finding, unless something else shows that the
-    /// tracer is on.
+    /// The log has no startup line about the tracer: a finding, unless something else shows that it is on.
     fn check_without_tracer_line(&self, checks: &mut Checks) {
         let facts = self.facts;
         let Some(log) = self.log() else { return };
@@ -178,13 +178,13 @@ impl System<'_> {
         let searched = Evidence::Note(searched);
         checks.expect(false, || {
             if !log.crashes.is_empty() && facts.units.is_empty() {
-                let message = "the log reports a process that died, and no tracer";
+                let message = "the log reports a process that died, and has no line of a tracer";
                 return Finding::new(Code::ProcessCrashed, message, [crashes(log), vec![searched]].concat());
             }
             let disabled_begins = Evidence::lines(&facts.begin_lines);
             if !disabled_begins.is_empty() {
-                let message = "the tracer was off at each span, and the line that says why is not in the log; \
-                               look at the first lines after the start of the process";
+                let message = "the log says at each span that the tracer is off, and lacks the startup line that \
+                               shows why; look at the first lines after the start of the process";
                 let evidence = [vec![searched], disabled_begins].concat();
                 return Finding::new(Code::Undetermined, message, evidence);
             }
@@ -212,7 +212,7 @@ impl System<'_> {
         checks.expect(false, || log_alone::finding(self.facts));
     }
 
-    /// At least one unit was executed, so there should be spans.
+    /// At least one unit must have been executed: otherwise no span is expected.
     fn check_executed(&self, checks: &mut Checks) {
         let facts = self.facts;
         let tables = &facts.spec.tables;
@@ -261,11 +261,11 @@ impl System<'_> {
         Finding::new(code, message, [lines, crashes].concat())
     }
 
-    /// Every unit has its spans. If not, the log and the rows show the reason, or leave it open.
+    /// Every unit must have its spans. If not, the log and the rows show the reason, or leave it undetermined.
     fn check_missing(&self, checks: &mut Checks) {
         let facts = self.facts;
         let units = count_phrase(facts.units.len(), "unit was", "units were");
-        let missing = missing::missing_counts(facts);
+        let missing = missing::gap_texts(facts);
         if missing.is_empty() {
             return checks.count(1);
         }
@@ -280,7 +280,7 @@ impl System<'_> {
         if let Some(flag) = self.unknown_flag() {
             return checks.expect(false, || {
                 let message = format!(
-                    "{units} executed, and {}: whether the spec requires them depends on {flag}, whose value is not \
+                    "{units} executed, and {}: whether the spec requires the missing ones depends on {flag}, whose value is not \
                      known; give it with `--flag {flag}=…`",
                     missing.join(", ")
                 );
@@ -294,8 +294,8 @@ impl System<'_> {
         let Some(log) = self.log() else {
             return checks.expect(false, || {
                 let message = format!(
-                    "{units} executed, and {}: without a log, it is not known whether these were never begun, \
-                     refused or lost; give the service's log, from its start",
+                    "{units} executed, and {}: without a log, it is not known whether the missing ones were \
+                     never begun, refused or lost; give the service's log, from its start",
                     missing.join(", ")
                 );
                 Finding::new(Code::Undetermined, message, self.rows())
@@ -312,8 +312,9 @@ impl System<'_> {
         missing::check_spans(facts, &[], checks);
     }
 
-    /// A flag other than the tracing flag that decides whether the missing spans are required, and whose value the
-    /// user did not give; `None` if some of them are required with any value, or the log shows that they began.
+    /// A flag other than the tracing flag that decides whether the spec requires the missing spans, and whose
+    /// value the user did not give. `None` if some of these spans are required with any value, or the log
+    /// shows that they began.
     fn unknown_flag(&self) -> Option<&str> {
         let facts = self.facts;
         let tracing = facts.spec.tracing_flag().map(|flag| flag.name.as_str());
@@ -341,7 +342,7 @@ impl System<'_> {
         lines
     }
 
-    /// Every span has ended. If a job has not ended, its open spans are reported as an unfinished job.
+    /// Every span must have ended. If a job has not ended, its open spans are reported as an unfinished job.
     fn check_finished(&self, checks: &mut Checks) {
         let jobs = &self.facts.spec.tables.jobs;
         let statuses = self.facts.jobs.iter().filter_map(|job| job.status.clone());
@@ -379,7 +380,7 @@ fn is_masked(value: &str) -> bool {
             .any(|word| value.eq_ignore_ascii_case(word))
 }
 
-/// The finding for a log from several processes that contradict each other, if no line shows which did the work.
+/// The finding for a log from processes that contradict each other, if no line shows which did the work.
 fn contradiction(on: &Match<'_, Banner>, off: &Match<'_, Banner>) -> Finding {
     let name = |line: &Match<'_, Banner>| line.line.process.unwrap_or("another process").to_owned();
     let message = format!(

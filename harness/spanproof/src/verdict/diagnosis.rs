@@ -46,8 +46,8 @@ fn diagnose_jobs(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     }
 }
 
-/// Judges all jobs together, but jobs without any unit separately: the units of other jobs say nothing about
-/// them.
+/// Judges all jobs that have units together, and all jobs without units together: units of one group say
+/// nothing about the jobs of the other.
 fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     let rows = observation.tables.jobs.all();
     let parts: Vec<(&Row, Observation)> =
@@ -79,11 +79,13 @@ fn diagnose_together(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     diagnosed
 }
 
+/// Judges each job on its own, and jobs that ran at the same time also together. Jobs with the same causes
+/// get one diagnosis.
 fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     let rows = observation.tables.jobs.all();
-    let silent =
-        rows.iter().find_map(|row| silent_job(spec, row, &observation.for_jobs(spec, &[row])));
-    let observation = &observation.with_doubt(silent);
+    let doubt =
+        rows.iter().find_map(|row| doubt_about_log(spec, row, &observation.for_jobs(spec, &[row])));
+    let observation = &observation.with_doubt(doubt);
     let judged = observation.tables.jobs.all().iter().map(|row| {
         let of_job = observation.for_jobs(spec, &[row]);
         JudgedJob { row, judgement: judge(spec, &of_job), observation: of_job }
@@ -101,8 +103,9 @@ fn diagnose_each(spec: &Spec, observation: &Observation) -> DiagnosedJobs {
     DiagnosedJobs { jobs: judged.iter().map(summarize).collect(), diagnoses }
 }
 
-/// Judges jobs together that ran at the same time and lack spans, because a log line may belong to any of them.
-/// If the joint judgement has different causes from that of a job on its own, it replaces the latter.
+/// Judges jobs together that ran at the same time and lack spans, because a log line may belong to any of
+/// them. If the joint judgement has different causes from a job's own judgement, it replaces the job's own
+/// judgement.
 fn judge_simultaneous(spec: &Spec, all_jobs: &Observation, judged: &mut [JudgedJob<'_>]) {
     let lacks_spans =
         |job: &&mut JudgedJob<'_>| job.judgement.funnel.stored < job.judgement.funnel.executed;
@@ -110,9 +113,9 @@ fn judge_simultaneous(spec: &Spec, all_jobs: &Observation, judged: &mut [JudgedJ
     let rows: Vec<_> = lacking.iter().map(|job| job.row).collect();
     let mut together: BTreeMap<Vec<usize>, Judgement> = BTreeMap::new();
     let simultaneous = all_jobs.simultaneous_jobs(spec, &rows);
-    for (job, at) in lacking.iter_mut().zip(simultaneous).filter(|(_, at)| at.len() > 1) {
-        let judgement = together.entry(at).or_insert_with_key(|at| {
-            let rows: Vec<_> = at.iter().map(|at| rows[*at]).collect();
+    for (job, group) in lacking.iter_mut().zip(simultaneous).filter(|(_, group)| group.len() > 1) {
+        let judgement = together.entry(group).or_insert_with_key(|group| {
+            let rows: Vec<_> = group.iter().map(|index| rows[*index]).collect();
             judge(spec, &all_jobs.for_jobs(spec, &rows))
         });
         if causes(judgement) != causes(&job.judgement) {
@@ -121,18 +124,18 @@ fn judge_simultaneous(spec: &Spec, all_jobs: &Observation, judged: &mut [JudgedJ
     }
 }
 
-/// Returns a reason for doubt if the log covers a job with spans and has no line about their start: a missing
-/// line then proves nothing. `None` otherwise.
-fn silent_job(spec: &Spec, row: &Row, of_job: &Observation) -> Option<String> {
+/// Returns a reason for doubt if the log covers the time of a job that has spans, and has no line about their
+/// start: then a line that is missing for another job proves nothing. `None` otherwise.
+fn doubt_about_log(spec: &Spec, row: &Row, of_job: &Observation) -> Option<String> {
     let log = &of_job.deployment()?.log.as_ref()?.facts;
     let units = Unit::from_rows(&spec.tables, of_job.tables.units.all());
     let times = || units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
     let is_covered = log.first? <= times().min()? && log.last? >= times().max()?;
-    let is_silent = !of_job.lines().iter().any(|line| spec.probes.has_begun(line.text));
+    let is_silent = !of_job.lines().iter().any(|line| spec.probes.is_begin_line(line.text));
     let has_spans = !of_job.tables.spans.all().is_empty();
     let id = Job::from_row(&spec.tables, row).id.unwrap_or_default();
     (spec.probes.has_attempt() && is_covered && is_silent && has_spans).then(|| {
-        format!("job {id} has spans, and the log has no line about their start either: such lines may be switched off")
+        format!("job {id} has spans, and the log has no line about their start: such lines may be switched off")
     })
 }
 
@@ -143,8 +146,8 @@ fn causes(judgement: &Judgement) -> Causes {
     judgement.findings().iter().map(Finding::causes).collect()
 }
 
-/// The diagnosis of jobs with the same causes: one for all, for which they are judged again, together. If the joint
-/// judgement has different causes, each job has its own diagnosis.
+/// Diagnoses jobs with the same causes. Judges them again, together: if the joint judgement has the same
+/// causes, too, returns one diagnosis for all jobs, otherwise one for each job.
 fn diagnose_group(
     spec: &Spec,
     all_jobs: &Observation,

@@ -1,5 +1,5 @@
-//! Checks recorded durations against the times of the spans. The unit of time in which a service records
-//! durations is not known; spans that are long enough show it.
+//! Checks recorded durations against the times of the spans. It is not known in which unit of time a service
+//! records durations; spans that are long enough show it. In this file, a unit is a unit of time.
 
 use crate::observation::{Span, Time};
 use crate::timestamp::TimeUnit;
@@ -7,24 +7,26 @@ use crate::timestamp::TimeUnit;
 /// How many milliseconds a recorded duration may differ from end minus start. A service may measure
 /// them at different moments, and be suspended in between.
 const DURATION_TOLERANCE_MS: f64 = 250.0;
-/// The smaller tolerance that holds if every duration of the case exceeds it: not every span can have
-/// been suspended.
+/// The smaller tolerance that is used if every duration of the case exceeds it: the service can't have been
+/// suspended during every span.
 const COMMON_TOLERANCE_MS: f64 = 10.0;
 /// How much a recorded duration may differ from end minus start, as a fraction of end minus start.
 const DURATION_TOLERANCE: f64 = 0.25;
 /// Minimum length of a span that shows in which unit of time its duration is recorded, in milliseconds.
 const MIN_UNIT_MS: f64 = 0.5;
-/// How much such a duration may differ from end minus start, as a fraction.
+/// How much the duration of such a span may differ from end minus start, as a fraction of end minus start.
 const UNIT_TOLERANCE: f64 = 0.1;
-/// This many spans that are long enough to compare can't all have been suspended while they were measured.
+/// Minimum number of spans that are long enough to compare: the service can't have been suspended during all
+/// of them.
 const MIN_COMPARABLE: usize = 4;
 /// Minimum length of a span that is long enough to compare, in milliseconds.
 const MIN_COMPARABLE_MS: f64 = 2.0;
 /// Tolerance for a duration that is computed from the start and the end: the times are in whole microseconds.
 const EXACT_MS: f64 = 0.002;
-/// Minimum numbers of exact durations that are not a coincidence: with a fraction, and as whole numbers.
+/// Minimum number of exact durations that can't be a coincidence: if one of them has a fraction, and if all
+/// are whole numbers.
 const MIN_EXACT: [usize; 2] = [3, 6];
-/// A duration in whole milliseconds differs by less than this from end minus start.
+/// A duration that was rounded to whole milliseconds differs by less than this from end minus start.
 const ROUNDING_MS: f64 = 1.0;
 
 /// The durations of the spans of a case.
@@ -35,7 +37,8 @@ pub(super) struct Durations {
     none_fits: bool,
     /// The unit of most durations; `None` if no duration shows it.
     common_unit: Option<TimeUnit>,
-    /// The unit of durations that are computed from the start and the end; `None` if they are measured separately.
+    /// The unit of durations that are computed from the start and the end; `None` if they are measured
+    /// separately.
     computed_unit: Option<TimeUnit>,
 }
 
@@ -56,16 +59,17 @@ impl Durations {
         Self { tolerance_ms, none_fits, common_unit, computed_unit }
     }
 
-    /// Returns what is wrong if the duration of a span is not end minus start, whatever its unit of time;
-    /// `None` if it is, or if the times are in whole seconds.
+    /// Returns what is wrong if the duration of a span is not end minus start in any unit of time; `None` if
+    /// it is, or if the times are in whole seconds.
     pub(super) fn wrong(&self, span: &Span) -> Option<String> {
         let none_fits = comparable(span).filter(|_| self.none_fits);
         let text = none_fits.map(|(recorded, computed)| in_no_unit(recorded, computed));
         text.or_else(|| wrong(span, self.tolerance_ms)).or_else(|| self.not_computed(span))
     }
 
-    /// Returns what is wrong if a duration is not end minus start, although the durations of other spans are exactly
-    /// that, so they are computed and not measured. `None` if it is in a different unit, which is reported separately.
+    /// Returns what is wrong if a duration is not end minus start, although the durations of other spans are
+    /// exactly that, so they are computed and not measured. `None` if the duration is end minus start, maybe
+    /// in a different unit, which is reported separately.
     fn not_computed(&self, span: &Span) -> Option<String> {
         let computed_unit = self.computed_unit?;
         let (recorded, computed) = comparable(span)?;
@@ -73,8 +77,8 @@ impl Durations {
         (differs && unit(span).is_none()).then(|| {
             let unit = computed_unit.name();
             format!(
-                "its duration {recorded} is not end minus start ({computed} ms), and those of other spans are \
-                 exactly that in {unit}"
+                "its duration {recorded} is not end minus start ({computed} ms), and the durations of other \
+                 spans are exactly end minus start, in {unit}"
             )
         })
     }
@@ -93,8 +97,8 @@ impl Durations {
     }
 }
 
-/// Whether durations are computed from the start and the end: each is exactly end minus start, or differs by far.
-/// Takes pairs of the recorded duration and end minus start.
+/// Whether durations are computed from the start and the end: each is exactly end minus start, or differs by
+/// far. Takes pairs of the recorded duration and end minus start.
 fn are_computed(comparable: &[(f64, f64)], unit: TimeUnit) -> bool {
     let difference = |(recorded, computed): &&(f64, f64)| (in_ms(*recorded, unit) - computed).abs();
     let exact = comparable.iter().filter(|pair| difference(pair) <= EXACT_MS);
@@ -120,13 +124,15 @@ fn recorded_and_computed(span: &Span) -> Option<(f64, f64)> {
     (recorded >= 0.0 && computed >= 0.0 && is_exact).then_some((recorded, computed))
 }
 
-/// Returns the same for a span that is long enough to compare. A column of zeros is not used.
+/// Returns the same as [`recorded_and_computed`]; `None` also if the span is too short to compare, or if its
+/// duration is 0: a service may fill the column with zeros.
 fn comparable(span: &Span) -> Option<(f64, f64)> {
     recorded_and_computed(span)
         .filter(|(recorded, computed)| *recorded > 0.0 && *computed >= MIN_COMPARABLE_MS)
 }
 
-/// Whether a duration is end minus start in any unit, up to a tolerance in milliseconds.
+/// Whether a recorded duration is end minus start (`computed`) in any unit, up to a tolerance in
+/// milliseconds.
 fn is_near(recorded: f64, computed: f64, tolerance: f64) -> bool {
     let fits = |unit: TimeUnit| (in_ms(recorded, unit) - computed).abs() <= tolerance;
     TimeUnit::ALL.into_iter().any(fits)

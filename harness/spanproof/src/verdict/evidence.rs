@@ -73,9 +73,9 @@ pub enum Evidence {
     RowCount {
         /// Table name.
         table: String,
-        /// Number of rows: those of one span name if `of` names it, otherwise all.
+        /// Number of rows: those with the span name in `of`, or all rows if `of` is `None`.
         rows: usize,
-        /// The span name that is counted, and the number of all rows; `None` if all rows are counted.
+        /// The span name whose rows are counted, and the number of all rows; `None` if all rows are counted.
         of: Option<(String, usize)>,
     },
     /// A table that can't be read.
@@ -131,11 +131,12 @@ pub enum Evidence {
     ServerLog(Failure),
     /// The outcome of the job in one of two cases that are compared.
     Compared {
-        /// How the case differs from the other one: tracing `on` or `off`, `with` or `without` a fault.
+        /// How the case differs from the other one: tracing `on` or `off`, `with` or `without` a fault, or a
+        /// flag's value.
         word: String,
         /// Case id.
         case: String,
-        /// The statuses of the job and its units.
+        /// What happened in the case, such as the statuses of the job and its units.
         outcome: String,
         /// `false` for the case of the finding, `true` for the case that it is compared with.
         other: bool,
@@ -164,7 +165,7 @@ impl Evidence {
         }
     }
 
-    /// The rows of the first units.
+    /// The rows of the first units, and how many more there are.
     pub(super) fn units(facts: &Facts<'_>) -> Vec<Self> {
         limit(facts.units.iter().map(|unit| Self::unit(facts, unit)))
     }
@@ -225,7 +226,7 @@ impl Evidence {
         last_lines(&facts.observation.lines()).into_iter().map(Self::from).collect()
     }
 
-    /// The rows of the first jobs, or why they can't be read. Ids are needed if there are several jobs.
+    /// The rows of the first jobs, or why they can't be read. `with_ids` is needed if there are several jobs.
     pub(super) fn jobs(facts: &Facts<'_>, with_ids: bool) -> Vec<Self> {
         let table = &facts.spec.tables.jobs.table;
         match facts.job_rows() {

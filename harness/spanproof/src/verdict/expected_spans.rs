@@ -1,5 +1,5 @@
 //! The spans that the spec requires of each unit (one part of a job) in a case (one combination of
-//! flags, route, upstream and fault), grouped by name.
+//! flags, route, upstream and fault), grouped by name. The unit's own span is the root of its spans.
 
 use crate::spec::{SpanRule, Spec};
 
@@ -43,8 +43,9 @@ impl<'a> ExpectedSpans<'a> {
     }
 }
 
-/// Returns the number of places where spans of this name may be. A rule whose condition does not hold in this case still
-/// allows its span; rules for the same place exclude each other and count once.
+/// Returns how many spans of this name a unit may have: one below each different parent that the rules name.
+/// A rule whose condition does not hold in this case still allows its span. Rules with a common parent count
+/// once.
 fn places(spec: &Spec, name: &str) -> usize {
     let mut counted: Vec<&SpanRule> = Vec::new();
     for rule in spec.spans.iter().filter(|rule| rule.name == name) {

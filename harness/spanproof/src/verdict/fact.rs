@@ -64,7 +64,7 @@ pub(super) enum Question {
     OtherValue,
     /// Did the service print no startup line about its tracer?
     NoTracerLine,
-    /// Did the spec's pattern for that startup line match in another case?
+    /// Did the spec's pattern for the tracer's startup line match in another case?
     TracerPatternWorks,
     /// Did the service print that it began the missing spans?
     Begun,
@@ -87,17 +87,18 @@ pub(super) enum Question {
     UnsampledHeader,
     /// Did the upstream receive requests of a sampled trace of which no span is stored?
     Propagated,
-    /// Did the upstream receive such requests here, and none in a case without tracing?
+    /// Did the upstream receive requests of traces without a stored span, and none with a sampled trace in a
+    /// case with tracing off?
     LostTraces,
     /// Do stored spans name the missing ones as their parents?
     Named,
-    /// Did spans below the missing ones begin, which are not stored either?
+    /// Did spans begin that belong below the missing ones, and are not stored either?
     ChildrenBegun,
     /// Does another process of the service print that tracing is off?
     OffElsewhere,
     /// Did the requests of these units carry no trace header, while those of other units did?
     Untraced,
-    /// Is the tracing library switched off by a variable of its own?
+    /// Is the tracing library switched off by one of its own environment variables?
     LibraryOff,
     /// Did `INSERT` statements for the missing spans reach the database server?
     Reached,
@@ -174,25 +175,25 @@ impl Question {
         Self::OtherRoute,
     ];
 
-    /// Returns the statement that a yes makes.
+    /// Returns the answer yes as a statement.
     pub(super) fn yes(self) -> &'static str {
         match self {
             Self::ClaimedOff => "the service says that tracing is off",
             Self::OtherValue => "another value of the flag records this span",
             Self::NoTracerLine => "no startup line of a tracer",
-            Self::TracerPatternWorks => "the startup line of the tracer is there in another case",
+            Self::TracerPatternWorks => "another case has the startup line of the tracer",
             Self::Begun => "the service began these spans",
             Self::OtherStarts => "the service began other spans",
             Self::NoBeginLine => "no line about the start of these spans",
-            Self::BeginPatternWorks => "lines about the start of spans are there elsewhere",
-            Self::Acknowledged => "the service acknowledges these spans",
+            Self::BeginPatternWorks => "the output has other lines about the start of spans",
+            Self::Acknowledged => "the service reports these spans as written",
             Self::Reported => "the service reports a failed write",
             Self::ExporterError => "an exporter reports an error",
             Self::SampledOut => "the trace is not sampled",
             Self::UnsampledHeader => "the upstream received a trace that is not sampled",
             Self::Propagated => "the upstream received a sampled trace that is not stored",
             Self::LostTraces => {
-                "only with tracing on the upstream receives traces, and they are not stored"
+                "the upstream receives traces only with tracing on, and these are not stored"
             }
             Self::Named => "stored spans name these spans as their parents",
             Self::ChildrenBegun => "spans below these began, and are not stored either",
@@ -200,18 +201,20 @@ impl Question {
             Self::Untraced => "the requests of these units carried no trace",
             Self::LibraryOff => "the tracing library is switched off",
             Self::Reached => "inserts reached the server",
-            Self::Unsent => "the spans began and no insert reached the server",
+            Self::Unsent => "the spans began, and no insert reached the server",
             Self::Refused => "the server refused spans",
-            Self::Unended => "a statement for spans waited for a lock until the stop",
-            Self::Arriving => "spans were still being stored at the stop",
+            Self::Unended => {
+                "a statement for spans waited for a lock until the service was stopped"
+            }
+            Self::Arriving => "spans were still being stored when the wait for them ended",
             Self::QueryFailed => "the server refused a query of the span table",
-            Self::Denied => "the server let no session in",
+            Self::Denied => "the server refused the connections",
             Self::Poisoned => "valid rows failed together with an invalid one",
             Self::Undone => "rows were written and not committed",
             Self::Removed => "rows were deleted",
-            Self::Discarded => "the server kept none of the rows that it took",
-            Self::Elsewhere => "rows are in another place",
-            Self::Killed => "the process was killed",
+            Self::Discarded => "the server accepted the rows and stored none",
+            Self::Elsewhere => "rows are in another table",
+            Self::Killed => "the process crashed or was killed",
             Self::OtherSpans => "the same units have other spans",
             Self::OtherUnits => "other units of the job have this span",
             Self::OtherRoute => "the same work has this span in another case",

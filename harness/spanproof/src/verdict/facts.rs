@@ -10,7 +10,7 @@ use super::index::Index;
 use super::link;
 use crate::observation::{
     Job, Line, Observation, ProcessRun, Rows, Span, SpanSource, TracerEvent, TrialRecord, Unit,
-    current_claims, process_name, unmasked_flags,
+    current_startup_lines, process_name, unmasked_flags,
 };
 use crate::spec::{Attempt, Banner, SpanRule, Spec, UnitLink};
 use crate::upstream::Exchange;
@@ -72,7 +72,7 @@ impl<'a> Facts<'a> {
         };
         let job = spec.jobs.iter().find(|job| job.name == case.job);
         let expected_units = match observation.deployment() {
-            // The spec does not know the jobs of an existing system.
+            // The spec does not describe the jobs of an existing system, so the executed units are expected.
             Some(_) => units.len(),
             None => job.map_or(0, |job| job.units),
         };
@@ -98,7 +98,7 @@ impl<'a> Facts<'a> {
             facts.add_line(line);
         }
         if let Some(deployment) = observation.deployment() {
-            facts.keep_current_claims();
+            facts.keep_current_startup_lines();
             facts.drop_lines_of_other_jobs(deployment);
         }
         facts
@@ -120,11 +120,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Removes startup lines that newer ones replaced. Lines that say that tracing is on come first.
-    fn keep_current_claims(&mut self) {
+    /// Removes startup lines that newer ones replaced. Sorts the others: those that say that tracing is on
+    /// come first.
+    fn keep_current_startup_lines(&mut self) {
         let all = self.observation.lines();
         let startup: Vec<_> = self.startup_lines.iter().map(|line| line.line).collect();
-        let current = current_claims(&startup, &all);
+        let current = current_startup_lines(&startup, &all);
         let mut lines: Vec<_> = current.iter().map(|at| self.startup_lines[*at].clone()).collect();
         lines.sort_by_key(|line| !line.report.enabled);
         self.startup_lines = lines;
@@ -142,24 +143,26 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Returns a startup line that says that tracing is on, and one that says that it is off; `None` if they agree.
-    pub(super) fn contradicting_claims(&self) -> Option<[&Match<'a, Banner>; 2]> {
+    /// Returns a startup line that says that tracing is on, and one that says that it is off; `None` if they
+    /// agree.
+    pub(super) fn contradicting_startup_lines(&self) -> Option<[&Match<'a, Banner>; 2]> {
         let on = self.startup_lines.iter().find(|line| line.report.enabled)?;
         let off = self.startup_lines.iter().find(|line| !line.report.enabled)?;
         Some([on, off])
     }
 
-    /// Whether a process of an existing system began enabled or disabled spans, and its startup line is not in
-    /// the log.
-    pub(super) fn begun_without_claim(&self, enabled: bool) -> bool {
-        // The startup line of a main process also applies to its workers, unless they record.
+    /// Whether a process of an existing system has begin lines with this `enabled`, and its startup line is
+    /// not in the log.
+    pub(super) fn begun_without_startup_line(&self, enabled: bool) -> bool {
+        // With disabled spans, a startup line counts for every process with this name, whatever its id.
         let name = |process: Option<&'a str>| {
             if enabled { process.unwrap_or_default() } else { process_name(process) }
         };
-        let claims: BTreeSet<_> =
+        let with_startup_line: BTreeSet<_> =
             self.startup_lines.iter().map(|line| name(line.line.process)).collect();
         let mut lines = self.begin_lines.iter().filter(|line| line.report.enabled == enabled);
-        self.trial().is_none() && lines.any(|line| !claims.contains(name(line.line.process)))
+        self.trial().is_none()
+            && lines.any(|line| !with_startup_line.contains(name(line.line.process)))
     }
 
     /// The evidence that only a trial (one run of the service by spanproof) has; `None` for an
@@ -205,8 +208,8 @@ impl<'a> Facts<'a> {
         self.spec.spans.iter().filter(|rule| rule.applies(&values)).collect()
     }
 
-    /// The rules that say where spans of this name may be. A rule whose condition does not hold in this case counts,
-    /// too, unless it is the counterpart of one whose condition holds.
+    /// The rules that say which parents spans of this name may have. Includes rules whose condition does not
+    /// hold in this case, except those that exclude a rule of the same name whose condition holds.
     pub(super) fn rules_about(&self, name: &str) -> Vec<&'a SpanRule> {
         let applying = self.rules_that_apply();
         let is_counterpart = |rule: &SpanRule| {
@@ -288,7 +291,7 @@ impl<'a> Facts<'a> {
         self.units.len().saturating_mul(expected.min_per_unit())
     }
 
-    /// How many spans of this name are stored, without the surplus. Spans that name no unit count.
+    /// How many spans of this name are stored, without the surplus. Includes spans that name no unit.
     pub(super) fn stored_count(&self, expected: &ExpectedSpans<'_>) -> usize {
         self.spans_named(expected.name).count() - self.surplus(expected)
     }
@@ -311,7 +314,8 @@ impl<'a> Facts<'a> {
         if surplus == 0 {
             return 0;
         }
-        // Spans with a wrong unit id are not surplus: another check reports them, and their units lack nothing.
+        // Spans with a wrong unit id are not surplus: another check reports them, and their units lack
+        // nothing.
         surplus.saturating_sub(self.misattributed(expected).len())
     }
 
@@ -323,8 +327,9 @@ impl<'a> Facts<'a> {
         *self.lacks_spans.get_or_init(|| self.expected_spans.iter().any(lacks))
     }
 
-    /// Returns the spans of one name that contain a wrong unit id: it differs from the unit id of the parent, the
-    /// parent's unit has too few spans of this name, and the other unit has too many, or enough below its own spans.
+    /// Returns the spans of one name that contain a wrong unit id: the id differs from that of the parent's
+    /// unit, the parent's unit has too few spans of this name, and the span's unit has too many, or enough
+    /// below its own spans.
     pub(super) fn misattributed(&self, expected: &ExpectedSpans<'_>) -> Vec<&Span> {
         let min = expected.min_per_unit();
         let max = expected.max_per_unit.unwrap_or(min);

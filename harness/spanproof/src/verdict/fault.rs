@@ -24,7 +24,7 @@ pub(super) fn check_during(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks
 /// The service must report spans that it loses during the fault.
 fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
     use stage::{check_alive, check_executed, check_tracer_not_reported_off};
-    // If the fault may make the job fail, its units need not be executed.
+    // If the fault may make the job fail, the units of the job need not be executed.
     let stages: &[fn(&Facts<'_>, &mut Checks)] = if fault.may_fail_job() {
         &[check_alive, check_tracer_not_reported_off, check_any_span_begun]
     } else {
@@ -43,7 +43,7 @@ fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Chec
     let is_reported = !facts.refused_lines.is_empty() || !facts.unfinished_lines.is_empty();
     checks.expect(lost.is_empty() || is_reported, || {
         let message = format!(
-            "under the fault `{}` spans were lost, and the service did not report it: {}",
+            "under the fault `{}`, spans were lost, and the service did not report the loss: {}",
             fault.name(),
             lost.join(", ")
         );
@@ -56,8 +56,8 @@ fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Chec
     });
 }
 
-/// The service must begin at least one span: a fault may stop the work, but only after some spans were begun. If the
-/// log level hides lines about begun spans, stored spans or a line about lost ones show that they began.
+/// The service must begin at least one span before the fault stops its work. The log level may hide the begin
+/// lines. Then stored spans, or a line about lost spans, also show that spans were begun.
 fn check_any_span_begun(facts: &Facts<'_>, checks: &mut Checks) {
     let has_loss = !facts.refused_lines.is_empty() || !facts.unfinished_lines.is_empty();
     let has_begun = facts.total_begun() > 0 || !facts.spans.is_empty() || has_loss;
@@ -95,8 +95,8 @@ fn begun_but_missing(facts: &Facts<'_>) -> Vec<String> {
     facts.expected_spans.iter().filter_map(text).collect()
 }
 
-/// Every span that was begun before the service was killed must be stored. If the service was killed
-/// after the job had ended, all spans must also have ended.
+/// Every span that was begun before the service was killed must be stored. If the service was killed as soon
+/// as the job had ended (`KilledAtExit`), all spans must be stored, and must have ended.
 fn check_spans_survive_kill(facts: &Facts<'_>, fault: &Fault, checks: &mut Checks) {
     stage::check_tracer_not_reported_off(facts, checks);
     if !checks.is_clean() {

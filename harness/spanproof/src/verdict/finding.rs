@@ -68,7 +68,7 @@ impl Checks {
         }
     }
 
-    /// Ends the collection.
+    /// Returns the findings and the numbers that were collected.
     pub(super) fn finish(self) -> CheckResults {
         let Self { findings, assertions, code_without_witness } = self;
         CheckResults { findings, assertions, code_without_witness }

@@ -1,5 +1,5 @@
-//! Checks that every span has an end, and does not end before its start. A service may complete the row of a span with
-//! an update; if the database server refuses the update, its log shows why.
+//! Checks that every span has an end, and does not end before its start. A service may complete the row of a
+//! span with an update; if the database server refuses the update, its log shows why.
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
@@ -25,6 +25,7 @@ pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
             && max.is_some_and(|max| same.len() > max)
             && same.iter().any(|other| other.is_complete())
     };
+    // A span is complete if it has an end, and a duration if the table has a column for it.
     let open = facts.spans.iter().filter(|span| !span.is_complete() && !is_duplicate(span));
     let open: Vec<_> = open.collect();
     checks.expect_each(open.is_empty(), || {

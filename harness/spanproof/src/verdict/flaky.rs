@@ -34,7 +34,7 @@ pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     if code != Code::Undetermined && started.iter().any(has_other_reason) {
         let finding = &mut findings[first];
         finding.message = format!(
-            "it looks like {code}, and further trials of this case look different: {}",
+            "it looks like {code}, but further trials of this case show other reasons: {}",
             finding.message
         );
         (finding.code, finding.confidence) = (Code::Undetermined, Confidence::Undetermined);

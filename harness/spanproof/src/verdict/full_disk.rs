@@ -1,5 +1,5 @@
-//! Takes account of a service that prints that a file system is full. That may be why spans are missing, or why a
-//! job failed, whatever else the evidence suggests.
+//! Adds a possible reason if the service prints that a file system is full: this may be why spans are
+//! missing, or why a job failed, whatever else the evidence suggests.
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
@@ -14,9 +14,10 @@ pub(super) fn lines(facts: &Facts<'_>) -> Vec<Evidence> {
     limit(lines.map(Evidence::from))
 }
 
-/// Adds the lines to findings that they may explain. Such a finding about missing spans becomes undetermined,
-/// unless it has these lines as evidence, or an error of the database server. Returns whether the
-/// message of the first finding changed.
+/// Adds the lines to the findings that a full file system may explain: those about missing spans, and about a
+/// job that failed or did not end. A finding about missing spans becomes undetermined, unless its evidence
+/// already has one of these lines or an error of the database server. Returns whether the message of the
+/// first finding changed.
 pub(super) fn explain(lines: &[Evidence], findings: &mut [Finding]) -> bool {
     let first = findings.first().map(|finding| finding.message.clone());
     for finding in findings.iter_mut() {

@@ -24,7 +24,8 @@ pub struct Funnel {
     pub linked: usize,
     /// Units whose spans form one tree.
     pub joined: usize,
-    /// Whether the spans of an existing system could not be read: then `stored` and the numbers after it are unknown.
+    /// Whether the spans of an existing system could not be read: then `stored` and the numbers after it are
+    /// unknown.
     pub spans_unknown: bool,
 }
 
@@ -69,7 +70,8 @@ impl Funnel {
     }
 }
 
-/// Whether it is unknown which spans an existing system stored, because they can't be read. `false` for a trial.
+/// Whether it is unknown which spans an existing system stored, because they can't be read. `false` for a
+/// trial.
 pub(super) fn has_unknown_spans(facts: &Facts<'_>) -> bool {
     let is_deployment = facts.observation.deployment().is_some();
     is_deployment && facts.unreadable.is_some() && !facts.units.is_empty()
@@ -84,8 +86,8 @@ fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
     })
 }
 
-/// Returns the names of the attributes in which a span differs from the row of its unit. If the spec
-/// lists the unit statuses that mean success, the status texts may differ, and success must agree.
+/// Returns the names of the attributes in which a span differs from the row of its unit. If the spec lists
+/// the unit statuses that mean success, the status texts may differ, but must both mean success or failure.
 /// Success is compared only for the unit's own span: a span below it may fail and be retried.
 pub(super) fn differences<'a>(facts: &'a Facts<'_>, span: &'a Span, unit: &Unit) -> Vec<&'a str> {
     let tables = &facts.spec.tables;

@@ -103,7 +103,7 @@ impl<'a> Gap<'a> {
         parent.is_some_and(|parent| self.has_unit_of(parent))
     }
 
-    /// Whether spans of one name and service are the missing ones. The less similar the name is, the
+    /// Whether spans of one name and service replace the missing ones. The less similar the name is, the
     /// better the number of spans, their units and their parents must fit.
     fn is_replaced_by(&self, facts: &Facts<'_>, spans: &[&Span]) -> bool {
         // A service may also record a few spans that have nothing to do with units.
@@ -113,7 +113,7 @@ impl<'a> Gap<'a> {
         let is_same_number = spans.len() == self.missing;
         let with_gap_unit = spans.iter().filter(|span| self.has_unit_of(span)).count();
         let none_has_unit = spans.iter().all(|span| span.unit.is_none());
-        // A span that may repeat, or a retry, can leave more of them.
+        // There may be more such spans than are missing: a span may repeat, and a retry leaves one more.
         let units: BTreeSet<_> = spans.iter().filter_map(|span| span.unit.as_deref()).collect();
         let covers_units = with_gap_unit == spans.len() && units.len() == self.units.len();
         let may_repeat = self.expected.max_per_unit.is_none();

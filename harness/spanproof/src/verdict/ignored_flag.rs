@@ -6,8 +6,8 @@ use crate::matrix::{Case, SPELLINGS_OF_ON};
 use crate::spec::{Flag, Intent, Spec, Value};
 use spanproof_format::{Code, Confidence};
 
-/// Replaces `flag-unrecognised-value` with `flag-ignored` if no value of the flag is recognised. `extra` are cases
-/// that were run only to find a value that is recognised.
+/// Replaces `flag-unrecognised-value` with `flag-ignored` if no value of the flag is recognised. `extra` are
+/// cases that were run only to find a value that is recognised.
 pub(crate) fn find_ignored_flag(
     spec: &Spec,
     cases: &mut [(&Case, &mut Judgement)],
@@ -46,8 +46,8 @@ fn no_value_of_spec(
     })
 }
 
-/// Returns the message if the service reads every common spelling of on as off. Then the spelling is not the reason:
-/// something other than the variable decides, such as a file or a property.
+/// Returns the message if the service reads every common spelling of "on" as off. Then the spelling is not
+/// the reason: something other than the variable decides, such as a file or a property.
 fn no_spelling(flag: &Flag, cases: &[(&Case, &Judgement)]) -> Option<(String, Confidence)> {
     let is_on = |case: &Case| case.flag(&flag.name).intent() == Intent::On && case.fault.is_none();
     let mut on = cases.iter().filter(|(case, _)| is_on(case));
@@ -56,7 +56,7 @@ fn no_spelling(flag: &Flag, cases: &[(&Case, &Judgement)]) -> Option<(String, Co
     let is_off = |judgement: &Judgement| {
         judgement.spans == 0 && judgement.code() == Some(Code::FlagUnrecognisedValue)
     };
-    // The order does not depend on the order of the cases.
+    // The message lists the values in the same order, whatever the order of the cases.
     let spellings = SPELLINGS_OF_ON.iter().map(|text| Value::Set((*text).to_owned()));
     let mut tried: Vec<Value> = spellings.collect();
     tried.extend(values.iter().filter(|value| !tried.contains(value)).cloned().collect::<Vec<_>>());

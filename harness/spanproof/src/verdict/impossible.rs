@@ -1,7 +1,7 @@
-//! Checks for values of spans that cannot be right: ids that consist of zeros or are used twice, and
-//! times that contradict each other or the time of the job. A unit is one part of a job. The period
-//! is the time from the submission of the job to the stop of the service; for an existing system, to the end of the
-//! job's last unit.
+//! Checks for values of spans that cannot be right: ids that consist of zeros or are used twice, and times
+//! that contradict each other or the time of the job. A unit is one part of a job. The period of a job begins
+//! with its submission. It ends when the service is stopped; in an existing system, some time after the end
+//! of the job's last unit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,8 @@ use spanproof_format::Code;
 /// How far the clocks of the service, of spanproof and of the database server may differ, if the server
 /// may run on another machine.
 pub(super) const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
-/// How long after a job's last unit its spans may start or end in an existing system, in addition to the time in
-/// which they may be written late: parts of the work may not be units.
+/// How long after a job's last unit its spans may start or end in an existing system, in addition to the time
+/// in which they may be written late: a job may do some work after its units.
 const AFTERWARDS: TimeDelta = TimeDelta::minutes(1);
 /// How far times that were taken on one machine may differ.
 const SAME_CLOCK_TOLERANCE: TimeDelta = TimeDelta::milliseconds(50);
@@ -95,7 +95,7 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
         let reason = limits
             .as_ref()
             .filter(|_| facts.trial().is_some())
-            .and_then(|limits| limits.is_late(span))
+            .and_then(|limits| limits.after_period(span))
             .or_else(|| time_units.other(span))
             .or_else(|| durations.wrong(span))
             .or_else(|| durations.other_unit(span));
@@ -145,13 +145,13 @@ fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
 /// The limits for the times of spans.
 struct Limits {
     period: Period,
-    /// What ends the period.
+    /// The end of the period, in words that follow "after".
     end: &'static str,
     /// How far clocks may differ.
     tolerance: TimeDelta,
     /// The offset from UTC that the times of spans may have: that of the times in the rows of units.
     offset: TimeDelta,
-    /// When the job had ended at the latest; `None` if its route does not wait for its end.
+    /// The latest time at which the job can have ended; `None` if spanproof did not wait for its end.
     job_end: Option<DateTime<Utc>>,
 }
 
@@ -160,7 +160,7 @@ impl Limits {
     fn new(facts: &Facts<'_>) -> Option<Self> {
         let Some(trial) = facts.trial() else { return Self::for_existing_system(facts) };
         let period = trial.period?;
-        // The log can be read if the server was started on this machine.
+        // The server's log can be read only if the server runs on this machine, so that there is one clock.
         let tolerance = if trial.server_log_read { SAME_CLOCK_TOLERANCE } else { CLOCK_TOLERANCE };
         let (spec, case) = (facts.spec, &facts.observation.case);
         let route = spec.routes.iter().find(|route| route.name == case.route);
@@ -187,15 +187,15 @@ impl Limits {
         let offset = started.and_then(|started| zone_offset(started - submitted));
         Some(Self {
             period,
-            end: "the last unit of its job ended, plus the time allowed for late spans",
+            end: "the latest time allowed, which is some time after the end of the last unit of its job",
             tolerance: CLOCK_TOLERANCE,
             offset: offset.unwrap_or_default(),
             job_end: None,
         })
     }
 
-    /// Returns what is wrong if a span starts or ends outside the period, or starts after its work has
-    /// ended; `None` if it does not.
+    /// Returns what is wrong if a span starts or ends outside the period, or if a unit's own span starts
+    /// after the job has ended; `None` if neither is the case.
     fn exceeded(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
         self.outside_period(facts, span).or_else(|| self.starts_after_job(facts, span))
     }
@@ -237,7 +237,7 @@ impl Limits {
     }
 
     /// Returns what is wrong if a span starts or ends after the period; `None` if it does not.
-    fn is_late(&self, span: &Span) -> Option<String> {
+    fn after_period(&self, span: &Span) -> Option<String> {
         let is_late = |at: &DateTime<Utc>| {
             let last = shifted(self.period.stopped, self.tolerance);
             *at > last && shifted(*at, -self.offset) > last
@@ -250,7 +250,8 @@ impl Limits {
         has_zone.then(|| format!("its {word} is {ms} ms after {}", self.end))
     }
 
-    /// Only for the unit's own span: work may go on after the job has ended.
+    /// Returns what is wrong if a unit's own span starts after the job has ended. `None` for other spans:
+    /// their work may continue after that.
     fn starts_after_job(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
         let (end, start) = (self.job_end?, span.start()?);
         let own = facts.expected_spans.first()?;
@@ -297,7 +298,10 @@ mod tests {
     #[case::uuid("00000000-0000-0000-0000-000000000000", true)]
     #[case::number("0", false)]
     #[case::id("00f067aa0ba902b7", false)]
-    fn an_id_of_zeros_identifies_nothing(#[case] id: &str, #[case] zero: bool) {
+    fn an_id_is_invalid_if_it_consists_of_zeros_in_full_length(
+        #[case] id: &str,
+        #[case] zero: bool,
+    ) {
         assert_eq!(is_zero_id(id), zero);
     }
 

@@ -1,4 +1,5 @@
-//! A flag with a contract must have an effect in the cases of a run.
+//! A flag with a contract must have an effect in the cases of a run. A contract is what the spec says about
+//! the effects of a flag.
 
 use super::evidence::Evidence;
 use super::finding::Finding;
@@ -31,8 +32,8 @@ pub(super) fn check_inert_flags(spec: &Spec, all: &[&Observation], judgements: &
     }
 }
 
-/// Returns a value with a pair of cases that do not differ; `None` if a value has an effect, or may
-/// have one.
+/// Returns the last value of a flag, with a pair of cases that do not differ. `None` if any value has an
+/// effect, or may have one.
 fn without_effect(effects: &FlagEffects) -> Option<(&ValueEffect, &[String; 2])> {
     let has_no_effect = |value: &'_ ValueEffect| matches!(value.effect, Effect::Nothing(_));
     if !effects.values.iter().all(has_no_effect) {

@@ -21,7 +21,7 @@ pub enum Verdict {
     /// The case failed as an `[[expected]]` rule of the spec allows. Contains the code, the last day of
     /// the rule, and its reason.
     Known(String),
-    /// The case failed under a fault that the spec does not declare.
+    /// The case failed under a fault that the spec does not declare, and that spanproof added by itself.
     Notice(Vec<Finding>),
     /// The case was not run. Contains the reason.
     Skipped(String),
@@ -154,11 +154,12 @@ pub(super) fn conclude_checks(facts: &Facts<'_>, recording: bool, checks: Checks
         }
     }
     let full_disk = full_disk::lines(facts);
-    let may_be_disk = !full_disk.is_empty() && full_disk::explain(&full_disk, &mut findings);
+    let disk_may_be_reason = !full_disk.is_empty() && full_disk::explain(&full_disk, &mut findings);
     flaky::compare_trials(facts, &mut findings);
     let code = findings.first().map(|finding| finding.code);
     let has_witness = facts.trial().is_some_and(|trial| trial.witness.is_some());
-    let is_uncertain = |code: Code| may_be_disk || dropped_bytes > 0 && rests_on_missing_line(code);
+    let is_uncertain =
+        |code: Code| disk_may_be_reason || dropped_bytes > 0 && rests_on_missing_line(code);
     let code_without_witness =
         code_without_witness.map(|code| if is_uncertain(code) { Code::Undetermined } else { code });
     Judgement {
@@ -199,7 +200,7 @@ pub(crate) fn explains(second: &Judgement, first: &Judgement) -> bool {
 
 /// Returns a string that is equal for two cases that fail in the same way: with the same codes, the same
 /// possible reasons, the same numbers of units at each stage, and the same number of spans.
-pub(crate) fn shape(judgement: &Judgement) -> String {
+pub(crate) fn failure_signature(judgement: &Judgement) -> String {
     let reasons =
         |finding: &Finding| (finding.code, Alternative::possible_codes(&finding.alternatives));
     let findings: Vec<_> = judgement.findings().iter().map(reasons).collect();
@@ -224,8 +225,8 @@ fn make_uncertain(finding: &mut Finding, dropped_bytes: u64) {
         finding.code = Code::Undetermined;
         finding.confidence = Confidence::Undetermined;
         finding.message = format!(
-            "it looks like {code}, but {dropped_bytes} bytes of output were too many to keep, and the lines may \
-             be among them; make the service print less"
+            "it looks like {code}, but {dropped_bytes} bytes of output exceeded the limit and were dropped, and the \
+             missing lines may be among them; make the service print less"
         );
     }
 }

@@ -10,10 +10,16 @@ use crate::observation::unmasked_flags;
 use crate::spec::{Day, Expected, Spec};
 use spanproof_format::Code;
 
-/// Changes the verdict on a case by the `[[expected]]` rules of the spec. `today` is compared with the
-/// last day of each rule. A failure under a fault that the spec does not declare becomes a notice. The
-/// exception is a fault that submits the job again, because each job must leave its spans.
-pub(crate) fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today: Day) {
+/// Changes the verdict on a case according to the `[[expected]]` rules of the spec. `today` is compared with
+/// the last day of each rule. A failure under a fault that the spec does not declare, which spanproof adds by
+/// itself, becomes a notice. The exception is a fault that submits the job again, because each job must leave
+/// its spans.
+pub(crate) fn apply_expected_rules(
+    spec: &Spec,
+    case: &Case,
+    judgement: &mut Judgement,
+    today: Day,
+) {
     if case.is_experiment(spec) && !case.repeats_job(spec) {
         if let Verdict::Fail(findings) = &mut judgement.verdict {
             judgement.verdict = Verdict::Notice(std::mem::take(findings));
@@ -31,10 +37,13 @@ pub(crate) fn expect(spec: &Spec, case: &Case, judgement: &mut Judgement, today:
             let note = match rule {
                 None => {
                     let accepted: Vec<_> = rules.iter().map(|rule| rule.code.text()).collect();
-                    format!("expected: only {} is accepted here", accepted.join(" or "))
+                    format!("expected: in this case, only {} is accepted", accepted.join(" or "))
                 }
                 Some(rule) if rule.until < today => {
-                    format!("expected: it was accepted until {}: {}", rule.until, rule.reason)
+                    format!(
+                        "expected: {} was accepted until {}: {}",
+                        rule.code, rule.until, rule.reason
+                    )
                 }
                 Some(rule) => {
                     let known = format!("{} until {}: {}", rule.code, rule.until, rule.reason);
@@ -68,7 +77,7 @@ mod tests {
     const RULE: &str = "\n[[expected]]\ncode = 'unlinked'\nreason = 'the new table'\nuntil = 2026-06-30\n\
                         when = { route = 'queued' }";
 
-    /// The verdict on a case of this route that failed with these codes, after `expect`.
+    /// The verdict on a case of this route that failed with these codes, after [`apply_expected_rules`].
     fn verdict(codes: &[Code], route: &str, today: &str) -> Verdict {
         let spec = example(|text| text + RULE);
         let case = cases(&spec).unwrap().into_iter().find(|case| case.route == route).unwrap();
@@ -77,20 +86,20 @@ mod tests {
         let findings: Vec<_> = findings.collect();
         judgement.verdict =
             if findings.is_empty() { Verdict::Pass } else { Verdict::Fail(findings) };
-        expect(&spec, &case, &mut judgement, today.parse().unwrap());
+        apply_expected_rules(&spec, &case, &mut judgement, today.parse().unwrap());
         judgement.verdict
     }
 
     #[test]
-    fn the_exact_code_is_accepted_until_its_day() {
+    fn the_exact_code_is_accepted_until_the_last_day_of_its_rule() {
         let known = Verdict::Known("unlinked until 2026-06-30: the new table".into());
         assert_eq!(verdict(&[Code::Unlinked], "queued", "2026-06-30"), known);
-        let Verdict::Fail(late) = verdict(&[Code::Unlinked], "queued", "2026-07-01") else {
+        let Verdict::Fail(expired) = verdict(&[Code::Unlinked], "queued", "2026-07-01") else {
             panic!("the day has passed")
         };
-        let note = "expected: it was accepted until 2026-06-30: the new table";
+        let note = "expected: unlinked was accepted until 2026-06-30: the new table";
         assert_eq!(
-            (late[0].code, late[0].evidence[0].to_string().as_str()),
+            (expired[0].code, expired[0].evidence[0].to_string().as_str()),
             (Code::Unlinked, note)
         );
     }
@@ -99,7 +108,10 @@ mod tests {
     #[case::another_code(&[Code::BrokenTree], Code::BrokenTree)]
     #[case::an_additional_code(&[Code::Unlinked, Code::NotStopped], Code::Unlinked)]
     #[case::a_pass(&[], Code::ExpectedFailurePassed)]
-    fn whatever_else_happens_is_reported(#[case] codes: &[Code], #[case] first: Code) {
+    fn an_outcome_that_is_not_exactly_the_accepted_code_is_reported(
+        #[case] codes: &[Code],
+        #[case] first: Code,
+    ) {
         let Verdict::Fail(findings) = verdict(codes, "queued", "2026-06-30") else {
             panic!("not reported")
         };

@@ -11,8 +11,8 @@ const LAST_LINES: usize = 3;
 /// Number of lines before them that are searched for an error: a stack trace may follow it.
 const SEARCHED_LINES: usize = 60;
 
-/// Matches the line in which a runtime names the error that ends a process: Node and Python (`TypeError: …`), Java
-/// (`Exception in thread "main" …`), Rust, Go, C++ and PHP, and Ruby (`… (RuntimeError)`).
+/// Matches the line in which a runtime names the error that ends a process: Node and Python (`TypeError: …`),
+/// Java (`Exception in thread "main" …`), Rust, Go, C++ and PHP, and Ruby (`… (RuntimeError)`).
 static ERROR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"^(?:Uncaught )?(?:[\w.$]*(?:Error|Exception)(?: \[\w+\])?(?::|$)|Exception in thread |thread '.*' (?:\(\d+\) )?panicked at |panic: |fatal error: |terminate called |PHP Fatal error: )|: .* \([\w:]+(?:Error|Exception)\)$",
@@ -20,8 +20,8 @@ static ERROR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Returns the last lines without empty ones, preceded by the last line that names an error, unless they
-/// contain such a line.
+/// Returns the last lines that are not empty. If none of these names an error, adds before them the last of
+/// the earlier lines that does.
 pub(super) fn last_lines<'a>(lines: &[Line<'a>]) -> Vec<Line<'a>> {
     let lines: Vec<_> = lines.iter().copied().filter(|line| !line.text.trim().is_empty()).collect();
     let (before, last) = lines.split_at(lines.len().saturating_sub(LAST_LINES));

@@ -11,7 +11,7 @@ type Key<'a> = (Option<&'a str>, &'a str);
 
 /// The link of a span to a unit.
 struct UnitOfParent {
-    /// The id of the unit; `None` if no ancestor contains one.
+    /// The id of the unit; `None` if neither an ancestor nor the span itself contains one.
     unit: Option<String>,
     /// Whether the span is known to belong to no unit, because an ancestor belongs to none.
     outside_units: bool,
@@ -44,7 +44,7 @@ fn name(span: &Span) -> &str {
 /// Finds the parent of a span.
 struct Parents<'a> {
     in_trace: BTreeMap<Key<'a>, &'a Span>,
-    /// The ids that several spans of one trace share: which of them is meant is not known.
+    /// The ids that several spans of one trace share. It is not known which of these spans a child means.
     shared: BTreeSet<Key<'a>>,
     /// The spans by span id alone, for a child whose trace id differs from its parent's. Another check
     /// reports such a difference.
@@ -73,7 +73,8 @@ impl<'a> Parents<'a> {
         found.or_else(|| self.in_any_trace.get(id)).copied()
     }
 
-    /// Returns the unit of the nearest ancestor that has one.
+    /// Returns the unit of the nearest ancestor that has one. Without such an ancestor, returns the span's
+    /// own unit.
     fn link(&self, spec: &Spec, span: &Span) -> UnitOfParent {
         let ancestors = std::iter::successors(self.parent(span), |span| self.parent(span));
         // Wrong parents may form a cycle, so the number of steps is limited.

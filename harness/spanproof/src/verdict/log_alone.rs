@@ -14,8 +14,8 @@ pub(super) fn finding(facts: &Facts<'_>) -> Finding {
         bytes => (
             "at least ",
             Some(Evidence::Note(format!(
-                "{bytes} bytes of lines about spans were too many to keep, and are not counted; `--since` and \
-                 `--until` choose a shorter time"
+                "{bytes} bytes of lines about spans exceeded the limit, and are not counted; choose a shorter time \
+                 with `--since` and `--until`"
             ))),
         ),
     };
@@ -28,8 +28,8 @@ pub(super) fn finding(facts: &Facts<'_>) -> Finding {
     }
     let startup_lines: Vec<_> = facts.startup_lines.iter().map(Evidence::from).collect();
     let message = match (begin_lines.len(), facts.written_count()) {
-        (0, _) => "the tracer is on, and no span was begun: no job ran here, or its work runs outside the \
-                   tracer; give the database or a dump of it, which shows whether work was done"
+        (0, _) => "the tracer is on, and no span was begun: no job ran at the time of the log, or its work runs \
+                   outside the tracer; give the database or a dump of it, which shows whether work was done"
             .to_owned(),
         (_, written) => format!(
             "the tracer is on, {at_least}{begun} begun and {at_least}{written} reported as written; the \

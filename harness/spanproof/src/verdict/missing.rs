@@ -27,7 +27,7 @@ pub(super) fn check_spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut 
     let first_units: Vec<&str> = gaps.iter().take(1).flat_map(Gap::unit_ids).collect();
     for gap in &gaps {
         let missing = Missing { facts, gap };
-        let finding = missing.replaced().unwrap_or_else(|| {
+        let finding = missing.replacement_finding().unwrap_or_else(|| {
             let answers = answers(facts, gap, peers, true);
             let conclusion = conclude(&answers);
             let finding = missing.finding(&answers, conclusion);
@@ -39,7 +39,7 @@ pub(super) fn check_spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut 
         match findings.iter_mut().find(|other| other.causes() == finding.causes()) {
             // If tracing is off, all spans are missing: no need to list their names.
             Some(other) if other.code.stage() <= Stage::Enabled => {}
-            // The same if units lost all their spans.
+            // If the same units lack these spans, too, their names need not be listed either.
             Some(_) if missing.has_units(&first_units) => {}
             Some(other) => {
                 other.evidence.push(Evidence::Note(format!("also: {}", missing.count_text())));
@@ -52,10 +52,10 @@ pub(super) fn check_spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut 
     }
 }
 
-/// Returns a text for each gap, with the number of stored spans and of those that should be stored.
-pub(super) fn missing_counts(facts: &Facts<'_>) -> Vec<String> {
+/// Returns a text for each gap, such as "3 of 4 `name` spans are stored".
+pub(super) fn gap_texts(facts: &Facts<'_>) -> Vec<String> {
     let text = |gap: &Gap<'_>| {
-        format!("{} of {} `{}` spans are there", gap.stored, gap.required(), gap.expected.name)
+        format!("{} of {} `{}` spans are stored", gap.stored, gap.required(), gap.expected.name)
     };
     Gap::in_spec_order(facts).iter().map(text).collect()
 }
@@ -94,7 +94,7 @@ impl Missing<'_> {
 
     /// The finding if the service recorded the missing spans under another name or service name; `None`
     /// if it did not.
-    fn replaced(&self) -> Option<Finding> {
+    fn replacement_finding(&self) -> Option<Finding> {
         let Self { facts, gap } = self;
         let replacements = gap.replacements(facts)?;
         let (units, name, stored) = (facts.units.len(), gap.expected.name, gap.stored);
@@ -121,7 +121,7 @@ impl Missing<'_> {
 
     fn finding(&self, answers: &Answers, conclusion: Conclusion) -> Finding {
         let code = code(answers, &conclusion);
-        let mut conclusion = self.with_contradicting_claims(conclusion);
+        let mut conclusion = self.with_code_of_process_that_is_off(conclusion);
         if is_reported(answers) {
             let silent = conclusion.alternatives.iter_mut();
             for one in silent.filter(|one| one.code == Code::WriteFailedSilent) {
@@ -130,8 +130,8 @@ impl Missing<'_> {
         }
         let finding = match code {
             Code::FlagUnset | Code::FlagUnrecognisedValue if answers.is_yes(Q::ClaimedOff) => {
-                // This finding may have the other one of these two codes. If processes disagree, the one that
-                // says off does the work.
+                // `reported_off` may choose the other one of these two codes. If processes disagree, the
+                // process that says off does the work.
                 let lines = &self.facts.startup_lines;
                 let off = lines.iter().find(|line| !line.report.enabled).unwrap_or(&lines[0]);
                 stage::reported_off(self.facts, off)
@@ -160,11 +160,12 @@ impl Missing<'_> {
         Finding { confidence, alternatives, ..finding }
     }
 
-    /// If processes of the service contradict each other, names the reason of the one that says off.
-    fn with_contradicting_claims(&self, mut conclusion: Conclusion) -> Conclusion {
+    /// If one process says that tracing is on and another one that it is off, uses the code of the latter: it
+    /// shows whether the flag was unset or not recognised.
+    fn with_code_of_process_that_is_off(&self, mut conclusion: Conclusion) -> Conclusion {
         let all = conclusion.alternatives.iter_mut();
         let flag = all.filter(|one| one.code == Code::FlagUnrecognisedValue).last();
-        if let (Some(one), Some([_, off])) = (flag, self.facts.contradicting_claims()) {
+        if let (Some(one), Some([_, off])) = (flag, self.facts.contradicting_startup_lines()) {
             one.code = stage::reported_off(self.facts, off).code;
         }
         conclusion
@@ -187,37 +188,41 @@ impl Missing<'_> {
         let dropped_bytes = facts.observation.dropped_bytes();
         if dropped_bytes > 0 {
             return format!(
-                "{dropped_bytes} bytes of output were too many to keep, and the lines may be among them; make the \
-                 service print less"
+                "{dropped_bytes} bytes of output exceeded the limit and were dropped, and the missing lines may be \
+                 among them; make the service print less"
             );
         }
         if let Some(deployment) = facts.observation.deployment() {
             return match &deployment.database {
                 None => "give the database or a dump of it".to_owned(),
                 Some(place) => format!(
-                    "check that `{place}` is the database that the service is given: a preflight tries to write a \
-                     span there, and a case with the server as a witness shows what becomes of one"
+                    "check that the service uses the database `{place}`: a preflight tries to insert a span there, and \
+                     a case with the witness shows what happens to each insert"
                 ),
             };
         }
         if facts.trial().is_some_and(|trial| trial.witness.is_none()) {
-            return "run the case with the server as a witness to decide".to_owned();
+            return "to decide, run the case with the witness, which logs each insert of a span"
+                .to_owned();
         }
         if answers.is_yes(Q::Arriving) {
-            return "raise `flush-ms`, or let the service write the rest when it stops, to decide"
+            return "to decide, raise `flush-ms`, or let the service write all spans before it exits"
                 .to_owned();
         }
         let has_other_way = answers.is_yes(Q::OtherRoute) || answers.is_yes(Q::OtherValue);
         let step = match (facts.spec.probes.has_attempt(), has_other_way) {
-            (false, true) => "give the spec a probe `attempt` to decide",
+            (false, true) => {
+                "to decide, add the probe `attempt`, which matches the line at the start of a span"
+            }
             (false, false) => {
-                "give the spec a probe `attempt`, or a route whose units leave spans, to decide"
+                "to decide, add the probe `attempt`, which matches the line at the start of a span, or a route whose \
+                 units leave spans"
             }
             (true, true) => {
-                "let the service print a line that `attempt` matches at the start of each span to decide"
+                "to decide, let the service print a line that `attempt` matches at the start of each span"
             }
             (true, false) => {
-                "run the same work in another way to decide: by another route, or with another value of the flag"
+                "to decide, run the same work by another route, or with another value of the flag"
             }
         };
         step.to_owned()
@@ -235,10 +240,10 @@ impl Missing<'_> {
                 format!("{setting} is set, and no tracer line was printed at startup")
             }
             Code::FlagUnrecognisedValue => {
-                format!("{} means on, and another value records", stage::flag_setting(facts))
+                format!("{} means on to a person, and the spans are stored with another value", stage::flag_setting(facts))
             }
             Code::SdkDisabled => {
-                "a variable of OpenTelemetry's own switches its SDK or its exporter off".to_owned()
+                "an environment variable of OpenTelemetry switches its SDK or exporter off".to_owned()
             }
             Code::SampledOut => "the sampler drops their traces".to_owned(),
             Code::NeverSent => {
@@ -267,25 +272,25 @@ impl Missing<'_> {
             Fate::StatementRefused => {
                 format!("the server refused the statement before it ran, {reason}")
             }
-            Fate::CutOff => format!("the statement was ended from outside, {reason}"),
+            Fate::CutOff => format!("the server canceled the statement, {reason}"),
             Fate::RowRefused => format!("the server rejected the row, {reason}"),
-            Fate::Poisoned => format!("good rows were lost together with a bad one, {reason}"),
+            Fate::Poisoned => format!("valid rows were lost together with an invalid one, {reason}"),
             Fate::UndoneByUpdate => {
-                format!("written, and undone by an update of the same transaction, {reason}")
+                format!("written, and undone because an update in the same transaction failed, {reason}")
             }
             Fate::LostAtCommit => format!("written, and lost at the commit, {reason}"),
             Fate::Undone => "written in a transaction that was never committed".to_owned(),
             Fate::Removed => "written, and deleted later".to_owned(),
             Fate::Overwritten => "written, and overwritten by other spans later".to_owned(),
             Fate::Discarded => {
-                "the server took the rows, told no error and kept none: a trigger, or a \
-                                conflict that is to be ignored"
+                "the server accepted the rows without an error and stored none: a trigger or `on conflict do nothing` \
+                 dropped them"
                     .to_owned()
             }
             Fate::NeverTried | Fate::Empty | Fate::Elsewhere => {
                 match testimony.discarding_blind_spot() {
                     Some(BlindSpot { what, .. }) => {
-                        format!("the server took the rows, told no error and kept none: {what}")
+                        format!("the server accepted the rows without an error and stored none: {what}")
                     }
                     None => refusal(answers),
                 }
@@ -321,8 +326,8 @@ impl Missing<'_> {
             Q::Begun,
             Q::Acknowledged,
         ];
-        let are_claims_unclear = self.facts.contradicting_claims().is_some();
-        if answers.is_yes(Q::NoBeginLine) || are_claims_unclear {
+        let do_processes_contradict = self.facts.contradicting_startup_lines().is_some();
+        if answers.is_yes(Q::NoBeginLine) || do_processes_contradict {
             all.extend(self.facts.startup_lines.iter().map(Evidence::from));
         }
         all.extend_from_slice(answers.evidence(Q::Reported));

@@ -9,7 +9,8 @@ use crate::spec::Intent;
 use spanproof_format::{Code, count_phrase};
 
 /// The service must not report at startup that tracing is on. If the flag has a value that a user would
-/// understand as on, such as `TRUE`, the service must report that tracing is off, and the value.
+/// understand as on, such as `TRUE`, the service must report that tracing is off, and if it reports the
+/// value, the right one.
 pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_tracer() {
         return;
@@ -34,7 +35,7 @@ pub(super) fn check_startup_line(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(off) = facts.startup_lines.first() else {
         return checks.expect(false, || {
             let message =
-                format!("{setting} does not switch tracing on, and the service does not say so");
+                format!("{setting} leaves tracing off, and the service does not report that");
             Finding::new(Code::TracerNotConstructed, message, Vec::new())
         });
     };

@@ -117,7 +117,8 @@ impl Outcome {
         format!("{key}: {value}")
     }
 
-    /// The keys of the units that differ in their status, in whether they have a value, or in the keys of the value.
+    /// The keys of the units that differ in their status, in whether they have a value, or in the keys of the
+    /// value.
     pub(super) fn different_units(&self, other: &Self) -> BTreeSet<String> {
         let keys = self.units.keys().chain(other.units.keys());
         keys.filter(|key| self.units.get(*key) != other.units.get(*key)).cloned().collect()

@@ -11,7 +11,7 @@ use super::finding::Finding;
 use super::ignored_flag::find_ignored_flag;
 use super::inert_flag::check_inert_flags;
 use super::judge::{judge, judge_facts};
-use super::judgement::{Judgement, Verdict, shape};
+use super::judgement::{Judgement, Verdict, failure_signature};
 use super::same_job::{compare_outcomes, note_unfinished_jobs};
 use super::stage;
 use crate::observation::{Observation, Origin};
@@ -99,7 +99,7 @@ fn use_evidence_of_peers(spec: &Spec, all: &[&Observation], judgements: &mut [Ju
         }
         let peers = facts.iter().enumerate().filter(|(other, _)| *other != index);
         let peers: Vec<_> = peers.map(|(_, facts)| facts).collect();
-        let own_failure = shape(judgement);
+        let own_failure = failure_signature(judgement);
         *judgement = judge_facts(&facts[index], &peers);
         if judgement.next.is_none() {
             continue;
@@ -119,7 +119,7 @@ fn failure_without_witness(spec: &Spec, observation: &Observation) -> Option<Str
     if let Origin::Trial(trial) = &mut without_witness.origin {
         trial.witness = None;
     }
-    Some(shape(&judge(spec, &without_witness)))
+    Some(failure_signature(&judge(spec, &without_witness)))
 }
 
 /// Judges a case with the witness of a peer that failed in the same way. The result is at most likely.

@@ -88,8 +88,8 @@ fn jaeger(value: &str) -> Option<TraceContext> {
     TraceContext::new(trace, span, sampled)
 }
 
-/// Whether a sampling priority keeps the trace: 1 and 2 do, 0 and -1 do not (Datadog, "Trace Context Propagation" and
-/// "Ingestion Mechanisms").
+/// Whether a sampling priority keeps the trace: 1 and 2 do, 0 and -1 do not (Datadog, "Trace Context
+/// Propagation" and "Ingestion Mechanisms").
 fn datadog_priority(value: &str) -> Option<bool> {
     value.parse::<i32>().ok().map(|priority| priority > 0)
 }

@@ -4,7 +4,7 @@
 use super::deployed::user_flag_value;
 use super::facts::Facts;
 use super::judgement::Judgement;
-use super::missing::missing_counts;
+use super::missing::gap_texts;
 use crate::identifier;
 use crate::observation::{KnownError, LogFacts, Observation};
 use crate::spec::Spec;
@@ -33,7 +33,7 @@ pub(super) fn weigh(spec: &Spec, observation: &Observation, judgement: &Judgemen
     reasons.list
 }
 
-/// The reasons for and against the code of a verdict, and the evidence from which they are made.
+/// The reasons for and against the code of a verdict, and the evidence that supplies them.
 struct Reasons<'a> {
     facts: &'a Facts<'a>,
     code: Code,
@@ -49,7 +49,7 @@ impl Reasons<'_> {
         self.list.push(Reason::new(false, text));
     }
 
-    /// Whether the code means that this stage was passed.
+    /// Whether the code belongs to a later stage, which means that this stage was passed.
     fn is_past(&self, stage: Stage) -> bool {
         self.code.stage() > stage
     }
@@ -62,7 +62,7 @@ impl Reasons<'_> {
             }
             return;
         };
-        if let Some([_, off]) = self.facts.contradicting_claims() {
+        if let Some([_, off]) = self.facts.contradicting_startup_lines() {
             return self.against(format!(
                 "the log is from several processes, and one of them says that tracing is off: {}",
                 off.line
@@ -142,21 +142,21 @@ impl Reasons<'_> {
         }
         if let Some(line) = log.unclear.first() {
             self.against(format!(
-                "a line has the text of a probe with something before or after it, so that a probe with `^` or `$` \
-                 does not match it; remove that, or let the probe match it: {line}"
+                "this line has other text before or after the part that a probe with `^` or `$` matches, so the probe \
+                 does not match the line; remove the other text, or change the probe: {line}"
             ));
         }
         if !log.lacks_zone && !log.fitting_zone.is_empty() {
             self.supports(format!(
-                "the timestamps of the log have no time zone; they are in {}, because this line follows the row that it names",
+                "the timestamps of the log have no time zone; they are in {}: in this zone, the line follows the row that it names",
                 log.fitting_zone
             ));
         }
         self.add_lines_outside(log);
         if log.is_foreign && log.last_start.is_some() {
             self.against(
-                "no line of the log but that of the start matches a probe, and none names these jobs: it may be the log \
-                 of another service",
+                "only startup lines of the log match a probe, and no line names these jobs: the log may be of another \
+                 service",
             );
         }
         if self.code == Code::Undetermined {
@@ -176,7 +176,7 @@ impl Reasons<'_> {
         }
     }
 
-    /// Lines about spans that were not written at the time of the jobs.
+    /// The lines about spans whose times are outside those of the jobs.
     fn add_lines_outside(&mut self, log: &LogFacts) {
         if log.outside_lines > 0 && self.code == Code::PathNotExecuted {
             let (one, several) = ("line about spans was", "lines about spans were");
@@ -197,7 +197,7 @@ impl Reasons<'_> {
         {
             self.against(format!("spans can't be read, so some may be stored: {why}"));
         }
-        let has_some_spans = !self.facts.spans.is_empty() && !missing_counts(self.facts).is_empty();
+        let has_some_spans = !self.facts.spans.is_empty() && !gap_texts(self.facts).is_empty();
         if has_some_spans && self.code == Code::PathNotExecuted {
             self.against("some spans are stored: a part of the work reaches the tracer");
         }

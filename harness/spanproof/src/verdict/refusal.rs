@@ -1,4 +1,5 @@
-//! What the database server, other tables and the service's own reports say about missing spans, in words.
+//! Describes in words what the database server, other tables and the service's own reports show about missing
+//! spans.
 
 use super::evidence::Evidence;
 use super::fact::{Answers, Question as Q};
@@ -20,7 +21,8 @@ pub(super) fn refusal(answers: &Answers) -> String {
     }
 }
 
-/// Returns that a statement for the spans was running at the stop, and whether the service reports failures.
+/// Describes a statement for the spans that was running when the service was asked to stop, and whether the
+/// service reports failures.
 pub(super) fn unended(answers: &Answers) -> String {
     let report = report(answers);
     let state =
@@ -47,7 +49,8 @@ pub(super) fn other_tables(answers: &Answers) -> String {
     if !tables.is_empty() {
         return format!("the rows are in another table: {}", tables.join(", "));
     }
-    // A blind spot of the witness: only the statements are known.
+    // The rows were inserted in a blind spot of the witness, which shows only the statements and not their
+    // table.
     let mut places = evidence.iter().filter_map(|evidence| match evidence {
         Evidence::Note(text) => text.strip_prefix(NOT_COUNTED),
         _ => None,

@@ -45,7 +45,7 @@ pub(super) fn check_later_jobs(first: &Facts<'_>, later: &[LaterJob<'_>], checks
     });
     let has_failed = |job: &LaterJob<'_>| !job.judgement.findings().is_empty();
     let Some(failed) = later.iter().position(has_failed) else { return };
-    // A slow service still writes the spans of the last jobs.
+    // A slow service may still be writing the spans of the last jobs. Then it has not stopped recording.
     let is_slow = running_statement::is_slow(first);
     if !is_slow && later[failed..].iter().all(|job| missing_spans(&job.judgement).is_some()) {
         checks.add(recording_stopped(first, later, failed));
@@ -77,15 +77,15 @@ fn shared_trace(first: &Facts<'_>, later: &[LaterJob<'_>]) -> Option<(String, us
     shared.next()
 }
 
-/// Returns the number of jobs, with job 1, before the first job whose outcome differs, and the reason
-/// why that job was not compared; `None` if all jobs were compared.
+/// Returns how many jobs can be compared, including job 1: those before the first job whose outcome differs.
+/// Also returns why there are no more; `None` if all jobs ran and can be compared.
 pub(crate) fn comparable_jobs(spec: &Spec, observation: &Observation) -> (usize, Option<String>) {
     let first = Facts::read(spec, observation);
     let later = observation.later_jobs();
     for (at, job) in later.iter().enumerate() {
         let job = Facts::read(spec, job);
         if !has_same_outcome(&first, &job) {
-            return (at + 1, Some(difference(&job)));
+            return (at + 1, Some(why_not_comparable(&job)));
         }
     }
     let exited = observation.trial().is_some_and(|trial| !trial.run.exit.stop_requested);
@@ -106,14 +106,14 @@ fn has_same_outcome(first: &Facts<'_>, job: &Facts<'_>) -> bool {
     accepted && ended && statuses(first) == statuses(job)
 }
 
-/// Why a job is not compared with the first one.
-fn difference(job: &Facts<'_>) -> String {
+/// Returns why a job can't be compared with the first one.
+fn why_not_comparable(job: &Facts<'_>) -> String {
     let submission = job.trial().and_then(|trial| trial.job_run.submission.as_ref());
     match submission {
         Some(answer) if !answer.is_accepted() => {
-            format!("the next one was answered with HTTP {}", answer.status)
+            format!("the next job was answered with HTTP {}", answer.status)
         }
-        _ => "the next one had a different outcome".to_owned(),
+        _ => "the next job had a different outcome".to_owned(),
     }
 }
 

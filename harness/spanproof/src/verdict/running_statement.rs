@@ -1,6 +1,6 @@
-//! Finds out whether spans were still on their way when the service was asked to stop: the database server was
-//! executing a statement for them, or missing spans were still arriving. A statement may wait for a lock, or for a
-//! slow trigger. The service then exits without an error, and the server logs none.
+//! Finds out whether spans were still on their way when the service was asked to stop: the database server
+//! was executing a statement for them, or missing spans were still arriving. A statement may wait for a lock,
+//! or for a slow trigger. The service then exits without an error, and the server logs none.
 
 use super::evidence::{Evidence, limit, shorten};
 use super::fact::{Answers, Fact, Question as Q};
@@ -8,7 +8,8 @@ use super::facts::Facts;
 use super::span_statement::writes_spans;
 use crate::observation::{RunningStatement, TrialRecord};
 
-/// Minimum running time of a statement, in milliseconds. An insert may be in progress at any moment.
+/// Minimum running time of a statement that is evidence, in milliseconds. A shorter one may be a normal
+/// insert.
 const MIN_RUNNING_MS: u64 = 250;
 const IN_PROGRESS: &str = "a statement for spans was running when the service was asked to stop";
 const ARRIVING: &str = "spans were still being stored when the time to wait for them was over";
@@ -45,7 +46,8 @@ pub(super) fn answer(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answe
     }
 }
 
-/// Whether spans were on their way when the service was asked to stop, and waited for no lock: the service is slow.
+/// Whether spans were on their way when the service was asked to stop, and waited for no lock: the service is
+/// slow.
 pub(super) fn is_slow(facts: &Facts<'_>) -> bool {
     facts.trial().is_some_and(|trial| trial.spans_arriving) || is_running(facts)
 }
@@ -70,7 +72,8 @@ fn running<'a>(facts: &Facts<'_>, trial: &'a TrialRecord) -> Vec<&'a RunningStat
     trial.running_statements.iter().filter(is_about_spans).collect()
 }
 
-/// Returns the minimum running time of a statement of the job: half of the wait for late spans, in milliseconds.
+/// Returns the minimum running time of a statement that is evidence: half of the wait for late spans, in
+/// milliseconds.
 fn min_ms(facts: &Facts<'_>) -> u64 {
     let flush_ms = u64::try_from(facts.spec.flush_delta().num_milliseconds()).unwrap_or_default();
     (flush_ms / 2).max(MIN_RUNNING_MS)

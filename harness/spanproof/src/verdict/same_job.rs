@@ -1,5 +1,5 @@
 //! Compares the outcomes of the same job in different cases. A case is one combination of flags, route,
-//! upstream and fault. A unit is one part of a job; its value is the result in its row. A fault is a
+//! upstream and fault. A unit is one part of a job; its value is the result in the unit's row. A fault is a
 //! disturbance that spanproof causes on purpose, such as an outage of the database.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,8 @@ use crate::spec::Spec;
 use crate::upstream::{Answer, Exchange};
 use spanproof_format::{Code, Confidence, count_phrase};
 
-/// The entry for the number of requests in a set of the units that vary between trials.
+/// The entry that stands for the number of requests, in a set with the keys of the units that vary between
+/// trials.
 const REQUESTS: &str = "requests to the upstream";
 
 /// Checks that a job has the same outcome with tracing on as with tracing off, and with a fault as
@@ -102,9 +103,10 @@ pub(super) fn group_by_job(spec: &Spec, all: &[&Observation]) -> Vec<SameJob> {
     groups.into_values().collect()
 }
 
-/// Returns the indexes of the cases to run again: values, or the number of requests, differ between a
-/// case with tracing and one without. The second run shows which of these vary anyway.
-pub(crate) fn unrepeated(spec: &Spec, all: &[&Observation]) -> Vec<usize> {
+/// Returns the indexes of the cases to run again: values, or the number of requests, differ between a case
+/// with tracing and one without. The second run shows which of these vary anyway. Leaves out cases that
+/// already ran more than once.
+pub(crate) fn cases_to_repeat(spec: &Spec, all: &[&Observation]) -> Vec<usize> {
     let mut indexes = Vec::new();
     for SameJob { tracing_on, tracing_off, .. } in group_by_job(spec, all) {
         let Some(off) = tracing_off.first() else { continue };
@@ -138,7 +140,7 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// The outcome must match that of a baseline case. Units that end differently within the baseline
-    /// are not compared. Returns whether the check holds; `true` if the baseline is empty.
+    /// are not compared. Returns whether it matches; `true` if the baseline is empty.
     fn ends_like_baseline(
         &self,
         case: &CaseOutcome,
@@ -166,6 +168,7 @@ impl Comparison<'_> {
         if baseline.iter().any(is_same) {
             return true;
         }
+        // If chance decides which unit ends how, a different order is no finding.
         let is_permuted = case.outcome.is_permutation_of(&first.outcome);
         if is_permuted && (self.depends_on_order(case) || self.variations(case).next().is_some()) {
             return false;
@@ -207,7 +210,8 @@ impl Comparison<'_> {
         let Some(varying) = self.all[first.index].variations() else { return };
         judgements[case.index].assertions += 1;
         let mut different = case.outcome.different_values(&first.outcome);
-        // The upstream may refuse a different unit with tracing on.
+        // With tracing on, the upstream may refuse the request of a different unit, so such units are not
+        // compared.
         for unit in case.outcome.different_units(&first.outcome) {
             different.remove(&unit);
         }

@@ -1,8 +1,8 @@
-//! Asks what the database server did with missing spans: whether inserts reached it, whether it refused
-//! them, or whether the spans are in another table. With a witness, which is a set of triggers that log
-//! each attempt to insert a span, the answers come from the witness. Without a witness, they come from
-//! the server's log and from other tables that got rows. A gap is the units (parts of a job) that lack
-//! spans of one name.
+//! Answers questions about what the database server did with missing spans: whether inserts reached it,
+//! whether it refused them, or whether the spans are in another table. With a witness, which is a set of
+//! triggers that log each attempt to insert a span, the answers come from the witness. Without a witness,
+//! they come from the server's log and from other tables that got rows. A gap is the units (parts of a job)
+//! that lack spans of one name.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ use super::witness::{Fate, Testimony, fate_of_error, has_several_rows};
 use crate::identifier;
 use crate::observation::{Failure, TrialRecord, mentions};
 
-/// Answers the [questions](Q) about the database server for one gap. `use_witness` is `false` to ignore the witness.
+/// Answers the [questions](Q) about the database server for one gap. If `use_witness` is `false`, the
+/// evidence of the witness is ignored.
 pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answers: &mut Answers) {
     let Some(trial) = facts.trial() else {
         return answer_from_deployment(facts, answers);
@@ -24,13 +25,15 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
     answer_from_server(facts, trial, gap, use_witness, answers);
     running_statement::answer(facts, trial, answers);
     answer_from_queries(facts, trial, answers);
-    // It is by chance that rows are seen, so two trials are compared without it.
+    // Rows that are removed later are seen only by chance. A comparison of two trials ignores the witness,
+    // and must also ignore this evidence.
     if use_witness {
         answer_from_seen_rows(facts, trial, answers);
     }
 }
 
-/// If as many rows as are missing were seen before the service was asked to stop, they were removed later.
+/// If at least as many rows as are missing were seen before the service was asked to stop and are gone, they
+/// were removed later.
 fn answer_from_seen_rows(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answers) {
     let Some(before) = trial.spans_before_stop else { return };
     let stored = u64::try_from(facts.spans.len()).unwrap_or(u64::MAX);
@@ -48,8 +51,8 @@ fn answer_from_seen_rows(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut A
     }
 }
 
-/// A tracer that can't read its table may switch itself off. If no case has a line about the start of a span, nothing
-/// shows that the work runs outside the tracer.
+/// A tracer that can't read its table may switch itself off. If no case has a line about the start of a span,
+/// nothing shows that the work runs outside the tracer.
 fn answer_from_queries(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answers) {
     let errors = trial.server_errors.iter();
     let queries: Vec<_> = errors.filter(|error| is_of_query(error, &facts.span_table)).collect();
@@ -88,7 +91,7 @@ fn answer_from_server(
             let why = format!("{errors} errors for {missing} lost rows");
             answers.set(Q::Poisoned, Fact::unknown(why));
         }
-        // The witness does not see a failed statement for a wrong table, but the server's log does.
+        // The witness does not see a failed statement for a wrong table, but the server's log shows it.
         let log = ServerErrors::select(&trial.server_errors, facts);
         if answers.is_no(Q::Reached) && !log.inserts.is_empty() {
             answers.set(Q::Refused, Fact::Yes(evidence(&log.inserts)));
@@ -103,13 +106,13 @@ fn answer_from_server(
     }
 }
 
-/// Takes back that the server refused the missing spans, if another case has at least the same errors and all its
-/// spans: the service repeats or ignores such writes.
+/// Makes it unknown whether the server refused the missing spans, if another case has at least the same
+/// errors and all its spans: the service repeats such writes, or the errors are about other rows.
 pub(super) fn compare_with_passing(facts: &Facts<'_>, peers: &[&Facts<'_>], answers: &mut Answers) {
     if !answers.is_yes(Q::Refused) {
         return;
     }
-    let states = |facts: &Facts<'_>| -> BTreeMap<String, usize> {
+    let error_counts = |facts: &Facts<'_>| -> BTreeMap<String, usize> {
         let errors = facts.trial().map(|trial| trial.server_errors.as_slice()).unwrap_or_default();
         let mut counts = BTreeMap::new();
         for error in ServerErrors::select(errors, facts).inserts {
@@ -117,19 +120,19 @@ pub(super) fn compare_with_passing(facts: &Facts<'_>, peers: &[&Facts<'_>], answ
         }
         counts
     };
-    let own = states(facts);
+    let own = error_counts(facts);
     let has_same_errors = |peer: &&&Facts<'_>| {
-        let found = states(peer);
+        let found = error_counts(peer);
         own.iter().all(|(state, count)| found.get(state).is_some_and(|other| other >= count))
     };
-    let is_whole = |peer: &&&Facts<'_>| {
+    let has_all_spans = |peer: &&&Facts<'_>| {
         let case = &peer.observation.case;
         case.fault.is_none() && case.records(facts.spec) && !peer.lacks_spans()
     };
     if own.is_empty() {
         return;
     }
-    let Some(peer) = peers.iter().filter(has_same_errors).find(is_whole) else { return };
+    let Some(peer) = peers.iter().filter(has_same_errors).find(has_all_spans) else { return };
     let why = format!("case {} has the same errors and all its spans", peer.observation.case.id);
     for question in [Q::Refused, Q::Poisoned, Q::Reached] {
         if !answers.is_no(question) {
@@ -163,8 +166,8 @@ fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answer
     }
 }
 
-/// Returns how many rows were lost that these errors may be about: those of the gap, or those of every name if a
-/// statement that failed had several rows.
+/// Returns how many rows were lost that these errors may be about: those of the gap, or those of every name
+/// if a statement that failed had several rows.
 fn lost_rows<'a>(
     errors: impl Iterator<Item = &'a Failure>,
     facts: &Facts<'_>,

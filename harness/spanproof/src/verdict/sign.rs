@@ -1,6 +1,6 @@
-//! Signs of spans that began and are not stored: other spans, or requests to the fake upstream, contain
-//! their ids. A unit is one part of a job; a gap is the set of units that lack spans of one name. Each
-//! function returns `None` if there is no such sign.
+//! Signs of spans that began and are not stored: other spans, or requests to the fake upstream, contain their
+//! ids. A unit is one part of a job; a gap is the set of units that lack spans of one name. A function that
+//! looks for such a sign returns `None` if there is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,8 +35,8 @@ pub(super) fn named_as_parents(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact>
     (parents.len() >= gap.missing).then(|| Fact::Yes(limit(lines)))
 }
 
-/// Whether the missing spans began: requests of sampled traces contain the ids of spans that are not
-/// stored.
+/// Whether the missing spans began: requests contain the ids of spans that are not stored, and belong to
+/// sampled traces of which other spans are stored.
 pub(super) fn begun_by_requests(
     facts: &Facts<'_>,
     gap: &Gap<'_>,
@@ -64,31 +64,35 @@ pub(super) fn begun_by_requests(
     })
 }
 
-/// Whether spans below the missing ones began: they are missing in the same units, and requests contain their ids.
+/// Whether spans below the missing ones began: they are missing in the same units, and requests contain their
+/// ids.
 pub(super) fn begun_below(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Option<Fact> {
     let gaps = Gap::in_spec_order(facts);
-    let mut above: BTreeSet<&str> = BTreeSet::from([gap.expected.name]);
+    let mut at_or_below: BTreeSet<&str> = BTreeSet::from([gap.expected.name]);
     // Each round adds the names of the next level; a tree of spans has few levels.
     for _ in 0..facts.expected_spans.len() {
         let is_below = |one: &&super::expected_spans::ExpectedSpans<'_>| {
-            one.parents.iter().any(|names| names.iter().any(|name| above.contains(name.as_str())))
+            one.parents
+                .iter()
+                .any(|names| names.iter().any(|name| at_or_below.contains(name.as_str())))
         };
         let below: Vec<&str> =
             facts.expected_spans.iter().filter(is_below).map(|one| one.name).collect();
-        above.extend(below);
+        at_or_below.extend(below);
     }
     let own: BTreeSet<&str> = gap.unit_ids().collect();
     let is_below = |other: &&Gap<'_>| {
         let name = other.expected.name;
         name != gap.expected.name
-            && above.contains(name)
+            && at_or_below.contains(name)
             && other.unit_ids().all(|id| own.contains(id))
     };
     gaps.iter().filter(is_below).find_map(|other| begun_by_requests(facts, other, peers))
 }
 
-/// Whether the spans that make the requests to the upstream all have the missing name. The requests and stored
-/// spans of this case and its peers show it. If they don't, this name must be the only one that is not a parent.
+/// Whether the spans that make the requests to the upstream all have the missing name. The stored spans of
+/// this case and its peers whose ids are in requests show it. If there is no such span, the missing name must
+/// be the only required one that is not the parent of another.
 fn is_requesting(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> bool {
     let is_same_route =
         |peer: &&&Facts<'_>| peer.observation.case.route == facts.observation.case.route;
@@ -128,8 +132,9 @@ pub(super) fn has_stored_span(facts: &Facts<'_>, context: &TraceContext) -> bool
     facts.spans.iter().any(|span| span.trace.as_ref().is_some_and(is_same))
 }
 
-/// Whether as many requests lack a trace context as spans are missing, and the other requests have one. A request that
-/// is sent again counts once. Applies only if each unit makes one request and must have one span of this name.
+/// Whether as many requests lack a trace context as spans are missing, and the other requests have one. A
+/// request that is sent again counts once. Applies only if each unit makes one request and must have one span
+/// of this name.
 pub(super) fn untraced_requests(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact> {
     let custom = facts.spec.tables.spans.header.as_deref();
     // For each request, whether it carries a trace, and whether that trace is sampled.
@@ -152,8 +157,8 @@ pub(super) fn untraced_requests(facts: &Facts<'_>, gap: &Gap<'_>) -> Option<Fact
     })
 }
 
-/// Whether requests carry sampled traces without any stored span. A peer (another case of the run)
-/// without tracing must show that the service sends no trace ids if tracing is off.
+/// Whether requests carry sampled traces without any stored span. A peer (another case of the run) with
+/// tracing off must show that the service sends no sampled traces if tracing is off.
 pub(super) fn lost_traces(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Option<Fact> {
     let is_lost = |context: &&TraceContext| {
         context.sampled != Some(false) && !has_stored_span(facts, context)

@@ -1,5 +1,5 @@
-//! A job that takes many times longer with tracing on than with tracing off. One trial of each says
-//! little on a busy machine: such a pair is only a reason to measure both again, alternately and alone.
+//! Finds a job that takes many times longer with tracing on than with tracing off. On a busy machine, one
+//! trial of each proves little: such a pair is only a reason to measure both again, alternately and alone.
 
 use super::evidence::Evidence;
 use super::facts::Facts;
@@ -15,13 +15,15 @@ const FACTOR: u64 = 4;
 /// one slow answer of the server can be the whole difference.
 const FLOOR_MS: u64 = 300;
 
-/// Whether a job of `on` milliseconds with tracing on is slow compared with `off` milliseconds with tracing off.
+/// Whether a job of `on` milliseconds with tracing on is slow compared with `off` milliseconds with tracing
+/// off.
 fn is_slow(off: u64, on: u64) -> bool {
     on >= FACTOR.saturating_mul(off) && on - off >= FLOOR_MS
 }
 
-/// Returns pairs of cases by their indexes, first the one with tracing off: those whose times are worth
-/// measuring again. The pair with the greatest difference comes first, and each job has one pair.
+/// Returns the pairs of cases whose times are worth measuring again, as the indexes of the case with tracing
+/// off and of the one with tracing on. The pair with the greatest difference comes first, and each job has at
+/// most one pair.
 pub(crate) fn slow_pairs(spec: &Spec, all: &[&Observation]) -> Vec<(usize, usize)> {
     let time = |case: &CaseOutcome| Some((all[case.index].job_ms()?, case.index));
     let mut pairs = Vec::new();
@@ -38,7 +40,7 @@ pub(crate) fn slow_pairs(spec: &Spec, all: &[&Observation]) -> Vec<(usize, usize
     pairs.into_iter().map(|(_, pair)| pair).collect()
 }
 
-/// The job must not be slow in every pair of trials.
+/// In at least one pair of trials, the job must not be slow.
 pub(super) fn check_job_times(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(times) = facts.trial().and_then(|trial| trial.job_times.as_ref()) else { return };
     let mut pairs = times.off_ms.iter().zip(&times.on_ms);
@@ -72,7 +74,7 @@ fn total(times: &[u64]) -> u64 {
     times.iter().fold(0, |sum, time| sum.saturating_add(*time))
 }
 
-/// `1510, 1498, 1502 ms`
+/// Returns the times as text, such as `1510, 1498, 1502 ms`.
 fn text(times: &[u64]) -> String {
     let times: Vec<_> = times.iter().map(ToString::to_string).collect();
     format!("{} ms", times.join(", "))
@@ -90,7 +92,7 @@ mod tests {
     #[case::small_factor(400, 1500, false)]
     #[case::no_time_with_tracing_off(0, 300, true)]
     #[case::faster(900, 20, false)]
-    fn a_slow_job_takes_many_times_longer_and_noticeably_so(
+    fn a_job_is_slow_if_both_the_factor_and_the_difference_are_large(
         #[case] off: u64,
         #[case] on: u64,
         #[case] slow: bool,
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_listed() {
+    fn the_text_lists_all_times() {
         assert_eq!(text(&[12, 7]), "12, 7 ms");
     }
 }

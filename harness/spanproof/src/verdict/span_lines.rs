@@ -8,9 +8,10 @@ use super::gap::Gap;
 use crate::spec::Banner;
 use spanproof_format::count_phrase;
 
-/// What shows that a begun span would have left a line in this case.
+/// Whether something shows that a begun span would have left a line in this case.
 enum Control {
-    /// Lines about other spans of this case, or about this span in a case with the same other flags.
+    /// Lines about other spans of this case, or about this span in a case whose flags should not change the
+    /// output.
     Lines(Fact),
     /// Nothing shows it, and nothing speaks against it.
     None,
@@ -51,7 +52,7 @@ pub(super) fn answer(
         if peers.iter().any(begins_these_spans) {
             answers.set(Q::ClaimedOff, Fact::Yes(vec![off.into()]));
         }
-        let why = format!("another process says off: {}", off.line);
+        let why = format!("another process says that tracing is off: {}", off.line);
         answers.set(Q::NoBeginLine, Fact::unknown(why));
     } else if begun_not_stored == 0 && is_reliable {
         let lines = count_phrase(facts.begin_line_count(name), "line", "lines");
@@ -92,7 +93,7 @@ fn control(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Control {
     let id = |peer: &Facts<'_>| peer.observation.case.id.clone();
     let lines = |peer: &Facts<'_>| {
         let lines = count_phrase(peer.begin_line_count(name), "line", "lines");
-        Control::Lines(Fact::yes(format!("case {}: {lines} about its start", id(peer))))
+        Control::Lines(Fact::yes(format!("case {}: {lines} about the start of `{name}`", id(peer))))
     };
     let differing = |peer: &Facts<'_>| differing_flags(facts, peer);
     let same_flags = |peer: &&&Facts<'_>| differing(peer).is_empty();
@@ -149,8 +150,9 @@ fn process_with_tracing_off<'a>(facts: &'a Facts<'a>) -> Option<&'a Match<'a, Ba
     (first.line.process != off.line.process).then_some(off)
 }
 
-/// Whether there is a line about the start of a span for each name of stored spans. If not, the spec's
-/// pattern does not match all such lines, and a missing line proves nothing.
+/// Whether there is a line about the start of a span for each name of stored spans, and no output was
+/// dropped. If not, the spec's pattern does not match all such lines, or they were dropped, so a missing line
+/// proves nothing.
 fn stored_spans_have_lines(facts: &Facts<'_>) -> bool {
     let has_lines =
         |name: &str| facts.spans_named(name).count() == 0 || facts.begin_line_count(name) > 0;

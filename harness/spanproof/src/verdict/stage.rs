@@ -119,7 +119,7 @@ pub(super) fn flag_setting(facts: &Facts<'_>) -> String {
     }
 }
 
-/// The service accepted the job, executed every unit of it, and ended it in time.
+/// The service must have accepted the job, executed exactly its units, and ended it in time.
 pub(super) fn check_executed(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(job_run) = facts.trial().map(|trial| &trial.job_run) else { return };
     let Some(submission) = &job_run.submission else { return };
@@ -199,8 +199,8 @@ fn too_few_units(facts: &Facts<'_>, not_ended: Option<&str>) -> Finding {
     Finding::new(code, message, evidence)
 }
 
-/// The startup line and the lines about begun spans must agree: the latter may report that the tracer is off only if
-/// the startup line does, too.
+/// The startup line and the lines about begun spans must agree: the lines about begun spans may report that
+/// the tracer is off only if the startup line does, too.
 pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.probes.has_attempt() {
         return;
@@ -208,7 +208,7 @@ pub(super) fn check_lines_agree(facts: &Facts<'_>, checks: &mut Checks) {
     let is_on = facts.startup_lines.first().is_none_or(|startup_line| startup_line.report.enabled);
     let disabled: Vec<_> = facts.begin_lines.iter().filter(|line| !line.report.enabled).collect();
     checks.expect(disabled.is_empty() || !is_on, || {
-        let message = "the tracer says in the lines about spans that it is off, and said at startup that it is on";
+        let message = "the lines about spans report that the tracer is off, and the startup line reports that it is on";
         let disabled = limit(disabled.iter().map(|begun| Evidence::from(*begun)));
         let lines = facts.startup_lines.iter().map(Evidence::from).chain(disabled);
         Finding::new(Code::BannerContradicts, message, lines.collect())
@@ -233,8 +233,8 @@ pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// Every span contains the id of its unit and agrees with the unit's row. A span of a framework, which
-/// does not know units, belongs to the unit of its parent; `check_joined` checks such spans.
+/// Every span must contain the id of its unit and agree with the unit's row. Spans that a framework makes
+/// contain no unit's id and belong to the unit of their parent; `check_joined` checks them.
 pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
     let table = &facts.spec.tables.spans;
     let by_parent =
@@ -257,7 +257,7 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
         evidence.extend(facts.units.first().map(|unit| Evidence::unit(facts, unit)));
         Finding::new(Code::Unlinked, message, evidence)
     });
-    let crossed = crossed_units::units_with_others(facts);
+    let crossed = crossed_units::units_with_spans_of_others(facts);
     let is_crossed = |span: &Span| span.unit.as_deref().is_some_and(|unit| crossed.contains(unit));
     for span in spans.iter().filter(|span| !is_crossed(span)) {
         let Some(unit) = unit_of(span) else { continue };
@@ -280,7 +280,8 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// A span must have the id of the same unit as its parent. Returns whether all spans do.
+/// No span may contain a wrong unit id, as far as the unit of its parent shows that. Returns whether none
+/// does.
 fn check_units_of_parents(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     let wrong = tree::misattributed(facts);
     checks.expect_each(wrong.is_empty(), || {
@@ -296,7 +297,8 @@ fn check_units_of_parents(facts: &Facts<'_>, checks: &mut Checks) -> bool {
     wrong.is_empty()
 }
 
-/// No unit has more spans of one name than the spec allows, and the spans of each unit form one tree.
+/// No unit may have more spans of one name than the spec allows, and the spans of each unit must form one
+/// tree.
 pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
     check_links_by_parent(facts, checks);
     // Spans with a wrong unit id make the other checks fail, too: their unit has too many spans, and
@@ -304,7 +306,7 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
     if !check_units_of_parents(facts, checks) || !crossed_units::check_units(facts, checks) {
         return;
     }
-    let without_ids = impossible::units_with_invalid_ids(facts);
+    let with_invalid_ids = impossible::units_with_invalid_ids(facts);
     for unit in &facts.units {
         for expected in &facts.expected_spans {
             let spans = facts.spans_of_unit(unit, expected.name);
@@ -320,8 +322,8 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
             });
         }
         // The children of a span with an invalid id are not known.
-        let has_ids = !unit.id.as_deref().is_some_and(|id| without_ids.contains(id));
-        let defects = if has_ids { tree::defects(facts, unit) } else { Vec::new() };
+        let has_valid_ids = !unit.id.as_deref().is_some_and(|id| with_invalid_ids.contains(id));
+        let defects = if has_valid_ids { tree::defects(facts, unit) } else { Vec::new() };
         checks.expect_each(defects.is_empty(), || {
             let message = "the spans of a unit are not one tree";
             let lines = [vec![Evidence::unit(facts, unit)], limit(defects.clone())].concat();
@@ -330,7 +332,7 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
         let parent = tree::ended_parent_of_other_unit(facts, unit);
         checks.expect_each(parent.is_none(), || {
             let message =
-                "the span of a unit is below a span of another unit, which had already ended";
+                "the span of a unit is below a span of another unit that had ended before it started";
             let lines = std::iter::once(Evidence::unit(facts, unit)).chain(parent.clone());
             let mut finding = Finding::new(Code::BrokenTree, message, lines.collect());
             // One trace may be intended if each unit hands its work to the next.
@@ -340,8 +342,8 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
     }
 }
 
-/// Every span that belongs to the unit of its parent has an ancestor that contains a unit's id. A
-/// span without one is not reported if there are findings already, because they explain it.
+/// Every span that belongs to the unit of its parent must have an ancestor that contains a unit's id. A span
+/// without such an ancestor is not reported if there are findings already, because they explain it.
 fn check_links_by_parent(facts: &Facts<'_>, checks: &mut Checks) {
     if !facts.spec.has_parent_links() {
         return;

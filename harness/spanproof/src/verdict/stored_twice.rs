@@ -1,5 +1,5 @@
-//! Checks that no span is stored twice where the number of spans does not show it: if a unit may have any number of
-//! spans of this name, or if they belong to no unit.
+//! Checks that no span is stored twice where the number of spans does not show it: if a unit may have any
+//! number of spans of this name, or if they belong to no unit.
 
 use std::collections::BTreeMap;
 

@@ -33,7 +33,8 @@ impl TimeUnits {
             .or_else(|| self.mixed())
     }
 
-    /// Returns what is wrong if starts are in a different unit from ends, so that one can't be subtracted from the other.
+    /// Returns what is wrong if starts are in a different unit from ends, so that one can't be subtracted
+    /// from the other.
     fn mixed(&self) -> Option<String> {
         let (start, end) = (self.start?, self.end?);
         (start != end)

@@ -28,7 +28,8 @@ pub(super) fn defects(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
     let tree = UnitTree { facts, unit, root };
     let mut defects: Vec<_> = names.iter().flat_map(|name| tree.misplaced_spans(name)).collect();
     defects.extend(missing_in_requests(facts, root.trace.as_deref()));
-    // Requests of units that lack spans have no trace to carry.
+    // Requests of units that lack spans have no trace to carry, so requests are compared only if all spans
+    // are stored.
     if facts.units.first().is_some_and(|first| first.id == unit.id) && !facts.lacks_spans() {
         defects.extend(missing_in_some_requests(facts));
     }
@@ -80,9 +81,9 @@ impl UnitTree<'_> {
         defects
     }
 
-    /// Returns what is wrong with the place of a span. `parents` are the names that its parent may have, empty
-    /// for the unit's own span; `ids` are the ids of the unit's spans with these names, `None` if there is
-    /// no such span.
+    /// Returns what is wrong with the place of a span. `parents` are the names that its parent may have,
+    /// empty for the unit's own span; `ids` are the ids of the unit's spans with these names, `None` if there
+    /// is no such span.
     fn defect(
         &self,
         span: &Span,
@@ -93,12 +94,12 @@ impl UnitTree<'_> {
             return Some("without an id or a trace".to_owned());
         }
         if span.trace != self.root.trace {
-            return Some("another trace".to_owned());
+            return Some("in another trace".to_owned());
         }
         if parents.is_empty() {
             return self.wrong_parent_of_root(span);
         }
-        // Another check reports a missing parent.
+        // If the unit has no span with one of these names, another check reports that the parent is missing.
         if let Some(parent) = span.parent.as_deref()
             && ids.is_none_or(|ids| ids.contains(parent))
         {
@@ -114,13 +115,13 @@ impl UnitTree<'_> {
         span.parent.is_some() && parents.iter().any(|other| other.id == span.parent)
     }
 
-    /// Returns what is wrong if the unit's own span has a parent that is not a stored span outside the
-    /// unit; `None` if it has no parent.
+    /// Returns what is wrong if the unit's own span has a parent that is not a stored span of the same trace
+    /// outside the unit; `None` if it has no parent.
     fn wrong_parent_of_root(&self, span: &Span) -> Option<String> {
         span.parent.as_ref()?;
         let mut outside = self.facts.spans.iter().filter(|other| other.unit != self.unit.id);
         let Some(parent) = outside.find(|other| other.id == span.parent) else {
-            // The parent may be lost, too, if spans of units are.
+            // If spans of units are missing, the parent may be missing, too.
             let text = "no span outside this unit has that id".to_owned();
             return (!self.facts.lacks_spans()).then_some(text);
         };
@@ -160,7 +161,7 @@ fn contains_stored_trace(facts: &Facts<'_>, value: &str) -> bool {
 
 /// Whether each request carries the trace of a stored span, and there are fewer requests than units. A unit
 /// whose trace is in no request then sent none.
-fn others_sent_all(facts: &Facts<'_>, header: &str) -> bool {
+fn unit_may_have_sent_none(facts: &Facts<'_>, header: &str) -> bool {
     let requests = facts.exchanges();
     let is_of_stored_span = |value: &String| contains_stored_trace(facts, value);
     requests.len() < facts.units.len()
@@ -168,14 +169,14 @@ fn others_sent_all(facts: &Facts<'_>, header: &str) -> bool {
 }
 
 /// Returns what is wrong if there are requests to the fake upstream and none of them contains the trace
-/// id in the header that the spec names.
+/// id in the header that the spec names. `None` if the unit with this trace may have sent no request.
 fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
     let requests = facts.exchanges();
     let trace = trace?;
     let mut values = requests.iter().filter_map(|request| request.headers.get(&header));
     let is_sent = values.any(|value| contains_trace(value, trace));
-    if requests.is_empty() || is_sent || others_sent_all(facts, &header) {
+    if requests.is_empty() || is_sent || unit_may_have_sent_none(facts, &header) {
         return None;
     }
     let count = count_phrase(requests.len(), "request", "requests");
@@ -183,8 +184,9 @@ fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidenc
     Some(Evidence::Note(text))
 }
 
-/// Returns what is wrong if some requests to one endpoint of the fake upstream carry stored traces in the header that
-/// the spec names, and other requests to it have no such header, such as those of a retry or another client.
+/// Returns what is wrong if some requests to one endpoint of the fake upstream carry stored traces in the
+/// header that the spec names, and other requests to it have no such header, such as those of a retry or
+/// another client.
 fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
     let mut endpoints: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();

@@ -1,11 +1,11 @@
-//! Why the log of an existing system may not show what became of spans: its lines are in an unknown format or zone,
-//! of another time, or not complete.
+//! Why the log of an existing system may not show what happened to spans: its lines are in an unknown format
+//! or time zone, of another time or of another service, or the log is not complete.
 
 use super::facts::Facts;
 use crate::observation::LogFacts;
 use crate::timestamp::shifted;
 
-/// Says why the log does not show what became of the spans; `None` if it does.
+/// Returns why the log does not show what happened to the spans; `None` if it does.
 pub(super) fn unclear(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
     if has_unsettled_zone(log) {
         return unclear_lines(log);
@@ -25,7 +25,7 @@ pub(super) fn unclear(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
         .or_else(|| log.doubts.first().cloned())
 }
 
-/// Returns the finding for a log in which no line shows that it is the service's; `None` if a line does.
+/// Returns a message if no line shows that the log is of this service; `None` if a line does.
 pub(super) fn of_another_service(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
     (log.is_foreign && log.last_start.is_none() && !facts.jobs.is_empty()).then(|| {
         "the log may be of another service: no line matches a probe of the spec, and none has a name or an id of these \
@@ -35,7 +35,7 @@ pub(super) fn of_another_service(facts: &Facts<'_>, log: &LogFacts) -> Option<St
     })
 }
 
-/// Returns the times of the log and of the units as text if they do not overlap; `None` if they
+/// Returns a message with the times of the log and of the units if these do not overlap; `None` if they
 /// do, or if one of them is not known.
 pub(super) fn of_another_time(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
     let begun = facts.units.iter().filter_map(|unit| unit.started).min()?;
@@ -48,7 +48,7 @@ pub(super) fn of_another_time(facts: &Facts<'_>, log: &LogFacts) -> Option<Strin
         return None;
     }
     Some(format!(
-        "the log is of another time: it is from {} to {}, and they ran from {} to {}",
+        "the log is of another time: it is from {} to {}, and the units ran from {} to {}",
         text(first),
         text(last),
         text(begun),
@@ -56,8 +56,8 @@ pub(super) fn of_another_time(facts: &Facts<'_>, log: &LogFacts) -> Option<Strin
     ))
 }
 
-/// Says that a log without times has more lines about the start of spans than these jobs can have; `None` if it
-/// has not.
+/// Returns a message if a log without times has more lines about the start of spans than these jobs can have;
+/// `None` otherwise.
 fn lines_of_others(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
     let expected = facts.expected_spans.iter();
     let counts = expected.map(|one| (one, facts.begin_line_count(one.name)));
@@ -66,21 +66,21 @@ fn lines_of_others(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
         .find(|(one, begun)| *begun > facts.required_count(one))?;
     log.first.is_none().then(|| {
         format!(
-            "the log has no times, and {begun} lines about the start of `{}` for {} units: it is of other jobs, too",
+            "the log has no times, and {begun} lines about the start of `{}` for {} units: it also contains lines of other jobs",
             expected.name,
             facts.units.len()
         )
     })
 }
 
-/// Whether the times of the log name no zone, and the lines fit the units in another zone than UTC, or equally
-/// well in several zones.
+/// Whether the times of the log name no zone, and the lines fit the units in a zone other than UTC, or
+/// equally well in several zones.
 fn has_unsettled_zone(log: &LogFacts) -> bool {
     log.lacks_zone && !["", "+00:00"].contains(&log.fitting_zone.as_str())
 }
 
-/// Says why lines of the log may not have been found: they are in an unknown format or zone. `None` if they are
-/// not.
+/// Returns why lines of the log may not have been found: their format or time zone is unknown. `None` if both
+/// are known.
 pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
     if log.unclear.is_empty() && log.lacks_zone {
         let advice = match log.fitting_zone.as_str() {
@@ -96,8 +96,8 @@ pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
         ));
     }
     (!log.unclear.is_empty()).then(|| {
-        "lines of the log have the text of a probe behind something that no known format puts there, or before \
-         something that a probe with `$` does not match; remove it, or let the probe match it"
+        "some lines of the log have other text before or after the part that a probe matches, and no known log format \
+         explains this text, so the probe does not match the lines; remove the text, or change the probe"
             .to_owned()
     })
 }

@@ -10,7 +10,7 @@ use super::span_statement::{is_of_query, is_of_update};
 use crate::identifier;
 use crate::observation::{BlindSpot, BlindSpotEffect, Failure, Witness};
 
-/// Begins a line about a way on which the triggers see no insert.
+/// Prefix of a note about a blind spot: the triggers did not count the inserts that used it.
 pub(super) const NOT_COUNTED: &str = "not counted: ";
 
 /// What happened to spans on their way into the table.
@@ -22,7 +22,7 @@ pub(super) enum Fate {
     NeverConnected,
     /// The server refused a statement before it ran: privilege, missing table or column, read-only.
     StatementRefused,
-    /// A statement was canceled from outside: a timeout, a terminated session.
+    /// The server canceled a statement or ended its session, for example because of a timeout.
     CutOff,
     /// The server refused a row: a constraint, a trigger, a value that does not fit.
     RowRefused,
@@ -116,8 +116,9 @@ impl<'a> Testimony<'a> {
             Some(Fate::CutOff) if attempted_rows == 0 => Fate::CutOff,
             Some(_) if attempted_rows > written_rows + errors => Fate::Poisoned,
             Some(fate) if attempted_rows > written_rows || attempted_rows == 0 => fate,
-            // The failed statement also undid rows that its transaction had written before. A row that is
-            // rejected was not written, unless this happens at the commit; one that is cut off may be.
+            // The failed statement also undid rows that its transaction had written before. A rejected row
+            // was not written, unless the commit rejected it; a row whose statement was canceled may have
+            // been written.
             Some(fate)
                 if written_rows > self.kept + if fate == Fate::RowRefused { 0 } else { errors }
                     && fate != Fate::NeverConnected
@@ -219,9 +220,9 @@ impl<'a> Testimony<'a> {
         answers.set(Q::Undone, undone);
         let reached = match fate {
             Fate::NeverTried => Fact::no(counted),
-            Fate::NeverConnected => Fact::no("the server let no session in"),
+            Fate::NeverConnected => Fact::no("the server refused the connections"),
             // The other table has no triggers, so its inserts were not counted.
-            Fate::Elsewhere => Fact::unknown("rows are in another place"),
+            Fate::Elsewhere => Fact::unknown("rows are in another table"),
             _ => Fact::Yes(self.evidence()),
         };
         answers.set(Q::Reached, reached);
@@ -245,9 +246,9 @@ impl<'a> Testimony<'a> {
     }
 
     /// Whether a row was refused for its values, and others may have been lost with it: some rows were
-    /// written, a value of one row could not be converted (class 22), or the statement has rows behind the refused
-    /// one, which the server never looks at. A trigger or a constraint that refuses each statement of one row, and
-    /// lets none in, refuses all rows alike.
+    /// written, a value of one row could not be converted (class 22), or the statement has rows behind the
+    /// refused one, which the server never looks at. If none of this holds, a trigger or a constraint refuses
+    /// all rows alike.
     pub(super) fn may_hide_valid_rows(&self) -> bool {
         let is_value = |failure: &&Failure| failure.state.starts_with("22");
         // A trigger that raises an error (class P0) rarely looks at the row.
@@ -261,8 +262,8 @@ impl<'a> Testimony<'a> {
                 || failures.any(|failure| is_value(failure) || has_more_rows(failure)))
     }
 
-    /// Whether the server saw fewer rows than spans of the gap are missing, and refused none: the counts are about
-    /// other spans, at least in part.
+    /// Whether the server saw at least one row, but fewer rows than spans are missing, and refused none: then
+    /// the counts are about other spans, at least in part.
     pub(super) fn is_about_other_spans(&self, missing: usize) -> bool {
         let tried = self.witness.attempted_rows;
         (1..missing).contains(&tried) && self.failures().next().is_none()
@@ -328,7 +329,8 @@ fn ends_transaction(statement: &str) -> bool {
     first.is_some_and(|word| ["commit", "end"].iter().any(|end| word.eq_ignore_ascii_case(end)))
 }
 
-/// Whether a statement inserts more than one row: `values (…), (…)`, a function that returns a set, or `copy`.
+/// Whether a statement inserts more than one row: `values (…), (…)`, a function that returns a set, or
+/// `copy`.
 pub(super) fn has_several_rows(statement: &str) -> bool {
     let statement = statement.to_lowercase();
     let sets = ["unnest(", "recordset(", "array_elements(", "copy "];
@@ -364,11 +366,11 @@ mod tests {
         Failure { state: state.into(), message: "no".into(), statement }
     }
 
-    /// Counts and SQLSTATEs as `PostgreSQL` 15 gave them for each of these faults.
+    /// Counts and SQLSTATEs as `PostgreSQL` 15 returned them for each of these faults.
     #[rstest]
     #[case::never([0, 0, 0], &[], 0, Fate::NeverTried)]
     #[case::connections([0, 0, 0], &["53300"], 0, Fate::NeverConnected)]
-    #[case::conclude_checks([0, 0, 0], &["55000"], 0, Fate::NeverConnected)]
+    #[case::no_connections_accepted([0, 0, 0], &["55000"], 0, Fate::NeverConnected)]
     #[case::privilege([0, 0, 0], &["42501"], 0, Fate::StatementRefused)]
     #[case::table([0, 0, 0], &["42P01"], 0, Fate::StatementRefused)]
     #[case::read_only([0, 0, 0], &["25006"], 0, Fate::StatementRefused)]
@@ -398,8 +400,8 @@ mod tests {
         assert_eq!(Testimony::new(&witness, "public.trace_spans", kept).fate(), fate);
     }
 
-    /// The answers are those to whether inserts reached the server, and whether it kept none. All rows
-    /// that the triggers saw are stored.
+    /// `expected` answers whether inserts reached the server, and whether the server accepted rows and stored
+    /// none. All `rows` that the triggers saw are stored.
     #[rstest]
     #[case::none(None, 0, ["no", "no"])]
     #[case::rule(Some((BlindSpotEffect::Discards, Some(4))), 2, ["yes", "yes"])]
@@ -408,7 +410,7 @@ mod tests {
     #[case::function_that_inserts(Some((BlindSpotEffect::Inserts, Some(4))), 4, ["no", "no"])]
     #[case::unclear(Some((BlindSpotEffect::Unclear, None)), 2, ["unknown", "unknown"])]
     #[case::unwatched(Some((BlindSpotEffect::Unwatched, None)), 0, ["unknown", "unknown"])]
-    fn a_blind_spot_that_inserts_used_leaves_no_certain_no(
+    fn a_blind_spot_that_was_used_leaves_no_certain_no(
         #[case] spot: Option<(BlindSpotEffect, Option<usize>)>,
         #[case] rows: usize,
         #[case] expected: [&str; 2],
@@ -463,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_service_may_have_done_leaves_no_certain_no() {
+    fn what_another_service_may_have_done_makes_the_answers_unknown() {
         let witness = Witness { unattributed: vec!["a row".into()], ..Witness::default() };
         let mut answers = Answers::default();
         Testimony::new(&witness, "trace_spans", 0).answer(&mut answers);
@@ -472,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_went_away_and_a_refused_session_beside_others_decide_nothing() {
+    fn a_lost_client_and_a_refused_session_do_not_explain_lost_rows() {
         let without = |state: &str| Failure { statement: None, ..failure(state) };
         let failures = vec![without("08006"), without("53300")];
         let witness = Witness { statements: 2, attempted_rows: 2, failures, ..Witness::default() };
@@ -480,14 +482,14 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_ends_a_transaction_is_told_from_one_that_begins_like_it() {
+    fn only_commit_and_end_as_whole_words_end_a_transaction() {
         assert!(ends_transaction("COMMIT"));
         assert!(ends_transaction("  end;"));
         assert!(!ends_transaction("endow the poor"));
     }
 
     #[test]
-    fn rows_in_another_schema_are_the_whole_story() {
+    fn rows_in_another_schema_decide_the_fate() {
         let other_tables = vec![("tenant.trace_spans".to_owned(), 4)];
         let witness = Witness { other_tables, ..Witness::default() };
         let testimony = Testimony::new(&witness, "trace_spans", 0);

@@ -6,7 +6,7 @@ use super::project::Project;
 
 /// Returns a project whose spec has a former key in its last line, and the expected warning.
 fn project() -> (Project, String) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit("name = \"work\"", "operation = \"work\"");
     let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let line = spec.lines().count();
@@ -40,7 +40,7 @@ fn a_warning_is_not_part_of_the_json_document() {
 
 #[test]
 fn a_key_with_its_former_and_its_new_name_is_refused() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.append("operation = \"other\"");
     let output = project.run(&["plan"]);
     assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");

@@ -1,9 +1,12 @@
-//! Tests of faults that a spec does not declare: they are tried once, and what they find is a notice.
+//! Tests of faults that a spec does not declare: `check` adds cases with such faults, and a failure of one
+//! of these cases is a notice: it is shown, and the run still passes.
 
 use crate::run::{self, Output};
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+/// A spec without `[[fault]]`. All of its cases pass.
 const MAILER: &str = "fixtures/mailer/spanproof.toml";
+/// A spec without `[[fault]]`. All of its cases fail.
 const INCIDENT: &str = "fixtures/incidents/zero-spans/spanproof.toml";
 
 /// Runs a command in the repository.
@@ -33,7 +36,7 @@ fn a_failure_under_an_undeclared_fault_is_a_notice_and_the_run_passes() {
 }
 
 #[test]
-fn without_faults_only_the_cases_of_the_spec_run() {
+fn with_the_option_no_faults_only_the_cases_of_the_spec_run() {
     let evidence = tempfile::tempdir().unwrap();
     let folder = evidence.path().to_str().unwrap();
     let output = run(&["check", "--config", MAILER, "--no-faults", "--evidence", folder]);

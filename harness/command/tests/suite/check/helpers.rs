@@ -20,7 +20,8 @@ while :; do sleep 0.02; done
 ready = { line = "^queue on [0-9]+$" }
 "#;
 
-/// Creates a project with two cases and [`HELPER`]. `more` is appended to the helper's section.
+/// Creates a project with two cases and [`HELPER`]. `more` is appended to the helper's section. Both
+/// cases fail if the service is `accepts-no-job`, so `check` exits with 1.
 fn project(service: &str, more: &str) -> Project {
     let project = Project::new(service);
     project.edit("[[route]]", &format!("{HELPER}{more}\n[[route]]"));
@@ -35,7 +36,7 @@ fn journal(project: &Project) -> Vec<String> {
 
 #[test]
 fn each_case_has_its_own_helper() {
-    let project = project("obedient", "");
+    let project = project("accepts-no-job", "");
     let Output { code, stdout, .. } = project.run(&["check", "--jobs", "1"]);
     assert_eq!(code, 1, "{stdout}");
     assert_eq!(journal(&project), ["started", "stopped", "started", "stopped"]);
@@ -43,7 +44,7 @@ fn each_case_has_its_own_helper() {
 
 #[test]
 fn all_cases_share_a_helper() {
-    let project = project("obedient", "shared = true");
+    let project = project("accepts-no-job", "shared = true");
     let Output { code, stdout, .. } = project.run(&["check"]);
     assert_eq!(code, 1, "{stdout}");
     assert_eq!(journal(&project), ["started", "stopped"]);
@@ -51,7 +52,7 @@ fn all_cases_share_a_helper() {
 
 #[test]
 fn a_finding_and_the_evidence_have_the_output_of_a_helper() {
-    let project = project("obedient", "");
+    let project = project("accepts-no-job", "");
     let Output { stdout, .. } = project.run(&["check", "--evidence", "evidence"]);
     assert!(stdout.contains("stdout:1 (queue)  queue on "), "{stdout}");
     let folders = std::fs::read_dir(project.path().join("evidence")).unwrap().flatten();
@@ -63,7 +64,7 @@ fn a_finding_and_the_evidence_have_the_output_of_a_helper() {
 
 #[test]
 fn a_shared_helper_that_dies_breaks_the_case() {
-    let project = project("obedient", "shared = true");
+    let project = project("accepts-no-job", "shared = true");
     // The folder of the evidence is created when all helpers are ready.
     let dies = "until [ -d evidence ]; do sleep 0.02; done; echo 'out of memory'; exit 3";
     project.edit("while :; do sleep 0.02; done", dies);
@@ -78,9 +79,9 @@ fn a_shared_helper_that_dies_breaks_the_case() {
 #[case::one_per_case("", "check")]
 #[case::shared("shared = true", "check")]
 #[case::proof("", "check --prove")]
-fn a_helper_that_dies_shows_no_secret(#[case] more: &str, #[case] command: &str) {
+fn the_report_of_a_helper_that_dies_shows_no_secret(#[case] more: &str, #[case] command: &str) {
     let more = format!("env = {{ QUEUE_PASSWORD = \"blue harbour\" }}\n{more}");
-    let project = project("obedient", &more);
+    let project = project("accepts-no-job", &more);
     project.edit("while :;", "echo \"log in as blue harbour\"; exit 3; while :;");
     project.edit("ready = { line = \"^queue on [0-9]+$\" }", "ready = { line = \"^never$\" }");
     let args: Vec<&str> = command.split(' ').collect();

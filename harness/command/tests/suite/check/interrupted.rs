@@ -68,7 +68,7 @@ fn stop(mut run: Running, signal: Signal, code: Option<i32>) {
     run.signal(signal);
     let status = run.status();
     assert_eq!(status.code(), code, "{status}");
-    // A zombie has no arguments. Zombies are ignored, because init may reap them late.
+    // A zombie has no arguments. Zombies are ignored, because init can reap them late.
     let is_zombie = |line: &String| line.ends_with(' ') && line.split(' ').count() == 2;
     let belongs_to_run = |line: &String| {
         let was_descendant = before.contains(line) && !is_zombie(line);
@@ -110,8 +110,8 @@ fn a_stopped_run_stops_its_build(#[case] signal: Signal, #[case] code: Option<i3
 }
 
 /// The run is stopped at five moments: three while `initdb` creates a data directory, one when the
-/// server starts on this directory, and one when the server starts on a copy from the cache. Each
-/// moment is given by an option of `check` and a part of the command line of the process that is running
+/// server starts on this directory, and one when the server starts on a copy from the cache. A
+/// `moment` is an option of `check`, and a part of the command line of the process that is running
 /// then. The option `--timings` does not change how the server starts, so the cache is used.
 #[rstest]
 fn a_run_stopped_while_its_server_starts_leaves_no_server(

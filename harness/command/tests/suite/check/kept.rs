@@ -1,12 +1,12 @@
 //! Tests that `--keep` keeps databases, and that `doctor` lists and `clean` removes them. Each test
-//! removes only its own databases, because the user of this machine may have kept other databases.
+//! removes only its own databases, because the user of this machine could have kept other databases.
 
 use sqlx::{Connection, PgConnection};
 
 use super::project::Project;
 use crate::run::Output;
 
-/// Returns the URLs in the lines `kept ID: psql 'URL'`.
+/// Returns the URLs in the lines `kept the database of case ID: psql 'URL'`.
 fn urls(stderr: &str) -> Vec<String> {
     let commands = stderr.lines().filter(|line| line.starts_with("kept "));
     commands.map(|line| line.split('\'').nth(1).unwrap().to_owned()).collect()
@@ -24,7 +24,7 @@ fn query(url: &str, sql: &'static str) -> Result<i64, sqlx::Error> {
 
 #[test]
 fn a_kept_database_can_be_opened_until_clean_removes_it() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let Output { stdout, stderr, .. } = project.run(&["check", "--keep"]);
     let urls = urls(&stderr);
     assert_eq!(urls.len(), 1, "{stdout}{stderr}");
@@ -83,7 +83,7 @@ fn a_kept_database_on_a_server_given_by_url_stays_until_clean_removes_it() {
         let database = host.empty_database().await.unwrap();
         (host, database)
     });
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let run =
         |args: &[&str]| project.spanproof(args).env("SPANPROOF_POSTGRES", database.url()).output();
     // Counts the kept databases. Templates, and clones that are ready for the next run, also stay
@@ -109,7 +109,7 @@ fn a_kept_database_on_a_server_given_by_url_stays_until_clean_removes_it() {
 
 #[test]
 fn doctor_tries_each_source_and_exits_with_3_if_none_works() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let Output { code, stdout, .. } = project.run(&["doctor"]);
     assert_eq!(code, 0, "{stdout}");
     assert!(stdout.contains("would be used; a new database was ready after "), "{stdout}");
@@ -122,7 +122,7 @@ fn doctor_tries_each_source_and_exits_with_3_if_none_works() {
 
 #[test]
 fn clean_removes_cache_entries_only_with_the_option_cache() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let caches = project.path().join("caches");
     let run =
         |args: &[&str]| project.spanproof(args).env("XDG_CACHE_HOME", &caches).output().stdout;

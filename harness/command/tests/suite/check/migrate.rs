@@ -34,7 +34,7 @@ signal.pause()
 
 /// Creates a project whose `[database]` has these settings. Its migrations are in `tables.sql`.
 fn project(settings: &str) -> Project {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let tables = std::fs::read_to_string(project.path().join("migrations/0001_work.up.sql"));
     let tables = tables.unwrap().replace("create table", "create table if not exists");
     project.write("tables.sql", &tables);
@@ -51,7 +51,7 @@ fn check(project: &Project) -> Output {
     project.spanproof(&["check"]).env("XDG_CACHE_HOME", cache).output()
 }
 
-/// Asserts that the tables existed, so that the service started and refused the job.
+/// Asserts that the service started, which needs the tables, and that it accepted no job.
 fn assert_tables_existed(Output { code, stdout, stderr }: &Output) {
     assert_eq!(*code, 1, "{stdout}{stderr}");
     assert!(stdout.contains("FAIL job-failed-early"), "{stdout}{stderr}");

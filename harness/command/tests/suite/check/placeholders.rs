@@ -20,7 +20,7 @@ while :; do /bin/sleep 600 & wait $!; done
 
 /// Creates a project with [`SERVICE`]. `settings` replace the `command` of its spec.
 fn project(settings: &str) -> Project {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write("print.sh", SERVICE);
     project.write("inner/empty", "");
     project.write("app.conf.in", "listen {port} {port:admin} {unknown}\n");
@@ -72,7 +72,7 @@ env = { DIR = "{dir}", PGHOST = "{database.host}", PGPORT = "{database.port}", P
     assert!(!std::path::Path::new(&folder).exists(), "{folder} is left behind");
 }
 
-/// `PGPASSWORD` is always masked, because it may be the password of a database that is not the case's.
+/// `PGPASSWORD` is always masked, because it can be the password of a database other than the case's.
 #[test]
 fn a_password_of_the_service_is_masked_in_its_output() {
     let project = project(
@@ -139,7 +139,7 @@ fn wrong_settings_are_refused(#[case] settings: &str, #[case] expected: &str) {
     "the helper `w` did not become ready: it exited before a line that matches `up`\n    stderr: no config"
 )]
 fn wrong_processes_are_refused(#[case] section: &str, #[case] expected: &str) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit("[[route]]", &format!("{section}\n[[route]]"));
     let Output { code, stdout, stderr } = project.run(&["check"]);
     assert!([2, 3].contains(&code), "{stdout}{stderr}");

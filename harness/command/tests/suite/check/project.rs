@@ -42,8 +42,9 @@ create table trace_spans (trace_id uuid, span_id uuid, parent_span_id uuid, serv
 ";
 
 impl Project {
-    /// Creates a project whose service is one of `fixtures/faulty-services`, such as `obedient`, which
-    /// is ready at once and stops on SIGTERM.
+    /// Creates a project whose service is one of `fixtures/faulty-services`. The service `accepts-no-job`
+    /// is ready at once and stops on SIGTERM. It does not listen on its port, so every case fails, and
+    /// `check` exits with 1.
     pub(crate) fn new(service: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("project-").tempdir().unwrap();
         let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/faulty-services");

@@ -7,8 +7,8 @@ use super::project::Project;
 use crate::run::Output;
 
 #[test]
-fn a_missing_spec_is_reported_with_the_option_config() {
-    let project = Project::new("obedient");
+fn the_error_for_a_missing_spec_suggests_the_option_config() {
+    let project = Project::new("accepts-no-job");
     std::fs::remove_file(project.path().join("spanproof.toml")).unwrap();
     let Output { code, stderr, .. } = project.run(&["check"]);
     assert_eq!(code, 2);
@@ -74,7 +74,7 @@ fn a_missing_spec_is_reported_with_the_option_config() {
 #[case::unit_of_fewer_columns(
     "schema = 1",
     "schema = 1\ntables = { units = { id = [\"job\", \"step\"] }, spans = { unit = \"step\" } }",
-    "spanproof.toml:2:63: `unit` in `[tables.spans]` names a unit by `step`, but `id` in `[tables.units]` is `job` and `step`; name the same parts in the same order"
+    "spanproof.toml:2:63: `unit` in `[tables.spans]` names a unit by `step`, but `id` in `[tables.units]` is `job` and `step`; list the same parts of the id in the same order"
 )]
 #[case::column_twice_in_an_id(
     "schema = 1",
@@ -119,12 +119,12 @@ fn a_missing_spec_is_reported_with_the_option_config() {
 #[case::same_effect(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"A\", values = [\"1\", \"0\"], on = { log = \"x\" }, off = { log = \"x\" } }]",
-    "spanproof.toml:2:9: flag `A`: `on` and `off` have the same `log`, so no case can keep both; remove one"
+    "spanproof.toml:2:9: flag `A`: `on` and `off` have the same `log`, so each forbids what the other requires; remove one"
 )]
 #[case::effect_that_no_value_has(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"A\", values = [\"0\"], on = { log = \"x\" } }]",
-    "flag `A` has effects, but none of its values is on, so no case can show them; add such a value"
+    "flag `A` has `on` or `off`, but none of its values means on, so no case can show the effects; add such a value"
 )]
 #[case::effect_of_every_line(
     "schema = 1",
@@ -134,7 +134,7 @@ fn a_missing_spec_is_reported_with_the_option_config() {
 #[case::effect_without_the_value(
     "schema = 1",
     "schema = 1\nflag = [{ name = \"A\", kind = \"number\", values = [\"1\", \"2\"], each = { log = \"x\" } }]",
-    "flag `A`: `each` can name only patterns with `{value}`"
+    "flag `A`: `each` can contain only patterns with `{value}`"
 )]
 #[case::neither_on_nor_off(
     "schema = 1",
@@ -199,12 +199,12 @@ fn a_missing_spec_is_reported_with_the_option_config() {
 #[case::limit(
     "schema = 1",
     "schema = 1\nmatrix = { limit = 3 }\nflag = [{ name = \"A\", values = [\"1\", \"2\", \"3\", \"4\"] }]",
-    "the matrix has 4 cases and the limit is 3 (A: 4, route: 1, upstream: 1, job: 1); pin or exclude some values, or raise `limit` in `[matrix]`"
+    "the matrix has 4 cases and the limit is 3 (A: 4, route: 1, upstream: 1, job: 1); leave out values with `pin` or `exclude`, or raise `limit`, in `[matrix]`"
 )]
 #[case::no_units(
     "units = 1",
     "units = 0",
-    "spanproof.toml:16:9: job `one` has no units, so it proves nothing; set `units`"
+    "spanproof.toml:16:9: job `one` has no units, so it would pass without any span; set `units`"
 )]
 #[case::enables_nothing(
     "schema = 1",
@@ -271,7 +271,7 @@ fn an_error_in_a_spec_is_reported_with_its_position(
     #[case] new: &str,
     #[case] expected: &str,
 ) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit(old, new);
     let Output { code, stdout, stderr } = project.run(&["check"]);
     assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
@@ -314,7 +314,7 @@ fn an_error_in_a_file_that_the_spec_names_is_reported(
     #[case] text: &str,
     #[case] expected: &str,
 ) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write(name, text);
     let Output { code, stderr, .. } = project.run(&["check"]);
     assert_eq!(code, 2, "{stderr}");
@@ -323,7 +323,7 @@ fn an_error_in_a_file_that_the_spec_names_is_reported(
 
 #[test]
 fn an_empty_migrations_folder_is_refused() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     std::fs::remove_file(project.path().join("migrations/0001_work.up.sql")).unwrap();
     let Output { code, stderr, .. } = project.run(&["check"]);
     assert_eq!(code, 2, "{stderr}");
@@ -338,7 +338,7 @@ fn an_empty_migrations_folder_is_refused() {
 #[case::name(&["check", "--filter", "rout=direct"], "`rout` is neither a flag nor `route`, `upstream`, `job` or `fault`; did you mean `route`?")]
 #[case::value(&["check", "--filter", "route=other"], "`route` is never other; its values are direct")]
 fn a_selection_without_cases_exits_with_4(#[case] args: &[&str], #[case] expected: &str) {
-    let Output { code, stdout, stderr } = Project::new("obedient").run(args);
+    let Output { code, stdout, stderr } = Project::new("accepts-no-job").run(args);
     assert_eq!((code, stdout.as_str()), (4, ""), "{stderr}");
     assert!(stderr.contains(expected), "{stderr}");
 }
@@ -348,14 +348,14 @@ fn a_selection_without_cases_exits_with_4(#[case] args: &[&str], #[case] expecte
 #[case::filter(&["check", "--filter", "x"], "expected NAME=VALUE, or !NAME")]
 #[case::command(&["chek"], "some similar subcommands exist: 'schema', 'check'")]
 fn wrong_arguments_are_refused(#[case] args: &[&str], #[case] expected: &str) {
-    let Output { code, stderr, .. } = Project::new("obedient").run(args);
+    let Output { code, stderr, .. } = Project::new("accepts-no-job").run(args);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains(expected), "{stderr}");
 }
 
 #[test]
 fn snapshots_are_never_written_in_ci() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let command = project.spanproof(&["check", "--update"]).env("CI", "true");
     let Output { code, stderr, .. } = command.output();
     assert_eq!(code, 2);

@@ -11,7 +11,7 @@ use super::project::Project;
     "[[span]]\nname = 'work'\n[[span]]\nname = 'GET /'",
     "in each case only one `[[span]]` may lack a `parent`; set `unit = \"none\"` for a span that belongs to no unit"
 )]
-#[case::two_roots_that_may_meet(
+#[case::two_roots_in_the_same_case(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\nwhen = { route = 'direct' }\n[[span]]\nname = 'GET /'\nwhen = { job = 'one' }",
     "in each case only one `[[span]]` may lack a `parent`"
@@ -46,12 +46,12 @@ use super::project::Project;
     "[[span]]\nname = 'work*'",
     "`work*`: only the name of a span with `unit = \"none\"` may contain `*`"
 )]
-#[case::linked_by_no_parent(
+#[case::unit_of_a_missing_parent(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\nunit = 'parent'",
     "`work` has `unit = \"parent\"`, but no `parent`; name the parent"
 )]
-#[case::unknown_link(
+#[case::unknown_way_to_find_the_unit(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\nunit = 'trace'",
     "unknown variant `trace`, expected one of `column`, `parent`, `none`"
@@ -71,7 +71,7 @@ use super::project::Project;
     "[[span]]\nname = 'work'\nparent = 3",
     "expected the name of a span, or a list of names"
 )]
-#[case::two_ends(
+#[case::two_signs_of_the_end(
     "path = \"/jobs\"",
     "path = \"/jobs\"\ndone = { line = 'x', accepted = true }",
     "route `direct`: `done` needs exactly one of `line`, `http`, `sql` and `accepted = true`"
@@ -86,17 +86,17 @@ use super::project::Project;
     "path = \"/jobs\"\ndone = { line = 'x', pointer = '/state', values = ['a'] }",
     "route `direct`: `done`: `pointer` and `values` need `http`"
 )]
-#[case::end_pattern(
+#[case::pattern_of_the_end(
     "path = \"/jobs\"",
     "path = \"/jobs\"\ndone = { line = '(' }",
     "route `direct`: `done.line` is not a regular expression"
 )]
-#[case::no_end(
+#[case::no_sign_of_the_end(
     "[[route]]",
     "[tables.jobs]\ntable = ''\n[[route]]",
-    "route `direct`: without a table of jobs, `done` must say when a job has ended"
+    "route `direct`: without a table of jobs, the route needs `done`, a way to recognise that a job has ended"
 )]
-#[case::two_ways(
+#[case::two_ways_to_submit(
     "path = \"/jobs\"",
     "path = \"/jobs\"\nat-start = true",
     "route `direct` needs exactly one of `path`, `sql`, `command` and `at-start`"
@@ -104,7 +104,7 @@ use super::project::Project;
 #[case::fault_without_a_second_job(
     "path = \"/jobs\"",
     "at-start = true\n[[fault]]\nkind = 'killed-mid-job'",
-    "a fault needs a second job, and no `[[route]]` can submit one; add such a route, or remove the fault"
+    "after a fault, spanproof submits a second job, but no `[[route]]` can submit one; add such a route, or remove the fault"
 )]
 #[case::one_shot_that_gets_a_job(
     "ready = { line = \"^ready$\", timeout-ms = 1500 }",
@@ -119,7 +119,7 @@ use super::project::Project;
 #[case::one_shot_that_migrates(
     "ready = { line = '^ready$', timeout-ms = 1500 }\nstop = { grace-ms = 300 }\n[[route]]\nname = 'direct'\npath = '/jobs'",
     "one-shot = true\n[database]\nservice-migrates = true\n[[route]]\nname = 'direct'\nat-start = true",
-    "`service-migrates` starts the service once more, and a `one-shot` service does its work at its start; use `migrate` or `schema`"
+    "for `service-migrates`, spanproof starts the service once more to create the tables, but a `one-shot` service would also do its work then; use `migrate` or `schema`"
 )]
 #[case::shared_worker(
     "[[route]]",
@@ -142,7 +142,7 @@ use super::project::Project;
     "`{job.file}` in `[service]` needs a route with `at-start = true`, and the spec has none"
 )]
 fn a_contradictory_rule_is_refused(#[case] old: &str, #[case] new: &str, #[case] expected: &str) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit(&old.replace('\'', "\""), &new.replace('\'', "\""));
     let output = project.run(&["plan"]);
     assert_eq!(output.code, 2, "{output:?}");

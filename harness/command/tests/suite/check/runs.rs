@@ -42,13 +42,13 @@ fn only_cases_with_the_failing_value_fail(
 
 #[test]
 fn nothing_is_built_if_the_spec_has_no_build_command() {
-    let Output { stderr, .. } = Project::new("obedient").run(&["check"]);
+    let Output { stderr, .. } = Project::new("accepts-no-job").run(&["check"]);
     assert!(!stderr.contains("building"), "{stderr}");
 }
 
 #[test]
 fn check_creates_a_gitignore_but_never_overwrites_one() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.run(&["check"]);
     let file = project.path().join(".spanproof/.gitignore");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "*\n");
@@ -59,7 +59,7 @@ fn check_creates_a_gitignore_but_never_overwrites_one() {
 
 #[test]
 fn report_names_the_missing_spec() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let Output { code, stderr, .. } = project.run(&["report", "--config", "nowhere.toml"]);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("no spec file `nowhere.toml`"), "{stderr}");
@@ -81,7 +81,7 @@ fn a_run_stops_early_if_the_service_is_never_ready() {
 
 #[test]
 fn report_shows_why_cases_without_evidence_are_broken() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write("seed.sql", "insert into nowhere values (1)");
     project.append("[database]\nseed = [\"seed.sql\"]");
     for command in ["check", "report"] {
@@ -94,7 +94,7 @@ fn report_shows_why_cases_without_evidence_are_broken() {
 
 #[test]
 fn a_run_that_fails_before_its_first_case_removes_no_older_evidence() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     assert_eq!(project.run(&["check"]).code, 1);
     project.write("migrations/0002_broken.up.sql", "create tabel a ();");
     for _ in 0..6 {
@@ -105,7 +105,7 @@ fn a_run_that_fails_before_its_first_case_removes_no_older_evidence() {
 
 #[test]
 fn the_command_that_repeats_a_case_has_the_option_binary() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let binary = project.path().join("other.sh");
     project.write("other.sh", "#!/bin/sh\nexit 4\n");
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);

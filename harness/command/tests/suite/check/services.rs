@@ -11,11 +11,11 @@ use crate::run::Output;
 
 #[rstest]
 #[case::exits_at_once("exits-at-once", 3, &["the service ended before it was ready, with exit code 7", "stderr: cannot open the database"])]
-#[case::never_ready("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 line, which does not match; it was idle, so it waits for something", "stdout: warming up"])]
+#[case::never_ready("never-ready", 3, &["the service did not become ready: a line that matches `^ready$` did not happen within 1500 ms; last seen: 1 line, which does not match; the process was idle, so it waits for something", "stdout: warming up"])]
 #[case::ignores_sigterm("ignores-sigterm", 1, &["not-stopped: ", "did not stop on SIGTERM and was killed after 3"])]
 #[case::leaves_grandchild("leaves-grandchild", 1, &["processes-left: ", "1 process kept running after the service stopped", "(sleep)"])]
 #[case::leaves_daemon("leaves-daemon", 1, &["processes-left: ", "1 process kept running after the service stopped"])]
-#[case::refuses_the_job("obedient", 1, &["job-failed-early: ", "POST /jobs: no answer: ", "repeat:   ", " check --case "])]
+#[case::accepts_no_job("accepts-no-job", 1, &["job-failed-early: ", "POST /jobs: no answer: ", "repeat:   ", " check --case "])]
 fn a_misbehaving_service_is_reported(
     #[case] service: &str,
     #[case] expected_code: i32,
@@ -28,15 +28,15 @@ fn a_misbehaving_service_is_reported(
     }
 }
 
-/// A busy service may take longer than `timeout-ms` to become ready.
+/// A service that uses the processor until it is ready gets up to six times `timeout-ms`.
 #[rstest]
 #[case::slow(1500, "POST /jobs: no answer")]
 #[case::never_ready(
     60_000,
-    "did not happen within 6000 ms; last seen: no output; it was busy all the time: raise `timeout-ms` if it is only slow"
+    "did not happen within 6000 ms; last seen: no output; the process was busy until the end: if it is only slow, raise `timeout-ms`"
 )]
 fn a_busy_service_gets_more_time(#[case] busy_ms: u32, #[case] expected: &str) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let command = text.lines().find(|line| line.starts_with("command")).unwrap();
     let seconds = f64::from(busy_ms) / 1000.0;
@@ -136,7 +136,7 @@ fn a_daemon_is_found_by_the_database_in_its_environment(
 /// The daemon of a helper is ended, but not reported, because the service did not start it.
 #[test]
 fn the_daemon_of_a_helper_is_not_a_finding() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let helper = std::fs::canonicalize(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../fixtures/faulty-services/leaves-orphan.sh"
@@ -163,14 +163,15 @@ fn daemons_of_a_broken_case_are_killed() {
     assert_eq!(running_in(&project), Vec::<String>::new());
 }
 
-/// A misspelt pattern would otherwise look like a service that prints no such line.
+/// A probe is a pattern for lines of the service. If a misspelt probe were not listed, it would look as if
+/// the service printed no such line.
 #[test]
-fn probes_without_a_matching_line_are_listed() {
-    let project = Project::new("obedient");
+fn probes_that_match_no_line_are_listed() {
+    let project = Project::new("accepts-no-job");
     project.append(
         "[probes]\nstarted = '^ready$'\nrefused = '^span lost'\nunfinished = '^span unfinished'",
     );
     let json = project.run(&["check", "--format", "json"]).json();
-    let unmatched = "[probes] refused, unfinished, because no output line of any case matches";
+    let unmatched = "[probes] refused, unfinished (log patterns that no line of any case matches)";
     assert!(json["not_tried"].as_array().unwrap().contains(&unmatched.into()), "{json}");
 }

@@ -1,6 +1,6 @@
 //! Tests of startup snapshots, files with the output that a service prints at startup. Values that
 //! vary from run to run are masked, and `--update` reports what it wrote. The fixture service
-//! `obedient` is ready at once and stops on SIGTERM.
+//! `accepts-no-job` is ready at once and stops on SIGTERM.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -35,7 +35,7 @@ stdout:
 
 /// Returns a project with [`SERVICE`] and two cases that share a snapshot.
 fn project() -> Project {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write("service.sh", SERVICE);
     let service = project.path().join("service.sh");
     std::fs::set_permissions(&service, Permissions::from_mode(0o755)).unwrap();
@@ -109,8 +109,8 @@ fn a_stored_snapshot_is_masked_before_the_comparison() {
 }
 
 #[test]
-fn an_update_without_a_folder_for_snapshots_says_so() {
-    let project = Project::new("obedient");
+fn an_update_reports_that_the_spec_names_no_folder_for_snapshots() {
+    let project = Project::new("accepts-no-job");
     let Output { stderr, .. } = project.run(&["check", "--update"]);
     let expected = "\nno snapshot written: the spec names no folder for them; set `snapshots` in \
                     `[startup]`\n";
@@ -118,7 +118,7 @@ fn an_update_without_a_folder_for_snapshots_says_so() {
 }
 
 #[test]
-fn an_update_without_a_case_that_became_ready_says_so() {
+fn an_update_reports_that_no_case_became_ready() {
     let project = Project::new("never-ready");
     project.append("[startup]\nsnapshots = \"snapshots\"");
     let Output { stderr, .. } = project.run(&["check", "--update"]);
@@ -127,7 +127,7 @@ fn an_update_without_a_case_that_became_ready_says_so() {
 }
 
 #[test]
-fn an_update_of_output_that_varies_between_cases_says_so() {
+fn an_update_reports_that_the_output_varies_between_cases() {
     let project = project();
     project.write("service.sh", &SERVICE.replace("1.2.3", "session $(date +%N)"));
     let Output { stderr, .. } = project.run(&["check", "--update"]);

@@ -8,7 +8,7 @@ use crate::run::{Output, Spanproof};
 
 #[test]
 fn a_syntax_error_in_a_migration_is_reported_with_its_line() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write("migrations/0002_broken.up.sql", "create table a (n int);\ncreate tabel b ();");
     let Output { code, stderr, .. } = project.run(&["check"]);
     assert_eq!(code, 3, "{stderr}");
@@ -29,7 +29,7 @@ fn a_missing_postgres_is_reported(
     #[case] expected_code: i32,
     #[case] expected: &str,
 ) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let command = project.spanproof(&["check"]).env("SPANPROOF_POSTGRES", source);
     let Output { code, stderr, .. } = command.output();
     assert_eq!(code, expected_code, "{stderr}");
@@ -39,7 +39,7 @@ fn a_missing_postgres_is_reported(
 
 #[test]
 fn if_no_source_works_each_source_is_reported_with_its_reason() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.append("[database]\nversion = 99");
     let command = project.spanproof(&["check"]).env("DOCKER_HOST", "unix:///nowhere.sock");
     let Output { code, stderr, .. } = command.output();
@@ -51,7 +51,7 @@ fn if_no_source_works_each_source_is_reported_with_its_reason() {
 
 #[test]
 fn a_case_with_a_failing_seed_is_broken_and_names_the_seed() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write("seed.sql", "insert into nowhere values (1)");
     project.append("[database]\nseed = [\"seed.sql\"]");
     let Output { code, stdout, stderr } = project.run(&["check"]);
@@ -62,7 +62,7 @@ fn a_case_with_a_failing_seed_is_broken_and_names_the_seed() {
 
 #[test]
 fn an_evidence_folder_that_cannot_be_written_is_reported() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let Output { code, stdout, stderr } = project.run(&["check", "--evidence", "job.json"]);
     assert_eq!(code, 3, "{stdout}{stderr}");
     assert!(stderr.contains("could not write `job.json/run.json`"), "{stdout}{stderr}");
@@ -70,7 +70,7 @@ fn an_evidence_folder_that_cannot_be_written_is_reported() {
 
 #[test]
 fn a_full_disk_is_reported() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     // Limits the size of a file to one megabyte. Postgres then fails as on a full disk.
     let script = "trap '' XFSZ; ulimit -f 1024; spanproof check";
     let Output { code, stderr, .. } = Spanproof::shell(project.path(), script).output();
@@ -89,10 +89,10 @@ fn a_full_disk_is_reported() {
 #[case::database("PGDATABASE", "nowhere")]
 #[case::user("PGUSER", "nobody")]
 fn variables_for_other_servers_are_ignored(#[case] name: &str, #[case] value: &str) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let command = project.spanproof(&["check", "--fresh"]).env(name, value);
     let Output { code, stdout, stderr } = command.output();
-    // The service started and refused the job, so its Postgres server works.
+    // The case fails only because the service accepts no job, so the Postgres server works.
     assert_eq!(code, 1, "{stdout}{stderr}");
     assert!(stdout.contains("FAIL job-failed-early"), "{stdout}{stderr}");
 }

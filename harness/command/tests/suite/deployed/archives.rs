@@ -6,12 +6,12 @@ use std::path::Path;
 use rstest::rstest;
 use serde_json::Value as Json;
 
+use super::job_dump::{JobDump, ON, codes, run};
 use super::production::{LOG, Production};
-use super::scene::{ON, Scene, codes, run};
 use crate::run::Output;
 
-/// Runs a shell script in which `pg_dump` and `pg_dumpall` are those of the server binaries, and `$URL` is the
-/// database.
+/// Runs a shell script in which `pg_dump` and `pg_dumpall` are those of the server binaries, and `$URL` is
+/// the database.
 #[expect(clippy::disallowed_methods, reason = "a test makes its input")]
 fn shell(folder: &Path, url: &str, script: &str) {
     let programs = spanproof_postgres::client_programs("pg_dump");
@@ -27,7 +27,7 @@ fn shell(folder: &Path, url: &str, script: &str) {
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Returns the verdicts of a document.
+/// Returns the jobs of a document with their verdicts, and the codes of all findings.
 fn verdicts(output: &Output) -> Json {
     let json = output.json();
     Json::from(vec![json["jobs"].clone(), Json::from(codes(&json))])
@@ -55,7 +55,7 @@ fn verdicts(output: &Output) -> Json {
 #[case::utf_16("pg_dump $URL | iconv -f UTF-8 -t UTF-16 > dump")]
 #[case::windows("pg_dump $URL | sed 's/$/\\r/' > dump")]
 #[tokio::test]
-async fn every_format_of_a_dump_has_the_same_verdict(#[case] script: &str) {
+async fn a_dump_in_any_format_has_the_same_verdict_as_the_database(#[case] script: &str) {
     let production = Production::new("").await;
     let folder = production.folder.path();
     shell(folder, production.database.url(), script);
@@ -76,7 +76,7 @@ async fn every_format_of_a_dump_has_the_same_verdict(#[case] script: &str) {
 )]
 #[case::one_table("pg_dump -Fc -t jobs $URL > dump", "the dump has no table `executions`")]
 #[tokio::test]
-async fn what_was_left_out_makes_the_verdict_undetermined(
+async fn a_dump_without_all_rows_and_tables_makes_the_verdict_undetermined(
     #[case] script: &str,
     #[case] expected: &str,
 ) {
@@ -96,8 +96,8 @@ fn one_of_several_databases_is_selected() {
     let folder = tempfile::tempdir().unwrap();
     let two = format!(
         "\\connect template1\n\\connect shop\n{}\\connect -reuse-previous=on \"dbname='other one'\"\n{}",
-        Scene::default().dump(),
-        Scene { traced_units: 4, ..Scene::default() }.dump()
+        JobDump::default().text(),
+        JobDump { traced_units: 4, ..JobDump::default() }.text()
     );
     std::fs::write(folder.path().join("all.sql"), two).unwrap();
     let begun = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n\
@@ -133,7 +133,7 @@ fn one_of_several_databases_is_selected() {
 #[case::bzip2("bzip2 -c")]
 #[case::utf_16("iconv -f UTF-8 -t UTF-16")]
 #[case::rotated("sh -c 'cat > x; (head -n 5 x | gzip -c; tail -n +6 x | gzip -c)'")]
-fn a_packed_log_is_read_from_a_file_and_from_standard_input(#[case] packer: &str) {
+fn a_compressed_log_is_read_from_a_file_and_from_standard_input(#[case] packer: &str) {
     let folder = tempfile::tempdir().unwrap();
     shell(folder.path(), "", &format!("{packer} < {LOG} > runner.log.packed"));
     let args = ["diagnose", "--log", "runner.log.packed"];

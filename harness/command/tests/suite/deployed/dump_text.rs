@@ -1,15 +1,15 @@
-//! Tests of `diagnose` with the text of dumps: quoted text, missing ends, unusual spellings of statements, and
-//! files that are not dumps.
+//! Tests of `diagnose` with the text of dumps: quoted text, missing ends, unusual spellings of statements,
+//! and files that are not dumps.
 
 use rstest::rstest;
 
-use super::dumps::{BEGUN, table};
-use super::scene::{ON, Scene, codes, diagnose, first_message, run};
+use super::dumps::{BEGUN, job_codes};
+use super::job_dump::{JobDump, ON, codes, diagnose, first_message, run};
 use crate::run::Output;
 
-/// A dump in which every unit has its spans.
+/// Returns a dump in which every unit (a row of `executions`) has its spans.
 fn healthy() -> String {
-    Scene { traced_units: 4, ..Scene::default() }.dump()
+    JobDump { traced_units: 4, ..JobDump::default() }.text()
 }
 
 /// Runs `diagnose` on a file that contains `text`.
@@ -52,7 +52,7 @@ fn diagnose_file(text: &str) -> Output {
 fn quoted_text_is_not_a_statement(#[case] statement: &str) {
     let dump = healthy().replace("COPY public.jobs", &format!("{statement}COPY public.jobs"));
     let (code, json) = diagnose(&dump, None, &[]);
-    assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
+    assert_eq!((code, job_codes(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
 }
 
 const HEADER: &str = "--\n-- PostgreSQL database dump\n--\n\n";
@@ -60,7 +60,8 @@ const END: &str = "\n--\n-- PostgreSQL database dump complete\n--\n\n";
 const DATA: &str =
     "--\n-- Data for Name: trace_spans; Type: TABLE DATA; Schema: public; Owner: x\n--\n\n";
 
-/// Regression test: a dump that was cut off between two statements was taken for a complete one without spans.
+/// Regression test: a dump that was cut off between two statements was taken for a complete one without
+/// spans.
 #[rstest]
 #[case::before_the_rows(&format!("{HEADER}{}{DATA}", healthy().split_once("COPY public.trace_spans").unwrap().0))]
 #[case::first_of_two(&format!("{HEADER}{}{DATA}{HEADER}{END}", healthy()))]
@@ -72,9 +73,9 @@ fn a_dump_without_its_end_is_truncated(#[case] text: &str) {
     assert!(stderr.contains("the dump is truncated"), "{stderr}");
 }
 
-/// It is not known whether more rows followed.
+/// If the last statement is an `INSERT`, it is not known whether more rows followed.
 #[test]
-fn a_dump_that_ends_with_inserts_and_without_its_end_may_be_cut_off() {
+fn a_dump_that_ends_with_inserts_and_lacks_its_end_makes_the_verdict_undetermined() {
     let (tables, _) = healthy()
         .split_once("COPY public.trace_spans")
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
@@ -88,7 +89,7 @@ fn a_dump_that_ends_with_inserts_and_without_its_end_may_be_cut_off() {
     let dump = format!("{HEADER}{tables}{insert}");
     let log = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\nlistening on 127.0.0.1:8090\n";
     let (code, json) = diagnose(&dump, Some(log), &[]);
-    assert_eq!((code, table(&json)), (1, vec!["undetermined".into()]), "{json:#}");
+    assert_eq!((code, job_codes(&json)), (1, vec!["undetermined".into()]), "{json:#}");
     assert!(json.to_string().contains("may go on"), "{json:#}");
     let (_, json) = diagnose(&format!("{dump}{END}"), Some(log), &[]);
     assert!(!json.to_string().contains("may go on"), "{json:#}");
@@ -106,7 +107,7 @@ fn a_dump_that_ends_with_inserts_and_without_its_end_may_be_cut_off() {
 #[case::cluster_without_its_end(&format!("-- PostgreSQL database cluster dump\n{HEADER}{}{END}", healthy()))]
 fn a_dump_with_its_end_or_without_a_header_is_complete(#[case] text: &str) {
     let (code, json) = diagnose(text, None, &[]);
-    assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
+    assert_eq!((code, job_codes(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
 }
 
 const TABLES: &str = "CREATE TABLE public.jobs (
@@ -136,7 +137,7 @@ CREATE TABLE public.executions (id bigint, job_id bigint, status text);
 #[case::several(
     "INSERT INTO public.jobs VALUES (1, 'a', 'b'); INSERT INTO public.jobs VALUES (2, 'a', 'b');\n"
 )]
-fn spellings_of_statements_are_read_or_refused(
+fn statements_in_other_spellings_are_read_and_several_on_a_line_are_refused(
     #[case] rows: &str,
     #[values(true, false)] is_lower: bool,
 ) {
@@ -180,7 +181,7 @@ fn spellings_of_statements_are_read_or_refused(
     "pg_restore"
 )]
 #[case::json("[{\"id\": 1}]\n", "JSON")]
-fn a_file_that_is_not_a_dump_is_refused_with_its_format(
+fn the_error_for_a_file_that_is_not_a_dump_names_its_format(
     #[case] text: &str,
     #[case] expected: &str,
 ) {
@@ -191,8 +192,8 @@ fn a_file_that_is_not_a_dump_is_refused_with_its_format(
 
 /// Regression test: spans that could not be read were counted as not stored.
 #[test]
-fn spans_that_cannot_be_read_are_not_called_missing() {
-    let dump = Scene::default().dump();
+fn spans_that_cannot_be_read_are_not_reported_as_missing() {
+    let dump = JobDump::default().text();
     let (rest, _) = dump.split_once("COPY public.trace_spans ").unwrap();
     let log = format!(
         "{ON}{}❌ StartSpan RecordSpan error: permission denied for table trace_spans\n",
@@ -211,7 +212,7 @@ fn spans_that_cannot_be_read_are_not_called_missing() {
 
 /// Regression test: a column whose values a dump leaves out was taken for an empty one.
 #[test]
-fn values_that_a_dump_leaves_out_are_not_known() {
+fn values_that_a_dump_leaves_out_make_the_verdict_undetermined() {
     let dump = healthy();
     let (tables, spans) = dump.split_once("COPY public.trace_spans (").unwrap();
     let tables = tables.replace(
@@ -236,17 +237,17 @@ fn ids_that_are_equal_in_sql_name_the_same_unit(
     #[case] to: &str,
     #[case] row: (&str, &str),
 ) {
-    let dump = Scene { traced_units: 1, units: 1, ..Scene::default() }.dump();
+    let dump = JobDump { traced_units: 1, units: 1, ..JobDump::default() }.text();
     let dump = dump.replace(from, to).replace(row.0, row.1);
     let (code, json) = diagnose(&dump, None, &[]);
-    assert_eq!((code, table(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
+    assert_eq!((code, job_codes(&json)), (0, vec![serde_json::Value::Null]), "{json:#}");
 }
 
 /// Regression test: if a column of the spec did not exist, rows were read without a name, or not at all.
 #[rstest]
 #[case::name("service, operation,", "service, name,", "`operation`")]
 #[case::job("job_id, region", "job, region", "`job_id`")]
-fn a_column_of_the_spec_that_does_not_exist_is_named(
+fn the_message_names_a_column_of_the_spec_that_does_not_exist(
     #[case] from: &str,
     #[case] to: &str,
     #[case] part: &str,
@@ -261,7 +262,7 @@ fn a_column_of_the_spec_that_does_not_exist_is_named(
 #[test]
 fn rows_that_row_security_may_hide_are_not_reported_as_missing() {
     let policies = "ALTER TABLE public.trace_spans ENABLE ROW LEVEL SECURITY;\n";
-    let dump = format!("SET row_security = on;\n{}{policies}", Scene::default().dump());
+    let dump = format!("SET row_security = on;\n{}{policies}", JobDump::default().text());
     let (_, json) = diagnose(&dump, Some(&format!("{ON}{}", BEGUN.repeat(4))), &[]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
     assert!(first_message(&json).contains("row security"), "{json:#}");
@@ -269,11 +270,12 @@ fn rows_that_row_security_may_hide_are_not_reported_as_missing() {
     assert!(!first_message(&json).contains("row security"), "{json:#}");
 }
 
-/// Row security hides every job, and the message does not say that there is no job.
+/// The dump has no job, because row security hid all of them. The message must not report that there are
+/// none.
 #[test]
-fn jobs_that_row_security_may_hide_are_not_no_jobs() {
+fn jobs_that_row_security_may_hide_are_not_reported_as_missing() {
     let policies = "ALTER TABLE public.jobs ENABLE ROW LEVEL SECURITY;\n";
-    let dump = Scene::default().dump();
+    let dump = JobDump::default().text();
     let job = "469\tbias-1\tfailed\t2025-10-22 12:00:00+00\n";
     let dump = format!("SET row_security = on;\n{}{policies}", dump.replace(job, ""));
     let (_, json) = diagnose(&dump, None, &[]);
@@ -309,7 +311,7 @@ fn rows_in_another_format_of_copy_are_refused(#[case] options: &str, #[case] exp
 #[case::view("CREATE VIEW")]
 #[case::replaced("CREATE OR REPLACE VIEW")]
 #[case::materialized("CREATE MATERIALIZED VIEW")]
-fn a_view_in_place_of_a_table_is_named(#[case] create: &str) {
+fn the_message_reports_a_view_in_place_of_a_table(#[case] create: &str) {
     let (tables, rows) = healthy()
         .split_once("COPY public.trace_spans (")
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
@@ -335,7 +337,7 @@ fn a_view_in_place_of_a_table_is_named(#[case] create: &str) {
 
 /// The message names a folder that is not a complete dump, and what it contains.
 #[test]
-fn a_folder_without_a_table_of_contents_is_no_dump() {
+fn a_folder_without_a_table_of_contents_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("backup")).unwrap();
     let args = ["diagnose", "--dump", "backup"];

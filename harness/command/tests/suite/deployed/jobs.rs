@@ -1,19 +1,24 @@
-//! Tests of `diagnose` with several jobs: each is judged by its own rows and lines, whatever happens to the others.
+//! Tests of `diagnose` with several jobs: each job is judged by its own rows and lines, whatever happens to
+//! the other jobs.
 
 use rstest::rstest;
 use serde_json::Value as Json;
 
-use super::dumps::{BEGUN, table};
-use super::scene::{ON, Scene, codes, diagnose, first_message};
+use super::dumps::{BEGUN, job_codes};
+use super::job_dump::{JobDump, ON, codes, diagnose, first_message};
 
+/// A line: the service has written a span.
 const WRITTEN: &str = "✅ StartSpan RecordSpan success\n";
+/// A line: a write of a span failed.
 const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied\n";
 
-/// Returns a dump with jobs a minute apart, each with one unit. Jobs in `stored` have spans. Jobs in `unlinked`
-/// have spans that name neither a unit nor a job.
+/// Returns a dump with jobs a minute apart, each with one unit (a row of `executions`). Jobs in `stored` have
+/// spans. Jobs in
+/// `unlinked` have spans that name neither a unit nor a job.
 fn dump(jobs: u32, stored: &[u32], unlinked: &[u32]) -> String {
-    let scene = Scene { units: 1, traced_units: 1, job_status: "completed", change: ("", "") };
-    let one = scene.dump();
+    let job_dump = JobDump { units: 1, traced_units: 1, job_status: "completed", change: ("", "") };
+    // The rows of this dump are copied for each job, with other ids and times.
+    let one = job_dump.text();
     let parts: Vec<&str> = one.split_inclusive("FROM stdin;\n").collect();
     let [head, job, unit, span] = parts[..] else { panic!("{one}") };
     let rows = |text: &str| {
@@ -49,22 +54,24 @@ fn at(job: u32, lines: &str) -> String {
     lines.lines().map(|line| format!("2025-10-22T12:{job:02}:00.025Z {line}\n")).collect()
 }
 
+/// Returns the startup line with a time before all jobs.
 fn started() -> String {
     format!("2025-10-22T12:00:00Z {ON}")
 }
 
-/// Regression test: jobs with the same code were judged again together, with all spans and lines from the start of
-/// the first to the end of the last job. So a healthy job got those of the jobs in between.
+/// Regression test: jobs with the same code were judged again together, with all spans and lines from the
+/// start of the first to the end of the last job. So a healthy job got the spans and lines of the jobs in
+/// between.
 #[test]
-fn jobs_are_not_judged_by_what_happens_between_them() {
+fn jobs_with_the_same_code_are_not_judged_by_the_spans_of_jobs_between_them() {
     let log = started() + &at(1, BEGUN) + &at(2, BEGUN) + &at(3, BEGUN);
     let (_, json) = diagnose(&dump(3, &[1, 3], &[2]), Some(&log), &[]);
-    assert_eq!(table(&json), [Json::Null, "unlinked".into(), Json::Null], "{json:#}");
+    assert_eq!(job_codes(&json), [Json::Null, "unlinked".into(), Json::Null], "{json:#}");
     let (_, json) = diagnose(&dump(3, &[1, 3], &[2]), Some(&log), &["--job", "1"]);
-    assert_eq!(table(&json), [Json::Null], "{json:#}");
+    assert_eq!(job_codes(&json), [Json::Null], "{json:#}");
 }
 
-/// Regression test: jobs without evidence of their own got the error lines of another job.
+/// Regression test: jobs without evidence were explained with the error lines of another job.
 #[test]
 fn jobs_with_different_causes_have_separate_findings() {
     let lost = at(1, &format!("{BEGUN}{WRITTEN}{WRITTEN}"));
@@ -72,7 +79,7 @@ fn jobs_with_different_causes_have_separate_findings() {
     let log = started() + &lost + &refused + &at(3, "accepted 3");
     let (_, json) = diagnose(&dump(3, &[], &[]), Some(&log), &[]);
     let expected = ["undetermined", "write-failed-reported", "path-not-executed"];
-    assert_eq!(table(&json), expected, "{json:#}");
+    assert_eq!(job_codes(&json), expected, "{json:#}");
     for diagnosis in json["diagnoses"].as_array().unwrap() {
         let quotes_error = diagnosis["judgement"].to_string().contains("permission denied");
         assert_eq!(quotes_error, diagnosis["jobs"][0] == "2", "{diagnosis:#}");
@@ -87,7 +94,7 @@ fn a_job_without_units_has_no_spans() {
         "",
     );
     let (_, json) = diagnose(&dump, Some(&started()), &[]);
-    assert_eq!(table(&json), ["unlinked", "job-failed-early"], "{json:#}");
+    assert_eq!(job_codes(&json), ["unlinked", "job-failed-early"], "{json:#}");
     assert_eq!(
         (&json["jobs"][0]["spans"], &json["jobs"][1]["spans"]),
         (&2.into(), &0.into()),
@@ -97,21 +104,21 @@ fn a_job_without_units_has_no_spans() {
     assert_eq!(json["jobs"][0]["spans"], 0, "{json:#}");
 }
 
-/// Regression test: a log without lines about the start of spans was taken as proof that none were started, although
-/// another job has spans without such lines.
+/// Regression test: a log without lines about the start of spans was taken as proof that none were started,
+/// although another job has spans without such lines.
 #[test]
-fn a_log_without_any_line_about_a_start_proves_nothing() {
+fn a_log_that_lacks_lines_about_stored_spans_does_not_prove_that_none_were_started() {
     let log = started() + &at(1, "accepted 1") + &at(2, REFUSED) + &at(3, "accepted 3");
     let log = log.replace(REFUSED, "accepted 2");
     let (_, json) = diagnose(&dump(2, &[1], &[]), Some(&log), &[]);
-    assert_eq!(table(&json), [Json::Null, "undetermined".into()], "{json:#}");
+    assert_eq!(job_codes(&json), [Json::Null, "undetermined".into()], "{json:#}");
     assert!(
         json.to_string().contains("job 1 has spans, and the log has no line about their start"),
         "{json:#}"
     );
 }
 
-/// Regression test: the last lines of the file counted as the newest ones.
+/// Regression test: the last lines of the file were taken as the newest lines.
 #[test]
 fn lines_are_sorted_by_their_times() {
     let off = "2025-10-22T12:00:30Z ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=TRUE)\n";
@@ -124,18 +131,22 @@ fn lines_are_sorted_by_their_times() {
     let rotated = [&parts[2..], &parts[..2]].concat().concat();
     for log in [parts.concat(), newest_first.join("\n") + "\n", rotated] {
         let (_, json) = diagnose(&dump(3, &[2], &[]), Some(&log), &[]);
-        assert_eq!(table(&json), expected, "{log}{json:#}");
+        assert_eq!(job_codes(&json), expected, "{log}{json:#}");
         assert_eq!(json["sources"]["log"]["first"], "2025-10-22T12:00:30Z", "{log}");
     }
 }
 
-/// Regression test: the startup line after the job counted, if the job was diagnosed alone.
+/// Regression test: if the job was diagnosed alone, the startup line after the job was used.
 #[test]
-fn the_startup_line_before_the_job_counts() {
+fn the_last_startup_line_before_the_job_is_used() {
     let off = "2025-10-22T12:00:30Z ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=off)\n";
     let log = format!("{off}2025-10-22T12:01:30Z {ON}{}", at(2, BEGUN));
     let (code, json) = diagnose(&dump(2, &[2], &[]), Some(&log), &["--job", "1"]);
-    assert_eq!((code, table(&json)), (0, vec![Json::Null]), "tracing is off on purpose: {json:#}");
+    assert_eq!(
+        (code, job_codes(&json)),
+        (0, vec![Json::Null]),
+        "tracing is off on purpose: {json:#}"
+    );
     let args = ["--job", "1", "--flag", "ENABLE_DB_TRACING=true"];
     let (_, json) = diagnose(&dump(2, &[2], &[]), Some(&log), &args);
     assert_eq!(codes(&json), ["flag-unset"], "{json:#}");
@@ -144,7 +155,7 @@ fn the_startup_line_before_the_job_counts() {
 
 /// Regression test: each of these jobs was `path-not-executed`, or got the error lines of another job.
 #[test]
-fn a_zone_that_does_not_fit_each_job_leaves_the_reason_open() {
+fn a_time_zone_that_does_not_fit_every_job_makes_the_verdict_undetermined() {
     let name = |text: String| text.replace("bias-", "bias-detection-");
     let local = |job: u32, hour: &str, lines: &str| {
         at(job, lines).replace("2025-10-22T12:", &format!("2025-10-22 {hour}:")).replace("Z ", " ")
@@ -155,7 +166,7 @@ fn a_zone_that_does_not_fit_each_job_leaves_the_reason_open() {
         + &local(2, "14", &format!("accepted bias-detection-2\n{BEGUN}{REFUSED}{REFUSED}"));
     let zone = ["--log-zone", "+01:00"];
     let (_, json) = diagnose(&name(dump(2, &[1], &[])), Some(&log), &zone);
-    assert_eq!(table(&json), [Json::Null, "undetermined".into()], "{json:#}");
+    assert_eq!(job_codes(&json), [Json::Null, "undetermined".into()], "{json:#}");
     assert!(json.to_string().contains("60 minutes after the time of its row"), "{json:#}");
     // Jobs an hour apart, in a zone an hour from UTC.
     let hourly = dump(3, &[1], &[]).replace(" 12:02:", " 13:01:").replace(" 12:03:", " 14:01:");
@@ -164,7 +175,7 @@ fn a_zone_that_does_not_fit_each_job_leaves_the_reason_open() {
         + &local(1, "14", &format!("{BEGUN}{REFUSED}{REFUSED}"));
     let (_, json) = diagnose(&hourly, Some(&log), &[]);
     assert_eq!(
-        table(&json),
+        job_codes(&json),
         [Json::Null, "undetermined".into(), "undetermined".into()],
         "{json:#}"
     );
@@ -179,8 +190,8 @@ fn failed_writes_show_that_the_spans_were_started() {
     assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
 }
 
-/// Regression test: with `--job`, this job's lines were attributed to another job that has spans, whatever their
-/// times.
+/// Regression test: with `--job`, this job's lines were attributed to another job that has spans, whatever
+/// their times.
 #[test]
 fn a_job_keeps_its_lines_if_another_job_has_spans() {
     let lines = |job| at(job, &format!("{BEGUN}{WRITTEN}{WRITTEN}"));
@@ -188,44 +199,44 @@ fn a_job_keeps_its_lines_if_another_job_has_spans() {
     for more in [&[][..], &["--job", "2"]] {
         let (_, json) = diagnose(&dump(2, &[1], &[]), Some(&log), more);
         let last = json["diagnoses"].as_array().unwrap().last().unwrap();
-        assert_eq!(table(&json).last().unwrap(), "undetermined", "{json:#}");
+        assert_eq!(job_codes(&json).last().unwrap(), "undetermined", "{json:#}");
         assert!(last.to_string().contains("removed-later"), "{last:#}");
     }
 }
 
-/// Regression test: lines without times that fit another job counted for the selected one.
+/// Regression test: lines without times that fit another job were attributed to the selected job.
 #[test]
-fn lines_without_times_may_belong_to_jobs_that_are_not_selected() {
+fn lines_without_times_that_fit_other_jobs_make_the_verdict_undetermined() {
     let log = format!("{ON}{BEGUN}{WRITTEN}{WRITTEN}{BEGUN}{REFUSED}{REFUSED}");
     let (_, json) = diagnose(&dump(3, &[1], &[]), Some(&log), &["--job", "3"]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
-    assert!(first_message(&json).contains("it is of other jobs, too"), "{json:#}");
+    assert!(first_message(&json).contains("it also contains lines of other jobs"), "{json:#}");
 }
 
 /// Regression test: each of two jobs that ran at the same time got the error lines of both.
 #[test]
-fn lines_of_jobs_that_run_at_the_same_time_count_once() {
+fn a_line_is_not_evidence_for_two_jobs_that_run_at_the_same_time() {
     let dump = dump(2, &[], &[]).replace(" 12:02:", " 12:01:");
     let lines = format!("{BEGUN}{REFUSED}{REFUSED}");
     let (_, json) = diagnose(&dump, Some(&(started() + &at(1, &lines))), &[]);
-    assert_eq!(table(&json), ["undetermined", "undetermined"], "{json:#}");
+    assert_eq!(job_codes(&json), ["undetermined", "undetermined"], "{json:#}");
     let (_, json) = diagnose(&dump, Some(&(started() + &at(1, &lines.repeat(2)))), &[]);
-    assert_eq!(table(&json), ["write-failed-reported", "write-failed-reported"], "{json:#}");
-    // The second job begins while spans of the first one may still be written.
+    assert_eq!(job_codes(&json), ["write-failed-reported", "write-failed-reported"], "{json:#}");
+    // The second job begins so soon that the service could still write spans of the first job.
     let soon = |text: &str| text.replace("12:02:00", "12:01:03");
     let dump = soon(&self::dump(2, &[], &[]));
     let log = soon(&(started() + &at(1, &lines) + &at(2, "accepted 2") + &at(3, "idle")));
     let (_, json) = diagnose(&dump, Some(&log), &[]);
-    assert_eq!(table(&json), ["write-failed-reported", "path-not-executed"], "{json:#}");
+    assert_eq!(job_codes(&json), ["write-failed-reported", "path-not-executed"], "{json:#}");
 }
 
-/// Regression test: an error that a background task prints after the job belonged to no job.
+/// Regression test: an error that a background task prints after the job was attributed to no job.
 #[test]
 fn errors_shortly_after_a_job_belong_to_this_job() {
-    let late = |job, text: &str| at(job, text).replace(":00.025Z", ":20.000Z");
-    let log = started() + &at(1, BEGUN) + &late(1, &REFUSED.repeat(2)) + &at(2, "accepted 2");
+    let after = |job, text: &str| at(job, text).replace(":00.025Z", ":20.000Z");
+    let log = started() + &at(1, BEGUN) + &after(1, &REFUSED.repeat(2)) + &at(2, "accepted 2");
     let (_, json) = diagnose(&dump(2, &[], &[]), Some(&log), &[]);
-    assert_eq!(table(&json), ["write-failed-reported", "path-not-executed"], "{json:#}");
+    assert_eq!(job_codes(&json), ["write-failed-reported", "path-not-executed"], "{json:#}");
 }
 
 /// Regression test: if the log's clock was behind, the lines of the job were not found.
@@ -240,7 +251,7 @@ fn a_line_that_names_a_job_before_its_row_shows_that_the_clocks_differ() {
     let dump = dump(1, &[], &[]).replace("bias-1", "bias-detection-1");
     let (_, json) = diagnose(&dump, Some(&log), &[]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
-    assert!(json.to_string().contains("seconds before its row was written"), "{json:#}");
+    assert!(json.to_string().contains("seconds before the time of its row"), "{json:#}");
 }
 
 /// Regression test: values that `check` reports as impossible passed.
@@ -256,22 +267,18 @@ fn a_line_that_names_a_job_before_its_row_shows_that_the_clocks_differ() {
     "impossible-times"
 )]
 #[case::zeros("t2\t", "00000000000000000000000000000000\t", "invalid-ids")]
-fn values_that_cannot_be_right_do_not_pass(
-    #[case] old: &str,
-    #[case] new: &str,
-    #[case] code: &str,
-) {
+fn impossible_values_do_not_pass(#[case] old: &str, #[case] new: &str, #[case] code: &str) {
     let whole = dump(2, &[1, 2], &[]);
     let (head, spans) = whole.split_once("COPY public.trace_spans ").unwrap();
     assert!(spans.contains(old), "{spans}");
     let dump = format!("{head}COPY public.trace_spans {}", spans.replace(old, new));
     let (exit_code, json) = diagnose(&dump, None, &[]);
-    assert_eq!((exit_code, table(&json)), (1, vec![Json::Null, code.into()]), "{json:#}");
+    assert_eq!((exit_code, job_codes(&json)), (1, vec![Json::Null, code.into()]), "{json:#}");
 }
 
 /// Regression test: a masked value was reported as "a value that means on".
 #[test]
-fn a_masked_value_is_not_known() {
+fn a_masked_value_of_the_flag_makes_the_verdict_undetermined() {
     let log = "2025-10-22T12:00:30Z ⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=***)\n".to_owned()
         + &at(1, "accepted 1");
     let (_, json) = diagnose(&dump(1, &[], &[]), Some(&log), &["--flag", "ENABLE_DB_TRACING=true"]);
@@ -279,10 +286,10 @@ fn a_masked_value_is_not_known() {
     assert!(first_message(&json).contains("the log masks the value"), "{json:#}");
 }
 
-/// Regression test: spans that are expected only with one value of another flag were reported as missing, whatever
-/// the value.
+/// Regression test: spans that are expected only with one value of another flag were reported as missing,
+/// whatever the value.
 #[test]
-fn a_flag_that_decides_about_spans_must_be_known() {
+fn an_unknown_flag_that_decides_about_spans_makes_the_verdict_undetermined() {
     let outer = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true\n";
     let whole = dump(1, &[1], &[]);
     let inner: Vec<&str> =
@@ -298,8 +305,8 @@ fn a_flag_that_decides_about_spans_must_be_known() {
     assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
 }
 
-/// Regression test: a log kept only lines that a probe matches, so errors of drivers, exporters and the system were not
-/// in it.
+/// Regression test: of a log, only the lines that a probe (a pattern of the spec) matches were kept. So
+/// errors of drivers, exporters and the system were lost.
 #[rstest]
 #[case::driver("pq: permission denied for table trace_spans", "write-failed-reported")]
 #[case::other_table("pq: permission denied for table orders", "undetermined")]
@@ -308,7 +315,7 @@ fn a_flag_that_decides_about_spans_must_be_known() {
     "undetermined"
 )]
 #[case::disk("write /var/lib/runner/queue: no space: ENOSPC", "undetermined")]
-fn errors_that_no_probe_names_are_read(#[case] line: &str, #[case] code: &str) {
+fn errors_that_no_probe_matches_are_read(#[case] line: &str, #[case] code: &str) {
     let log = started() + &at(1, &format!("{BEGUN}{line}"));
     let (_, json) = diagnose(&dump(1, &[], &[]), Some(&log), &[]);
     assert_eq!(codes(&json)[0], code, "{json:#}");

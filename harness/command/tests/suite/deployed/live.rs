@@ -3,8 +3,8 @@
 
 use rstest::rstest;
 
+use super::job_dump::run;
 use super::production::{LOG, Production};
-use super::scene::run;
 use crate::run::Output;
 
 const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/dump.sql");

@@ -11,7 +11,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use super::production::{LOG, Production};
 use crate::run::Output;
 
-/// What a statement between `begin` and `rollback` may start with.
+/// Each statement between `begin` and `rollback` must start with one of these texts.
 const ALLOWED_STARTS: [&str; 6] = [
     "set local ",
     "savepoint statement",

@@ -2,10 +2,10 @@
 
 use rstest::rstest;
 
-use super::scene::{ON, Scene, codes, command, diagnose, first_message, run};
+use super::job_dump::{JobDump, ON, codes, command, diagnose, first_message, run};
 use crate::run::Output;
 
-/// A dump of `pg_dump` with the jobs of [`Scene`].
+/// A dump of `pg_dump` with the job of [`JobDump`].
 const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/production/dump.sql");
 
 #[rstest]
@@ -25,7 +25,7 @@ fn a_file_that_is_not_a_log_is_refused(#[case] bytes: &[u8], #[case] expected: &
 }
 
 #[test]
-fn an_empty_log_and_a_latin_1_log_are_undetermined() {
+fn an_empty_log_and_a_latin_1_log_make_the_verdict_undetermined() {
     for bytes in [b"".as_slice(), b"caf\xe9\n"] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("runner.log"), bytes).unwrap();
@@ -74,34 +74,37 @@ fn lines_from_before_the_job_are_not_evidence() {
         "2025-10-22T10:59:00Z {ON}{}2025-10-22T12:00:01Z something else\n",
         format!("2025-10-22T11:00:00Z {started}\n").repeat(8)
     );
-    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
 }
 
 #[test]
-fn a_log_that_is_too_long_to_be_read_completely_is_undetermined() {
+fn a_log_that_is_too_long_to_be_read_completely_makes_the_verdict_undetermined() {
     let started = "🔍 StartSpan called: service=runner, operation=other, enabled=true\n";
     let log = format!("{ON}{}", started.repeat(40_000));
-    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["undetermined"]);
     let message = first_message(&json);
-    assert!(message.contains(" bytes of output were too many to keep"), "{message}");
+    assert!(message.contains(" bytes of output exceeded the limit and were dropped"), "{message}");
 }
 
+/// A line: a write of a span failed.
 const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied";
+/// A line: the service has started a span.
 const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
 
-/// Regression test: times without a zone were silently read as UTC, and the lines of the job seemed to be missing.
+/// Regression test: times without a zone were silently read as UTC, and the lines of the job seemed to be
+/// missing.
 #[test]
-fn times_without_a_zone_are_undetermined_until_the_zone_is_known() {
+fn times_without_a_zone_make_the_verdict_undetermined_unless_an_option_sets_the_zone() {
     let line = |text: &str| format!("2025-10-22 14:00:00.030 {text}\n");
     let log =
         format!("2025-10-22 11:00:00.000 {ON}{}", line(BEGUN).repeat(4) + &line(REFUSED).repeat(8));
-    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
     let advice = "use `--log-zone`; with `--log-zone +02:00` most units have a line at their start";
     assert!(first_message(&json).contains(advice), "{json:#}");
-    let (_, json) = Scene::default().diagnose(Some(&log), &["--log-zone", "+02:00"]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &["--log-zone", "+02:00"]);
     assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
 }
 
@@ -109,7 +112,7 @@ fn times_without_a_zone_are_undetermined_until_the_zone_is_known() {
 #[test]
 fn a_line_that_names_the_job_shows_the_zone() {
     let line = |text: &str| format!("2025-10-22 14:00:00.030 {text}\n");
-    let dump = Scene::default().dump().replace("bias-1", "bias-detection-1");
+    let dump = JobDump::default().text().replace("bias-1", "bias-detection-1");
     let log = format!(
         "2025-10-22 11:00:00.000 {ON}{}{}",
         line("accepted bias-detection-1"),
@@ -133,8 +136,8 @@ fn a_line_that_names_the_job_shows_the_zone() {
 #[case::day_first("11.10.2025 14:00:00 [MainThread] INFO ")]
 #[case::spark("25/10/11 14:00:00 INFO ")]
 #[case::mail("Sat, 11 Oct 2025 12:00:00 GMT ")]
-fn the_rows_complete_a_date(#[case] stamp: &str) {
-    let dump = Scene::default().dump().replace("bias-1", "bias-detection-1");
+fn the_rows_determine_the_year_and_the_order_of_day_and_month(#[case] stamp: &str) {
+    let dump = JobDump::default().text().replace("bias-1", "bias-detection-1");
     let dump = dump.replace("2025-10-22", "2025-10-11");
     let lines = |text: &str| format!("{stamp}{text}\n").repeat(4);
     let named = "accepted bias-detection-1";
@@ -146,11 +149,11 @@ fn the_rows_complete_a_date(#[case] stamp: &str) {
 
 /// spanproof does not choose between two equally plausible dates.
 #[test]
-fn an_ambiguous_date_is_undetermined() {
+fn an_ambiguous_date_makes_the_verdict_undetermined() {
     let stamp = "10/11/2025 12:00:00 INFO: ";
     let log = format!("{stamp}{ON}{}", format!("{stamp}{BEGUN}\n{stamp}{REFUSED}\n").repeat(4));
     for (date, code) in [("2025-10-11", "write-failed-reported"), ("2026-05-05", "undetermined")] {
-        let dump = Scene::default().dump().replace("2025-10-22", date);
+        let dump = JobDump::default().text().replace("2025-10-22", date);
         let (_, json) = diagnose(&dump, Some(&log), &[]);
         assert_eq!(codes(&json)[0], code, "{json:#}");
         let is_named = json.to_string().contains("its date may begin with the day or the month");
@@ -158,24 +161,26 @@ fn an_ambiguous_date_is_undetermined() {
     }
 }
 
-/// Regression test: a line that a probe with `$` does not match was not mentioned if other lines gave a reason.
+/// Regression test: a line that a probe (a pattern of the spec) with `$` does not match was not mentioned if
+/// other lines gave a reason.
 #[test]
-fn a_line_with_something_after_the_text_of_a_probe_is_mentioned() {
+fn a_line_with_more_text_than_a_probe_allows_is_mentioned() {
     let line = |text: &str| format!("2025-10-22T12:00:00.030Z {text} ~~7\n");
     let log = format!("2025-10-22T11:00:00Z {ON}{}", line(BEGUN) + &line(REFUSED).repeat(4));
-    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &[]);
     let text = json.to_string();
     assert!(
-        text.contains("something before or after it, so that a probe with `^` or `$`"),
+        text.contains("before or after the part that a probe with `^` or `$` matches"),
         "{json:#}"
     );
 }
 
-/// Ids of units show the zone, too, if they are long: a short number may be anything.
+/// A line with the id of a unit shows the zone, too, if the id is long. A short number can have another
+/// meaning.
 #[test]
 fn a_line_that_names_a_unit_shows_the_zone() {
     let id = "5f1c2a9e-7b64-4c1d-9a55-8d2f6f0b7e11";
-    let dump = Scene::default().dump().replace("\n1\t469", &format!("\n{id}\t469"));
+    let dump = JobDump::default().text().replace("\n1\t469", &format!("\n{id}\t469"));
     let line = |text: &str| format!("2025-10-22 14:00:00.030 {text}\n");
     let lines = line(BEGUN).repeat(4) + &line(REFUSED).repeat(8);
     let log = format!("2025-10-22 11:00:00.000 {ON}{}{lines}", line(&format!("execution {id}")));
@@ -185,24 +190,25 @@ fn a_line_that_names_a_unit_shows_the_zone() {
 }
 
 #[test]
-fn a_given_format_replaces_the_detected_one() {
+fn the_option_log_format_replaces_the_detected_format() {
     let lines = format!("web-1 | {BEGUN}\nweb-1 | {REFUSED}\n").repeat(4);
     let log = format!("web-1 | {ON}{lines}");
-    let detected = Scene::default().run(Some(&log), &[]).stdout;
+    let detected = JobDump::default().run(Some(&log), &[]).stdout;
     assert!(detected.contains("9 lines (docker compose)"), "{detected}");
-    let (_, json) = Scene::default().diagnose(Some(&log), &["--log-format", "plain"]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &["--log-format", "plain"]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
-    let Output { code, stderr, .. } = Scene::default().run(Some(&log), &["--log-format", "x"]);
+    let Output { code, stderr, .. } = JobDump::default().run(Some(&log), &["--log-format", "x"]);
     assert_eq!(code, 2);
     assert!(stderr.contains("unknown log format `x`; expected one of plain, flyctl"), "{stderr}");
 }
 
-/// Lines from another time are shown with `path-not-executed`: they may belong to the job if the clocks differ.
+/// Lines from another time are shown with `path-not-executed`, because they can belong to the job if the
+/// clocks differ.
 #[test]
 fn the_report_contains_lines_about_spans_from_another_time() {
     let log =
         format!("2025-10-22T11:59:00Z {ON}2025-10-22T12:00:01Z x\n2025-10-22T13:00:00Z {BEGUN}\n");
-    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["path-not-executed"], "{json:#}");
     let reasons = json["diagnoses"][0]["reasons"].to_string();
     assert!(
@@ -212,18 +218,19 @@ fn the_report_contains_lines_about_spans_from_another_time() {
     assert!(reasons.contains("log:3  2025-10-22 13:00:00Z  🔍 StartSpan called"), "{reasons}");
 }
 
-/// Regression test: a line in an unknown format counted as missing.
+/// Regression test: lines in an unknown format were treated as missing.
 #[test]
-fn lines_in_an_unknown_format_are_undetermined() {
+fn a_log_in_an_unknown_format_makes_the_verdict_undetermined() {
     let log: String =
         [ON.trim_end(), BEGUN, REFUSED].map(|text| format!("~~7~~ {text}\n")).concat();
-    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
     let text = json.to_string();
-    assert!(text.contains("behind something that no known format puts there"), "{json:#}");
+    assert!(text.contains("no known log format explains this text"), "{json:#}");
 }
 
-/// Each log has the same lines in the format of a collector or logger. Regression test: none of them was read.
+/// Each log has the same lines in the format of a collector or logger. Regression test: none of them was
+/// read.
 #[rstest]
 #[case::heroku(|text: &str| format!("2025-10-22T12:00:00.030000+00:00 app[worker.1]: {text}\n"))]
 #[case::syslog(|text: &str| format!("<14>1 2025-10-22T12:00:00.030Z web-1 runner 8 - - {text}\n"))]
@@ -242,7 +249,7 @@ fn the_lines_of_every_collector_are_evidence(#[case] wrap: fn(&str) -> String) {
     let lines = [BEGUN, BEGUN, BEGUN, BEGUN, REFUSED, REFUSED, REFUSED, REFUSED];
     let log: String = [ON.trim_end()].iter().chain(&lines).map(|text| wrap(text)).collect();
     let dump = std::fs::read_to_string(DUMP).unwrap();
-    for dump in [Scene::default().dump(), dump] {
+    for dump in [JobDump::default().text(), dump] {
         let (_, json) = diagnose(&dump, Some(&log), &["--job", "469"]);
         assert_eq!(codes(&json)[0], "write-failed-reported", "{json:#}");
     }
@@ -254,6 +261,6 @@ fn the_number_of_kept_lines_is_not_reported_as_the_total() {
     let log = format!("{ON}{}", format!("{BEGUN}\n").repeat(40_000));
     std::fs::write(folder.path().join("runner.log"), log).unwrap();
     let Output { stdout, .. } = run(folder.path(), &["diagnose", "--log", "runner.log"]);
-    let expected = "bytes of lines about spans were too many to keep, and are not counted";
+    let expected = "bytes of lines about spans exceeded the limit, and are not counted";
     assert!(stdout.contains("at least ") && stdout.contains(expected), "{stdout}");
 }

@@ -3,6 +3,7 @@
 mod archives;
 mod dump_text;
 mod dumps;
+mod job_dump;
 mod jobless;
 mod jobs;
 mod live;
@@ -12,5 +13,4 @@ mod observations;
 mod processes;
 mod production;
 mod quotations;
-mod scene;
 mod shapes;

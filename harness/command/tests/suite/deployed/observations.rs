@@ -4,7 +4,7 @@
 
 use rstest::rstest;
 
-use super::scene::{ON, STARTED, Scene, codes, diagnose, first_message, run};
+use super::job_dump::{JobDump, ON, STARTED, codes, diagnose, first_message, run};
 use crate::run::Output;
 
 /// A startup line: tracing is off, and the flag is unset.
@@ -38,22 +38,22 @@ const PANIC: &str = "thread 'worker' panicked at src/tracer.rs:7:5\n";
 #[case::no_span_lines(4, 0, &[ON, STARTED], "path-not-executed")]
 #[case::no_units(0, 0, &[ON], "job-failed-early")]
 #[case::writes_fail(4, 0, &[ON, STARTED_SPANS, FAILED_WRITE, STARTED_SPANS, FAILED_WRITE, STARTED_SPANS, FAILED_WRITE, STARTED_SPANS, FAILED_WRITE], "write-failed-reported")]
-#[case::writes_vanish(4, 0, &[ON, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS], "undetermined")]
+#[case::written_spans_are_missing(4, 0, &[ON, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS, STARTED_SPANS, WRITTEN_SPANS], "undetermined")]
 #[case::no_lines_about_writes(4, 0, &[ON, STARTED_SPANS, STARTED_SPANS, STARTED_SPANS, STARTED_SPANS], "undetermined")]
 #[case::no_startup_lines(4, 0, &["something else\n"], "undetermined")]
 #[case::no_log(4, 0, &[], "undetermined")]
 #[case::disabled_spans_and_no_line_about_tracing(4, 0, &[NOT_STARTED, NOT_STARTED], "undetermined")]
-#[case::last_start_counts(4, 0, &[ON, OFF, NOT_STARTED], "flag-unset")]
+#[case::last_startup_line_is_used(4, 0, &[ON, OFF, NOT_STARTED], "flag-unset")]
 #[case::disabled_and_recording(4, 4, &[OFF], "banner-contradicts")]
-fn rows_and_lines_give_one_code(
+fn each_combination_of_rows_and_lines_has_its_code(
     #[case] units: usize,
     #[case] traced_units: usize,
     #[case] log: &[&str],
     #[case] code: &str,
 ) {
-    let scene = Scene { units, traced_units, ..Scene::default() };
+    let job_dump = JobDump { units, traced_units, ..JobDump::default() };
     let log = (!log.is_empty()).then(|| log.concat());
-    let (exit_code, json) = scene.diagnose(log.as_deref(), &[]);
+    let (exit_code, json) = job_dump.diagnose(log.as_deref(), &[]);
     assert_eq!(codes(&json), [code], "{json:#}");
     assert_eq!(exit_code, 1);
 }
@@ -71,8 +71,8 @@ fn stored_spans_are_judged(
     #[case] change: (&'static str, &'static str),
     #[case] code: Option<&str>,
 ) {
-    let scene = Scene { units: 4, traced_units: 4, change, ..Scene::default() };
-    let (exit_code, json) = scene.diagnose(Some(ON), &[]);
+    let job_dump = JobDump { units: 4, traced_units: 4, change, ..JobDump::default() };
+    let (exit_code, json) = job_dump.diagnose(Some(ON), &[]);
     assert_eq!(codes(&json).first().map(String::as_str), code, "{json:#}");
     assert_eq!(exit_code, i32::from(code.is_some()));
     assert_eq!(json["jobs"][0]["spans"], 8);
@@ -85,25 +85,26 @@ fn a_job_without_units_is_not_reported_as_lost_spans(
     #[case] job_status: &'static str,
     #[case] code: &str,
 ) {
-    let scene = Scene { job_status, units: 0, ..Scene::default() };
-    assert_eq!(codes(&scene.diagnose(Some(ON), &[]).1), [code]);
+    let job_dump = JobDump { job_status, units: 0, ..JobDump::default() };
+    assert_eq!(codes(&job_dump.diagnose(Some(ON), &[]).1), [code]);
 }
 
 #[test]
 fn spans_of_a_running_job_need_no_end() {
     let change = ("2025-10-22 12:00:00.03+00\t10\tfailed", "\\N\t\\N\tstarted");
-    let scene = Scene { job_status: "processing", traced_units: 4, change, ..Scene::default() };
-    let (_, json) = scene.diagnose(Some(ON), &[]);
+    let job_dump =
+        JobDump { job_status: "processing", traced_units: 4, change, ..JobDump::default() };
+    let (_, json) = job_dump.diagnose(Some(ON), &[]);
     assert_eq!(codes(&json), ["job-not-finished"]);
 }
 
 #[test]
-fn tracing_that_is_off_passes_unless_an_argument_sets_the_flag() {
-    let scene = Scene::default();
-    let Output { code, stdout, .. } = scene.run(Some(OFF_FALSE), &[]);
+fn a_job_with_tracing_off_passes_unless_an_argument_sets_the_flag() {
+    let job_dump = JobDump::default();
+    let Output { code, stdout, .. } = job_dump.run(Some(OFF_FALSE), &[]);
     assert_eq!(code, 0, "{stdout}");
     assert!(stdout.contains("ENABLE_DB_TRACING is off, so no spans are expected"), "{stdout}");
-    let (exit_code, json) = scene.diagnose(Some(OFF), &["--flag", "ENABLE_DB_TRACING=true"]);
+    let (exit_code, json) = job_dump.diagnose(Some(OFF), &["--flag", "ENABLE_DB_TRACING=true"]);
     assert_eq!((exit_code, codes(&json)), (1, vec!["flag-unset".to_owned()]));
     let message = first_message(&json);
     assert!(message.contains("ENABLE_DB_TRACING=true should be set"), "{message}");
@@ -126,9 +127,9 @@ fn a_log_alone_has_a_verdict(#[case] log: &[&str], #[case] finding: &str, #[case
 }
 
 #[test]
-fn a_log_from_before_the_job_is_undetermined() {
+fn a_log_from_before_the_job_makes_the_verdict_undetermined() {
     let log = format!("2025-10-21T12:00:00Z {ON}2025-10-21T13:00:00Z something\n");
-    let (_, json) = Scene::default().diagnose(Some(&log), &[]);
+    let (_, json) = JobDump::default().diagnose(Some(&log), &[]);
     assert_eq!(codes(&json), ["undetermined"]);
     let message = first_message(&json);
     assert!(message.contains("the log is of another time"), "{message}");
@@ -137,7 +138,7 @@ fn a_log_from_before_the_job_is_undetermined() {
 #[test]
 fn a_diagnosis_lists_evidence_for_and_against_it() {
     let log = format!("{OFF}{ON}{PANIC}");
-    let Output { stdout, .. } = Scene::default().run(Some(&log), &[]);
+    let Output { stdout, .. } = JobDump::default().run(Some(&log), &[]);
     for expected in [
         "FAIL path-not-executed (job 469)",
         "for:      the work was done: 4 rows in `executions`",
@@ -161,7 +162,7 @@ fn lines_about_the_spans_of_a_job_are_not_evidence_for_another_job(
     #[case] more: &[&str],
     #[case] expected: &[&str],
 ) {
-    let mut dump = Scene { traced_units: 4, ..Scene::default() }.dump();
+    let mut dump = JobDump { traced_units: 4, ..JobDump::default() }.text();
     let job = "469\tbias-1\tfailed\t2025-10-22 12:00:00+00\n";
     dump = dump.replace(job, &format!("{job}470\tbias-2\tfailed\t2025-10-22 12:00:00+00\n"));
     let unit = "1\t469\tr1\tm\tq\tfailed\t2025-10-22 12:00:00.02+00\t2025-10-22 12:00:00.04+00\n";
@@ -183,18 +184,18 @@ fn a_manifest_sets_the_value_of_a_flag() {
     let manifest = folder.path().join("fly.toml");
     std::fs::write(&manifest, "[env]\nENABLE_DB_TRACING = 'true'\n").unwrap();
     let manifest = manifest.to_str().unwrap();
-    let (_, json) = Scene::default().diagnose(Some(OFF), &["--manifest", manifest]);
+    let (_, json) = JobDump::default().diagnose(Some(OFF), &["--manifest", manifest]);
     let message = first_message(&json);
     assert!(message.contains("ENABLE_DB_TRACING=true should be set"), "{message}");
     let other = folder.path().join(".env");
     std::fs::write(&other, "ENABLE_DB_TRACING=1\n").unwrap();
     let both = ["--manifest", manifest, "--manifest", other.to_str().unwrap()];
-    let Output { code, stderr, .. } = Scene::default().run(Some(OFF), &both);
+    let Output { code, stderr, .. } = JobDump::default().run(Some(OFF), &both);
     assert_eq!(code, 2);
     assert!(
         stderr.contains("`ENABLE_DB_TRACING` is `true` in one manifest and `1` in `"),
         "{stderr}"
     );
     let decided = [&both[..], &["--flag", "ENABLE_DB_TRACING=true"]].concat();
-    assert_eq!(Scene::default().run(Some(OFF), &decided).code, 1);
+    assert_eq!(JobDump::default().run(Some(OFF), &decided).code, 1);
 }

@@ -1,19 +1,24 @@
-//! Tests of `diagnose` with logs that several machines, containers or processes wrote: what one of them says about
-//! tracing says nothing about the work of another.
+//! Tests of `diagnose` with logs that several machines, containers or processes wrote: a line about tracing
+//! of one process is no evidence about the work of another process.
 
 use rstest::rstest;
 use serde_json::Value as Json;
 
-use super::scene::{ON, Scene, codes};
+use super::job_dump::{JobDump, ON, codes};
 
+/// A startup line: tracing is off, and the flag is unset.
 const OFF: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=)";
+/// A startup line: tracing is off, and the flag is `0`.
 const ZERO: &str = "⚠️  DBTracer: DISABLED (ENABLE_DB_TRACING=0)";
+/// A line: the service has started a span.
 const BEGUN: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=true";
+/// A line: a write of a span failed.
 const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied";
-/// A line about a span of a tracer that is off.
-const IDLE: &str = "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false";
+/// A line: the service has called the tracer, but the tracer is off and starts no span.
+const NOT_STARTED: &str =
+    "🔍 StartSpan called: service=runner, operation=execute_question, enabled=false";
 
-/// Writes a line of the process `name` at a second.
+/// Returns a log line with the name of its process, the second of its time, and its text.
 type Wrap = fn(&str, u32, &str) -> String;
 
 const FLY: Wrap = |name, second, text| {
@@ -33,13 +38,13 @@ fn log(wrap: Wrap, lines: &[(&str, u32, &str)]) -> String {
 }
 
 fn diagnose(log: &str) -> (i32, Json) {
-    Scene::default().diagnose(Some(log), &[])
+    JobDump::default().diagnose(Some(log), &[])
 }
 
 #[rstest]
 #[case::machines(FLY)]
 #[case::pods(PODS)]
-fn without_lines_of_the_work_contradicting_processes_are_undetermined(#[case] wrap: Wrap) {
+fn contradicting_startup_lines_of_two_processes_make_the_verdict_undetermined(#[case] wrap: Wrap) {
     let on = ON.trim_end();
     for lines in [
         [("1", 0, on), ("2", 0, OFF)],
@@ -51,7 +56,7 @@ fn without_lines_of_the_work_contradicting_processes_are_undetermined(#[case] wr
         assert_eq!((code, codes(&json)), (1, vec!["undetermined".to_owned()]), "{log}{json:#}");
         assert!(json.to_string().contains("no line shows which of them did the work"), "{json:#}");
     }
-    // One process that started twice: the last start counts.
+    // The same process started twice: the last startup line is used.
     let (_, json) = diagnose(&log(wrap, &[("1", 0, on), ("1", 0, OFF)]));
     assert_eq!(codes(&json), ["flag-unset"], "{json:#}");
 }
@@ -60,16 +65,16 @@ fn without_lines_of_the_work_contradicting_processes_are_undetermined(#[case] wr
 #[case::machines(FLY)]
 #[case::pods(PODS)]
 #[case::process_ids(PIDS)]
-fn the_process_that_begins_spans_does_the_work(#[case] wrap: Wrap) {
+fn the_startup_line_of_the_process_that_starts_spans_is_used(#[case] wrap: Wrap) {
     let on = ON.trim_end();
     let work = [("1", 0, BEGUN); 4].into_iter().chain([("1", 0, REFUSED); 4]);
-    for claims in [
+    for startup_lines in [
         vec![("1", 0, on), ("2", 0, OFF)],
         vec![("1", 0, on), ("2", 0, ZERO)],
         vec![("2", 0, OFF)],
         vec![("2", 0, ZERO)],
     ] {
-        let lines: Vec<_> = claims.into_iter().chain(work.clone()).collect();
+        let lines: Vec<_> = startup_lines.into_iter().chain(work.clone()).collect();
         let log = log(wrap, &lines);
         let (code, json) = diagnose(&log);
         assert_eq!((code, codes(&json)[0].as_str()), (1, "write-failed-reported"), "{log}{json:#}");
@@ -79,14 +84,15 @@ fn the_process_that_begins_spans_does_the_work(#[case] wrap: Wrap) {
 #[test]
 fn the_startup_line_of_another_machine_does_not_prove_that_tracing_is_on() {
     let on = ON.trim_end();
-    let (_, json) = diagnose(&log(FLY, &[("1", 0, on), ("2", 0, IDLE), ("2", 0, IDLE)]));
+    let (_, json) =
+        diagnose(&log(FLY, &[("1", 0, on), ("2", 0, NOT_STARTED), ("2", 0, NOT_STARTED)]));
     assert_eq!(codes(&json), ["undetermined"], "{json:#}");
-    assert!(json.to_string().contains("the tracer was off at each span"), "{json:#}");
+    assert!(json.to_string().contains("at each span that the tracer is off"), "{json:#}");
 }
 
-/// A process that starts after the job says nothing about it.
+/// The startup line of a process that starts after the job is no evidence about the job.
 #[test]
-fn the_last_process_that_starts_before_the_job_counts() {
+fn the_startup_line_of_the_last_process_before_the_job_is_used() {
     let on = ON.trim_end();
     let log = log(PIDS, &[("1", 0, OFF), ("2", 30, on)]);
     let (_, json) = diagnose(&log);

@@ -1,9 +1,9 @@
-//! A database with the data of a real incident, on the server that the tests share.
+//! A database with the recreated data of an incident in production, on the server that the tests share.
 
 use spanproof_postgres::{Database, LogEntry, Migrations, Options, Server};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
-use super::scene;
+use super::job_dump;
 use crate::run::{Output, Spanproof};
 
 /// The path of the incident's log.
@@ -13,7 +13,7 @@ pub(crate) const LOG: &str =
 const SQL: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/database.sql");
 
-/// The database of the incident, which a test may have changed, and a session in this database.
+/// The database of the incident, with the changes of the test, and a session in this database.
 pub(crate) struct Production {
     pub(crate) database: Database,
     /// A session of the test, not of spanproof.
@@ -52,7 +52,7 @@ impl Production {
     /// Creates a command that reads the database.
     pub(crate) fn command(&self, command: &str, args: &[&str]) -> Spanproof {
         let args = [&[command, "--database", self.database.url()], args].concat();
-        scene::command(self.folder.path(), &args)
+        job_dump::command(self.folder.path(), &args)
     }
 
     /// Runs `diagnose` with the log of the incident.

@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use super::production::{LOG, Production};
 use crate::run::{Output, Spanproof};
 
-/// SQL that inserts spans. Job 469 has spans for every unit, job 470 for half of its units, and job
-/// 472 has none. The spans of job 471 do not name their units. One span of another service names
-/// neither a job nor a unit.
+/// SQL that inserts spans. Job 469 has spans for every unit (a row of `executions`), job 470 for half of its
+/// units, and job 472 has none. The spans of job 471 do not name their units. One span of another service
+/// names neither a job nor a unit.
 const SPANS: &str = "
 insert into trace_spans (trace_id, span_id, parent_span_id, service, operation, started_at, completed_at, duration_ms,
     status, job_id, execution_id, model_id, region)
@@ -197,7 +197,7 @@ async fn run(production: &Production, args: &[&str]) -> Output {
     Spanproof::new(production.folder.path(), args).output_async().await
 }
 
-/// Returns what a diagnosis found, without the names of tables and columns and the ids of units.
+/// Returns the results of a diagnosis, without the names of tables and columns and the ids of units.
 fn findings(output: &Output) -> Json {
     let Output { code, stdout, stderr } = output;
     assert_eq!(*code, 1, "{stdout}{stderr}");
@@ -238,11 +238,11 @@ fn dump(production: &Production) {
     assert!(dumped.unwrap().success());
 }
 
-/// What the commands answer about one database.
+/// The results of the commands for one database.
 #[derive(Debug, PartialEq)]
 struct Answers {
     diagnosis: Json,
-    dumped: Json,
+    diagnosis_of_dump: Json,
     traces: [Json; 3],
     watch: Vec<String>,
     incidents: [String; 2],
@@ -250,7 +250,7 @@ struct Answers {
 }
 
 impl Answers {
-    /// Asks every command about the tables of a shape.
+    /// Runs every command on tables of a shape.
     async fn for_shape(shape: &Shape) -> Self {
         let production = shape.production().await;
         dump(&production);
@@ -270,7 +270,7 @@ impl Answers {
         let watch = ["watch", "--last", "4", "--for", "1s", "--database", url];
         let answers = Self {
             diagnosis: diagnose(["--database"], url.to_owned()).await,
-            dumped: diagnose(["--dump"], "dump.sql".to_owned()).await,
+            diagnosis_of_dump: diagnose(["--dump"], "dump.sql".to_owned()).await,
             traces: [
                 traces(&production, &["--job", "bias-detection-1761131160"]).await,
                 traces(&production, &["--execution", shape.unit]).await,

@@ -93,7 +93,7 @@ fn an_incomplete_data_directory_is_created_again() {
 }
 
 #[test]
-fn clean_removes_the_entry_that_is_named() {
+fn clean_removes_only_the_entry_whose_key_is_given() {
     let caches = Caches::new();
     let plan = caches.run(&["clean", "--cache", "--dry-run"]).stdout;
     for key in [WITH_MIGRATIONS, EMPTY] {

@@ -37,7 +37,7 @@ impl Leftover {
         let leftover = Self { scratch, folder };
         let users = leftover.folder.join("users");
         nix::unistd::mkfifo(&users, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-        // The clean-up ignores folders that are only seconds old, because a process may still be creating
+        // The clean-up ignores folders that are only seconds old, because a process could still be creating
         // them.
         let minute_ago = SystemTime::now() - Duration::from_mins(1);
         let minute_ago = minute_ago.duration_since(SystemTime::UNIX_EPOCH).unwrap().into();
@@ -133,7 +133,7 @@ fn execute(url: &str, sql: String) -> Result<(), sqlx::Error> {
 }
 
 #[test]
-fn clean_removes_the_kept_database_that_is_named() {
+fn clean_removes_only_the_kept_database_whose_name_is_given() {
     let live = Live::start();
     let name = fixture("kept/database").trim().to_owned();
     execute(&live.url, format!("create database {name}")).unwrap();

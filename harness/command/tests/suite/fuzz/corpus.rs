@@ -5,13 +5,13 @@ use std::path::Path;
 
 use crate::repository::{files, root};
 
-/// An undamaged file, or one that broke a parser once.
+/// An undamaged file, or a file that broke a parser once.
 #[derive(Debug, Clone)]
 pub(super) struct Sample {
     /// Its name, which determines its format.
     pub(super) name: String,
     pub(super) bytes: Vec<u8>,
-    /// Whether the parser accepts it.
+    /// `true` if the parser must accept the file; `false` if it may refuse it.
     pub(super) is_valid: bool,
 }
 
@@ -25,7 +25,7 @@ pub(super) fn samples(paths: &[&str], extension: &str) -> Vec<Sample> {
 }
 
 /// Reads the files that broke a parser once; empty if the parser has no folder of such files.
-pub(super) fn broken(parser: &str) -> Vec<Sample> {
+pub(super) fn regression_samples(parser: &str) -> Vec<Sample> {
     let folder = root().join("fixtures/fuzz").join(parser);
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();

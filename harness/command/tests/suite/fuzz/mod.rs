@@ -1,4 +1,6 @@
-//! Parsers read damaged files without a panic, a hang or unlimited memory, and their errors name the place.
+//! Tests that parsers read damaged files without a panic, a hang or unlimited memory, and that their errors
+//! name the file and, in a spec, the line. The parsers `packed_log` and `packed_dump` read compressed files
+//! and files in UTF-16.
 //!
 //! Each parser runs for two seconds. This command runs them for longer, with different damage each time:
 //! `SPANPROOF_FUZZ_SEED=random SPANPROOF_FUZZ_SECONDS=600 cargo test -p spanproof-cli --test suite fuzz -- --nocapture`.
@@ -24,11 +26,12 @@ use rstest::rstest;
 #[case::evidence("evidence")]
 #[case::run("run")]
 #[case::document("document")]
-fn a_damaged_file_breaks_nothing(#[case] name: &str) {
+fn a_damaged_file_causes_no_panic_no_hang_and_no_unlimited_memory(#[case] name: &str) {
     run::run_parser(name);
 }
 
-/// A part of the test above, which starts it in a process with limited memory.
+/// The inner process of the test above, which starts this test with limited memory. Without the variable that
+/// names a parser, this test does nothing.
 #[test]
 fn run_the_parser_that_a_variable_names() {
     run::run_named_parser();

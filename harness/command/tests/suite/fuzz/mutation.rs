@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 /// Maximum length of a damaged file, in bytes.
 pub(super) const MAX_BYTES: usize = 96 * 1024;
 
-/// Strings that may break a parser: numbers at their limits, brackets, quotes, characters with a meaning in
+/// Strings that can break a parser: numbers at their limits, brackets, quotes, characters with a meaning in
 /// one of the formats, bytes that are not text.
 const TOKENS: &[&[u8]] = &[
     b"0",
@@ -100,7 +100,7 @@ const TOKENS: &[&[u8]] = &[
     b"~",
 ];
 
-/// Brackets of the formats, to be nested.
+/// Opening and closing brackets of the formats, which are inserted nested many times.
 const BRACKETS: &[(&str, &str)] = &[
     ("{", "}"),
     ("[", "]"),
@@ -190,7 +190,7 @@ fn damage(bytes: &mut Vec<u8>, others: &[&Vec<u8>], random: &mut Random) {
             bytes.extend_from_slice(&other[random.below(other.len() + 1)..]);
         }
         7 => {
-            // The depth of nesting, or the length of a word.
+            // Nests deeply, or makes a long word.
             let token = random.token().repeat(1 << random.below(16));
             insert(bytes, at, &token);
         }
@@ -320,7 +320,8 @@ fn count(value: &Json) -> usize {
     }
 }
 
-/// Returns the value with the number `left`, counted from 0.
+/// Returns the value at the index `left`, in the order in which [`count`] counts; `None` if there are fewer
+/// values.
 fn nth<'a>(value: &'a Json, left: &mut usize) -> Option<&'a Json> {
     if *left == 0 {
         return Some(value);
@@ -333,7 +334,7 @@ fn nth<'a>(value: &'a Json, left: &mut usize) -> Option<&'a Json> {
     }
 }
 
-/// Calls `new` with the value that has the number `left`. Returns `true` if there is one.
+/// Calls `new` with the value at the index `left`. Returns `false` if there are fewer values.
 fn change(value: &mut Json, left: &mut usize, new: &mut dyn FnMut(&mut Json)) -> bool {
     if *left == 0 {
         new(value);

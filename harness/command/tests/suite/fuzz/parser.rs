@@ -1,4 +1,4 @@
-//! The parsers, each with valid files and the code that uses a file that it accepts.
+//! The parsers, each with samples, and with code that uses the result of parsing a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use spanproof::{
 use spanproof_cli::report;
 use spanproof_manifest::{MemoryFiles, Options, Secrets};
 
-use super::corpus::{Sample, broken, manifests, samples};
+use super::corpus::{Sample, manifests, regression_samples, samples};
 use crate::check::project;
 use crate::repository::root;
 use crate::run::SPEC;
@@ -70,7 +70,7 @@ pub(super) fn parser(name: &str, folder: &Path) -> Parser {
         ),
         name => panic!("no parser `{name}`"),
     };
-    samples.extend(broken(name));
+    samples.extend(regression_samples(name));
     Parser { samples, read }
 }
 
@@ -81,7 +81,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// Asserts that an error names a file and is not too long.
+/// Asserts that an error names a file and has less than 20,000 bytes.
 fn assert_place(error: &str, name: &str) {
     assert!(error.contains(name), "the error does not name `{name}`: {error}");
     assert!(error.len() < 20_000, "the error has {} bytes: {}", error.len(), &error[..2000]);
@@ -113,7 +113,7 @@ fn spec(folder: &Path, bytes: &[u8]) -> bool {
     true
 }
 
-/// Writes a project in which one file is damaged.
+/// Writes a project, and returns the parser that reads the project with the file `damaged` replaced.
 fn project(folder: &Path, damaged: &'static str) -> Read {
     std::fs::create_dir_all(folder.join("migrations")).unwrap();
     let reply = "[[reply]]\nmethod = \"GET\"\npath = \"/\"\n";
@@ -169,10 +169,11 @@ fn manifest(name: &str, bytes: &[u8]) -> bool {
 }
 
 /// The spec of the sample logs and dumps.
-static EXISTING: LazyLock<Spec> = LazyLock::new(|| Spec::read(Path::new(SPEC)).unwrap());
+static SAMPLES_SPEC: LazyLock<Spec> = LazyLock::new(|| Spec::read(Path::new(SPEC)).unwrap());
 
-/// Judges what was read from an existing system, and prints the report.
-fn diagnosed(system: ExistingSystem<'_>, name: &str) -> bool {
+/// Reads the rows and the log of an existing system, and creates the report of `diagnose`. Returns `false` if
+/// they can't be read, and asserts that the error names the file.
+fn read_and_diagnose(system: ExistingSystem<'_>, name: &str) -> bool {
     let spec = system.spec;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     match runtime.block_on(system.read()) {
@@ -192,16 +193,17 @@ fn logs() -> Vec<Sample> {
 }
 
 fn log(name: &str, bytes: &[u8]) -> bool {
-    let spec = &*EXISTING;
+    let spec = &*SAMPLES_SPEC;
     let stream =
         LogStream { name: name.to_owned(), bytes: Box::new(bytes), zone: None, format: None };
     let selection = JobSelection::default();
-    diagnosed(
+    read_and_diagnose(
         ExistingSystem { spec, selection: &selection, rows: RowSource::None, log: Some(stream) },
         name,
     )
 }
 
+/// Returns the compressed samples, and those in UTF-16, whose names contain the extension.
 fn packed(extension: &str) -> Vec<Sample> {
     let mut all = samples(&["fixtures/fuzz/packed"], "gz");
     for ending in ["bz2", "utf16"] {
@@ -215,8 +217,8 @@ fn packed_log(folder: &Path, name: &str, bytes: &[u8]) -> bool {
     let path = write(folder, name, bytes);
     match LogStream::open(&path) {
         Ok(stream) => {
-            let (spec, selection) = (&*EXISTING, JobSelection::default());
-            diagnosed(
+            let (spec, selection) = (&*SAMPLES_SPEC, JobSelection::default());
+            read_and_diagnose(
                 ExistingSystem {
                     spec,
                     selection: &selection,
@@ -253,8 +255,8 @@ fn dump(folder: &Path, name: &str, bytes: &[u8]) -> bool {
             return false;
         }
     };
-    let (spec, selection) = (&*EXISTING, JobSelection::default());
-    diagnosed(
+    let (spec, selection) = (&*SAMPLES_SPEC, JobSelection::default());
+    read_and_diagnose(
         ExistingSystem { spec, selection: &selection, rows: RowSource::Dump(&dump), log: None },
         name,
     )
@@ -265,7 +267,7 @@ fn bundle(folder: &Path, bytes: &[u8]) -> bool {
     let strict = Bundle::read(&path);
     match Bundle::read_edited(&path) {
         Ok(bundle) => {
-            let spec = &*EXISTING;
+            let spec = &*SAMPLES_SPEC;
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let rejudged = runtime.block_on(rejudge_incident(spec, &bundle));
             assert!(!report::rejudgement(&rejudged).is_empty());
@@ -279,6 +281,7 @@ fn bundle(folder: &Path, bytes: &[u8]) -> bool {
     }
 }
 
+/// Returns the files with the evidence of cases that version 0.1.0 wrote.
 fn evidence_samples() -> Vec<Sample> {
     let all = samples(&["fixtures/format-1/run", "fixtures/format-1/run-1.0"], "json");
     all.into_iter().filter(|sample| sample.name == "evidence.json").collect()
@@ -288,7 +291,7 @@ fn evidence(folder: &Path, bytes: &[u8]) -> bool {
     write(folder, "evidence.json", bytes);
     match read_evidence(folder) {
         Ok(observation) => {
-            let judgement = judge(&EXISTING, &observation);
+            let judgement = judge(&SAMPLES_SPEC, &observation);
             assert!(judgement.passed().map_or_else(|why| !why.to_string().is_empty(), |_| true));
             true
         }
@@ -311,7 +314,7 @@ fn run(folder: &Path) -> Read {
     }
     Box::new(move |_, bytes| {
         write(&folder, "run.json", bytes);
-        let spec = &*EXISTING;
+        let spec = &*SAMPLES_SPEC;
         match rejudge_run(spec, &folder, Day::today()) {
             Ok(result) => {
                 let run = result.document(spec, &[], Vec::new());

@@ -1,5 +1,5 @@
-//! Runs a parser with damaged files in a process of its own, so that a stack overflow and exhausted memory are
-//! found, too.
+//! Runs a parser with damaged files in a process of its own, so that a stack overflow and exhausted memory
+//! are found, too.
 
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -9,28 +9,29 @@ use std::time::{Duration, Instant, SystemTime};
 use super::mutation::{Random, damaged};
 use super::parser::{Parser, parser};
 
-/// Seconds for each parser; 2 by default.
+/// The variable with the number of seconds for each parser; 2 by default.
 const SECONDS: &str = "SPANPROOF_FUZZ_SECONDS";
-/// The seed of the damage. It is 1 by default, so that an unrelated change does not fail; `random` takes a
-/// different seed each time.
+/// The variable with the seed of the damage. The seed is 1 by default, so that the test has the same result
+/// each time; `random` takes a different seed each time.
 const SEED: &str = "SPANPROOF_FUZZ_SEED";
-/// The number of the only input to run.
+/// The variable with the number of the only input to run.
 const INPUT: &str = "SPANPROOF_FUZZ_INPUT";
-/// For the inner process: the name of its parser.
+/// The variable with the name of the parser, for the inner process.
 const PARSER: &str = "SPANPROOF_FUZZ_PARSER";
-/// For the inner process: the file for the number of the input that is running.
+/// The variable with the path of a file to which the inner process writes the number of its current input.
 const PROGRESS: &str = "SPANPROOF_FUZZ_PROGRESS";
 /// Address space of the inner process, in KiB.
 const MEMORY: u32 = 2 * 1024 * 1024;
 /// CPU time limit for one input. Other work on the machine does not count.
 const INPUT_TIME: Duration = Duration::from_secs(2);
-/// Time limit for one input, for a parser that waits.
+/// Time limit for one input, in which a parser may also wait without using CPU time.
 const INPUT_WAIT: Duration = Duration::from_mins(2);
 /// Interval between checks of the time of the running input.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// Microseconds per clock tick of `/proc`.
 const TICK: u64 = 10_000;
 
+/// Returns the number in an environment variable; `None` if the variable is unset.
 #[expect(clippy::disallowed_methods, reason = "options of a test")]
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -46,8 +47,8 @@ fn seed() -> u64 {
     number(SEED).unwrap_or(1)
 }
 
-/// Runs a parser in a process with limited memory. Panics if it panics, is killed or takes too long, with the
-/// command that repeats it.
+/// Runs a parser in a process with limited memory. If this process panics, is killed or takes too long,
+/// panics with the command that repeats the failure.
 #[expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -106,7 +107,7 @@ fn make_input(parser: &Parser, seed: u64, input: u64) -> (usize, Vec<u8>) {
     (sample, damaged(&samples[sample].bytes, &others, &mut random))
 }
 
-/// What the thread that runs the inputs has done.
+/// The results of the thread that runs the inputs.
 #[derive(Debug, Default)]
 struct Summary {
     inputs: u64,

@@ -16,7 +16,7 @@ use crate::repository::{files, read, root};
 /// Manifests and their edits.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Set {
+struct Manifests {
     /// The keys of `[manifests.production]`.
     manifests: String,
     /// The contents of the manifests, by their paths.
@@ -24,6 +24,7 @@ struct Set {
     edits: Edits,
 }
 
+/// The edits that `guard` must find, and the edits that it must accept.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edits {
@@ -52,9 +53,9 @@ struct Edit {
     remove: Vec<String>,
     /// Other keys of `[manifests.production]`, also for the base.
     manifests: Option<String>,
-    /// The flag that the edit concerns.
+    /// The flag that the edit concerns; `TRACING` by default.
     flag: String,
-    /// The right answer.
+    /// The result that `guard` must have for this flag; `disabled` by default.
     want: GuardResult,
 }
 
@@ -89,7 +90,7 @@ impl Storefront {
         let folder = root().join("fixtures/storefront");
         let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
         let proof = parse(&text("spanproof.proof.json")).unwrap();
-        // Each set has manifests of its own.
+        // The manifests of the fixture are not used: each file of `fixtures/drifts/` has its own.
         let spec = text("spanproof.toml").split("\n[manifests").next().unwrap().to_owned();
         Self { folder, spec, proof }
     }
@@ -106,7 +107,8 @@ impl Storefront {
         texts.iter().fold(MemoryFiles::default(), add)
     }
 
-    /// Compares the edited files with the proof and with those of the base. `Err` is the error.
+    /// Compares the edited files `now` with the proof, and with the files `before`, those of the base. `Err`
+    /// is the text of the error.
     fn guard(
         &self,
         manifests: &str,
@@ -143,7 +145,7 @@ fn replace(texts: &mut BTreeMap<String, String>, file: &str, [old, new]: [&str; 
 }
 
 /// Returns the files after an edit.
-fn edited(set: &Set, edit: &Edit) -> BTreeMap<String, String> {
+fn apply_edit(set: &Manifests, edit: &Edit) -> BTreeMap<String, String> {
     let mut texts = set.files.clone();
     let first: toml::Table = set.manifests.parse().unwrap();
     let first = first["files"][0].as_str().unwrap();
@@ -174,14 +176,14 @@ fn problems(found: &Result<Guard, String>) -> Vec<String> {
     }
 }
 
-/// Whether the guard gives the right answer about the flag of a drift.
+/// Returns whether `guard` has the expected result for the flag of a drift.
 fn is_found(edit: &Edit, found: &Result<Guard, String>) -> bool {
     let Ok(guard) = found else { return false };
     guard.comparisons.iter().any(|one| one.flag == edit.flag && one.result == edit.want)
 }
 
-fn sets() -> Vec<(String, Set)> {
-    let read = |path: &PathBuf| -> (String, Set) {
+fn all_manifests() -> Vec<(String, Manifests)> {
+    let read = |path: &PathBuf| -> (String, Manifests) {
         let text = std::fs::read_to_string(path).unwrap();
         let set =
             toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -194,11 +196,11 @@ fn sets() -> Vec<(String, Set)> {
 fn drifts_are_found_and_healthy_edits_are_accepted() {
     let storefront = Storefront::read();
     let (mut drifts, mut missed) = (0, Vec::new());
-    let (mut controls, mut alarms) = (0, Vec::new());
-    for (format, set) in sets() {
+    let (mut healthy_edits, mut false_alarms) = (0, Vec::new());
+    for (format, set) in all_manifests() {
         let manifests = |edit: &Edit| edit.manifests.clone().unwrap_or(set.manifests.clone());
         for edit in &set.edits.drift {
-            let now = edited(&set, edit);
+            let now = apply_edit(&set, edit);
             let found = storefront.guard(&manifests(edit), &now, Some(&set.files));
             drifts += 1;
             if !is_found(edit, &found) {
@@ -210,13 +212,13 @@ fn drifts_are_found_and_healthy_edits_are_accepted() {
             }
         }
         for edit in &set.edits.healthy {
-            let now = edited(&set, edit);
+            let now = apply_edit(&set, edit);
             let found = storefront.guard(&manifests(edit), &now, Some(&set.files));
-            controls += 1;
+            healthy_edits += 1;
             let problems = problems(&found);
             assert!(found.as_ref().map_or(1, |guard| guard.compared) > 0, "{}", edit.name);
             if !problems.is_empty() {
-                alarms.push(format!(
+                false_alarms.push(format!(
                     "{format}: {}\n      {}",
                     edit.name,
                     problems.join("\n      ")
@@ -226,19 +228,23 @@ fn drifts_are_found_and_healthy_edits_are_accepted() {
     }
     let found = drifts - missed.len();
     println!("drifts: {found} of {drifts} found");
-    println!("healthy edits: {} of {controls} reported", alarms.len());
+    println!("healthy edits: {} of {healthy_edits} reported", false_alarms.len());
     for text in missed
         .iter()
         .map(|text| format!("missed: {text}"))
-        .chain(alarms.iter().map(|text| format!("false alarm: {text}")))
+        .chain(false_alarms.iter().map(|text| format!("false alarm: {text}")))
     {
         println!("{text}");
     }
     let page = read("docs/guard.md").replace('\n', " ");
-    for number in [drifts, controls] {
+    for number in [drifts, healthy_edits] {
         assert!(page.contains(&format!("{number} edits")), "docs/guard.md lacks `{number} edits`");
     }
-    assert!(drifts >= 60 && controls >= 60, "{drifts} drifts, {controls} healthy edits");
+    assert!(drifts >= 60 && healthy_edits >= 60, "{drifts} drifts, {healthy_edits} healthy edits");
     assert!(found * 100 >= drifts * 95, "{found} of {drifts} drifts were found");
-    assert!(alarms.is_empty(), "{} of {controls} healthy edits were reported", alarms.len());
+    assert!(
+        false_alarms.is_empty(),
+        "{} of {healthy_edits} healthy edits were reported",
+        false_alarms.len()
+    );
 }

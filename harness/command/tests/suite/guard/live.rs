@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::shop::Shop;
+use super::storefront::StorefrontProject;
 use crate::repository::read;
 use crate::run::Spanproof;
 
@@ -15,46 +15,48 @@ fn without_program(text: &str) -> Json {
 
 #[test]
 fn a_passing_run_writes_the_same_proof_each_time() {
-    let shop = Shop::in_production();
-    shop.remove("spanproof.proof.json");
-    let output = shop.run(&["check", "--write-proof", "--no-faults"]);
+    let project = StorefrontProject::in_production();
+    project.remove("spanproof.proof.json");
+    let output = project.run(&["check", "--write-proof", "--no-faults"]);
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stderr.contains("proof written: spanproof.proof.json"), "{output:?}");
-    let written = std::fs::read_to_string(shop.path().join("spanproof.proof.json")).unwrap();
+    let written = std::fs::read_to_string(project.path().join("spanproof.proof.json")).unwrap();
     let kept = read("fixtures/storefront/spanproof.proof.json");
     assert_eq!(without_program(&written), without_program(&kept));
-    assert_eq!(shop.guard(&[]).0, 0);
+    assert_eq!(project.guard(&[]).0, 0);
 }
 
 #[test]
-fn a_proof_needs_all_cases_and_a_pass() {
-    let shop = Shop::in_production();
-    shop.remove("spanproof.proof.json");
+fn no_proof_is_written_if_cases_are_left_out_or_fail() {
+    let project = StorefrontProject::in_production();
+    project.remove("spanproof.proof.json");
     for args in [&["--filter", "TRACING=true"][..], &["--case", "d30a110f"]] {
-        let output = shop.run(&[&["check", "--write-proof"], args].concat());
+        let output = project.run(&[&["check", "--write-proof"], args].concat());
         assert_eq!(output.code, 2, "{output:?}");
     }
-    let in_ci = Spanproof::new(shop.path(), &["check", "--write-proof"]).env("CI", "true").output();
+    let in_ci =
+        Spanproof::new(project.path(), &["check", "--write-proof"]).env("CI", "true").output();
     assert_eq!(in_ci.code, 2, "{in_ci:?}");
     assert!(in_ci.stderr.contains("`--write-proof` is refused"), "{in_ci:?}");
-    shop.edit("storefront.py", "in {\"true\", \"1\"}", "in {\"true\"}");
-    let output = shop.run(&["check", "--write-proof", "--no-faults"]);
+    project.edit("storefront.py", "in {\"true\", \"1\"}", "in {\"true\"}");
+    let output = project.run(&["check", "--write-proof", "--no-faults"]);
     assert_eq!(output.code, 1, "{output:?}");
     assert!(
         output.stderr.contains("no proof was written, because the run did not pass"),
         "{output:?}"
     );
-    assert!(!shop.path().join("spanproof.proof.json").exists());
-    let (code, output) = shop.guard(&["--run"]);
+    assert!(!project.path().join("spanproof.proof.json").exists());
+    let (code, output) = project.guard(&["--run"]);
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("nothing was compared, because the run did not pass"), "{output}");
 }
 
-/// Each value has an effect in one pair of cases only, so all of them must run again to know it.
+/// Each value has an effect in one pair of cases only, so all of these cases must run again before the effect
+/// is known.
 #[test]
-fn a_proof_knows_the_effect_of_every_value() {
-    let shop = Shop::in_production();
-    let spec = std::fs::read_to_string(shop.path().join("spanproof.toml")).unwrap();
+fn a_proof_has_the_effect_of_every_value() {
+    let project = StorefrontProject::in_production();
+    let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let (start, rest) = spec.split_once("# With it, the price").unwrap();
     let (_, end) = rest.split_once("[[span]]").unwrap();
     let values: Vec<_> = (1..8).map(|number| format!("\"{number}\"")).collect();
@@ -64,16 +66,16 @@ fn a_proof_knows_the_effect_of_every_value() {
          exclude = [{{ TRACING = [{{ unset = true }}, \"false\", \"1\", \"True\", \"true \", '\"true\"'], \
          PRELOAD = [{values}] }}]\n\n"
     );
-    shop.write("spanproof.toml", &format!("{start}{flag}[[span]]{end}"));
-    shop.edit(
+    project.write("spanproof.toml", &format!("{start}{flag}[[span]]{end}"));
+    project.edit(
         "storefront.py",
         "            for number, article in",
         "            for _ in range(int(os.environ[\"PRELOAD\"])):\n                \
          price(\"tea\")\n            for number, article in",
     );
-    let output = shop.run(&["check", "--write-proof", "--no-faults"]);
+    let output = project.run(&["check", "--write-proof", "--no-faults"]);
     assert_eq!(output.code, 0, "{output:?}");
-    let proof = std::fs::read_to_string(shop.path().join("spanproof.proof.json")).unwrap();
+    let proof = std::fs::read_to_string(project.path().join("spanproof.proof.json")).unwrap();
     let proof: Json = serde_json::from_str(&proof).unwrap();
     let effect = |value: &Json| value["effects"][0]["effect"].as_str().unwrap().to_owned();
     let effects: Vec<_> =
@@ -82,15 +84,15 @@ fn a_proof_knows_the_effect_of_every_value() {
 }
 
 #[test]
-fn the_deployed_flags_are_run_as_a_case() {
-    let shop = Shop::in_production();
-    shop.edit(
+fn check_as_an_environment_runs_a_case_with_its_flags() {
+    let project = StorefrontProject::in_production();
+    project.edit(
         "compose.yaml",
         "TRACING: \"true\"",
         "TRACING: \"1\"\n      OLD_CHECKOUT: \"perhaps\"",
     );
     let args = ["check", "--as", "production", "--filter", "OLD_CHECKOUT=perhaps"];
-    let output = shop.run(&args);
+    let output = project.run(&args);
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stdout.contains("TRACING=1 OLD_CHECKOUT=perhaps LOG_LEVEL=info"), "{output:?}");
     assert!(output.stdout.contains("1 passed, 0 failed: 1 case"), "{output:?}");
@@ -98,10 +100,10 @@ fn the_deployed_flags_are_run_as_a_case() {
 }
 
 #[test]
-fn an_environment_without_spans_is_a_finding() {
-    let shop = Shop::in_production();
-    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"yes\"");
-    let output = shop.run(&["check", "--as", "production", "--filter", "TRACING=yes"]);
+fn an_environment_that_records_no_spans_fails() {
+    let project = StorefrontProject::in_production();
+    project.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"yes\"");
+    let output = project.run(&["check", "--as", "production", "--filter", "TRACING=yes"]);
     assert_eq!(output.code, 1, "{output:?}");
     let text = "no spans are recorded, but tracing must be on there";
     assert!(output.stderr.contains(text), "{output:?}");
@@ -109,32 +111,32 @@ fn an_environment_without_spans_is_a_finding() {
 
 #[test]
 fn an_unknown_value_cannot_be_run() {
-    let shop = Shop::in_production();
-    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"${TRACING}\"");
-    let output = shop.run(&["check", "--as", "production"]);
+    let project = StorefrontProject::in_production();
+    project.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"${TRACING}\"");
+    let output = project.run(&["check", "--as", "production"]);
     assert_eq!(output.code, 2, "{output:?}");
     assert!(
-        output
-            .stderr
-            .contains("no case can have the flags of the environment `production`: `TRACING`: "),
+        output.stderr.contains(
+            "`production` can't be run as a case, because a flag is not known: `TRACING`: "
+        ),
         "{output:?}"
     );
-    let output = shop.run(&["check", "--as", "producton"]);
+    let output = project.run(&["check", "--as", "producton"]);
     assert_eq!(output.code, 2, "{output:?}");
     let text = "the spec has no `[manifests.producton]`; did you mean `production`?";
     assert!(output.stderr.contains(text), "{output:?}");
 }
 
 #[test]
-fn guard_can_make_the_proof_itself() {
-    let shop = Shop::in_production();
-    shop.remove("spanproof.proof.json");
-    shop.edit(
+fn guard_run_builds_a_proof_in_memory() {
+    let project = StorefrontProject::in_production();
+    project.remove("spanproof.proof.json");
+    project.edit(
         "compose.yaml",
         "LOG_LEVEL: info",
         "LOG_LEVEL: info\n      OLD_CHECKOUT: \"perhaps\"",
     );
-    let output = shop.run(&["guard", "--run", "--format", "json"]);
+    let output = project.run(&["guard", "--run", "--format", "json"]);
     assert_eq!(output.code, 1, "the value was tried, and does nothing: {output:?}");
     let document = output.json();
     assert_eq!((&document["ok"], &document["disabled"]), (&4.into(), &1.into()), "{document}");
@@ -142,5 +144,5 @@ fn guard_can_make_the_proof_itself() {
     assert_eq!(inert["value"]["set"], "perhaps");
     assert_eq!(inert["result"], "disabled");
     assert!(output.stderr.contains("production: case "), "{output:?}");
-    assert!(!shop.path().join("spanproof.proof.json").exists(), "the proof stays in memory");
+    assert!(!project.path().join("spanproof.proof.json").exists(), "the proof stays in memory");
 }

@@ -1,7 +1,7 @@
 //! Tests of `guard`, which compares the flags in deploy manifests with what `check` proved.
 
-mod base;
+mod base_branch;
 mod drift;
 mod live;
 mod results;
-mod shop;
+mod storefront;

@@ -3,12 +3,12 @@
 use rstest::rstest;
 use serde_json::json;
 
-use super::shop::{COMPOSE, Shop};
+use super::storefront::{COMPOSE, StorefrontProject};
 
 #[test]
 fn a_healthy_deployment_passes_and_every_comparison_is_counted() {
-    let shop = Shop::in_production();
-    let (code, output) = shop.guard(&[]);
+    let project = StorefrontProject::in_production();
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 0, "{output}");
     assert!(
         output.contains("5 comparisons: 5 ok, 0 disabled, 0 enabled, 0 unproven, 0 unknown"),
@@ -20,10 +20,10 @@ fn a_healthy_deployment_passes_and_every_comparison_is_counted() {
 }
 
 #[test]
-fn a_spelling_that_records_nothing_is_named_with_the_spans_and_the_case() {
-    let shop = Shop::in_production();
-    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"True\"");
-    let (code, output) = shop.guard(&[]);
+fn the_report_of_a_spelling_that_records_nothing_names_the_spans_and_the_case() {
+    let project = StorefrontProject::in_production();
+    project.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"True\"");
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 1, "{output}");
     for line in [
         "`price` spans need TRACING=true|1; production sets True (compose.yaml:6), which records nothing (proved by case 4579b5e4 and 3 more)",
@@ -34,10 +34,10 @@ fn a_spelling_that_records_nothing_is_named_with_the_spans_and_the_case() {
 }
 
 #[test]
-fn the_document_has_the_value_its_lines_and_the_cases() {
-    let shop = Shop::in_production();
-    shop.edit("compose.yaml", "      TRACING", "      TRACING: ''\n      XTRACING");
-    let output = shop.run(&["guard", "--format", "json"]);
+fn the_document_has_the_value_of_a_flag_its_processes_and_its_lines() {
+    let project = StorefrontProject::in_production();
+    project.edit("compose.yaml", "      TRACING", "      TRACING: ''\n      XTRACING");
+    let output = project.run(&["guard", "--format", "json"]);
     assert_eq!(output.code, 8, "{output:?}");
     let document = output.json();
     assert_eq!((&document["schema"], &document["unproven"]), (&json!(1), &json!(1)));
@@ -83,9 +83,9 @@ fn a_value_that_is_not_proved_to_be_on_does_not_pass(
     #[case] expected: i32,
     #[case] lines: &[&str],
 ) {
-    let shop = Shop::in_production();
-    shop.edit("compose.yaml", old, new);
-    let (code, output) = shop.guard(&[]);
+    let project = StorefrontProject::in_production();
+    project.edit("compose.yaml", old, new);
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, expected, "{output}");
     for line in lines {
         assert!(output.contains(line), "expected {line}\nfound {output}");
@@ -93,65 +93,67 @@ fn a_value_that_is_not_proved_to_be_on_does_not_pass(
 }
 
 #[test]
-fn an_environment_says_what_a_flag_must_be() {
-    let shop = Shop::new(
+fn the_key_expect_requires_flags_to_be_on_or_off() {
+    let project = StorefrontProject::new(
         "[manifests.preview]\nfiles = ['compose.yaml']\n\
          expect = { TRACING = 'off', PRICE_CACHE = 'on' }\n",
     );
-    let (code, output) = shop.guard(&[]);
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("ENABLED   TRACING \"true\""), "{output}");
     assert!(output.contains("DISABLED  PRICE_CACHE unset"), "{output}");
-    shop.edit(
+    project.edit(
         "compose.yaml",
         "TRACING: \"true\"",
         "TRACING: \"false\"\n      PRICE_CACHE: \"true\"",
     );
-    let (code, output) = shop.guard(&[]);
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 0, "{output}");
 }
 
 #[test]
-fn names_of_secrets_count_as_set_to_an_unknown_value() {
+fn a_flag_in_the_list_of_secrets_has_an_unknown_value() {
     let fly = "app = 'storefront'\n[env]\nLOG_LEVEL = 'info'\n";
     let section = "[manifests.production]\nfiles = ['fly.toml']\nsecrets = 'secrets'\n";
-    let shop = Shop::new(section);
-    shop.write("fly.toml", fly);
-    shop.write("secrets", "NAME\tDIGEST\nTRACING\t1234\n");
-    let (code, output) = shop.guard(&[]);
+    let project = StorefrontProject::new(section);
+    project.write("fly.toml", fly);
+    project.write("secrets", "NAME\tDIGEST\nTRACING\t1234\n");
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 8, "{output}");
     assert!(
-        output.contains("production: it is set outside, as a secret or setting of the platform"),
+        output.contains(
+            "production: it is set outside the manifest, as a secret or setting of the platform"
+        ),
         "{output}"
     );
-    shop.write("secrets", "NAME\tDIGEST\nAPI_KEY\t1234\n");
-    let (code, output) = shop.guard(&[]);
+    project.write("secrets", "NAME\tDIGEST\nAPI_KEY\t1234\n");
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 1, "without the secret, it is off: {output}");
-    shop.remove("secrets");
-    let (code, output) = shop.guard(&[]);
+    project.remove("secrets");
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 2, "{output}");
     assert!(output.contains("could not read `secrets` of `[manifests.production]`"), "{output}");
 }
 
 #[test]
-fn which_of_several_processes_runs_the_service_must_be_clear() {
-    let shop = Shop::in_production();
+fn if_several_processes_could_run_the_service_the_result_is_unknown() {
+    let project = StorefrontProject::in_production();
     let two = COMPOSE.replace("storefront", "web").replace("shop/web", "shop/app")
         + "  jobs:\n    image: shop/app:1\n    environment: { LOG_LEVEL: info }\n";
-    shop.write("compose.yaml", &two);
-    let (code, output) = shop.guard(&[]);
+    project.write("compose.yaml", &two);
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 8, "{output}");
     assert!(output.contains("it depends on the process"), "{output}");
     assert!(
         output.contains("name it in the spec, for example with `process = \"web\"`"),
         "{output}"
     );
-    shop.edit(
+    project.edit(
         "spanproof.toml",
         "files = ['compose.yaml']",
         "files = ['compose.yaml']\nprocess = 'web'",
     );
-    assert_eq!(shop.guard(&[]).0, 0);
+    assert_eq!(project.guard(&[]).0, 0);
 }
 
 #[rstest]
@@ -163,24 +165,24 @@ fn which_of_several_processes_runs_the_service_must_be_clear() {
     "`process` of `[manifests.production]` is `api`, and `compose.yaml` has no such process; it has `storefront`"
 )]
 #[case::proof("spanproof.proof.json", "{", "is not a proof of this version")]
-fn bad_input_is_an_error_with_its_place(
+fn an_error_in_an_input_file_is_reported_with_the_line_of_the_spec(
     #[case] file: &str,
     #[case] text: &str,
     #[case] message: &str,
 ) {
-    let shop = Shop::in_production();
+    let project = StorefrontProject::in_production();
     match text {
-        "" => shop.remove(file),
+        "" => project.remove(file),
         "process" => {
-            shop.edit(
+            project.edit(
                 file,
                 "files = ['compose.yaml']",
                 "files = ['compose.yaml']\nprocess = 'api'",
             );
         }
-        text => shop.write(file, text),
+        text => project.write(file, text),
     }
-    let (code, output) = shop.guard(&[]);
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 2, "{output}");
     assert!(output.contains(message), "expected {message}\nfound {output}");
     let is_proof = file.ends_with("json");
@@ -192,8 +194,8 @@ fn bad_input_is_an_error_with_its_place(
 
 #[test]
 fn nothing_to_compare_is_an_error() {
-    let shop = Shop::new("");
-    let (code, output) = shop.guard(&[]);
+    let project = StorefrontProject::new("");
+    let (code, output) = project.guard(&[]);
     assert_eq!(
         (code, output.as_str()),
         (4, "error: nothing to compare: the spec has no `[manifests.NAME]`\n")
@@ -202,21 +204,21 @@ fn nothing_to_compare_is_an_error() {
 
 #[test]
 fn a_stale_or_missing_proof_proves_nothing() {
-    let shop = Shop::in_production();
+    let project = StorefrontProject::in_production();
     let all_unproven = "5 comparisons: 0 ok, 0 disabled, 0 enabled, 5 unproven, 0 unknown";
-    shop.edit("migrations/0001_tables.sql", "status text not null);", "status text);");
-    let (code, output) = shop.guard(&[]);
+    project.edit("migrations/0001_tables.sql", "status text not null);", "status text);");
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 8, "{output}");
     assert!(output.contains("is stale: since then the migrations changed"), "{output}");
     assert!(output.contains(all_unproven), "{output}");
-    let shop = Shop::in_production();
-    shop.edit("order.json", "order-1", "order-2");
-    shop.edit("spanproof.toml", "flush-ms = 500", "flush-ms = 501");
-    let (_, output) = shop.guard(&[]);
+    let project = StorefrontProject::in_production();
+    project.edit("order.json", "order-1", "order-2");
+    project.edit("spanproof.toml", "flush-ms = 500", "flush-ms = 501");
+    let (_, output) = project.guard(&[]);
     assert!(output.contains("since then the spec or a file that it names changed"), "{output}");
     assert!(output.contains(all_unproven), "{output}");
-    shop.remove("spanproof.proof.json");
-    let (code, output) = shop.guard(&[]);
+    project.remove("spanproof.proof.json");
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 8, "{output}");
     assert!(output.contains("there is no proof `spanproof.proof.json`"), "{output}");
     assert!(
@@ -227,19 +229,19 @@ fn a_stale_or_missing_proof_proves_nothing() {
 
 #[test]
 fn comments_and_manifests_do_not_make_a_proof_stale() {
-    let shop = Shop::in_production();
-    shop.edit("spanproof.toml", "# Exactly", "# More than one word. Exactly");
-    shop.edit("spanproof.toml", "[manifests.production]", "[manifests.live]");
-    let (code, output) = shop.guard(&[]);
+    let project = StorefrontProject::in_production();
+    project.edit("spanproof.toml", "# Exactly", "# More than one word. Exactly");
+    project.edit("spanproof.toml", "[manifests.production]", "[manifests.live]");
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 0, "{output}");
 }
 
 #[test]
 fn a_variable_in_the_value_of_a_flag_is_printed_without_its_own_value() {
-    let shop = Shop::in_production();
-    shop.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"${SWITCH}\"");
-    shop.write(".env", "SWITCH=true\n");
-    let (code, output) = shop.guard(&[]);
+    let project = StorefrontProject::in_production();
+    project.edit("compose.yaml", "TRACING: \"true\"", "TRACING: \"${SWITCH}\"");
+    project.write(".env", "SWITCH=true\n");
+    let (code, output) = project.guard(&[]);
     assert_eq!(code, 0, "{output}");
     let steps = ".env:1 filled in: `SWITCH`\n              compose.yaml:6 set: true\n";
     assert!(output.contains(steps), "{output}");
@@ -247,17 +249,17 @@ fn a_variable_in_the_value_of_a_flag_is_printed_without_its_own_value() {
 
 #[test]
 fn a_secret_is_never_printed() {
-    let shop = Shop::in_production();
+    let project = StorefrontProject::in_production();
     let flag = "[[flag]]\nname = 'ADMIN_TOKEN'\nvalues = ['hunter3', 'hunter4']\n\n[matrix]";
-    shop.edit("spanproof.toml", "[matrix]", flag);
-    shop.edit(
+    project.edit("spanproof.toml", "[matrix]", flag);
+    project.edit(
         "compose.yaml",
         "    environment:",
         "    env_file: a.env\n    environment:\n      ADMIN_TOKEN: hunter5",
     );
-    shop.write("a.env", "ADMIN_TOKEN=hunter6\n");
+    project.write("a.env", "ADMIN_TOKEN=hunter6\n");
     for args in [&[][..], &["--format", "json"]] {
-        let (code, output) = shop.guard(args);
+        let (code, output) = project.guard(args);
         assert_eq!(code, 8, "{output}");
         assert!(output.contains("ADMIN_TOKEN"), "{output}");
         assert!(!output.contains("hunter"), "{output}");

@@ -1,4 +1,4 @@
-//! Runs that are ended by their time limit, and evidence that can't be written.
+//! Tests of runs that reach their time limit, of evidence that can't be written, and of many spans.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,12 +13,12 @@ use crate::run::{Output, run};
 const FLAG: &str = "[[flag]]\nname = \"MODE\"\nvalues = [\"a\", \"b\"]\ndefault = \"a\"";
 
 #[test]
-fn a_run_that_reaches_its_time_limit_reports_what_it_learned() {
+fn a_run_that_reaches_its_time_limit_reports_its_results_until_then() {
     let project = Project::new("never-ready");
     project.edit("timeout-ms = 1500", "timeout-ms = 600000");
     project.append(FLAG);
     let start = Instant::now();
-    // The server must have started by then, even while many other tests run.
+    // The limit is long enough to start the server, even while many other tests run.
     let arguments = ["check", "--no-faults", "-j", "1", "--timeout", "20s", "--evidence", "run"];
     let Output { code, stdout, stderr } = project.run(&arguments);
     assert_eq!(code, 3, "{stdout}{stderr}");
@@ -38,7 +38,7 @@ fn a_run_that_reaches_its_time_limit_reports_what_it_learned() {
 
 #[test]
 fn a_time_limit_also_ends_the_build() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit("command =", "build = [\"sleep\", \"600\"]\ncommand =");
     let Output { code, stderr, .. } = project.run(&["check", "--timeout", "1s"]);
     assert_eq!(code, 3, "{stderr}");
@@ -48,7 +48,7 @@ fn a_time_limit_also_ends_the_build() {
 }
 
 #[test]
-fn a_time_limit_also_ends_a_proof() {
+fn a_time_limit_also_ends_check_with_sabotages() {
     let project = Project::new("never-ready");
     project.edit("timeout-ms = 1500", "timeout-ms = 600000");
     let start = Instant::now();
@@ -59,10 +59,10 @@ fn a_time_limit_also_ends_a_proof() {
     assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
-/// Creates a project with a captured incident, `early.jsonl`. The next start of the service succeeds, and all
-/// later ones hang.
+/// Creates a project with an adopted incident, `early.jsonl`. After that, the first start of the service
+/// succeeds, and all later starts hang.
 fn project_with_incident() -> Project {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let Output { stdout, .. } = project.run(&["check", "--no-faults", "--no-probe"]);
     let failed = stdout.lines().find(|line| line.contains("  FAIL ")).unwrap();
     let id = failed.split(' ').next().unwrap();
@@ -111,8 +111,8 @@ fn a_time_limit_also_ends_the_replays_of_adopted_incidents() {
     assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
-/// When it starts, each service destroys the evidence of earlier cases. The second one also puts a file in the
-/// place of the folder.
+/// When it starts, the service removes the evidence of earlier cases. In the second test case, it also
+/// creates a file with the name of the folder.
 #[rstest]
 #[case::removed("rm -rf run", "run/", "was removed while spanproof ran")]
 #[case::replaced("rm -rf run; touch run", "could not create `run/", "run.json")]
@@ -121,7 +121,7 @@ fn evidence_that_cannot_be_written_loses_no_verdict(
     #[case] first: &str,
     #[case] second: &str,
 ) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let command = spec.lines().find(|line| line.starts_with("command")).unwrap();
     let script = format!("cd {}; {destroy}; echo ready; exec sleep 60", project.path().display());
@@ -137,8 +137,9 @@ fn evidence_that_cannot_be_written_loses_no_verdict(
     assert!(!stdout.contains("BROKEN"), "{stdout}");
 }
 
-/// Creates a folder for evidence in which `name` is a broken symlink, so that nothing can be written below it.
-fn evidence_without(folder: &Path, name: &str) {
+/// Creates a folder for evidence in which `name` is a broken symlink, so that nothing can be written below
+/// it.
+fn block_evidence_folder(folder: &Path, name: &str) {
     let evidence = folder.join("run");
     std::fs::create_dir(&evidence).unwrap();
     std::os::unix::fs::symlink("/nowhere/at/all", evidence.join(name)).unwrap();
@@ -146,9 +147,9 @@ fn evidence_without(folder: &Path, name: &str) {
 
 #[test]
 fn evidence_of_extra_cases_that_cannot_be_written_is_listed() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.append(FLAG);
-    evidence_without(project.path(), "probes");
+    block_evidence_folder(project.path(), "probes");
     let arguments = ["check", "--no-faults", "--filter", "MODE=a", "--evidence", "run"];
     let Output { code, stdout, stderr } = project.run(&arguments);
     assert_eq!(code, 3, "{stdout}{stderr}");
@@ -161,7 +162,7 @@ fn evidence_of_extra_cases_that_cannot_be_written_is_listed() {
 #[test]
 fn evidence_of_repetitions_that_cannot_be_written_is_listed() {
     let folder = tempfile::tempdir().unwrap();
-    evidence_without(folder.path(), "repetitions");
+    block_evidence_folder(folder.path(), "repetitions");
     let evidence = folder.path().join("run");
     let spec = root().join("fixtures/newsletter/spanproof.toml");
     let [spec, evidence] = [&spec, &evidence].map(|path| path.to_str().unwrap());
@@ -176,7 +177,7 @@ fn evidence_of_repetitions_that_cannot_be_written_is_listed() {
 /// Regression test: the parent of each span was searched for among all spans of the unit.
 #[test]
 fn a_unit_with_many_spans_is_judged_in_time() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let id = |last: &str| format!("'00000000-0000-0000-0000-00000000000{last}'::uuid");
     let (trace, root) = (id("1"), id("2"));
     let rest = "now(), now() + interval '1 ms', 1, 'completed', 1, 1, 'm', 'r'";

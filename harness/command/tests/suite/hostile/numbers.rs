@@ -1,4 +1,4 @@
-//! Numbers and times at the limits of their types, in files and in arguments.
+//! Tests with numbers and times at the limits of their types, in files and in arguments.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use spanproof::{Bundle, Spec};
 use crate::repository::{files, root};
 use crate::run::{SPEC, Spanproof};
 
-/// Replaces each number and each time in a record with an extreme value, one at a time. `name`
-/// identifies the place in all records; a place is changed only if it is new in `seen`.
+/// Returns copies of a record, in each of which one number or time is replaced with an extreme value. `name`
+/// is the path of keys to the value; a value is replaced only if its path is not in `seen` yet.
 fn mutations(record: &Json, name: &str, seen: &mut BTreeSet<String>) -> Vec<Json> {
     let numbers = [json!(i64::MIN), json!(i64::MAX), json!(u64::MAX), json!(1e308)];
     let times = [
@@ -52,7 +52,7 @@ fn mutations(record: &Json, name: &str, seen: &mut BTreeSet<String>) -> Vec<Json
     }
 }
 
-/// Adds the times of a trial to the record of facts. Bundles of older versions lack them.
+/// Adds the times of a trial to the record `facts`. The incident files of older versions lack these times.
 fn add_times(record: &mut Json) {
     if let Some(facts) = record.get_mut("facts").and_then(Json::as_object_mut) {
         let period = json!(["2025-10-22T12:00:00Z", "2025-10-22T12:01:00Z"]);
@@ -63,7 +63,7 @@ fn add_times(record: &mut Json) {
 }
 
 #[tokio::test]
-async fn no_number_or_time_in_a_bundle_causes_a_panic() {
+async fn no_number_or_time_in_an_incident_file_causes_a_panic() {
     let spec = Spec::read(std::path::Path::new(SPEC)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("changed.jsonl");
@@ -93,7 +93,7 @@ async fn no_number_or_time_in_a_bundle_causes_a_panic() {
 }
 
 #[test]
-fn a_number_of_a_spec_beyond_its_limit_is_an_error_that_names_it() {
+fn the_error_for_a_number_beyond_its_limit_names_the_key() {
     let folder = tempfile::tempdir().unwrap();
     let spec = std::fs::read_to_string(SPEC).unwrap();
     let number = regex::Regex::new(r"(?m)^([a-z-]+) = (\d+)$|\b([a-z-]+) = (\d+)").unwrap();

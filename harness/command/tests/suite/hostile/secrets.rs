@@ -1,4 +1,5 @@
-//! Tests that secrets of every kind that are planted in the input reach no output.
+//! Tests that no output contains a secret: the input has a secret of every kind, and these are searched for
+//! in everything that the command prints and writes.
 
 use std::path::Path;
 
@@ -21,11 +22,13 @@ print("ready", flush=True)
 signal.pause()
 "#;
 
-/// Returns a secret of each kind of `fixtures/secrets`, and the parts of each that must not be shown.
-fn planted() -> (String, Vec<String>) {
+/// Returns a text with a secret of each kind of `fixtures/secrets`, one a line, and the parts of the secrets
+/// that must not be in any output.
+fn planted_secrets() -> (String, Vec<String>) {
     let kinds = std::fs::read_to_string(root().join("fixtures/secrets/kinds.tsv")).unwrap();
     let placeholder = regex::Regex::new(r"\{([AUBKHN])(\d+)\}").unwrap();
     let (mut text, mut parts, mut number) = (String::new(), Vec::new(), 88_172_645_463_325_252_u64);
+    // Placeholders are replaced with random characters, the same in each run.
     for line in kinds.lines() {
         let template = line.split_once('\t').unwrap().1;
         let filled = placeholder.replace_all(template, |found: &regex::Captures<'_>| {
@@ -57,12 +60,12 @@ fn secrets_in<'a>(text: &str, secrets: &'a [String]) -> Vec<&'a String> {
 }
 
 #[test]
-fn no_secret_reaches_an_artefact() {
-    let (text, mut secrets) = planted();
+fn no_secret_is_printed_or_written() {
+    let (text, mut secrets) = planted_secrets();
     secrets
         .extend(["h3aderKey77secret", "f1agValue88secret", "vau1tPass99word"].map(str::to_owned));
     assert!(secrets.len() > 90, "{} secrets", secrets.len());
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write("planted.txt", &text);
     project.write("job.json", &serde_json::json!({ "input": text }).to_string());
     project.write("service.py", SERVICE);
@@ -83,11 +86,11 @@ fn no_secret_reaches_an_artefact() {
         output.stdout
     };
     keep("plan", &["plan"]);
-    let human = keep("check", &["check", "--evidence", "run"]);
+    let report = keep("check", &["check", "--evidence", "run"]);
     keep("report", &["report", "run", "--format", "json"]);
     let id = std::fs::read_dir(project.path().join("run")).unwrap().flatten();
     let mut ids = id.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name());
-    let id = ids.next().unwrap_or_else(|| panic!("no case: {human}")).into_string().unwrap();
+    let id = ids.next().unwrap_or_else(|| panic!("no case: {report}")).into_string().unwrap();
     keep("capture", &["capture", "--case", &id, "--run", "run", "-o", "one.jsonl"]);
     let contents = ["capture", "--case", &id, "--run", "run", "--with-contents", "-o", "two.jsonl"];
     keep("capture --with-contents", &contents);
@@ -106,7 +109,7 @@ fn no_secret_reaches_an_artefact() {
         all.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
     }
     let lines = all.iter().map(|(_, text)| text.matches("***").count()).sum::<usize>();
-    assert!(lines > 300, "only {lines} masks: the service did not print: {human}");
+    assert!(lines > 300, "only {lines} masks: the service did not print: {report}");
     for (name, text) in &all {
         let leaked = secrets_in(text, &secrets);
         assert!(leaked.is_empty(), "{name} shows {} secrets: {leaked:?}", leaked.len());

@@ -1,10 +1,12 @@
-//! Control characters in input never reach the terminal, and output that can't be printed is an error.
+//! Tests that control characters in input never reach the terminal, and that output that can't be printed is
+//! an error.
 
 use crate::check::project::Project;
 use crate::repository::root;
 use crate::run::{SPEC, Spanproof};
 
-/// Clears the screen, in both spellings of the escape character, and reverses the order of text.
+/// Control characters that clear the screen, in both spellings of the escape character, and a character that
+/// reverses the order of text.
 const CONTROLS: &str = "\u{1b}[2J\u{9b}2J\u{7}\r\u{202e}";
 
 /// Asserts that `text` has no control characters except line breaks and tabs, and no characters that
@@ -107,8 +109,8 @@ fn output_that_cannot_be_written_is_an_error_in_every_command() {
 }
 
 #[test]
-fn a_message_names_the_thing_that_is_missing_or_of_the_wrong_kind() {
-    let project = Project::new("obedient");
+fn a_message_names_the_path_that_is_missing_or_is_not_a_folder() {
+    let project = Project::new("accepts-no-job");
     project.edit("command =", "build = [\"true\"]\ncommand =");
     for (command, folder, expected) in [
         ("check --evidence job.json", "/tmp", "job.json"),

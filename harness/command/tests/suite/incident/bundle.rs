@@ -36,7 +36,7 @@ fn assert_only_judges_the_evidence_of_an_incident_again() {
 #[case::without_the_last_record(0)]
 #[case::within_the_last_record(20)]
 #[case::before_the_last_line_break(-1)]
-fn a_cut_off_bundle_is_judged_but_doubted(#[case] offset: isize) {
+fn a_cut_off_bundle_is_judged_and_the_report_has_a_doubt(#[case] offset: isize) {
     let whole = incident();
     let last_record = whole.trim_end().rfind('\n').unwrap() + 1;
     let text = &whole[..last_record.checked_add_signed(offset).unwrap()];
@@ -90,7 +90,7 @@ fn a_file_that_is_not_a_bundle_is_refused(
 }
 
 #[test]
-fn records_of_a_newer_minor_version_are_skipped_with_a_doubt() {
+fn records_of_a_newer_minor_version_are_skipped_and_the_report_has_a_doubt() {
     let newer = incident().replacen("\"format\":\"1.0\"", "\"format\":\"1.7\"", 1).replacen(
         "\n{\"job\"",
         "\n{\"weather\":{\"wind\":3}}\n{\"job\"",

@@ -8,7 +8,7 @@ use crate::run::{Output, SPEC, run};
 const DUMP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/dump.sql");
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/first-incident/runner.log");
 
-/// Writes the dump and the log of production, with personal data and secrets added to both.
+/// Writes a dump and a log of a system in production, with personal data and secrets added to both.
 fn write_secrets(folder: &std::path::Path) {
     let dump = std::fs::read_to_string(DUMP).unwrap();
     let dump = dump.replace(

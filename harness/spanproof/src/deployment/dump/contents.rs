@@ -1,4 +1,4 @@
-//! The tables of a dump, and where their rows are.
+//! What a dump contains: its tables, its databases, and signs that a part of it is missing.
 
 use super::relation::Relation;
 use crate::identifier::TableName;
@@ -6,19 +6,20 @@ use crate::identifier::TableName;
 /// Maximum number of bytes of a line; a longer line is read in pieces.
 pub(super) const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The tables of a dump.
+/// What a dump contains.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     /// The tables in the order of their definitions.
     pub(super) relations: Vec<Relation>,
-    /// The names of the databases, by the number that each table has. The first one has no name.
+    /// The names of the databases, with [`Relation::database`] as the index; empty if the dump names none.
+    /// The first database has no name.
     pub(super) databases: Vec<String>,
-    /// How the dump ends too early; `None` if it is complete.
+    /// Why the dump is certainly truncated, for a message; `None` if it is not.
     pub(super) cut_off: Option<String>,
-    /// The table that may have lost rows: the dump has no end, and its last statements are `INSERT`
-    /// statements into this table. `None` if there is no such table.
-    pub(super) may_go_on: Option<TableName>,
-    /// Whether the dump was made with row security: then policies decided which rows it contains.
+    /// The table that may lack rows: the dump lacks the comment at its end, and its last statements are
+    /// `INSERT` statements into this table. `None` if there is no such table.
+    pub(super) may_lack_rows: Option<TableName>,
+    /// Whether the dump was made with `row_security = on`, so that policies decided which rows it contains.
     pub(super) has_row_security: bool,
 }
 
@@ -80,7 +81,7 @@ INSERT INTO public.jobs (id, name) VALUES
     }
 
     #[test]
-    fn the_search_path_and_the_database_belong_to_the_name() {
+    fn a_table_has_the_schema_of_the_search_path_and_the_number_of_its_database() {
         let dump = "SET search_path = app, pg_catalog;\nCREATE TABLE jobs (\n);\n\
                     \\connect other\nCREATE TABLE jobs (\n);\n";
         let contents = Contents::read(dump.as_bytes()).unwrap();
@@ -90,7 +91,7 @@ INSERT INTO public.jobs (id, name) VALUES
     }
 
     #[test]
-    fn a_dump_may_end_too_early() {
+    fn a_dump_that_ends_inside_rows_is_cut_off() {
         for dump in ["COPY public.jobs (id) FROM stdin;\n1\n", "INSERT INTO public.jobs VALUES (1,"]
         {
             let contents = Contents::read(dump.as_bytes()).unwrap();

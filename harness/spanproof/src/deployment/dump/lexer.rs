@@ -20,15 +20,15 @@ enum Part {
 #[derive(Debug, Clone)]
 pub(super) struct Lexer {
     part: Part,
-    /// Whether no statement is open: only spaces and comments follow the last semicolon.
-    is_between: bool,
+    /// Whether no statement has begun after the last semicolon: only spaces and comments follow it.
+    is_between_statements: bool,
     /// Whether a backslash is an escape in strings without `E`, as with `standard_conforming_strings = off`.
     has_escapes: bool,
 }
 
 impl Default for Lexer {
     fn default() -> Self {
-        Self { part: Part::Code, is_between: true, has_escapes: false }
+        Self { part: Part::Code, is_between_statements: true, has_escapes: false }
     }
 }
 
@@ -39,13 +39,13 @@ impl Lexer {
     }
 
     /// Whether the last statement has ended, and the next one has not begun.
-    pub(super) fn is_between(&self) -> bool {
-        self.is_code() && self.is_between
+    pub(super) fn is_between_statements(&self) -> bool {
+        self.is_code() && self.is_between_statements
     }
 
     /// Begins a new statement, even if the previous one has no semicolon.
     pub(super) fn restart(&mut self) {
-        (self.part, self.is_between) = (Part::Code, true);
+        (self.part, self.is_between_statements) = (Part::Code, true);
     }
 
     /// Whether a backslash is an escape in strings without `E`.
@@ -106,7 +106,8 @@ impl Lexer {
         }
     }
 
-    /// Reads code up to the next byte that matters, and this byte. Returns the number of bytes.
+    /// Reads code up to and including the next byte that may begin or end a part. Returns the number of
+    /// bytes.
     fn read_code(&mut self, sql: &[u8], at: usize, on_mark: &mut impl FnMut(u8, usize)) -> usize {
         let rest = &sql[at..];
         let is_mark = |byte: &u8| {
@@ -118,7 +119,7 @@ impl Lexer {
         let length = rest.iter().position(is_mark);
         let length = length.unwrap_or(rest.len());
         if !rest[..length].trim_ascii().is_empty() {
-            self.is_between = false;
+            self.is_between_statements = false;
         }
         let Some(mark) = rest.get(length).copied() else { return length };
         let (after, at) = (&rest[length + 1..], at + length);
@@ -130,11 +131,11 @@ impl Lexer {
                 self.part = Part::Comment(1);
                 return length + 2;
             }
-            _ => self.is_between = mark == b';',
+            _ => self.is_between_statements = mark == b';',
         }
         match mark {
             b'\'' => {
-                let escapes = self.has_escapes || has_prefix(sql, at);
+                let escapes = self.has_escapes || has_escape_prefix(sql, at);
                 self.part = Part::Literal { escapes };
             }
             b'"' => self.part = Part::Name,
@@ -150,7 +151,8 @@ impl Lexer {
         length + 1
     }
 
-    /// Reads a comment up to its end, or to a nested comment. Returns the number of bytes.
+    /// Reads a comment up to its end, or to the start or end of a nested comment. Returns the number of
+    /// bytes.
     fn read_comment(&mut self, rest: &[u8]) -> usize {
         let Part::Comment(depth) = &mut self.part else { return 0 };
         let Some(mark) = memchr::memchr2(b'*', b'/', rest) else { return rest.len() };
@@ -166,8 +168,8 @@ impl Lexer {
     }
 }
 
-/// Whether a quote at an offset is that of `E'…'`.
-fn has_prefix(sql: &[u8], at: usize) -> bool {
+/// Whether a quote at an offset is the opening quote of `E'…'`.
+fn has_escape_prefix(sql: &[u8], at: usize) -> bool {
     let before = &sql[..at];
     matches!(before, [.., b'E' | b'e'])
         && !before[..at - 1].last().is_some_and(|byte| is_name_byte(*byte))
@@ -196,7 +198,8 @@ mod tests {
 
     use super::*;
 
-    /// `open`: a quote or comment is unterminated. `between`: the statement has ended.
+    /// `open`: the text ends inside a quote or comment. `code`: it ends inside a statement. `between`: it
+    /// ends after a statement.
     #[rstest]
     #[case::ended("select 1; -- it's", "between")]
     #[case::not_ended("select 1 -- ;", "code")]
@@ -215,13 +218,13 @@ mod tests {
     #[case::comment_is_open("select /* ; */ /* ;", "open")]
     #[case::operators("select 1 - 2 / 3 -> '$$';", "between")]
     fn quotes_and_comments_are_tracked(#[case] sql: &str, #[case] expected: &str) {
-        // The result is the same in one piece and line by line.
+        // Reading the SQL in one piece and line by line has the same result.
         for pieces in [vec![sql], sql.split_inclusive('\n').collect()] {
             let mut lexer = Lexer::default();
             for piece in pieces {
                 lexer.read(piece.as_bytes());
             }
-            let state = match (lexer.is_code(), lexer.is_between()) {
+            let state = match (lexer.is_code(), lexer.is_between_statements()) {
                 (false, _) => "open",
                 (true, true) => "between",
                 (true, false) => "code",

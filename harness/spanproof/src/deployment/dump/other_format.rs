@@ -1,6 +1,6 @@
 //! Recognises, by its start, a file that is not a dump of Postgres.
 
-/// Number of bytes at the start of a file that show what it is.
+/// Number of bytes at the start of a file by which its format is recognised.
 pub(super) const HEAD: u64 = 4096;
 
 /// What to do about a file that is not a dump.

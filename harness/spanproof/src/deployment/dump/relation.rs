@@ -1,4 +1,4 @@
-//! The tables of a dump, and where their rows are.
+//! A table of a dump, and where its rows are in the file.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ pub(super) struct Relation {
     pub(super) parent: Option<TableName>,
     /// Whether the table has no rows of its own, because they are in its partitions.
     pub(super) is_partitioned: bool,
-    /// Whether the dump has a place for the table's rows, which may be empty. Without one, its rows were
-    /// left out.
+    /// Whether the dump has a place for the table's rows, which may be empty. If it has none, the rows were
+    /// left out when the dump was made.
     pub(super) has_data: bool,
-    /// Whether the table has row security.
+    /// Whether row security is enabled for the table.
     pub(super) has_policies: bool,
     /// Why its rows can't be read; `None` if they can.
     pub(super) unreadable: Option<Unreadable>,
@@ -84,12 +84,12 @@ impl Relation {
     }
 
     /// Returns the names of the columns that `COPY` writes without a list of columns.
-    pub(super) fn copied_names(&self) -> Vec<String> {
-        let copied = self.columns.iter().filter(|(_, sql_type)| !is_generated(sql_type));
-        copied.map(|(name, _)| name.clone()).collect()
+    pub(super) fn copy_column_names(&self) -> Vec<String> {
+        let columns = self.columns.iter().filter(|(_, sql_type)| !is_generated(sql_type));
+        columns.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Whether the table has a column, as far as the dump shows.
+    /// Whether the table has a column; also `true` if the dump does not show the columns of the table.
     pub(super) fn has_column(&self, column: &str) -> bool {
         let lists = self.sections.iter().filter_map(|section| match &section.form {
             Form::Copy(columns) if !columns.is_empty() => Some(columns),

@@ -7,14 +7,14 @@ use super::file::Dump;
 use super::lexer::Lexer;
 use super::relation::{Form, Relation, Section};
 use super::statement::insert_target;
-use super::value::{Inserted, copied, inserted, inserted_json};
+use super::value::{InsertRows, copy_value_to_json, insert_value_to_json, parse_insert};
 use crate::deployment::session::Error;
 use crate::identifier::TableName;
 use crate::json_path::Paths;
 use crate::observation::Row;
 use spanproof_format::count;
 
-/// Calls `each` with every row of a table. Adds the values of paths into JSON to the rows.
+/// Calls `each` with every row of a table. Adds the values of `paths`, paths into JSON columns, to each row.
 pub(super) fn read_rows(
     dump: &Dump,
     relation: &Relation,
@@ -29,8 +29,8 @@ pub(super) fn read_rows(
         };
         loop {
             let read = match &section.form {
-                Form::Copy(columns) => lines.copied_row(relation, columns, &mut on_row),
-                Form::Inserts(end) => lines.inserted_rows(relation, *end, &mut on_row),
+                Form::Copy(columns) => lines.read_copy_row(relation, columns, &mut on_row),
+                Form::Inserts(end) => lines.read_insert_rows(relation, *end, &mut on_row),
             };
             let number = lines.number;
             if !read.map_err(|reason| dump.error(format!("line {number}: {reason}")))? {
@@ -76,7 +76,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Reads a row of `COPY`. Returns `false` at the end of the rows.
-    fn copied_row(
+    fn read_copy_row(
         &mut self,
         relation: &Relation,
         columns: &[String],
@@ -91,7 +91,7 @@ impl<'a> Lines<'a> {
         let types = relation.types();
         let typed = columns.iter().zip(values).map(|(column, value)| {
             let sql_type = types.get(column.as_str()).copied().unwrap_or_default();
-            (column.clone(), copied(sql_type, value))
+            (column.clone(), copy_value_to_json(sql_type, value))
         });
         each(typed.collect());
         Ok(true)
@@ -99,7 +99,7 @@ impl<'a> Lines<'a> {
 
     /// Reads the rows of an `INSERT` statement. Returns `false` after the last statement, which ends at
     /// the offset `end`.
-    fn inserted_rows(
+    fn read_insert_rows(
         &mut self,
         relation: &Relation,
         end: u64,
@@ -113,19 +113,19 @@ impl<'a> Lines<'a> {
             }
             statement.push_str(&String::from_utf8_lossy(&self.line));
             lexer.read(&self.line);
-            if lexer.is_between() {
+            if lexer.is_between_statements() {
                 break;
             }
         }
         let Some((_, rest)) = insert_target(statement.trim_start()) else { return Ok(true) };
-        let Inserted { columns, rows } = inserted(rest, self.has_escapes)?;
+        let InsertRows { columns, rows } = parse_insert(rest, self.has_escapes)?;
         let columns = columns.unwrap_or_else(|| relation.column_names());
         let types = relation.types();
         for values in rows {
             check_count(&relation.name, values.len(), columns.len())?;
             let typed = columns.iter().zip(values).map(|(column, value)| {
                 let sql_type = types.get(column.as_str()).copied().unwrap_or_default();
-                (column.clone(), inserted_json(sql_type, value))
+                (column.clone(), insert_value_to_json(sql_type, value))
             });
             each(typed.collect());
         }

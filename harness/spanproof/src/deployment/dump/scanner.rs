@@ -15,7 +15,7 @@ const MAX_DEFINITION_BYTES: usize = 4 * 1024 * 1024;
 /// The part of the dump that contains the next line.
 #[derive(Debug, Default)]
 enum Position {
-    /// Between the statements that matter, or in one that does not.
+    /// Between statements, or in a statement that is not needed.
     #[default]
     Other,
     /// In the definition of the table with this index, with its text so far.
@@ -36,20 +36,20 @@ struct Scanner {
     lexer: Lexer,
     database: usize,
     search_path: Option<String>,
-    /// Which dumps have begun, and not ended.
+    /// The dumps whose start comment was read, and whose end comment was not.
     open: Vec<Scope>,
     /// The last statement that has to do with rows.
     last: Last,
-    /// The line that opened the quote or comment in which the next line is.
-    opened: u64,
-    /// Whether the last piece of a long line has no end.
+    /// If the next line is inside a quote or comment, the number of the line that opened it.
+    opening_line: u64,
+    /// Whether the next piece continues a line that is longer than [`MAX_LINE_BYTES`].
     is_in_line: bool,
 }
 
 /// The last statement of a dump that has to do with rows.
 #[derive(Debug, Clone, Copy, Default)]
 enum Last {
-    /// The comment before the rows of a table.
+    /// The comment that `pg_dump` writes before the rows of a table.
     Data,
     /// An `INSERT` into the table with this index.
     Insert(usize),
@@ -107,16 +107,16 @@ impl Scanner {
         let was_code = self.lexer.is_code();
         self.lexer.read(line);
         if was_code && !self.lexer.is_code() {
-            self.opened = place.number;
+            self.opening_line = place.number;
         }
         self.read_rest(line, place);
     }
 
-    /// Returns the tables, after the last line.
+    /// Returns what was found, after the last line.
     fn finish(mut self) -> Contents {
         let name = |index: usize| &self.contents.relations[index].name;
         let cut_off = match &self.position {
-            // In a different format, no line may end the rows.
+            // If the rows are not in the format of `pg_dump`, the line that ends them may be missing.
             Position::Rows(index) if self.contents.relations[*index].unreadable.is_some() => None,
             Position::Rows(index) | Position::Insert(index) => {
                 Some(format!("it ends in the middle of the rows of `{}`", name(*index)))
@@ -126,22 +126,23 @@ impl Scanner {
             }
             _ if !self.lexer.is_code() => Some(format!(
                 "it ends inside of the quotes or comment that line {} opens",
-                self.opened
+                self.opening_line
             )),
-            _ => self.end_of_open(),
+            _ => self.truncation(),
         };
         self.contents.cut_off = self.contents.cut_off.or(cut_off);
         self.contents
     }
 
-    /// Returns how a dump ends too early that has begun, and has no end. People cut excerpts out of dumps, so this is
-    /// certain only if the rows of a table should follow.
-    fn end_of_open(&mut self) -> Option<String> {
+    /// Returns why a dump without an end comment is certainly truncated; `None` if this is not certain.
+    /// People cut excerpts out of dumps, so it is certain only if the dump ends where the rows of a table
+    /// must follow.
+    fn truncation(&mut self) -> Option<String> {
         match self.last {
             _ if self.open.is_empty() => None,
             Last::Data => Some(NO_END.to_owned()),
             Last::Insert(index) => {
-                self.contents.may_go_on = Some(self.contents.relations[index].name.clone());
+                self.contents.may_lack_rows = Some(self.contents.relations[index].name.clone());
                 None
             }
             Last::Other => None,
@@ -160,8 +161,8 @@ impl Scanner {
             }
             _ => {}
         }
-        // Inside of another statement, a line with spaces before its first word goes on with it.
-        let text = if self.lexer.is_between() { text.trim_start() } else { text };
+        // An indented line inside another statement does not begin a new one.
+        let text = if self.lexer.is_between_statements() { text.trim_start() } else { text };
         let statement = Statement::parse(text);
         if matches!(statement, Statement::Other) {
             let words = text.trim().to_ascii_lowercase();
@@ -215,7 +216,7 @@ impl Scanner {
             }
             Statement::Start(scope) => {
                 if self.open.contains(&scope)
-                    && let Some(why) = self.end_of_open()
+                    && let Some(why) = self.truncation()
                 {
                     self.contents.cut_off = Some(format!("before line {}, {why}", place.number));
                 }
@@ -235,7 +236,7 @@ impl Scanner {
         let index = self.index(name);
         let relation = &mut self.contents.relations[index];
         relation.has_data = true;
-        let form = Form::Copy(columns.unwrap_or_else(|| relation.copied_names()));
+        let form = Form::Copy(columns.unwrap_or_else(|| relation.copy_column_names()));
         let (offset, line) = (place.end, place.number + 1);
         let section = Section { offset, line, has_escapes: false, form };
         relation.sections.push(section);
@@ -269,14 +270,14 @@ impl Scanner {
                 if let Some(section) = self.contents.relations[*index].sections.last_mut() {
                     section.form = Form::Inserts(place.end);
                 }
-                if self.lexer.is_between() {
+                if self.lexer.is_between_statements() {
                     self.position = Position::Other;
                 }
             }
             Position::Definition(index, sql) => {
                 sql.push_str(&String::from_utf8_lossy(line));
                 let index = *index;
-                if self.lexer.is_between() || sql.len() > MAX_DEFINITION_BYTES {
+                if self.lexer.is_between_statements() || sql.len() > MAX_DEFINITION_BYTES {
                     let sql = std::mem::take(sql);
                     self.define(index, &sql);
                     self.position = Position::Other;
@@ -286,7 +287,7 @@ impl Scanner {
         }
     }
 
-    /// Handles a whole definition of a table.
+    /// Adds the columns and the parent in the definition of a table.
     fn define(&mut self, index: usize, sql: &str) {
         let Some((_, rest)) = create_target(sql.trim_start()) else { return };
         let Definition { columns, options } = Definition::parse(rest);
@@ -303,7 +304,7 @@ impl Scanner {
         relation.parent = parent.or(relation.parent.take());
     }
 
-    /// Begins another database.
+    /// Handles `\connect`: the following statements are about another database.
     fn connect(&mut self, name: String) {
         let names = &mut self.contents.databases;
         if names.is_empty() {
@@ -320,13 +321,13 @@ impl Scanner {
         TableName { schema, ..name }
     }
 
-    /// Returns a table. A table that the dump does not define gets no columns.
+    /// Returns a table. A table that the dump has not named before is added, without columns.
     fn relation(&mut self, name: TableName) -> &mut Relation {
         let index = self.index(name);
         &mut self.contents.relations[index]
     }
 
-    /// Returns the index of a table.
+    /// Returns the index of a table, which is added if the dump has not named it before.
     fn index(&mut self, name: TableName) -> usize {
         let name = self.qualified(name);
         let all = &mut self.contents.relations;
@@ -338,6 +339,6 @@ impl Scanner {
     }
 }
 
-/// How a dump ends that `pg_dump` could not write to its end.
+/// The part of a message that says why a dump may be truncated.
 pub(super) const NO_END: &str =
     "it has no line `-- PostgreSQL database dump complete`, which `pg_dump` writes at the end";

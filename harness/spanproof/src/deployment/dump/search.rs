@@ -12,7 +12,7 @@ use crate::deployment::records::Records;
 use crate::deployment::required_columns::{generated_column, missing_column, row_security};
 use crate::deployment::selection::JobSelection;
 use crate::deployment::session::Error;
-use crate::deployment::spans::{has_enough, running_window};
+use crate::deployment::spans::{has_enough_spans, running_window};
 use crate::deployment::window::Window;
 use crate::identifier::TableName;
 use crate::json_path::Paths;
@@ -21,7 +21,8 @@ use crate::observation::{
 };
 use crate::spec::{JobTable, Spec};
 
-/// The schema of tables without a schema, if several schemas have one: the default of Postgres.
+/// The schema that is used if the spec names a table without a schema and several schemas have such a table:
+/// the default of Postgres.
 const DEFAULT_SCHEMA: &str = "public";
 
 /// A search in a dump.
@@ -51,14 +52,14 @@ impl Dump {
         })?;
         let is_enough = units.all().len() >= jobs.all().len();
         let units = search.without_hidden(Table::Units, units, is_enough)?;
-        // A dump may have many millions of spans, and a job thousands of units.
+        // A set, because a dump may have many millions of spans, and a job thousands of units.
         let unit_ids: BTreeSet<String> = ids(units.all(), &tables.units.id).into_iter().collect();
         let window = running_window(spec, units.all()).unwrap_or_default();
-        // Jobs without units have no spans but those that name them.
+        // Only a span that names the job can belong to a job without units.
         let has_units = !units.all().is_empty();
         let is_near = |row: &Row| has_units && is_in_window(row, &tables.spans.started, window);
-        // A span that names neither a unit nor a job may belong to these units. The judgement of the rows
-        // decides.
+        // A span that names neither a unit nor a job may belong to these units, if it started while they ran.
+        // Whether it does is decided when the rows are judged.
         let is_wanted = |row: &Row| {
             let owner = Owner::from_row(tables, row).is_among(&unit_ids, &job_ids);
             owner.unwrap_or_else(|| is_near(row))
@@ -74,7 +75,7 @@ impl Dump {
             is_wanted(row)
         })?;
         let spans = spans.without_orphans(spec);
-        let has_enough_spans = has_enough(spec, &units, &spans);
+        let has_enough_spans = has_enough_spans(spec, &units, &spans);
         let spans = search.without_hidden(Table::Spans, spans, has_enough_spans)?;
         let other_tables = match &spans {
             Rows::Found(_) if !has_enough_spans => search.spans_in_other_schemas(&unit_ids)?,
@@ -152,7 +153,7 @@ impl Search<'_> {
             Ok(relations) => self.wanted_rows(&relations, &paths, is_wanted)?,
             Err(why) => return Ok(Rows::Unreadable(why)),
         };
-        // A part of the rows would look like missing rows.
+        // If only a part of the rows was returned, the others would seem to be missing.
         if found.len() > ROW_LIMIT {
             return Ok(Rows::Unreadable(too_many(self.name(table))));
         }
@@ -186,7 +187,8 @@ impl Search<'_> {
         }
     }
 
-    /// Like [`table`](Self::table). A table without a column or values that a verdict needs can't be read, either.
+    /// Like [`table`](Self::table), but the inner error also says if the table lacks a column that a verdict
+    /// needs, or the values of such a column.
     fn readable(&self, table: Table) -> Result<Result<Vec<&Relation>, String>, Error> {
         let relations = match self.table(self.name(table))? {
             Ok(relations) => relations,
@@ -199,30 +201,31 @@ impl Search<'_> {
         Ok(why.map_or(Ok(relations), Err))
     }
 
-    /// Returns rows that a verdict may rest on: none if they are not enough, and row security may have hidden more
-    /// from the role that made the dump, or the dump may have lost more.
+    /// Returns the rows, or `Unreadable` if a verdict can't rely on them: there are fewer than expected
+    /// (`is_enough` is false), and row security may have hidden rows from the role that made the dump, or the
+    /// dump may lack its last rows.
     fn without_hidden(&self, table: Table, rows: Rows, is_enough: bool) -> Result<Rows, Error> {
         if is_enough || matches!(rows, Rows::Unreadable(_)) {
             return Ok(rows);
         }
         let relations = self.table(self.name(table))?.unwrap_or_default();
-        let cut = self.contents.may_go_on.as_ref();
-        if let Some(cut) = cut.filter(|cut| relations.iter().any(|one| one.name == **cut)) {
+        let last = self.contents.may_lack_rows.as_ref();
+        if let Some(last) = last.filter(|last| relations.iter().any(|one| one.name == **last)) {
             return Ok(Rows::Unreadable(format!(
-                "the rows of `{cut}` may go on: the dump ends with them, and {NO_END}"
+                "the dump may lack rows of `{last}`: it ends with rows of this table, and {NO_END}"
             )));
         }
         if !self.contents.has_row_security {
             return Ok(rows);
         }
-        // A dump of rows only does not say which tables have policies.
-        let is_hidden = |one: &&Relation| one.has_policies || one.columns.is_empty();
-        let is_hidden = relations.iter().any(is_hidden);
-        Ok(if is_hidden { Rows::Unreadable(row_security(self.name(table))) } else { rows })
+        // A dump that contains only rows does not say which tables have policies.
+        let may_have_policies = |one: &&Relation| one.has_policies || one.columns.is_empty();
+        let may_hide_rows = relations.iter().any(may_have_policies);
+        Ok(if may_hide_rows { Rows::Unreadable(row_security(self.name(table))) } else { rows })
     }
 
-    /// Looks a table of the spec up. Returns it with the tables that contain its rows: its partitions and
-    /// children. The inner error says why it can't be read.
+    /// Looks up a table of the spec. Returns it with the tables that contain its rows: its partitions and
+    /// children. The inner error says why its rows can't be read.
     fn table(&self, name_in_spec: &str) -> Result<Result<Vec<&Relation>, String>, Error> {
         let Ok(named) = TableName::parse(name_in_spec) else {
             return Ok(Err(format!("`{name_in_spec}` is not the name of a table")));
@@ -244,7 +247,7 @@ impl Search<'_> {
             one.name.name == named.name && is_schema && is_database
         };
         let mut all: Vec<&Relation> = self.contents.relations.iter().filter(fits).collect();
-        // A view in a different schema shows the rows of a table there.
+        // A view in another schema is not a second table: it probably shows the rows of a table.
         let is_default = |one: &Relation| one.name.schema.as_deref() == Some(DEFAULT_SCHEMA);
         let is_other_view = |one: &Relation| one.is_view() && !is_default(one);
         if all.iter().any(|one| !one.is_view()) {
@@ -356,8 +359,8 @@ fn is_named(columns: &JobTable, row: &Row, key: &str) -> bool {
     })
 }
 
-/// Keeps the newest jobs, oldest first. Jobs without a time, or of the same time, are ordered by their
-/// number.
+/// Keeps the newest jobs, oldest first. Jobs without a time, or with the same time, are ordered by their
+/// ids as numbers.
 fn keep_newest(columns: &JobTable, jobs: &mut Vec<Row>, count: usize) {
     let number = |row: &Row| text(row, &columns.id).and_then(|id| id.parse::<i128>().ok());
     jobs.sort_by_key(|row| (time(row, &columns.created), number(row)));
@@ -476,9 +479,10 @@ COPY public."Public (Jobs)" ("job, id") FROM stdin;
         assert!(find(DUMP, &["471"], 1).unwrap_err().to_string().contains("has no job `471`"));
     }
 
-    /// Regression test: jobs after the 10,000th row did not exist, and the last row of the file was the newest job.
+    /// Regression test: jobs after the 10,000th row were not found, and the last row of the file was taken
+    /// for the newest job.
     #[test]
-    fn the_newest_job_goes_by_time_however_many_jobs_there_are() {
+    fn the_newest_job_has_the_latest_time_however_many_jobs_there_are() {
         let row = |id: u32, at: &str| format!("{id}\tn\t{at}\tfailed\t{{}}\tf\n");
         let old: String = (1000..12_000).map(|id| row(id, "2024-01-01 00:00:00")).collect();
         let head = &DUMP[..DUMP.find("470").unwrap()];
@@ -488,9 +492,10 @@ COPY public."Public (Jobs)" ("job, id") FROM stdin;
         assert_eq!(job_ids(&find(&text, &["7"], 1).unwrap()), ["7"]);
     }
 
-    /// Regression test: of more than 10,000 rows only the first ones were read, and the others were missing.
+    /// Regression test: of more than 10,000 rows only the first 10,000 were read, and the others were
+    /// reported as missing.
     #[test]
-    fn more_rows_than_are_kept_are_not_read() {
+    fn a_table_with_more_matching_rows_than_the_limit_is_unreadable() {
         let head = "COPY public.executions (id, job_id) FROM stdin;\n";
         let text = |count: usize| format!("{head}{}\\.\n", "1\t469\n".repeat(count));
         let all = rows(&spec(), &text(ROW_LIMIT), Table::Units).unwrap();
@@ -516,7 +521,7 @@ COPY archive.jobs (id) FROM stdin;
 ";
 
     #[test]
-    fn rows_are_in_partitions_and_not_in_another_schema() {
+    fn rows_are_read_from_partitions_and_not_from_another_schema() {
         let data = "COPY old.jobs_1 (id) FROM stdin;\n1\n\\.\n";
         let found = rows(&spec(), &format!("{PARTS}{data}"), Table::Jobs).unwrap();
         assert_eq!(Json::from(found.all()), json!([{"id": 1}]));
@@ -535,7 +540,10 @@ COPY archive.jobs (id) FROM stdin;
         "CREATE TABLE public.jobs (\n);\n\\connect b\nCREATE TABLE public.jobs (\n);\n",
         "several databases of `x.sql` have a table `jobs`: , b"
     )]
-    fn tables_that_are_not_clear_are_not_read(#[case] text: &str, #[case] part: &str) {
+    fn a_table_without_rows_or_with_several_meanings_is_not_read(
+        #[case] text: &str,
+        #[case] part: &str,
+    ) {
         let found = match rows(&spec(), text, Table::Jobs) {
             Ok(Rows::Unreadable(why)) => why,
             Ok(Rows::Found(rows)) => panic!("{rows:?}"),

@@ -1,4 +1,4 @@
-//! The statements of a dump that matter here, by their first line.
+//! Recognises, by their first line, the statements of a dump that define tables or contain rows.
 
 use crate::identifier::{self, TableName};
 
@@ -9,9 +9,10 @@ pub(super) enum Statement {
     Connect(String),
     /// `SET search_path`: the schema of the following names without a schema; `None` if there is none.
     SearchPath(Option<String>),
-    /// `SET standard_conforming_strings`: whether it is off.
+    /// `SET standard_conforming_strings`: `true` for `off`, so that a backslash is an escape in every string.
     Escapes(bool),
-    /// `SET row_security`: whether the rows are those that the policies of the role show.
+    /// `SET row_security`: `true` for `on`, so that the dump has only the rows that the policies show to the
+    /// role.
     RowSecurity(bool),
     /// `CREATE TABLE`.
     Create(TableName),
@@ -117,8 +118,8 @@ impl Statement {
     }
 }
 
-/// Returns the text after words in lower case, which the text may have in capitals; `None` if it does not start
-/// with them.
+/// Returns the text after `words`, which must be in lower case; `None` if the text does not start with them.
+/// In the text, they may be in capitals.
 pub(super) fn after<'a>(text: &'a str, words: &str) -> Option<&'a str> {
     let start = text.get(..words.len())?;
     start.eq_ignore_ascii_case(words).then(|| &text[words.len()..])
@@ -164,7 +165,7 @@ fn database_name(arguments: &str) -> String {
     name.trim().to_owned()
 }
 
-/// Parses `a, "b c")` and returns the SQL after the bracket.
+/// Parses a list of columns such as `a, "b c")`. Returns the columns and the SQL after the closing bracket.
 pub(super) fn column_list(mut sql: &str) -> Option<(Vec<String>, &str)> {
     let mut columns = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Values of a dump as JSON.
+//! Parses the values in a dump, and converts them to JSON.
 
 use serde_json::Value as Json;
 
@@ -7,7 +7,7 @@ use super::statement::{after, column_list};
 use crate::timestamp::timestamp;
 
 /// Converts a value of `COPY` to the JSON that `to_jsonb` returns for a column of this type.
-pub(super) fn copied(sql_type: &str, value: &str) -> Json {
+pub(super) fn copy_value_to_json(sql_type: &str, value: &str) -> Json {
     if value == "\\N" { Json::Null } else { to_json(sql_type, unescape(value)) }
 }
 
@@ -18,7 +18,7 @@ fn to_json(sql_type: &str, value: String) -> Json {
             json()
         }
         "boolean" => Some(Json::Bool(value == "t" || value == "true")),
-        // Trailing spaces have no meaning.
+        // In `character(n)`, trailing spaces have no meaning.
         "character" if !sql_type.starts_with("character varying") => {
             Some(Json::from(value.trim_end_matches(' ')))
         }
@@ -30,16 +30,16 @@ fn to_json(sql_type: &str, value: String) -> Json {
 
 /// The rows of an `INSERT` statement.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Inserted {
+pub(super) struct InsertRows {
     /// The columns that the statement names; `None` for all columns of the table.
     pub(super) columns: Option<Vec<String>>,
     /// The values of each row; `None` stands for null and for a default.
     pub(super) rows: Vec<Vec<Option<String>>>,
 }
 
-/// Parses what follows the table's name in an `INSERT` statement. With `has_escapes`, a backslash is an
-/// escape in strings without `E`. The error says what was found.
-pub(super) fn inserted(sql: &str, has_escapes: bool) -> Result<Inserted, String> {
+/// Parses the SQL after the table's name in an `INSERT` statement. With `has_escapes`, a backslash is an
+/// escape in strings without `E`. The error says what was found in place of a value.
+pub(super) fn parse_insert(sql: &str, has_escapes: bool) -> Result<InsertRows, String> {
     let mut sql = sql.trim_start();
     let mut columns = None;
     if let Some(list) = sql.strip_prefix('(') {
@@ -60,7 +60,7 @@ pub(super) fn inserted(sql: &str, has_escapes: bool) -> Result<Inserted, String>
             None => break check_end(rest),
         }
     }?;
-    Ok(Inserted { columns, rows })
+    Ok(InsertRows { columns, rows })
 }
 
 /// Parses a row in brackets, and returns the SQL after it.
@@ -89,7 +89,7 @@ fn check_end(sql: &str) -> Result<(), String> {
     let rest = ends.first().map_or("", |end| &sql[end + 1..]);
     let mut lexer = Lexer::default();
     lexer.read(rest.as_bytes());
-    if ends.len() > 1 || !lexer.is_between() {
+    if ends.len() > 1 || !lexer.is_between_statements() {
         return Err(
             "several statements are on one line; put each statement on its own line".to_owned()
         );
@@ -99,11 +99,11 @@ fn check_end(sql: &str) -> Result<(), String> {
 
 fn unexpected(sql: &str) -> String {
     let found: String = sql.chars().take(20).collect();
-    format!("an `INSERT` statement has `{found}` where a value was expected")
+    format!("an `INSERT` statement has `{found}` where `VALUES` or a value was expected")
 }
 
 /// Converts a value of `INSERT` to the JSON that `to_jsonb` returns for a column of this type.
-pub(super) fn inserted_json(sql_type: &str, value: Option<String>) -> Json {
+pub(super) fn insert_value_to_json(sql_type: &str, value: Option<String>) -> Json {
     value.map_or(Json::Null, |value| to_json(sql_type, value))
 }
 
@@ -187,9 +187,9 @@ mod tests {
     #[test]
     fn times_are_converted_to_utc_and_years_bc_stay_text() {
         let text = "0044-03-15 12:00:00 BC";
-        assert_eq!(copied("timestamp without time zone", text), Json::from(text));
+        assert_eq!(copy_value_to_json("timestamp without time zone", text), Json::from(text));
         let text = "2025-10-22 17:30:01.5+05:30";
-        let at = copied("timestamp with time zone", text);
+        let at = copy_value_to_json("timestamp with time zone", text);
         assert_eq!(at, Json::from("2025-10-22T12:00:01.500+00:00"));
     }
 
@@ -197,7 +197,7 @@ mod tests {
     fn the_values_of_an_insert_are_read() {
         let sql = " (id, \"a b\") OVERRIDING SYSTEM VALUE VALUES\n\t(1, 'it''s, (x);\n'),\n\t(-2.5, NULL),\n\
                    \t(DEFAULT, E'a\\\\b') ON CONFLICT DO NOTHING;";
-        let Inserted { columns, rows } = inserted(sql, false).unwrap();
+        let InsertRows { columns, rows } = parse_insert(sql, false).unwrap();
         assert_eq!(columns.unwrap(), ["id", "a b"]);
         let text = |text: &str| Some(text.to_owned());
         let expected = [
@@ -207,9 +207,9 @@ mod tests {
         ];
         assert_eq!(rows, expected);
         let (sql, has_escapes) = (" (a,b) values (e'it\\'s', 'b\\'::varchar(3)); -- ;", false);
-        let rows = inserted(sql, has_escapes).unwrap().rows;
+        let rows = parse_insert(sql, has_escapes).unwrap().rows;
         assert_eq!(rows, [[text("it's"), text("b\\")]]);
-        let error = inserted(" SELECT 1;", false).unwrap_err();
+        let error = parse_insert(" SELECT 1;", false).unwrap_err();
         assert!(error.contains("`SELECT 1;`"), "{error}");
     }
 }

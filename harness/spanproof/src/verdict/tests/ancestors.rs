@@ -1,4 +1,5 @@
-//! Spans that the spec places below a span of no unit, such as that of the request.
+//! Spans that the spec places below a span that belongs to no unit, such as the span of the request that
+//! submitted the job. A unit is one part of a job.
 
 use rstest::rstest;
 use serde_json::json;
@@ -15,7 +16,7 @@ fn spec_with_request() -> Spec {
     })
 }
 
-/// A span of no unit.
+/// A span that belongs to no unit.
 fn outer(operation: &str, id: &str, parent: &Json) -> Row {
     let mut row = span(0, operation, id, parent);
     let fields = row.as_object_mut().unwrap();
@@ -38,7 +39,7 @@ fn case_with_request() -> TrialParts {
     }
     let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
     spans.push(outer("POST /jobs", "p1", &Json::Null));
-    // A framework's span between them.
+    // A framework's span between the request and the job.
     spans.push(outer("queue.take", "q1", &json!("p1")));
     spans.push(outer("run job", "r1", &json!("q1")));
     evidence
@@ -72,7 +73,7 @@ fn units_below_the_request_pass() {
     |e: &mut TrialParts| remove(e, "run job"))]
 #[case::another_outermost_span("1 `run job` span is not below", "its outermost ancestor is `queue.take`",
     |e: &mut TrialParts| change_span(e, "queue.take", "parent_span_id", &Json::Null))]
-#[case::another_trace("1 `run job` span is not below", "that span is in another trace",
+#[case::another_trace("1 `run job` span is not below", "its ancestor `POST /jobs` is in another trace",
     |e: &mut TrialParts| change_span(e, "POST /jobs", "trace_id", &json!("t9")))]
 fn a_context_that_is_lost_above_the_units_is_reported(
     #[case] message: &str,
@@ -87,11 +88,12 @@ fn a_context_that_is_lost_above_the_units_is_reported(
         text.starts_with("broken-tree") && text.contains(message) && text.contains(remark)
     };
     assert!(findings.iter().any(is_expected), "{findings:#?}");
+    // Without `below` in the spec, the loss is not noticed, unless the parent of the units is not stored.
     let passes = judge_parts(&spec(), &evidence).verdict == Verdict::Pass;
     assert!(passes || message.starts_with('4'), "{:#?}", judge_parts(&spec(), &evidence));
 }
 
-/// The span of the job is lost together with that of a unit, or another span has its id.
+/// The span of the job is lost together with a span of a unit, or another span has the id of the job's span.
 #[test]
 fn a_lost_or_ambiguous_ancestor_is_not_a_broken_tree() {
     let spec = spec_with_request();

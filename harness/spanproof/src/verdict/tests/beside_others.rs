@@ -8,7 +8,7 @@ use super::super::{Evidence, Judgement, Verdict};
 use super::*;
 
 #[test]
-fn a_service_that_never_becomes_ready_is_a_broken_world_and_not_a_finding() {
+fn a_single_case_whose_service_never_becomes_ready_is_broken() {
     let mut evidence = recording_case();
     evidence.ready = WaitResult::NotReached("late".into());
     assert!(matches!(judge_parts(&spec(), &evidence).verdict, Verdict::Broken(_)));
@@ -74,7 +74,11 @@ fn a_changed_outcome_names_the_case_without_tracing() {
     let line = evidence[1].to_string();
     assert!(line.starts_with(&format!("off  case {}", case_with_tracing_off().case.id)), "{line}");
     let Evidence::Compared { case, other: true, .. } = &evidence[1] else { panic!("{evidence:?}") };
-    assert_eq!(*case, case_with_tracing_off().case.id, "the report repeats both");
+    assert_eq!(
+        *case,
+        case_with_tracing_off().case.id,
+        "the report names the command that repeats this case"
+    );
     // Cases with different upstreams are not compared.
     changed.case.upstream = "slow".into();
     assert_eq!(
@@ -89,18 +93,18 @@ fn a_changed_outcome_names_the_case_without_tracing() {
 #[case::always_the_same(Some(Vec::new()), "outcome-changed-by-tracing")]
 #[case::varying_anyway(Some(vec!["r1 m q", "r2 m q", "r3 m q", "r4 m q"]), "pass")]
 #[case::another_unit_varies(Some(vec!["r1 m q"]), "outcome-changed-by-tracing")]
-fn values_are_compared_where_they_do_not_vary(
+fn only_values_that_do_not_vary_anyway_are_compared(
     #[case] variations: Option<Vec<&str>>,
     #[case] code: &str,
 ) {
-    let mut plain = case_with_tracing_off();
+    let mut untraced = case_with_tracing_off();
     let keys = |keys: Vec<&str>| keys.into_iter().map(str::to_owned).collect();
-    plain.variations = variations.map(keys);
+    untraced.variations = variations.map(keys);
     let mut changed = recording_case();
     change_rows(&mut changed.units, |unit| {
         unit.insert("output".into(), json!({"response": "y"}));
     });
-    let judgements = judge_all_parts(&spec(), &[plain, changed]);
+    let judgements = judge_all_parts(&spec(), &[untraced, changed]);
     assert_eq!(judgements.map_codes(), ["pass", code], "{judgements:#?}");
 }
 
@@ -110,27 +114,27 @@ fn values_are_compared_where_they_do_not_vary(
 #[case::always_the_same(Some(""), Some(""), "outcome-changed-by-tracing")]
 #[case::varying_with_tracing_off(Some("requests to the upstream"), Some(""), "pass")]
 #[case::varying_with_tracing_on(Some(""), Some("requests to the upstream"), "pass")]
-fn numbers_of_requests_are_compared_where_they_do_not_vary(
+fn numbers_of_requests_are_compared_only_if_neither_varies(
     #[case] varying_off: Option<&str>,
     #[case] varying_on: Option<&str>,
     #[case] code: &str,
 ) {
     let keys = |text: &str| [text.to_owned()].into();
-    let plain = TrialParts { variations: varying_off.map(keys), ..case_with_tracing_off() };
+    let untraced = TrialParts { variations: varying_off.map(keys), ..case_with_tracing_off() };
     let changed = TrialParts { variations: varying_on.map(keys), ..recording_case() };
-    let judgements = judge_all_parts(&spec(), &[plain, changed]);
+    let judgements = judge_all_parts(&spec(), &[untraced, changed]);
     assert_eq!(judgements.map_codes(), ["pass", code], "{judgements:#?}");
 }
 
 #[test]
 fn a_job_that_does_not_end_is_compared_with_the_same_job_without_tracing() {
-    let mut plain = case_with_tracing_off().observation();
-    let Origin::Trial(trial) = &mut plain.origin else { panic!("not a trial") };
+    let mut untraced = case_with_tracing_off().observation();
+    let Origin::Trial(trial) = &mut untraced.origin else { panic!("not a trial") };
     trial.timings = [("submit".to_owned(), 2_000), ("settle".to_owned(), 5_000)].into();
     let mut hanging = recording_case();
     hanging.settled = Some(WaitResult::NotReached("10 s passed".into()));
     hanging.jobs = rows(vec![json!({"id": 1, "status": "running"})]);
-    let judgements = judge_all(&spec(), &[plain, hanging.observation()]);
+    let judgements = judge_all(&spec(), &[untraced, hanging.observation()]);
     let finding = judgements[1].findings()[0].to_string();
     assert!(finding.contains("tracing off  case"), "{finding}");
     assert!(finding.contains("the job ended after 7 ms"), "{finding}");

@@ -28,16 +28,17 @@ fn without_any_fact_nothing_is_concluded() {
     assert_eq!(conclusion(&[], &[]), (None, Confidence::Undetermined));
 }
 
-/// Returns the sets of facts that prove a cause, directly or by excluding all others.
-fn proofs(cause: &Cause) -> Vec<Vec<Question>> {
+/// Returns the sets of facts that point to a cause: those that prove it, and each fact that makes it
+/// possible.
+fn sets_for(cause: &Cause) -> Vec<Vec<Question>> {
     let sufficient = cause.sufficient.iter().map(|question| vec![*question]);
     cause.decisive.iter().map(|set| set.to_vec()).chain(sufficient).collect()
 }
 
 #[test]
-fn the_facts_that_prove_a_cause_prove_no_other() {
+fn the_facts_that_point_to_a_cause_leave_no_other_cause_alone() {
     for cause in CAUSES {
-        for set in proofs(cause) {
+        for set in sets_for(cause) {
             let concluded = conclude(&answers(&set, &[])).cause;
             let wrong = concluded.filter(|other| other.code != cause.code);
             assert_eq!(wrong, None, "{} by {set:?}", cause.code);
@@ -68,7 +69,7 @@ fn every_pair_of_causes_has_a_fact_that_separates_it() {
 #[test]
 fn removing_a_fact_never_makes_another_cause_certain() {
     for cause in CAUSES {
-        for set in proofs(cause) {
+        for set in sets_for(cause) {
             for left_out in &set {
                 let rest: Vec<_> = set.iter().copied().filter(|one| one != left_out).collect();
                 let (code, confidence) = conclusion(&rest, &[]);
@@ -80,7 +81,7 @@ fn removing_a_fact_never_makes_another_cause_certain() {
 }
 
 #[rstest]
-#[case::acknowledged_and_not_witnessed(
+#[case::begun_and_acknowledged(
     &[Q::Begun, Q::Acknowledged], &[Q::Refused, Q::Killed], None, Confidence::Undetermined
 )]
 #[case::another_route_records(

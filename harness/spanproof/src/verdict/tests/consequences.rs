@@ -44,7 +44,8 @@ fn a_parent_that_is_lost_with_other_spans_is_not_a_broken_tree() {
     assert!(!codes.is_empty() && !codes.contains(&Code::BrokenTree), "{codes:?}");
 }
 
-/// Each call has the id of the unit that began last, but belongs to another unit. A unit may have several calls.
+/// Each `hybrid_router_call` span contains the id of the unit that began last, but belongs to another unit. A
+/// unit may have several of these spans.
 #[test]
 fn spans_with_the_id_of_another_unit_are_not_missing() {
     let spec = example(|text| {
@@ -79,11 +80,14 @@ fn a_shared_id_is_not_an_impossible_time() {
     assert_eq!(codes(&spec(), &evidence), [Code::InvalidIds]);
 }
 
-/// Without an id, the place of a span in the tree is not known.
+/// No child can be found below a span whose id is all zeros, so only the id is reported.
 #[rstest]
 #[case::zeros("0000000000000000", &[Code::InvalidIds])]
-#[case::unknown_parent("x", &[Code::BrokenTree])]
-fn a_tree_of_spans_with_invalid_ids_is_not_judged(#[case] id: &str, #[case] expected: &[Code]) {
+#[case::not_the_parent_id_of_its_child("x", &[Code::BrokenTree])]
+fn a_span_id_of_zeros_is_invalid_and_one_that_its_child_does_not_name_breaks_the_tree(
+    #[case] id: &str,
+    #[case] expected: &[Code],
+) {
     let mut evidence = recording_case();
     change(&mut evidence, "s1", "span_id", &json!(id));
     assert_eq!(codes(&spec(), &evidence), expected);
@@ -112,9 +116,10 @@ fn a_reported_loss_is_not_called_silent() {
     assert!(!text.contains("WriteFailedSilent"), "{judgement:#?}");
 }
 
-/// An exporter writes a batch again after an error. A unit may have several calls, so their number shows nothing.
+/// An exporter writes a batch again after an error. A unit may have several `hybrid_router_call`
+/// spans, so their number shows nothing.
 #[test]
-fn a_span_that_is_stored_twice_is_found_where_its_number_does_not_show_it() {
+fn a_span_that_is_stored_twice_is_found_even_if_the_number_of_spans_does_not_show_it() {
     let spec = example(|text| {
         let parent = "parent = \"execute_question\"";
         let text = text.replacen(parent, &format!("{parent}\nrepeats = true"), 1);

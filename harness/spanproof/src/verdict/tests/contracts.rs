@@ -66,6 +66,7 @@ fn an_effect_that_must_not_appear_is_reported(
 #[case::request("off = { requests = '^/other' }")]
 fn a_missing_effect_is_reported(#[case] keys: &str) {
     assert_eq!(judge_with(keys, |_| {}), (vec!["flag-without-effect".to_owned()], Vec::new()));
+    // The added line is the effect that only the key `log` expects.
     assert_eq!(
         judge_with(keys, add_line("router is on")).0.len(),
         usize::from(!keys.contains("log"))
@@ -73,7 +74,7 @@ fn a_missing_effect_is_reported(#[case] keys: &str) {
 }
 
 #[test]
-fn a_kept_contract_passes_and_is_counted() {
+fn a_contract_that_is_kept_passes_and_its_checks_are_counted() {
     let keys =
         "on = { log = '^router is off$', startup = '^no router' }\noff = { requests = true }";
     assert_eq!(judge_with(keys, |_| {}), (Vec::new(), Vec::new()));
@@ -175,7 +176,7 @@ fn a_default_may_have_the_effect_of_a_listed_number(#[case] value: Value) {
 #[rstest]
 #[case::kept("limit=4", &[])]
 #[case::missing("no limit", &["flag-without-effect"])]
-#[case::another("limit=40", &["flag-without-effect", "flag-effect-while-off"])]
+#[case::line_of_another_number("limit=40", &["flag-without-effect", "flag-effect-while-off"])]
 fn each_number_leaves_its_own_line(#[case] text: &'static str, #[case] expected: &[&str]) {
     let flag = "\n[[flag]]\nname = 'LIMIT'\nkind = 'number'\nvalues = ['4', '40']\n\
                 each = { log = '^limit={value}$' }\n";

@@ -1,5 +1,5 @@
-//! Counterparts: span rules whose conditions exclude each other, such as two routes. They may give one span different
-//! parents, and give the units different root spans.
+//! Counterparts: span rules whose conditions exclude each other, such as two routes. They may give one span
+//! different parents, and give the units different root spans.
 
 use super::*;
 use spanproof_format::Code;
@@ -15,7 +15,8 @@ fn spec_with_two_roots() -> Spec {
     })
 }
 
-/// In cases of the route `queued`, the parent of `hybrid_router_call` is `attempt`; in the others, `execute_question`.
+/// In cases of the route `queued`, the parent of `hybrid_router_call` is `attempt`; in the others,
+/// `execute_question`.
 fn spec_with_two_places() -> Spec {
     example(|text| {
         let unless = "unless = { HYBRID_ROUTER_DISABLE = \"true\" }";

@@ -5,7 +5,7 @@ use spanproof_format::{Code, Confidence};
 use super::*;
 
 /// Four units, one after another, with their spans. Each span is at the time of its unit.
-fn timed() -> TrialParts {
+fn case_with_times() -> TrialParts {
     let mut evidence = recording_case();
     let time = |id: u64, part: &str| json!(format!("2026-01-01T00:00:{:02}{part}+00:00", id * 10));
     change_rows(&mut evidence.units, |row| {
@@ -35,8 +35,8 @@ fn set_unit(evidence: &mut TrialParts, operation: &str, unit: u64) {
 #[rstest]
 #[case::all_spans(&["execute_question", "hybrid_router_call"])]
 #[case::own_spans(&["execute_question"])]
-fn all_spans_with_the_id_of_the_last_unit_are_unlinked(#[case] operations: &[&str]) {
-    let mut evidence = timed();
+fn spans_that_all_have_the_id_of_the_last_unit_are_unlinked(#[case] operations: &[&str]) {
+    let mut evidence = case_with_times();
     assert_eq!(codes(&judge_parts(&spec(), &evidence)), Vec::<&str>::new());
     for operation in operations {
         set_unit(&mut evidence, operation, 4);
@@ -61,7 +61,7 @@ fn without_times_it_is_only_likely_that_spans_have_the_id_of_another_unit() {
 
 #[test]
 fn a_duplicate_beside_complete_units_stays_a_duplicate() {
-    let mut evidence = timed();
+    let mut evidence = case_with_times();
     let Rows::Found(spans) = &mut evidence.spans else { panic!("no rows") };
     let mut again = spans[0].clone();
     again.insert("span_id".into(), json!("again"));

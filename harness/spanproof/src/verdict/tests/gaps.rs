@@ -45,7 +45,8 @@ fn with_flag(evidence: TrialParts, name: &str, value: &str) -> TrialParts {
     evidence
 }
 
-/// Regression test: lines that no case prints at this log level were thought to be missing because no span began.
+/// Regression test: lines that no case prints at this log level were thought to be missing because no span
+/// began.
 #[rstest]
 #[case::printed_here(recording_case(), "LOG_LEVEL", "path-not-executed")]
 #[case::stored_without_lines(silent_case(true, "queued"), "LOG_LEVEL", "undetermined")]
@@ -83,7 +84,8 @@ fn errors_that_also_occur_in_a_passing_case_are_not_the_reason() {
     assert_eq!(judgements[1].verdict, Verdict::Pass);
 }
 
-/// Makes all lines those of a worker, and adds a line of the main process that says that tracing is on.
+/// Makes all lines those of a worker whose startup line is `banner`, and adds a startup line of the main
+/// process, which says that tracing is on.
 fn with_worker(banner: &str, mut evidence: TrialParts) -> TrialParts {
     for line in &mut evidence.output.lines {
         line.process = Some("worker".into());
@@ -108,7 +110,8 @@ fn tracing_is_off_if_the_process_that_does_the_work_says_so() {
     assert!(finding.contains("DISABLED (ENABLE_DB_TRACING=)"), "{finding}");
 }
 
-/// Regression test: with a retry, there was one span more than units, and the finding was `path-not-executed`.
+/// Regression test: with a retry, there was one span more than units, and the finding was
+/// `path-not-executed`.
 #[rstest]
 #[case::declared("repeats = true")]
 #[case::not_declared("")]
@@ -129,7 +132,8 @@ fn renamed_spans_are_found_despite_a_retry(#[case] key: &str) {
     assert_eq!(codes(&judgement)[0], "wrong-attributes", "{judgement:#?}");
 }
 
-/// Regression test: the last `[[span]]` was thought to make the requests, so the verdict depended on the order.
+/// Regression test: the last `[[span]]` was thought to make the requests, so the verdict depended on the
+/// order.
 #[rstest]
 #[case::before("store_answer", "execute_question")]
 #[case::after("execute_question", "store_answer")]
@@ -208,7 +212,7 @@ fn flag_unset_is_a_possible_reason_if_a_process_says_off() {
 #[case::silent(" INFO job finished", true)]
 fn a_reported_loss_under_a_fault_shows_that_spans_began(
     #[case] text: &str,
-    #[case] is_found: bool,
+    #[case] reports_missing: bool,
 ) {
     let spec = spec();
     let mut evidence = silent_case(false, "queued");
@@ -218,7 +222,7 @@ fn a_reported_loss_under_a_fault_shows_that_spans_began(
     let judgement = judge(&spec, &observation);
     let about_missing =
         |finding: &super::super::Finding| finding.to_string().contains("`execute_question`");
-    assert_eq!(judgement.findings().iter().any(about_missing), is_found, "{judgement:#?}");
+    assert_eq!(judgement.findings().iter().any(about_missing), reports_missing, "{judgement:#?}");
 }
 
 /// Regression test: with one trace for all units, one request with the header was enough.
@@ -226,7 +230,7 @@ fn a_reported_loss_under_a_fault_shows_that_spans_began(
 #[case::every_request([true, true, true, true], "/inference", true)]
 #[case::one_request([true, false, false, false], "/inference", false)]
 #[case::another_endpoint([true, true, true, false], "/oauth/token", true)]
-fn each_request_to_an_endpoint_carries_the_trace(
+fn each_request_to_an_endpoint_must_carry_the_trace(
     #[case] carries: [bool; 4],
     #[case] path: &str,
     #[case] passes: bool,

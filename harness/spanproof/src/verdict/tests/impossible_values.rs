@@ -32,7 +32,7 @@ fn exact(row: &mut Row) {
     set(row, "completed_at", "2026-01-01T00:00:01.001+00:00");
 }
 
-/// The healthy case with the period of its job.
+/// The healthy case with the period of its job: from the submission to the stop of the service.
 fn case_with_period() -> TrialParts {
     let at = |text: &str| text.parse().unwrap();
     let period =
@@ -45,9 +45,9 @@ fn a_healthy_case_with_the_time_of_its_job_passes() {
     assert_eq!(judge_parts(&spec(), &case_with_period()).verdict, Verdict::Pass);
 }
 
-/// Replaces the times of spans with numbers that count from the start of 1970. One second has
-/// `per_second` of the units in which they count.
-fn count_from_1970(evidence: &mut TrialParts, per_second: i64) {
+/// Replaces the times of spans with Unix times. `per_second` is the number of units of these times in one
+/// second.
+fn use_unix_times(evidence: &mut TrialParts, per_second: i64) {
     change_rows(&mut evidence.spans, |row| {
         for column in ["started_at", "completed_at"] {
             let at =
@@ -71,7 +71,7 @@ fn times_may_be_numbers(
             set(span, "started_at", "2025-12-31T23:50:40+00:00");
         });
     }
-    count_from_1970(&mut evidence, per_second);
+    use_unix_times(&mut evidence, per_second);
     let judgement = judge_parts(&spec(), &evidence);
     let codes: Vec<_> = judgement.findings().iter().map(|finding| finding.code.text()).collect();
     let expected: &[&str] = if healthy { &[] } else { &["impossible-times"] };
@@ -81,7 +81,7 @@ fn times_may_be_numbers(
 #[test]
 fn a_time_in_a_different_unit_is_impossible() {
     let mut evidence = case_with_period();
-    count_from_1970(&mut evidence, 1_000);
+    use_unix_times(&mut evidence, 1_000);
     change_spans(&mut evidence, "hybrid_router_call", |span| {
         let seconds = span["completed_at"].as_i64().unwrap() / 1_000;
         span.insert("completed_at".into(), json!(seconds));
@@ -97,7 +97,7 @@ fn a_time_in_a_different_unit_is_impossible() {
 #[test]
 fn starts_and_ends_in_different_units_are_impossible() {
     let mut evidence = case_with_period();
-    count_from_1970(&mut evidence, 1_000);
+    use_unix_times(&mut evidence, 1_000);
     change_rows(&mut evidence.spans, |row| {
         let micros = row["completed_at"].as_i64().unwrap() * 1_000;
         row.insert("completed_at".into(), json!(micros));
@@ -176,11 +176,12 @@ fn times_in_the_zone_of_the_units_pass() {
     assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
 }
 
-/// The spans start 1 s after the submission of the job, which ends 0.2 s later, or had ended 0.1 s before.
+/// The spans start 1 s after the submission of the job. The job ends 0.2 s after that, or had ended 0.1 s
+/// before.
 #[rstest]
 #[case::in_time(1_200, None)]
 #[case::too_late(900, Some("it starts 100 ms after the job had ended"))]
-fn a_span_does_not_start_when_its_work_has_ended(
+fn a_span_that_starts_after_the_job_has_ended_is_impossible(
     #[case] job_ms: u64,
     #[case] expected: Option<&str>,
 ) {
@@ -242,7 +243,7 @@ fn a_parent_in_another_trace_breaks_the_tree() {
 #[rstest]
 #[case::one_per_unit(true, None)]
 #[case::one_without_a_trace(false, Some("broken-tree"))]
-fn a_unit_that_sent_no_request_needs_no_trace_in_one(
+fn a_unit_that_may_have_sent_no_request_needs_no_request_with_its_trace(
     #[case] has_traces: bool,
     #[case] code: Option<&str>,
 ) {
@@ -264,8 +265,8 @@ fn longer_by(milliseconds: &[f64]) -> TrialParts {
     evidence
 }
 
-/// Regression test: a duration could be wrong by a quarter of a second. If durations are computed from the start
-/// and the end, a suspended process is no excuse.
+/// Regression test: a duration could be wrong by a quarter of a second. If durations are computed from the
+/// start and the end, a suspended process is no excuse.
 #[rstest]
 #[case::computed(&[0.0; 8], &[])]
 #[case::one_is_wrong(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 130.0], &["impossible-times"])]
@@ -273,7 +274,7 @@ fn longer_by(milliseconds: &[f64]) -> TrialParts {
 #[case::measured_apart(&[0.05, 0.1, 0.04, 0.3, 0.2, 0.0, 0.07, 130.0], &[])]
 #[case::two_are_exact(&[0.0, 0.0, 0.04, 0.3, 0.2, 0.1, 0.07, 130.0], &[])]
 #[case::rounded(&[0.4, 0.4, 0.4, -0.6, 0.4, 0.4, 0.4, 0.4], &[])]
-fn durations_that_are_computed_are_exact(#[case] more: &[f64], #[case] expected: &[&str]) {
+fn if_durations_are_computed_each_must_be_exact(#[case] more: &[f64], #[case] expected: &[&str]) {
     assert_eq!(codes(&judge_parts(&spec(), &longer_by(more))), expected);
 }
 
@@ -284,7 +285,7 @@ fn durations_that_are_computed_are_exact(#[case] more: &[f64], #[case] expected:
 #[case::in_the_future("completed_at", json!("2026-01-01T02:00:07.5+00:00"), Some("impossible-times"))]
 #[case::before_the_job("started_at", json!("2025-12-31T23:59:50.5+00:00"), None)]
 #[case::wrong_duration("duration_ms", json!(4000), Some("impossible-times"))]
-fn spans_of_no_unit_have_possible_values(
+fn values_of_spans_that_belong_to_no_unit_are_checked(
     #[case] column: &str,
     #[case] value: Json,
     #[case] code: Option<&str>,

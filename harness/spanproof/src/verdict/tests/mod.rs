@@ -1,5 +1,6 @@
 //! Verdicts on evidence that is made by hand: that of a passing case (one run of the service with certain
-//! flags), with a change. A unit is one part of a job; the first line reports whether tracing is on.
+//! flags), with a change. A unit is one part of a job; the first line of output reports whether tracing is
+//! on.
 
 mod ancestors;
 mod beside_others;
@@ -54,6 +55,7 @@ fn unit(id: u64) -> Json {
            "status": "completed", "output": {"response": "x"}})
 }
 
+/// A row of a span of the unit with this id, in a trace of the unit's own. `span` is the id of the span.
 fn span(id: u64, operation: &str, span: &str, parent: &Json) -> Json {
     json!({"trace_id": format!("t{id}"), "span_id": span, "parent_span_id": parent,
            "service": "runner", "operation": operation, "started_at": "2026-01-01T00:00:00+00:00",
@@ -287,7 +289,7 @@ fn set_job_status(evidence: &mut TrialParts, status: &str) {
 }
 
 #[test]
-fn a_healthy_case_passes_with_a_full_funnel_and_an_off_case_with_an_empty_one() {
+fn a_case_passes_with_all_spans_if_tracing_is_on_and_with_none_if_it_is_off() {
     let healthy = judge_parts(&spec(), &recording_case());
     assert_eq!(healthy.verdict, Verdict::Pass);
     assert_eq!((healthy.funnel.attempted, healthy.funnel.joined, healthy.spans), (4, 4, 8));
@@ -324,7 +326,7 @@ type Change = fn(&mut TrialParts);
 #[case::status("status-disagrees", |e: &mut TrialParts| change_rows(&mut e.units, |u| { u.insert("status".into(), json!("failed")); }))]
 #[case::parent("broken-tree", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("parent_span_id".into(), json!("nobody")); } }))]
 #[case::trace("broken-tree", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("trace_id".into(), json!("other")); } }))]
-#[case::upstream_not_told("broken-tree", |e: &mut TrialParts| e.exchanges.iter_mut().for_each(|x| x.headers.clear()))]
+#[case::no_trace_in_requests("broken-tree", |e: &mut TrialParts| e.exchanges.iter_mut().for_each(|x| x.headers.clear()))]
 #[case::twice("duplicate", |e: &mut TrialParts| { if let Rows::Found(r) = &mut e.spans { let mut again = r[0].clone(); again.insert("span_id".into(), json!("again")); r.push(again); } })]
 #[case::unmatched("unexpected-request", |e: &mut TrialParts| e.exchanges.push(exchange(Answer::Unmatched("POST /inference".into()), "t1")))]
 #[case::no_trace_at_all("broken-tree", |e: &mut TrialParts| { change_rows(&mut e.spans, |s| { s.insert("trace_id".into(), Json::Null); }); e.exchanges.clear(); })]
@@ -338,7 +340,7 @@ type Change = fn(&mut TrialParts);
 #[case::crashed_at_stop("process-crashed", |e: &mut TrialParts| e.exit.ending = Ending::Signal(11))]
 #[case::ignores_sigterm("not-stopped", |e: &mut TrialParts| e.exit.killed = true)]
 #[case::strays("processes-left", |e: &mut TrialParts| e.exit.strays.push("7 (sleep)".into()))]
-fn a_recording_case_names_the_reason_first(#[case] code: &str, #[case] change: Change) {
+fn the_first_finding_names_the_reason(#[case] code: &str, #[case] change: Change) {
     let mut evidence = recording_case();
     change(&mut evidence);
     let judgement = judge_parts(&spec(), &evidence);
@@ -358,8 +360,8 @@ fn replace_in_lines(evidence: &mut TrialParts, old: &str, new: &str) {
 #[case::attempts("leaked-while-off", |e: &mut TrialParts| replace_in_lines(e, "enabled=false", "enabled=true"))]
 #[case::banner("banner-contradicts", |e: &mut TrialParts| set_startup_line(e, "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=false)"))]
 #[case::success_line("banner-contradicts", |e: &mut TrialParts| e.output.lines.push(line(Stream::Stderr, "✅ StartSpan RecordSpan success")))]
-#[case::dead("job-failed-early", |e: &mut TrialParts| { set_job_status(e, "failed"); clear_rows(&mut e.units); })]
-fn with_tracing_off_nothing_is_recorded_and_the_job_still_runs(
+#[case::job_failed("job-failed-early", |e: &mut TrialParts| { set_job_status(e, "failed"); clear_rows(&mut e.units); })]
+fn with_tracing_off_anything_recorded_and_a_failed_job_are_reported(
     #[case] code: &str,
     #[case] change: Change,
 ) {
@@ -370,7 +372,7 @@ fn with_tracing_off_nothing_is_recorded_and_the_job_still_runs(
 }
 
 #[test]
-fn a_spelling_that_does_not_count_must_be_reported_with_its_value() {
+fn a_value_that_leaves_tracing_off_must_be_reported_as_it_is() {
     let spelled = |raw: &str| {
         let mut evidence = case_with_tracing_off();
         evidence.case.flags[0].1 = Value::Set("TRUE".into());

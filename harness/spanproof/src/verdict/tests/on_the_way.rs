@@ -1,5 +1,5 @@
-//! Verdicts on spans that were on their way when the service was asked to stop: the database server was executing a
-//! statement for them, or missing spans were still arriving.
+//! Verdicts on spans that were on their way when the service was asked to stop: the database server was
+//! executing a statement for them, or missing spans were still arriving.
 
 use spanproof_format::{Code, Confidence};
 
@@ -25,26 +25,27 @@ fn lost(running: Vec<RunningStatement>, with_witness: bool) -> Observation {
     observation
 }
 
-fn first(observation: &Observation) -> (Code, Confidence, Vec<Code>) {
+/// The code of the first finding, its confidence, and the other possible codes.
+fn first_causes(observation: &Observation) -> (Code, Confidence, Vec<Code>) {
     judge(&spec(), observation).findings()[0].causes()
 }
 
-/// Regression test: such spans were `never-sent`, as certain. The witness's triggers run only after the lock is
-/// acquired.
+/// Regression test: such spans were reported as certainly `never-sent`. The witness, a set of triggers, sees
+/// an insert only after it has acquired the lock.
 #[rstest]
 #[case::without_witness(false)]
 #[case::with_witness(true)]
 fn an_insert_that_waits_for_a_lock_until_the_stop_is_a_failed_write(#[case] with_witness: bool) {
     let blocked = running(INSERT, 60_000, Some("lock table trace_spans"));
     let observation = lost(vec![blocked], with_witness);
-    assert_eq!(first(&observation), (Code::WriteFailedSilent, Confidence::Certain, vec![]));
+    assert_eq!(first_causes(&observation), (Code::WriteFailedSilent, Confidence::Certain, vec![]));
     let text = judge(&spec(), &observation).findings()[0].to_string();
     assert!(text.contains("a statement for them still waited for a lock"), "{text}");
     assert!(text.contains("whose last statement is `lock table trace_spans`"), "{text}");
 }
 
-/// Regression test: no reason was left. When the service has exited, the lock is released, and the server undoes what
-/// the statement wrote.
+/// Regression test: all reasons were excluded. When the service has exited, the lock is released, and the
+/// server undoes what the statement wrote.
 #[test]
 fn a_blocked_insert_is_a_failed_write_although_the_server_undoes_it_later() {
     let blocked = running(INSERT, 60_000, Some("lock table trace_spans"));
@@ -53,21 +54,21 @@ fn a_blocked_insert_is_a_failed_write_although_the_server_undoes_it_later() {
     let counts =
         Witness { statements: 1, attempted_rows: 8, written_rows: 8, ..Witness::default() };
     trial.witness = Some(Witness { rollbacks: Some(1), ..counts });
-    assert_eq!(first(&observation), (Code::WriteFailedSilent, Confidence::Certain, vec![]));
+    assert_eq!(first_causes(&observation), (Code::WriteFailedSilent, Confidence::Certain, vec![]));
 }
 
 /// The statement may have ended a moment later.
 #[test]
 fn a_statement_that_waits_for_no_lock_is_at_most_likely_to_have_failed() {
     let slow = vec![running(INSERT, 60_000, None)];
-    assert_eq!(first(&lost(slow.clone(), false)).1, Confidence::Undetermined);
-    let with_witness = first(&lost(slow, true));
+    assert_eq!(first_causes(&lost(slow.clone(), false)).1, Confidence::Undetermined);
+    let with_witness = first_causes(&lost(slow, true));
     assert_eq!(with_witness, (Code::WriteFailedSilent, Confidence::Likely, vec![]));
 }
 
 #[test]
-fn a_statement_that_has_just_begun_leaves_it_open_what_became_of_the_spans() {
-    let (code, _, possible) = first(&lost(vec![running(INSERT, 20, Some("x"))], true));
+fn a_statement_that_has_just_begun_does_not_show_what_happened_to_the_spans() {
+    let (code, _, possible) = first_causes(&lost(vec![running(INSERT, 20, Some("x"))], true));
     assert_eq!(code, Code::Undetermined);
     assert!(possible.contains(&Code::NeverSent), "{possible:?}");
     assert!(possible.contains(&Code::WriteFailedSilent), "{possible:?}");
@@ -77,8 +78,8 @@ fn a_statement_that_has_just_begun_leaves_it_open_what_became_of_the_spans() {
 fn a_statement_about_something_else_explains_nothing() {
     let other = running("select pg_sleep(60)", 60_000, Some("x"));
     let expected = (Code::NeverSent, Confidence::Certain, vec![]);
-    assert_eq!(first(&lost(vec![other], true)), expected);
-    assert_eq!(first(&lost(Vec::new(), true)), expected);
+    assert_eq!(first_causes(&lost(vec![other], true)), expected);
+    assert_eq!(first_causes(&lost(Vec::new(), true)), expected);
 }
 
 /// The missing spans never began, so the statement is about other spans.
@@ -92,18 +93,18 @@ fn a_blocked_statement_does_not_explain_spans_that_never_began() {
     let mut observation = evidence.observation();
     let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
     trial.running_statements = vec![running(INSERT, 60_000, Some("x"))];
-    assert_eq!(first(&observation).0, Code::PathNotExecuted);
+    assert_eq!(first_causes(&observation).0, Code::PathNotExecuted);
 }
 
-/// The other spans may also have been written later.
+/// The missing spans may have been written later, too.
 #[rstest]
 #[case::without_witness(false)]
 #[case::with_witness(true)]
-fn spans_that_were_still_arriving_are_not_said_to_be_never_sent(#[case] with_witness: bool) {
+fn spans_that_were_still_arriving_may_be_never_sent_or_lost_at_exit(#[case] with_witness: bool) {
     let mut observation = lost(Vec::new(), with_witness);
     let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
     trial.spans_arriving = true;
-    let (code, _, possible) = first(&observation);
+    let (code, _, possible) = first_causes(&observation);
     assert_eq!(code, Code::Undetermined);
     for code in [Code::NeverSent, Code::LostAtExit] {
         assert!(possible.contains(&code), "{possible:?}");

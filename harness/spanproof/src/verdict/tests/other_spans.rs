@@ -4,7 +4,8 @@ use spanproof_format::{Code, Confidence};
 
 use super::*;
 
-fn first(spec: &Spec, observation: &Observation) -> (Code, Confidence, Vec<Code>) {
+/// The code of the first finding, its confidence, and the other possible codes.
+fn first_causes(spec: &Spec, observation: &Observation) -> (Code, Confidence, Vec<Code>) {
     let judgement = judge(spec, observation);
     judgement.findings()[0].causes()
 }
@@ -25,7 +26,7 @@ fn with_witness(parts: &TrialParts, witness: Witness) -> Observation {
     observation
 }
 
-/// A silent case without any span.
+/// A case that prints no line about spans, sends no request and stores no span.
 fn case_without_spans() -> TrialParts {
     let mut evidence = recording_case();
     drop_lines(&mut evidence, "StartSpan");
@@ -53,7 +54,7 @@ fn rows_after_a_refused_one_may_be_valid(
     let counts = Witness { statements: 1, attempted_rows: 1, ..Witness::default() };
     let witness = Witness { failures: vec![refusal(statement)], ..counts };
     let (code, confidence, possible) =
-        first(&spec_without_begin_lines(), &with_witness(&case_without_spans(), witness));
+        first_causes(&spec_without_begin_lines(), &with_witness(&case_without_spans(), witness));
     assert_eq!((code, confidence), expected);
     assert_eq!(possible.contains(&Code::BatchPoisoned), code == Code::Undetermined, "{possible:?}");
 }
@@ -74,7 +75,7 @@ fn one_removed_row_does_not_explain_eight_missing_spans(
         ..Witness::default()
     };
     let (code, _, possible) =
-        first(&spec_without_begin_lines(), &with_witness(&case_without_spans(), witness));
+        first_causes(&spec_without_begin_lines(), &with_witness(&case_without_spans(), witness));
     assert_eq!(code, expected);
     assert_eq!(possible.contains(&Code::PathNotExecuted), rows == 1, "{possible:?}");
 }
@@ -85,7 +86,7 @@ fn rows_that_were_seen_and_are_gone_were_removed() {
         let mut observation = case_without_spans().observation();
         let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
         trial.spans_before_stop = Some(seen);
-        assert_eq!(first(&spec_without_begin_lines(), &observation).0, expected, "{seen}");
+        assert_eq!(first_causes(&spec_without_begin_lines(), &observation).0, expected, "{seen}");
     }
 }
 
@@ -132,7 +133,8 @@ fn inner_spans_that_began_are_a_sign_of_the_outer_ones() {
     }
 }
 
-/// A framework's span gets its unit from its parent, which lacks its unit's id, or shares its own id with another span.
+/// A framework's span gets its unit from its parent. Here the parent lacks its unit's id, or shares its span
+/// id with another span.
 #[rstest]
 #[case::parent_without_unit(Code::Unlinked, |span: &mut Row| {
     if span["operation"] == "execute_question" { span.insert("execution_id".into(), Json::Null); }
@@ -143,7 +145,7 @@ fn inner_spans_that_began_are_a_sign_of_the_outer_ones() {
     span.insert("span_id".into(), json!("same"));
     span.insert("parent_span_id".into(), if is_inner { json!("same") } else { json!("top") });
 })]
-fn spans_below_one_without_a_unit_are_not_missing(
+fn framework_spans_whose_unit_can_not_be_found_are_not_missing(
     #[case] expected: Code,
     #[case] change: fn(&mut Row),
 ) {
@@ -195,7 +197,7 @@ fn a_parent_id_of_zeros_means_no_parent(#[case] parent: &str) {
 #[case::first_request_refused([503, 200], None, None)]
 #[case::varies([200, 200], Some(""), None)]
 #[case::constant([200, 200], None, Some(Confidence::Likely))]
-fn a_different_failing_unit_is_not_a_changed_outcome(
+fn a_different_failing_unit_is_a_changed_outcome_only_if_chance_can_not_explain_it(
     #[case] answers: [u16; 2],
     #[case] variation: Option<&str>,
     #[case] expected: Option<Confidence>,

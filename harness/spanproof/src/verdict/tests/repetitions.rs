@@ -48,7 +48,7 @@ fn a_finding_contains_the_error_of_a_trial_that_did_not_start() {
 #[case::in_every_pair(&[(20, 900), (25, 910)], &["slowed-by-tracing"])]
 #[case::in_one_pair(&[(20, 900), (500, 910)], &[])]
 #[case::never(&[(20, 30), (20, 40)], &[])]
-fn a_slow_job_is_slow_in_every_pair_of_trials(
+fn a_job_is_reported_as_slow_only_if_it_is_slow_in_every_pair_of_trials(
     #[case] pairs: &[(u64, u64)],
     #[case] expected: &[&str],
 ) {
@@ -130,7 +130,7 @@ fn later_jobs_must_leave_the_spans_of_the_first_one(
 }
 
 #[test]
-fn jobs_with_different_ids_do_not_share_a_trace() {
+fn a_trace_that_jobs_with_different_ids_share_is_reported_as_likely_wrong() {
     let judgement = judge_jobs_unchanged(&[recording_case()]);
     assert_eq!(codes(&judgement), ["invalid-ids"]);
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
@@ -138,7 +138,7 @@ fn jobs_with_different_ids_do_not_share_a_trace() {
 
 /// A sampler may also drop a few jobs in a row.
 #[test]
-fn jobs_whose_spans_were_lost_for_an_unknown_reason_prove_nothing() {
+fn recording_stopped_is_certain_only_if_it_is_known_how_spans_were_lost() {
     let judgement = judge_jobs(&[recording_case(), recording_case(), silent_case()]);
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
     let judgement = judge_jobs(&[silent_case(), silent_case(), silent_case(), silent_case()]);

@@ -1,5 +1,5 @@
-//! Folders that are full or removed while cases run: the folders of temporary files, of the evidence and of the
-//! server.
+//! Tests with folders that are full or removed while cases run: the folders of temporary files, of the
+//! evidence and of the server.
 
 use nix::unistd::Uid;
 use rstest::rstest;
@@ -7,10 +7,10 @@ use rstest::rstest;
 use crate::check::project::Project;
 use crate::run::{Output, Spanproof};
 
-/// Creates a project with two cases, whose service runs a script before it is ready. In the script, `$DIR` is the
-/// folder of the case, and `$TEMPORARY` that of temporary files.
+/// Creates a project with two cases, whose service runs a script before it is ready. In the script, `$DIR` is
+/// the folder of the case, and `$TEMPORARY` that of temporary files.
 fn project(script: &str) -> Project {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let command = spec.lines().find(|line| line.starts_with("command")).unwrap();
     let script = format!("{script}; echo ready; exec sleep 60");
@@ -22,8 +22,8 @@ fn project(script: &str) -> Project {
     project
 }
 
-/// Runs `check` with a `TMPDIR` of its own, which has only 400 KB if `is_small`. Such a folder needs a mount:
-/// `None` unless the user is root.
+/// Runs `check` with a `TMPDIR` of its own. If `is_small`, this folder has only 400 KB. That needs a mount,
+/// so the function returns `None` if the user is not root.
 fn check(project: &Project, is_small: bool, options: &str) -> Option<Output> {
     let mount = "mount -t tmpfs -o size=400k tmpfs \"$PWD/tmp\" && ";
     if is_small && !Uid::effective().is_root() {
@@ -37,7 +37,8 @@ fn check(project: &Project, is_small: bool, options: &str) -> Option<Output> {
     Some(Spanproof::shell(project.path(), &script).output())
 }
 
-/// The cases fail, because the service has no HTTP interface.
+/// Without the lost files, the cases would fail, because the service has no HTTP interface. A broken case
+/// gets no verdict.
 #[rstest]
 #[case::of_the_case("rm -rf \"$DIR\"", false, "of the case was removed while the case ran")]
 #[case::everything("rm -rf \"$TEMPORARY\"/*", false, "was removed while this process ran")]
@@ -58,7 +59,7 @@ fn temporary_files_that_are_lost_break_the_case(
     assert!(!stdout.contains("FAIL") && !stderr.contains("panicked"), "{stdout}{stderr}");
 }
 
-/// The evidence is in the small folder; the verdicts are printed.
+/// The evidence is in the small folder. The verdicts must be printed.
 #[test]
 fn evidence_on_a_full_disk_loses_no_verdict() {
     let project = project("head -c 1000000 /dev/zero > \"$TEMPORARY/x\"");
@@ -77,7 +78,7 @@ fn evidence_on_a_full_disk_loses_no_verdict() {
     assert!(!stderr.contains("panicked"), "{stderr}");
 }
 
-/// A cleaner removes the files of the running server.
+/// For example, a program that cleans up temporary files removes the files of the running server.
 #[test]
 fn a_server_whose_files_are_removed_breaks_the_case() {
     let project = project("rm -rf \"$SOCKET/data/base\"");

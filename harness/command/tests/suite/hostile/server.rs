@@ -1,4 +1,5 @@
-//! A Postgres server that dies, stops or can't write, and tables that can't be read to their end.
+//! Tests with a Postgres server that dies, stops or can't write, and with tables that can't be read to their
+//! end.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -43,7 +44,7 @@ fn descendant(parent: u32, name: &str) -> Option<u32> {
 
 /// Creates a project whose cases take long, because their jobs are never done.
 fn project_with_endless_job() -> Project {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit("ready = {", "settle-ms = 600000\nready = {");
     project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
     project.append("[tables.jobs]\nstatus = \"status\"");
@@ -62,7 +63,7 @@ fn wait_for_exit(id: u32) {
 #[rstest]
 #[case::killed(Signal::SIGKILL, "BROKEN no flag set")]
 #[case::stopped(Signal::SIGSTOP, "no longer answers")]
-fn a_server_that_dies_or_stops_ends_the_run_with_what_was_learned(
+fn a_server_that_dies_or_stops_ends_the_run_with_the_results_until_then(
     #[case] signal: Signal,
     #[case] expected: &str,
 ) {
@@ -103,7 +104,7 @@ fn session(server: u32, words: &str) -> Option<u32> {
 }
 
 #[test]
-fn a_session_of_the_server_that_is_stopped_breaks_the_case() {
+fn a_signal_that_stops_a_session_of_the_server_breaks_the_case() {
     let project = project_with_endless_job();
     let running = project.spanproof(&["check", "--evidence", "run", "-j", "1"]).spawn();
     let session = wait_until("a session", Duration::from_mins(1), || {
@@ -120,17 +121,18 @@ fn a_session_of_the_server_that_is_stopped_breaks_the_case() {
     assert!(!stdout.contains("FAIL"), "{stdout}{stderr}");
 }
 
-/// Before the cases, the template is migrated, and while a case starts, its seeds run.
+/// The session is stopped while the migrations are applied, before the first case, or while the seed of a
+/// case runs.
 #[rstest]
 #[case::migrations("migrations/0002_slow.up.sql", "SELECT")]
 #[case::administrator("migrations/0002_slow.up.sql", " postgres ")]
 #[case::seed("seed.sql", "SELECT")]
-fn a_session_that_is_stopped_while_the_world_opens_ends_the_run(
+fn a_session_that_is_stopped_during_migrations_or_a_seed_ends_the_run(
     #[case] file: &str,
     #[case] words: &str,
     #[values(&["check"], &["check", "--prove"])] command: &[&str],
 ) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.write(file, "select pg_sleep(600)");
     if file == "seed.sql" {
         project.edit("[[route]]", "[database]\nseed = [\"seed.sql\"]\n[[route]]");
@@ -156,8 +158,11 @@ fn a_session_that_is_stopped_while_the_world_opens_ends_the_run(
 #[rstest]
 #[case::at_once("8", "`initdb` failed: signal: 25 (SIGXFSZ)")]
 #[case::while_the_case_runs("40000", "the Postgres server could not write its files: could not ")]
-fn files_that_cannot_be_written_break_the_run(#[case] blocks: &str, #[case] expected: &str) {
-    let project = Project::new("obedient");
+fn a_server_that_cannot_write_its_files_ends_the_run_or_breaks_the_case(
+    #[case] blocks: &str,
+    #[case] expected: &str,
+) {
+    let project = Project::new("accepts-no-job");
     let rows = "insert into jobs (status) select 'queued' || md5(n::text) from generate_series(1, 600000) n";
     project.edit("path = \"/jobs\"", &format!("sql = \"{rows}\""));
     project.edit("ready = {", "settle-ms = 300\nflush-ms = 300\nready = {");
@@ -183,7 +188,7 @@ fn a_table_that_cannot_be_read_to_its_end_breaks_the_case(
     #[case] rows: &str,
     #[case] expected: &str,
 ) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
     project.edit("ready = {", "settle-ms = 300\nflush-ms = 300\nready = {");
     let view = format!(

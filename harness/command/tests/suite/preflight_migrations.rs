@@ -1,5 +1,5 @@
-//! Tests of `preflight`: what the migrations create is compared with the database, however the migrations
-//! are written.
+//! Tests that `preflight` compares the objects that the migrations create with the objects in the database,
+//! however the migrations are written.
 
 use std::path::Path;
 
@@ -72,8 +72,8 @@ async fn a_database_with_all_migrations_passes(#[case] migration: &str) {
     assert!(output.contains(expected) && output.contains(" 0 advice"), "{output}");
 }
 
-/// Each test case has a migration, SQL that changes the database after it, and a part of the expected
-/// output. The command must exit with 1, unless advice is expected.
+/// Each test case has a migration, SQL that changes the database after it, and an expected line of the
+/// output. The command must exit with 1 if this line begins with `FAIL`, and otherwise with 0.
 #[rstest]
 #[case::table_of_a_do_block(
     "do $$ begin execute 'create table made (id int)'; end $$;",
@@ -116,7 +116,7 @@ async fn a_database_with_all_migrations_passes(#[case] migration: &str) {
     "advice     indexes of executions: the index `once` is btree (job_id, question_id, model_id), but unique btree (job_id, question_id, model_id) in the migrations"
 )]
 #[tokio::test]
-async fn what_the_database_lacks_is_reported(
+async fn an_object_that_the_database_lacks_is_reported(
     #[case] migration: &str,
     #[case] change: &str,
     #[case] expected: &str,
@@ -134,7 +134,7 @@ const INSERT_ONLY: &str = "do $$ begin create role inserting_exporter; exception
     alter table trace_spans drop constraint trace_spans_status_check, add check (status in ('OK', 'ERROR')), alter completed_at set not null;";
 
 #[tokio::test]
-async fn an_exporter_that_only_inserts_needs_no_update() {
+async fn a_role_that_only_inserts_spans_passes_if_the_spec_lists_no_status_without_end() {
     for (spec, expected_code, expected) in [
         (
             "not-ended = []",
@@ -164,7 +164,7 @@ async fn a_missing_column_gets_no_advice_about_an_index() {
 }
 
 #[tokio::test]
-async fn without_a_database_the_exit_code_differs() {
+async fn without_a_database_the_exit_code_is_9() {
     let folder = tempfile::tempdir().unwrap();
     write_project(folder.path(), "", "");
     std::fs::write(folder.path().join("fly.toml"), "[env]\nENABLE_DB_TRACING = 'true'\n").unwrap();
@@ -175,7 +175,7 @@ async fn without_a_database_the_exit_code_differs() {
 }
 
 #[tokio::test]
-async fn migrations_that_fail_make_the_comparison_not_tried() {
+async fn if_a_migration_fails_the_comparison_is_reported_as_not_tried() {
     let folder = tempfile::tempdir().unwrap();
     write_project(folder.path(), "", "");
     let database = Database::migrated(MIGRATIONS).await.unwrap();

@@ -1,5 +1,5 @@
-//! What loggers append to the text of a line. Where that begins is not always known, so each possible end of
-//! the text is tried.
+//! Removes what loggers append to the text of a line, such as `job=7` or `(worker.py:12)`. A text may itself
+//! end with such a part, so each possible text is returned.
 
 use std::sync::LazyLock;
 
@@ -7,15 +7,15 @@ use regex::Regex;
 
 use super::wrapper::STRUCTLOG;
 
-/// Maximum number of pairs to remove.
+/// Maximum number of `key=value` pairs to remove from a line.
 const MAX_PAIRS: usize = 16;
 
-/// A pair of structlog's console: `job=7`, `name='x y'`, `list=[1, 2]`. An unquoted value that ends with a
-/// comma is part of the text.
+/// Matches a pair at the end of a line that structlog's console renderer printed: `job=7`, `name='x y'`,
+/// `list=[1, 2]`. A pair whose unquoted value ends with a comma is part of the text.
 const PAIR: &str = r#"\s+(?P<key>[A-Za-z_][\w.]*)=(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|\{[^{}]*\}|\([^()]*\)|[^\s'",=\[({]*[^\s'",=\[({,])$"#;
-/// The name of the logger, which structlog's console puts between the text and the pairs.
+/// Matches the name of the logger, which structlog's console renderer prints between the text and the pairs.
 const NAME: &str = r"\s+\[[A-Za-z_][\w.-]*\]$";
-/// `(worker.py:12)`, `[src/worker.ts:12]`, `<worker.go:12>`.
+/// Matches a position in the source: `(worker.py:12)`, `[src/worker.ts:12]`, `<worker.go:12>`.
 const POSITION: &str =
     r"\s+(?:\([\w./-]+\.[a-z]{1,5}:\d+\)|\[[\w./-]+\.[a-z]{1,5}:\d+\]|<[\w./-]+\.[a-z]{1,5}:\d+>)$";
 
@@ -24,8 +24,9 @@ static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAME)
 static POSITION_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(POSITION).ok());
 
 /// Returns the possible texts without what a logger appended, the shortest one last. `outer` is the name of
-/// the wrapper around the text. A text without a wrapper is shortened only after a time.
-pub(super) fn without_ends(text: &str, outer: Option<&str>, has_time: bool) -> Vec<String> {
+/// the innermost wrapper (prefix or JSON object of a tool) that was removed. If none was removed, the text is
+/// shortened only if the line has a time.
+pub(super) fn without_suffixes(text: &str, outer: Option<&str>, has_time: bool) -> Vec<String> {
     let ends = if outer == Some(STRUCTLOG) {
         without_pairs(text)
     } else if outer.is_some() || has_time {
@@ -38,7 +39,8 @@ pub(super) fn without_ends(text: &str, outer: Option<&str>, has_time: bool) -> V
     ends.into_iter().map(str::to_owned).collect()
 }
 
-/// Removes pairs as long as their keys are in alphabetical order, in which structlog prints them.
+/// Removes pairs from the end as long as their keys are in alphabetical order, in which structlog prints
+/// them.
 fn without_pairs(text: &str) -> Vec<&str> {
     let mut ends = Vec::new();
     let mut rest = text.trim_end();
@@ -56,7 +58,7 @@ fn without_pairs(text: &str) -> Vec<&str> {
         rest = &rest[..pair.start()];
         ends.push(rest);
         if pair.as_str().starts_with("  ") {
-            // The text was shorter than its column.
+            // structlog pads a short text with spaces, so this pair is the first one.
             break;
         }
     }

@@ -1,4 +1,4 @@
-//! Writes a dump and a log for a test, and runs `diagnose` on both.
+//! The text of a dump with one job, and functions that run `diagnose` on a dump and a log.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,9 +12,9 @@ pub(crate) const ON: &str = "🔍 DBTracer: ENABLED (ENABLE_DB_TRACING=true)\n";
 /// A line that the service prints when it starts.
 pub(crate) const STARTED: &str = "listening on 127.0.0.1:8090\n";
 
-/// The content of a dump: one job with its units (rows of `executions`) and spans.
+/// A dump with one job, its units (rows of `executions`) and their spans.
 #[derive(Debug, Clone)]
-pub(crate) struct Scene {
+pub(crate) struct JobDump {
     /// The job's status.
     pub(crate) job_status: &'static str,
     /// The number of the job's units.
@@ -26,15 +26,15 @@ pub(crate) struct Scene {
     pub(crate) change: (&'static str, &'static str),
 }
 
-impl Default for Scene {
+impl Default for JobDump {
     fn default() -> Self {
         Self { job_status: "failed", units: 4, traced_units: 0, change: ("", "") }
     }
 }
 
-impl Scene {
+impl JobDump {
     /// Returns the text of the dump.
-    pub(crate) fn dump(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = format!(
             "CREATE TABLE public.jobs (\n    id bigint NOT NULL,\n    jobspec_id text,\n    status text,\n    created_at timestamp with time zone\n);\n\
              CREATE TABLE public.executions (\n    id bigint NOT NULL,\n    job_id bigint\n);\nCREATE TABLE public.trace_spans (\n    execution_id bigint,\n    duration_ms bigint\n);\n\
@@ -74,12 +74,12 @@ impl Scene {
 
     /// Runs `diagnose` on the dump and a log. Returns the exit code and the JSON document.
     pub(crate) fn diagnose(&self, log: Option<&str>, more: &[&str]) -> (i32, Json) {
-        diagnose(&self.dump(), log, more)
+        diagnose(&self.text(), log, more)
     }
 
     /// Runs `diagnose` on the dump and a log.
     pub(crate) fn run(&self, log: Option<&str>, more: &[&str]) -> Output {
-        output(&self.dump(), log, more)
+        output(&self.text(), log, more)
     }
 }
 

@@ -20,19 +20,19 @@ services:
 
 /// A copy of the service in a temporary folder.
 #[derive(Debug)]
-pub(super) struct Shop {
+pub(super) struct StorefrontProject {
     folder: TempDir,
 }
 
-impl Shop {
+impl StorefrontProject {
     /// Creates the project. `manifests` are sections of the spec.
     pub(super) fn new(manifests: &str) -> Self {
-        let shop = Self { folder: tempfile::Builder::new().prefix("shop-").tempdir().unwrap() };
+        let project = Self { folder: tempfile::Builder::new().prefix("shop-").tempdir().unwrap() };
         let fixture = root().join("fixtures/storefront");
         let text = |name: &str| std::fs::read_to_string(fixture.join(name)).unwrap();
         let spec = text("spanproof.toml");
         let spec = spec.split("\n[manifests").next().unwrap();
-        shop.write("spanproof.toml", &format!("{spec}\n{manifests}"));
+        project.write("spanproof.toml", &format!("{spec}\n{manifests}"));
         for name in [
             "spanproof.proof.json",
             "storefront.py",
@@ -40,10 +40,10 @@ impl Shop {
             "prices.toml",
             "migrations/0001_tables.sql",
         ] {
-            shop.write(name, &text(name));
+            project.write(name, &text(name));
         }
-        shop.write("compose.yaml", COMPOSE);
-        shop
+        project.write("compose.yaml", COMPOSE);
+        project
     }
 
     /// Creates the project with `compose.yaml` as the manifest of production.

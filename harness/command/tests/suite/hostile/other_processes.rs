@@ -1,4 +1,4 @@
-//! Other processes on the machine that use what belongs to a case.
+//! Tests with other processes on the machine that use the fake upstream or a port of a case.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,11 +21,12 @@ fn request(address: &str) -> String {
 
 #[test]
 fn requests_of_another_process_to_the_upstream_are_not_evidence() {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let command = spec.lines().find(|line| line.starts_with("command")).unwrap();
     let address = project.path().join("address");
-    // The file is moved into place, so that it is complete when it appears. The job ends when the file is gone.
+    // The file is moved into place, so that it is complete when it appears. The service exits when the
+    // test has removed the file.
     let script = format!(
         "echo $UPSTREAM > {path}.new; mv {path}.new {path}; echo ready; \
          while [ -e {path} ]; do sleep 0.05; done; exit 7",
@@ -55,11 +56,13 @@ fn requests_of_another_process_to_the_upstream_are_not_evidence() {
     assert!(report.stdout.contains(warning), "{}", report.stdout);
 }
 
-/// A service that waits at its start until the test has taken its port or leaves it alone.
-const LISTENS: &str = "echo $PORT > PATH/port.new; mv PATH/port.new PATH/port; \
+/// The start of a service's script: it writes its port to a file, and waits until the test, which may have
+/// taken the port, creates the file `go-PORT`.
+const WAIT_FOR_TEST: &str = "echo $PORT > PATH/port.new; mv PATH/port.new PATH/port; \
      while [ ! -e PATH/go-$PORT ]; do sleep 0.05; done; ";
 
-/// Takes the first ports that the service of a project gets, and answers every request there with 404.
+/// Takes the first `count` ports that the service of a project gets, answers every request there with 404,
+/// and returns these ports when the run has ended.
 fn take_ports(project: &Project, running: &Running, count: usize) -> Vec<u16> {
     let mut taken = Vec::new();
     let mut last = String::new();
@@ -101,7 +104,7 @@ fn take_ports(project: &Project, running: &Running, count: usize) -> Vec<u16> {
     3,
     "which does not belong to the case, listens on port "
 )]
-#[case::in_silence(
+#[case::ready_without_listening(
     "[ -e PATH/again ] || { touch PATH/again; echo ready; exec sleep 600; }; ",
     1,
     1,
@@ -113,11 +116,11 @@ fn a_port_that_another_process_takes_is_replaced_or_breaks_the_case(
     #[case] expected_count: usize,
     #[case] expected: &str,
 ) {
-    let project = Project::new("obedient");
+    let project = Project::new("accepts-no-job");
     let spec = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let command = spec.lines().find(|line| line.starts_with("command")).unwrap();
     let server = "exec python3 -u -m http.server --bind 127.0.0.1 $PORT";
-    let script = format!("{LISTENS}{first}{server}");
+    let script = format!("{WAIT_FOR_TEST}{first}{server}");
     let script = script.replace("PATH", project.path().to_str().unwrap());
     project.edit(command, &format!("command = [\"/bin/sh\", \"-c\", {script:?}]"));
     project.edit(
@@ -133,7 +136,8 @@ fn a_port_that_another_process_takes_is_replaced_or_breaks_the_case(
     assert!(stdout.contains(expected), "{stdout}{stderr}");
     assert!(!stdout.contains("process-crashed") && !stdout.contains("404"), "{stdout}{stderr}");
     assert_eq!(code, if count > 1 { 3 } else { 1 }, "{stdout}{stderr}");
-    // A case that could not run names the process itself.
+    // Only a case that ran again in the end has a warning. A broken case names the process in its own
+    // message.
     let warning = format!(
         "warning: case 65ea64a4: the case ran again with other ports, because the process {} (",
         std::process::id()
