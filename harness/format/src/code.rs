@@ -130,7 +130,7 @@ codes! {
         "spans were started but never ended"
         "end the span on every path out of the work: success, error, early return and cancellation";
     LostAtExit "lost-at-exit" Finished
-        "spans had not ended when the process was killed or crashed"
+        "spans were not stored, or had not ended, when the process was stopped or killed, or crashed"
         "flush and end spans when the service is asked to stop";
     ImpossibleTimes "impossible-times" Finished
         "the times of a span contradict each other, its parent or the time of the job"

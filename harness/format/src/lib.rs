@@ -108,7 +108,7 @@ pub use parse::{Document, ParseError, parse};
 pub use plan::{Expectation, Plan, PlannedCase};
 pub use preflight::{Check, CheckResult, Preflight};
 pub use proof::{Proof, Proofs, SabotageResult};
-pub use repetition::Repetition;
+pub use repetition::{LongerWait, Repetition};
 pub use replay::{AdoptedIncident, Rejudgement, Replay, ReplayAttempt, ReplayOutcome};
 pub use row_gain::RowGain;
 pub use rows::{Row, Rows};

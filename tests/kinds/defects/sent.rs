@@ -7,6 +7,8 @@ use crate::kinds::{Kind, kinds, otel, python, runner, silent};
 
 const SHORT_STOP: &[(&str, &str)] = &[("service.stop", "{ grace-ms = 1000 }")];
 
+const SHORT_FLUSH: &[(&str, &str)] = &[("service.flush-ms", "100")];
+
 /// A queue for one span. Further spans are dropped while a batch is written.
 const SMALL_QUEUE: &[(&str, &str)] =
     &[("OTEL_BSP_MAX_QUEUE_SIZE", "1"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")];
@@ -65,6 +67,10 @@ pub(super) const KINDS: &[Kind] = kinds! {
         silent("never-flushed");
         python("unflushed");
         otel("never-flushed").also(BANNER_CONTRADICTS);
+    }
+    "spans are written on a timer, later than `flush-ms`, and not at the stop" [LostAtExit] [] {
+        python("on-timer").spec(SHORT_FLUSH);
+        otel("exits-before-the-batch").also(BANNER_CONTRADICTS);
     }
     "spans are written by a child process that exits early" [NeverSent] [] {
         silent("forgotten-child");

@@ -189,9 +189,11 @@ pub(super) const NOT_FINISHED: Explanation = Explanation::new(
 pub(super) const LOST_AT_EXIT: Explanation = Explanation::new(
     &[
         "spans are missing or have not ended, and spanproof or a fault killed the service",
-        "the same case with a clean stop, or without the fault, has every span with its end",
+        "the same case with a clean stop, without the fault, or with a longer wait, has every span",
     ],
-    &["the service stopped by itself: `not-finished`, or a code of an earlier stage"],
+    &[
+        "no trial has the spans, however long it waits: `not-finished`, or a code of an earlier stage",
+    ],
     &[
         "spans are collected, but flushed only on a timer or at a clean stop",
         "the service does not stop in time, and its buffer is lost",

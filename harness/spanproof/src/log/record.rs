@@ -115,7 +115,7 @@ fn loki(streams: &Json) -> Vec<Object> {
     all
 }
 
-/// Returns one result of AWS CloudWatch Logs Insights as an object. The result is a list of fields with their
+/// Returns one result of AWS `CloudWatch` Logs Insights as an object. The result is a list of fields with their
 /// values: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetQueryResults.html>.
 fn insights(result: &Json) -> Object {
     let field = |field: &Json| {

@@ -308,6 +308,7 @@ mod tests {
                 witness: true,
                 codes: Vec::new(),
                 error: Some(text.into()),
+                longer_wait: None,
             }],
             job_times: None,
             spans_before_stop: None,

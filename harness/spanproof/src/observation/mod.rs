@@ -14,6 +14,7 @@ mod masking;
 mod model;
 mod part;
 mod redaction;
+mod repetition;
 mod source;
 mod span;
 mod startup;
@@ -38,6 +39,7 @@ pub(crate) use masking::{masked_case, masked_flag, secrets, spec_secrets, unmask
 pub(crate) use model::located;
 pub use model::{Observation, Origin};
 pub(crate) use redaction::Redactor;
+pub(crate) use repetition::Repetition;
 pub(crate) use source::{Sink, Source};
 pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode, Time, is_zero_id};
 pub(crate) use startup::{snapshot_name, startup_snapshot};
@@ -46,7 +48,6 @@ pub use store::{EvidenceError, list, read, write};
 pub(crate) use table::Table;
 pub use table::{Row, Rows, TableRows};
 pub(crate) use table::{id, text, time};
-pub(crate) use trial::Repetition;
 pub use trial::{
     JobRun, LineCounts, Period, ProcessRun, SecondJob, Service, Submission, TrialRecord, WaitResult,
 };

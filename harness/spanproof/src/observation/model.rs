@@ -64,6 +64,13 @@ impl Observation {
         }
     }
 
+    /// Adds the result of a further trial of the same case.
+    pub(crate) fn add_repetition(&mut self, repetition: Repetition) {
+        if let Origin::Trial(trial) = &mut self.origin {
+            trial.repetitions.push(repetition);
+        }
+    }
+
     /// Sets how long the job takes with tracing on and off.
     pub(crate) fn set_job_times(&mut self, times: JobTimes) {
         if let Origin::Trial(trial) = &mut self.origin {

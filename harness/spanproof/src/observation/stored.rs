@@ -10,8 +10,8 @@ use spanproof_format as format;
 
 use super::{
     ConcurrentSpan, Deployment, JobRun, LineCounts, Location, Log, LogFacts, LogLine, Observation,
-    Origin, OtherTable, Period, ProcessRun, Repetition, Rows, SecondJob, Service, Submission,
-    TableRows, TrialRecord, WaitResult,
+    Origin, OtherTable, Period, ProcessRun, Rows, SecondJob, Service, Submission, TableRows,
+    TrialRecord, WaitResult,
 };
 use crate::matrix::Case;
 
@@ -232,19 +232,6 @@ impl From<format::SecondJob> for SecondJob {
                 .server_errors
                 .map(|errors| errors.into_iter().map(Into::into).collect()),
         }
-    }
-}
-
-impl From<Repetition> for format::Repetition {
-    fn from(repetition: Repetition) -> Self {
-        let Repetition { witness, codes, error } = repetition;
-        Self::new(witness, codes, error)
-    }
-}
-
-impl From<format::Repetition> for Repetition {
-    fn from(stored: format::Repetition) -> Self {
-        Self { witness: stored.witness, codes: stored.codes, error: stored.error }
     }
 }
 

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{Failure, RunningStatement, TableRows, Witness};
+use super::{Failure, Repetition, RunningStatement, TableRows, Witness};
 use crate::process::{Exit, Line, Output, Stream};
 use crate::upstream::Exchange;
-use spanproof_format::{Code, JobTimes, RowGain};
+use spanproof_format::{JobTimes, RowGain};
 
 /// The evidence that only a trial has.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,17 +69,6 @@ pub struct TrialRecord {
     pub(crate) row_gains: Vec<RowGain>,
     /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
-}
-
-/// A further trial of a case that failed, and why spans are missing in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Repetition {
-    /// Whether the trial had the database witness.
-    pub witness: bool,
-    /// The codes of the reasons why spans are missing; empty if none is missing.
-    pub codes: Vec<Code>,
-    /// Why the trial did not start; `None` if it did.
-    pub error: Option<String>,
 }
 
 /// The time in which the work of a job was done, by the clock of this machine.

@@ -1,13 +1,15 @@
 //! Runs one case, judges it and stores its evidence. A case is one combination of flags, route, upstream
 //! and fault; a trial is one run of the service for a case.
 
+use std::time::Duration;
+
 use super::health::broken_world;
 use super::options::{KeepDatabases, RunOptions};
 use super::result::{CaseOutcome, JudgedCase};
 use crate::chain::chain;
 use crate::matrix::Case;
 use crate::observation::{self, Failure, Observation, unmasked_flags};
-use crate::trial::{Progress, TrialBuilder, World};
+use crate::trial::{Progress, Timeouts, TrialBuilder, World};
 use crate::verdict::{Judgement, Verdict, judge};
 use spanproof_postgres::Database;
 
@@ -51,6 +53,20 @@ pub(super) async fn run_case(
 pub(super) async fn run_once(world: &World, case: &Case, witness: bool) -> Result<Attempt, String> {
     let case = unmasked_flags(world.spec(), case);
     run_and_judge(world, world.trial_for(&case).witness_if(witness)).await
+}
+
+/// Runs one trial of a case, and waits up to `flush` for its spans after the end of the job.
+///
+/// # Errors
+/// When the service, its database or its upstream can't be started. The error is the reason.
+pub(super) async fn run_waiting(
+    world: &World,
+    case: &Case,
+    flush: Duration,
+) -> Result<Attempt, String> {
+    let case = unmasked_flags(world.spec(), case);
+    let timeouts = Timeouts { flush: Some(flush), ..Timeouts::default() };
+    run_and_judge(world, world.trial_for(&case).timeouts(timeouts)).await
 }
 
 /// Runs one trial of a case with the witness, which logs each attempt to insert a span. `background` are

@@ -2,6 +2,7 @@
 
 use super::baseline::{MAX_BASELINES, REPETITIONS};
 use super::flag_repetitions;
+use super::longer_wait;
 use super::own_server;
 use super::passing_changes::MAX_EXTRA_CASES;
 use super::second_trial;
@@ -13,6 +14,10 @@ pub(crate) fn further_runs() -> Vec<(String, usize)> {
         (
             "further runs of failing cases, the first with the witness".to_owned(),
             second_trial::MAX_CASES * (1 + second_trial::REPETITIONS),
+        ),
+        (
+            "further runs of failing cases that wait longer for spans".to_owned(),
+            longer_wait::MAX_CASES,
         ),
         (
             "further runs of failing cases with a server of their own".to_owned(),

@@ -7,6 +7,7 @@ mod budget;
 mod event;
 mod flag_repetitions;
 mod health;
+mod longer_wait;
 mod options;
 mod own_server;
 mod passing_changes;

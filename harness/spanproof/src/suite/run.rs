@@ -7,6 +7,7 @@ use super::baseline::repeat_baselines;
 use super::event::RunEvent;
 use super::flag_repetitions::{Repetitions, repeat_for_flags};
 use super::health::run_end;
+use super::longer_wait::wait_longer;
 use super::options::RunOptions;
 use super::own_server::repeat_alone;
 use super::passing_changes::find_passing_changes;
@@ -97,6 +98,7 @@ async fn further_trials(
     if !options.witness {
         run_second_trials(world, slots, options, cancelled).await;
     }
+    wait_longer(world, slots, options, cancelled).await;
     repeat_alone(world, slots, options, cancelled).await;
     repeat_baselines(world, slots, options, cancelled).await;
     measure_again(world, slots, options, cancelled).await;

@@ -87,7 +87,7 @@ async fn repeat(
             Ok(codes) => (codes, None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        Repetition { witness, codes, error }
+        Repetition { witness, codes, error, longer_wait: None }
     });
     first.observation.set_repetitions(repetitions.collect());
     first.judgement = judge(world.spec(), &first.observation);

@@ -4,6 +4,7 @@
 use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::Finding;
+use super::longer_wait::shows_late_spans;
 use crate::observation::Repetition;
 use spanproof_format::{Code, Confidence};
 
@@ -13,8 +14,10 @@ use spanproof_format::{Code, Confidence};
 pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let repetitions = facts.trial().map_or(&[][..], |trial| &trial.repetitions);
     let Some(first) = findings.iter().position(Finding::is_about_missing_spans) else { return };
-    let started: Vec<&Repetition> =
-        repetitions.iter().filter(|repetition| repetition.error.is_none()).collect();
+    let is_comparable = |repetition: &&Repetition| {
+        repetition.error.is_none() && !shows_late_spans(facts, repetition)
+    };
+    let started: Vec<&Repetition> = repetitions.iter().filter(is_comparable).collect();
     let with_all_spans = started.iter().filter(|repetition| repetition.codes.is_empty()).count();
     let trials = repetitions.iter().map(|repetition| Evidence::Note(describe(repetition)));
     findings[first].evidence.extend(trials);
@@ -43,7 +46,11 @@ pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
 
 /// Describes a further trial, such as `another trial, with the witness: never-sent`.
 fn describe(repetition: &Repetition) -> String {
-    let with = if repetition.witness { ", with the witness" } else { "" };
+    let with = match (repetition.witness, repetition.longer_wait) {
+        (true, _) => ", with the witness".to_owned(),
+        (false, Some(wait)) => format!(", which waited {} ms for spans", wait.waited_ms),
+        (false, None) => String::new(),
+    };
     let codes: Vec<_> = repetition.codes.iter().map(|code| code.text()).collect();
     let result = match (&repetition.error, codes.as_slice()) {
         (Some(error), _) => format!("did not start: {error}"),

@@ -7,6 +7,7 @@ use super::finding::{CheckResults, Checks, Finding};
 use super::flaky;
 use super::full_disk;
 use super::funnel::Funnel;
+use super::longer_wait;
 use spanproof_format::{Alternative, Code, Confidence};
 
 /// Whether a case passes, fails, or could not be judged.
@@ -155,6 +156,7 @@ pub(super) fn conclude_checks(facts: &Facts<'_>, recording: bool, checks: Checks
     }
     let full_disk = full_disk::lines(facts);
     let disk_may_be_reason = !full_disk.is_empty() && full_disk::explain(&full_disk, &mut findings);
+    longer_wait::compare_longer_wait(facts, &mut findings);
     flaky::compare_trials(facts, &mut findings);
     let code = findings.first().map(|finding| finding.code);
     let has_witness = facts.trial().is_some_and(|trial| trial.witness.is_some());

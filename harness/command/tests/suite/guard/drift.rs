@@ -16,7 +16,7 @@ use crate::repository::{files, read, root};
 /// Manifests and their edits.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Manifests {
+struct ManifestSet {
     /// The keys of `[manifests.production]`.
     manifests: String,
     /// The contents of the manifests, by their paths.
@@ -145,7 +145,7 @@ fn replace(texts: &mut BTreeMap<String, String>, file: &str, [old, new]: [&str; 
 }
 
 /// Returns the files after an edit.
-fn apply_edit(set: &Manifests, edit: &Edit) -> BTreeMap<String, String> {
+fn apply_edit(set: &ManifestSet, edit: &Edit) -> BTreeMap<String, String> {
     let mut texts = set.files.clone();
     let first: toml::Table = set.manifests.parse().unwrap();
     let first = first["files"][0].as_str().unwrap();
@@ -182,8 +182,8 @@ fn is_found(edit: &Edit, found: &Result<Guard, String>) -> bool {
     guard.comparisons.iter().any(|one| one.flag == edit.flag && one.result == edit.want)
 }
 
-fn all_manifests() -> Vec<(String, Manifests)> {
-    let read = |path: &PathBuf| -> (String, Manifests) {
+fn all_manifests() -> Vec<(String, ManifestSet)> {
+    let read = |path: &PathBuf| -> (String, ManifestSet) {
         let text = std::fs::read_to_string(path).unwrap();
         let set =
             toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

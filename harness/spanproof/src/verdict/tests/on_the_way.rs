@@ -1,10 +1,10 @@
 //! Verdicts on spans that were on their way when the service was asked to stop: the database server was
 //! executing a statement for them, or missing spans were still arriving.
 
-use spanproof_format::{Code, Confidence};
+use spanproof_format::{Code, Confidence, LongerWait};
 
 use super::*;
-use crate::observation::{RunningStatement, SecondJob};
+use crate::observation::{Repetition, RunningStatement, SecondJob};
 
 const INSERT: &str = "INSERT INTO trace_spans (span_id) VALUES ($1)";
 
@@ -153,4 +153,35 @@ fn a_refused_query_of_the_span_table_is_shown_and_is_no_failed_write() {
     assert_eq!(codes(&judgement), ["undetermined"]);
     let text = judgement.findings()[0].to_string();
     assert!(text.contains("statement: select version from trace_spans"), "{text}");
+}
+
+/// The first trial waited 100 ms for spans. With several trials, `flaky` names those that have all spans.
+#[rstest]
+#[case::stored_later(&[], 1_500, 8, (Code::LostAtExit, Confidence::Certain))]
+#[case::stored_in_time(&[], 90, 8, (Code::Flaky, Confidence::Certain))]
+#[case::some_stored(&[Code::NeverSent], 6_000, 3, (Code::Undetermined, Confidence::Undetermined))]
+#[case::none_stored(&[Code::NeverSent], 6_000, 0, (Code::NeverSent, Confidence::Certain))]
+fn a_longer_wait_shows_whether_spans_are_stored_later(
+    #[case] codes: &[Code],
+    #[case] waited_ms: u64,
+    #[case] spans: usize,
+    #[case] expected: (Code, Confidence),
+) {
+    let mut observation = lost(Vec::new(), true);
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    trial.timings = [("flush".to_owned(), 100_000)].into();
+    observation.add_repetition(Repetition {
+        witness: false,
+        codes: codes.to_vec(),
+        error: None,
+        longer_wait: Some(LongerWait::new(6_000, waited_ms, spans)),
+    });
+    let judgement = judge(&spec(), &observation);
+    let (code, confidence, possible) = judgement.findings()[0].causes();
+    assert_eq!((code, confidence), expected, "{judgement:#?}");
+    if code == Code::Undetermined {
+        assert!(possible.contains(&Code::LostAtExit), "{possible:?}");
+    }
+    let text = judgement.findings()[0].to_string();
+    assert!(text.contains(&format!("which waited {waited_ms} ms for spans: ")), "{text}");
 }

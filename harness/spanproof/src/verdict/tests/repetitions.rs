@@ -15,7 +15,12 @@ fn silent_case() -> TrialParts {
 }
 
 fn trial(codes: &[Code], error: Option<&str>) -> Repetition {
-    Repetition { witness: false, codes: codes.to_vec(), error: error.map(str::to_owned) }
+    Repetition {
+        witness: false,
+        codes: codes.to_vec(),
+        error: error.map(str::to_owned),
+        longer_wait: None,
+    }
 }
 
 /// Judges the silent case after further trials.
