@@ -115,6 +115,10 @@ pub struct Observation {
     /// The evidence of each job after the second job, if the case repeats its job.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_jobs: Vec<SecondJob>,
+    /// The number of requests in `exchanges` at the end of each job but the last, if the case repeats its
+    /// job.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_counts: Vec<usize>,
     /// Requests to the upstream (the fake HTTP server that the service calls), with their answers.
     pub exchanges: Vec<Exchange>,
     /// The number of requests to the upstream by processes that do not belong to the case, by process,
@@ -264,6 +268,7 @@ impl Observation {
             helpers: Vec::new(),
             second_job: None,
             further_jobs: Vec::new(),
+            request_counts: Vec::new(),
             exchanges: Vec::new(),
             strangers: BTreeMap::new(),
             exit,

@@ -335,6 +335,7 @@ mod tests {
                 tables: tables(text),
                 server_errors: None,
             })),
+            request_counts: Vec::new(),
             further_jobs: vec![SecondJob {
                 run: process_run(text),
                 job_run: job_run(text),

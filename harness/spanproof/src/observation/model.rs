@@ -103,23 +103,26 @@ impl Observation {
     /// fault. `None` if there was no second job.
     pub(crate) fn second_job(&self) -> Option<Self> {
         let trial = self.trial()?;
-        Some(self.later_job(trial, trial.second_job.as_deref()?))
+        Some(self.later_job(trial, (1, trial.second_job.as_deref()?)))
     }
 
     /// Returns the evidence of each job after the first one, as observations of cases without a fault.
     pub(crate) fn later_jobs(&self) -> Vec<Self> {
         let Some(trial) = self.trial() else { return Vec::new() };
         let jobs = trial.second_job.as_deref().into_iter().chain(&trial.further_jobs);
-        jobs.map(|job| self.later_job(trial, job)).collect()
+        (1..).zip(jobs).map(|(number, job)| self.later_job(trial, (number, job))).collect()
     }
 
     /// Returns the evidence of a later job as an observation of a case without a fault.
-    fn later_job(&self, trial: &TrialRecord, job: &SecondJob) -> Self {
+    /// `number` counts from 0, which is the first job.
+    fn later_job(&self, trial: &TrialRecord, (number, job): (usize, &SecondJob)) -> Self {
         let SecondJob { run, job_run, tables, server_errors } = job.clone();
         let case = Case { fault: None, ..self.case.clone() };
         let record = TrialRecord {
             run,
             job_run,
+            exchanges: trial.requests_of_job(number).to_vec(),
+            request_counts: Vec::new(),
             witness: None,
             server_log_read: server_errors.is_some(),
             server_errors: server_errors.unwrap_or_default(),

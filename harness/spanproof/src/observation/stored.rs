@@ -42,6 +42,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         helpers,
         second_job,
         further_jobs,
+        request_counts,
         period,
         variations,
         repetitions,
@@ -68,6 +69,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     (stored.server_log_read, stored.other_tables) = (server_log_read, other_tables);
     stored.helpers = helpers.into_iter().map(Into::into).collect();
     stored.second_job = second_job.map(|second_job| (*second_job).into());
+    stored.request_counts = request_counts;
     stored.further_jobs = further_jobs.into_iter().map(Into::into).collect();
     stored.exchanges = exchanges.into_iter().map(Into::into).collect();
     stored.strangers = strangers;
@@ -135,6 +137,7 @@ impl From<format::Observation> for Observation {
             other_tables: stored.other_tables,
             helpers: stored.helpers.into_iter().map(Into::into).collect(),
             second_job: stored.second_job.map(|second_job| Box::new(second_job.into())),
+            request_counts: stored.request_counts,
             further_jobs: stored.further_jobs.into_iter().map(Into::into).collect(),
             period: stored.period.map(|[submitted, stopped]| Period { submitted, stopped }),
             variations: stored.variations,

@@ -46,6 +46,9 @@ pub struct TrialRecord {
     pub second_job: Option<Box<SecondJob>>,
     /// The jobs after the second one, in a case that repeats its job.
     pub further_jobs: Vec<SecondJob>,
+    /// The number of requests in `exchanges` at the end of each job but the last, if the case repeats its
+    /// job. Empty for other cases.
+    pub(crate) request_counts: Vec<usize>,
     /// When the job was submitted and the service stopped; `None` if the job starts with the service, if
     /// the case has a fault, and in evidence of spanproof 0.1.0.
     pub period: Option<Period>,
@@ -69,6 +72,20 @@ pub struct TrialRecord {
     pub(crate) row_gains: Vec<RowGain>,
     /// Duration of each step of the trial in microseconds.
     pub timings: BTreeMap<String, u64>,
+}
+
+impl TrialRecord {
+    /// The requests to the upstream during a job. `number` counts from 0, which is the first job. Contains
+    /// all requests if the requests of the jobs are not known.
+    pub(crate) fn requests_of_job(&self, number: usize) -> &[Exchange] {
+        let end = self.exchanges.len();
+        let count_at = |job: usize| self.request_counts.get(job).copied().unwrap_or(end).min(end);
+        if self.request_counts.is_empty() {
+            return &self.exchanges;
+        }
+        let start = number.checked_sub(1).map_or(0, count_at);
+        &self.exchanges[start..count_at(number).max(start)]
+    }
 }
 
 /// The time in which the work of a job was done, by the clock of this machine.

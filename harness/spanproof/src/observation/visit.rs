@@ -112,6 +112,7 @@ impl TrialRecord {
             helpers,
             second_job,
             further_jobs,
+            request_counts: _,
             period: _,
             variations,
             repetitions,

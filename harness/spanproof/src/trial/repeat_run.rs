@@ -46,11 +46,13 @@ impl Trial {
         Ok(())
     }
 
-    /// Reads the rows, the number of lines and the number of log entries at the end of a job.
+    /// Reads the rows, and the numbers of lines, log entries and requests at the end of a job.
     async fn record_job(&mut self) -> Result<JobRecord, Error> {
         let tables = self.own_tables().await?;
         let lines = LineCounts::count(&self.service.output());
         let log_length = self.log_length().await?;
-        Ok(JobRecord { tables, job_run: std::mem::take(&mut self.job_run), lines, log_length })
+        let request_count = self.service.upstream.request_count();
+        let job_run = std::mem::take(&mut self.job_run);
+        Ok(JobRecord { tables, job_run, lines, log_length, request_count })
     }
 }

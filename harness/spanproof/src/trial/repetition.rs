@@ -25,6 +25,8 @@ pub(super) struct JobRecord {
     pub(super) lines: LineCounts,
     /// The number of entries in the database server's log so far; `None` if it can't be read.
     pub(super) log_length: Option<usize>,
+    /// The number of requests that the upstream has got so far.
+    pub(super) request_count: usize,
 }
 
 /// Returns the observation of the case: the evidence of the first job, with the later jobs as a part of
@@ -78,6 +80,7 @@ pub(super) fn separate(
         job_run,
         second_job,
         further_jobs,
+        request_counts: earlier.iter().map(|job| job.request_count).collect(),
         period: None,
         spans_before_stop: None,
         server_log_read: first_errors.is_some(),

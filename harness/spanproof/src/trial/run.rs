@@ -341,6 +341,7 @@ impl Trial {
             helpers,
             second_job: None,
             further_jobs: Vec::new(),
+            request_counts: Vec::new(),
             period: self.submitted_at.map(|submitted| Period { submitted, stopped: stopped_at }),
             variations: None,
             repetitions: Vec::new(),

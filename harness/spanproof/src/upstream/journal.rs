@@ -98,6 +98,11 @@ impl Journal {
         self.content.lock().unwrap_or_else(PoisonError::into_inner).foreign_requests.clone()
     }
 
+    /// Returns the number of exchanges so far.
+    pub(super) fn exchange_count(&self) -> usize {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner).exchanges.len()
+    }
+
     /// Returns the exchanges so far, in order.
     pub(super) fn exchanges(&self) -> Vec<Exchange> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner).exchanges.clone()

@@ -104,6 +104,11 @@ impl Upstream {
         self.journal.exchanges()
     }
 
+    /// Returns the number of requests so far.
+    pub(crate) fn request_count(&self) -> usize {
+        self.journal.exchange_count()
+    }
+
     /// Returns the number of requests so far from processes that do not belong to the case, by process. These
     /// requests were refused with HTTP 403, and are not among the exchanges of the journal.
     pub(crate) fn foreign_requests(&self) -> BTreeMap<String, u64> {

@@ -181,9 +181,10 @@ impl<'a> Facts<'a> {
         self.process_run().is_some_and(|run| run.exit.killed)
     }
 
-    /// The requests to the fake upstream and its answers; empty for an existing system.
+    /// The requests to the fake upstream and its answers during the job, or during the first one if the case
+    /// repeats its job; empty for an existing system.
     pub(super) fn exchanges(&self) -> &'a [Exchange] {
-        self.trial().map_or(&[], |trial| &trial.exchanges)
+        self.trial().map_or(&[], |trial| trial.requests_of_job(0))
     }
 
     /// The rows of the table of jobs, or why it can't be read.

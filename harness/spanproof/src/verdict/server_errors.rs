@@ -11,10 +11,10 @@ use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
 use super::gap::Gap;
 use super::running_statement;
-use super::span_statement::{is_of_query, is_of_update, writes_spans};
+use super::span_statement::{SpanTarget, is_of_query, is_of_update};
 use super::witness::{Fate, Testimony, fate_of_error, has_several_rows};
 use crate::identifier;
-use crate::observation::{Failure, TrialRecord, mentions};
+use crate::observation::{Failure, TrialRecord};
 
 /// Answers the [questions](Q) about the database server for one gap. If `use_witness` is `false`, the
 /// evidence of the witness is ignored.
@@ -236,11 +236,9 @@ pub(super) struct ServerErrors<'a> {
 impl<'a> ServerErrors<'a> {
     /// Selects the errors that may be about spans.
     pub(super) fn select(errors: &'a [Failure], facts: &Facts<'_>) -> Self {
-        let table_name = identifier::parts(&facts.span_table).1.to_lowercase();
-        let is_about_spans = |error: &&Failure| match &error.statement {
-            Some(statement) => writes_spans(statement, facts),
-            None => mentions(&error.message.to_lowercase(), &table_name),
-        };
+        let name = identifier::parts(&facts.span_table).1.to_lowercase();
+        let spans = SpanTarget::new(&name, &facts.spec.tables.spans);
+        let is_about_spans = |error: &&Failure| spans.is_lost_by(error);
         let (updates, inserts) =
             errors.iter().filter(is_about_spans).partition(|error| is_of_update(error));
         Self {

@@ -6,9 +6,10 @@
 use super::evidence::{Evidence, limit};
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::Facts;
-use super::span_statement::{is_of_query, is_of_update};
+use super::span_statement::{SpanTarget, is_of_update};
 use crate::identifier;
 use crate::observation::{BlindSpot, BlindSpotEffect, Failure, Witness};
+use crate::spec::SpanTable;
 
 /// Prefix of a note about a blind spot: the triggers did not count the inserts that used it.
 pub(super) const NOT_COUNTED: &str = "not counted: ";
@@ -57,18 +58,12 @@ pub(super) struct Testimony<'a> {
 }
 
 impl<'a> Testimony<'a> {
-    /// `table` is the name of the span table, and `kept` the number of its rows.
-    fn new(witness: &'a Witness, table: &str, kept: usize) -> Self {
+    /// `table` is the name of the span table, `columns` are its columns, and `kept` is the number of its rows.
+    fn new(witness: &'a Witness, (table, columns): (&str, &SpanTable), kept: usize) -> Self {
         let name = identifier::parts(table).1.to_lowercase();
-        let names_table = |text: &String| text.to_lowercase().contains(&name);
+        let spans = SpanTarget::new(&name, columns);
         let may_concern = |failure: &&Failure| match &failure.statement {
-            // A query that only reads spans does not lose any.
-            Some(_) if is_of_query(failure, table) => false,
-            Some(statement) => {
-                ends_transaction(statement)
-                    || names_table(statement)
-                    || names_table(&failure.message)
-            }
+            Some(statement) => ends_transaction(statement) || spans.is_lost_by(failure),
             // Without a statement: a refused connection, a terminated session, or the commit of a
             // statement outside a transaction. A client that went away (class 08) is no failure.
             None => !failure.state.starts_with("08"),
@@ -79,7 +74,8 @@ impl<'a> Testimony<'a> {
     /// Returns what the witness of a trial shows about its spans; `None` without a witness.
     pub(super) fn from_facts(facts: &Facts<'a>) -> Option<Self> {
         let witness = facts.trial()?.witness.as_ref()?;
-        Some(Self::new(witness, &facts.span_table, facts.spans.len()))
+        let table = (facts.span_table.as_str(), &facts.spec.tables.spans);
+        Some(Self::new(witness, table, facts.spans.len()))
     }
 
     /// The one fate that agrees with the counts, the errors and the stored rows.
@@ -360,6 +356,11 @@ mod tests {
 
     use super::*;
 
+    fn testimony(witness: &Witness, kept: usize) -> Testimony<'_> {
+        let spec = crate::spec::example(|text| text);
+        Testimony::new(witness, ("public.trace_spans", &spec.tables.spans), kept)
+    }
+
     fn failure(state: &str) -> Failure {
         let statement =
             (!["53300", "55000"].contains(&state)).then(|| "INSERT INTO trace_spans …".to_owned());
@@ -397,7 +398,7 @@ mod tests {
         let failures = states.iter().map(|state| failure(state)).collect();
         let witness =
             Witness { statements, attempted_rows, written_rows, failures, ..Witness::default() };
-        assert_eq!(Testimony::new(&witness, "public.trace_spans", kept).fate(), fate);
+        assert_eq!(testimony(&witness, kept).fate(), fate);
     }
 
     /// `expected` answers whether inserts reached the server, and whether the server accepted rows and stored
@@ -427,7 +428,7 @@ mod tests {
             ..Witness::default()
         };
         let mut answers = Answers::default();
-        Testimony::new(&witness, "trace_spans", rows).answer(&mut answers);
+        testimony(&witness, rows).answer(&mut answers);
         let text = |question| match answers.get(question) {
             Some(Fact::Yes(_)) => "yes",
             Some(Fact::No(_)) => "no",
@@ -446,7 +447,7 @@ mod tests {
             ..Witness::default()
         };
         let mut answers = Answers::default();
-        Testimony::new(&witness, "trace_spans", 0).answer(&mut answers);
+        testimony(&witness, 0).answer(&mut answers);
         assert!(answers.is_unknown(Q::Undone));
         assert!(answers.is_no(Q::Discarded));
     }
@@ -459,16 +460,16 @@ mod tests {
             statement: Some("insert into jobs values (1)".into()),
         };
         let witness = Witness { failures: vec![other], ..Witness::default() };
-        let testimony = Testimony::new(&witness, "trace_spans", 0);
-        assert_eq!(testimony.fate(), Fate::NeverTried);
-        assert_eq!(testimony.reason(), None);
+        let shown = testimony(&witness, 0);
+        assert_eq!(shown.fate(), Fate::NeverTried);
+        assert_eq!(shown.reason(), None);
     }
 
     #[test]
     fn what_another_service_may_have_done_makes_the_answers_unknown() {
         let witness = Witness { unattributed: vec!["a row".into()], ..Witness::default() };
         let mut answers = Answers::default();
-        Testimony::new(&witness, "trace_spans", 0).answer(&mut answers);
+        testimony(&witness, 0).answer(&mut answers);
         let open = [Q::Reached, Q::Refused, Q::Denied, Q::Elsewhere];
         assert!(open.into_iter().all(|question| answers.is_unknown(question)));
     }
@@ -478,7 +479,7 @@ mod tests {
         let without = |state: &str| Failure { statement: None, ..failure(state) };
         let failures = vec![without("08006"), without("53300")];
         let witness = Witness { statements: 2, attempted_rows: 2, failures, ..Witness::default() };
-        assert_eq!(Testimony::new(&witness, "trace_spans", 0).fate(), Fate::Discarded);
+        assert_eq!(testimony(&witness, 0).fate(), Fate::Discarded);
     }
 
     #[test]
@@ -492,13 +493,10 @@ mod tests {
     fn rows_in_another_schema_decide_the_fate() {
         let other_tables = vec![("tenant.trace_spans".to_owned(), 4)];
         let witness = Witness { other_tables, ..Witness::default() };
-        let testimony = Testimony::new(&witness, "trace_spans", 0);
-        assert_eq!(testimony.fate(), Fate::Elsewhere);
+        let shown = testimony(&witness, 0);
+        assert_eq!(shown.fate(), Fate::Elsewhere);
         assert!(
-            testimony
-                .evidence()
-                .iter()
-                .any(|line| line.to_string() == "tenant.trace_spans: 4 rows")
+            shown.evidence().iter().any(|line| line.to_string() == "tenant.trace_spans: 4 rows")
         );
     }
 }

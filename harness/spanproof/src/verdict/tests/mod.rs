@@ -189,6 +189,7 @@ impl TrialParts {
             helpers: Vec::new(),
             second_job: None,
             further_jobs: Vec::new(),
+            request_counts: Vec::new(),
             period,
             variations,
             repetitions: Vec::new(),

@@ -100,6 +100,11 @@ fn judge_jobs_unchanged(later: &[TrialParts]) -> Judgement {
     let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
     trial.second_job = (!jobs.is_empty()).then(|| Box::new(jobs.remove(0)));
     trial.further_jobs = jobs;
+    let mut count = trial.exchanges.len();
+    for parts in later {
+        trial.request_counts.push(count);
+        count += parts.exchanges.len();
+    }
     trial.exchanges.extend(later.iter().flat_map(|parts| parts.exchanges.clone()));
     judge(&spec, &observation)
 }
@@ -108,6 +113,15 @@ fn refused_job() -> TrialParts {
     let mut evidence = silent_case();
     evidence.submission =
         Some(Submission { request: "POST /".into(), status: 409, body: "{}".into() });
+    evidence
+}
+
+/// A job whose work runs outside the tracer, so its requests carry no trace either.
+fn untraced_job() -> TrialParts {
+    let mut evidence = silent_case();
+    for exchange in &mut evidence.exchanges {
+        exchange.headers.remove("x-trace-id");
+    }
     evidence
 }
 
@@ -123,6 +137,7 @@ fn failed_job() -> TrialParts {
 #[case::stopped(&[recording_case(), silent_case(), silent_case()], &["recording-stopped"])]
 #[case::stopped_at_once(&[silent_case(), silent_case()], &["recording-stopped"])]
 #[case::lost_once(&[silent_case(), recording_case()], &["path-not-executed"])]
+#[case::untraced_once(&[untraced_job(), recording_case()], &["path-not-executed"])]
 #[case::refused(&[recording_case(), refused_job()], &[])]
 #[case::other_outcome(&[failed_job()], &[])]
 fn later_jobs_must_leave_the_spans_of_the_first_one(
