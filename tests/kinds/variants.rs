@@ -27,6 +27,8 @@ const RECORD_SPAN: &str = "create function record_span(span spans) returns void 
 const UNLOGGED: &str = "alter table spans set unlogged;";
 const MORE_COLUMNS: &str = "alter table spans add column inserted_at timestamptz not null default now(), \
     add column labels jsonb not null default '{}';";
+const FIXED_LENGTH: &str =
+    "alter table spans alter column name type char(40), alter column status type char(20);";
 const UUIDS: &str = "alter table spans alter column trace_id type uuid using trace_id::uuid;";
 const COPY_OF_EACH_ROW: &str = "create schema audit; create table audit.spans (like spans); \
     create function keep() returns trigger language plpgsql as \
@@ -156,6 +158,7 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
         silent("plain").sql(INHERITED);
         otel("plain").sql(INHERITED);
     }
+    "columns of a fixed length, `char(n)`" [] [] { silent("plain").sql(FIXED_LENGTH); }
     "an unlogged table" [] [] { silent("plain").sql(UNLOGGED); }
     "more columns with defaults" [] [] {
         silent("plain").sql(MORE_COLUMNS);

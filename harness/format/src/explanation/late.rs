@@ -191,9 +191,7 @@ pub(super) const LOST_AT_EXIT: Explanation = Explanation::new(
         "spans are missing or have not ended, and spanproof or a fault killed the service",
         "the same case with a clean stop, without the fault, or with a longer wait, has every span",
     ],
-    &[
-        "no trial has the spans, however long it waits: `not-finished`, or a code of an earlier stage",
-    ],
+    &["a longer wait changes nothing: `not-finished`, or a code of an earlier stage"],
     &[
         "spans are collected, but flushed only on a timer or at a clean stop",
         "the service does not stop in time, and its buffer is lost",

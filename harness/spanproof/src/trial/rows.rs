@@ -43,12 +43,20 @@ async fn try_read_rows(connection: &mut PgConnection, table: &str) -> Result<Row
         error => Ok(Rows::Unreadable(error.to_string())),
     };
     let name = identifier::table(table);
-    // Rows beyond the limit of bytes are read as null, so even a huge row needs no memory here.
+    // Rows beyond the limit of bytes are read as null, so even a huge row needs no memory here. Trailing spaces
+    // of `character(n)` have no meaning in Postgres, so they are removed.
     let sql = format!(
-        "select total, case when total <= {MAX_BYTES} then json end
+        "with padded as materialized
+           (select array_agg(attname::text) as names from pg_attribute
+            where attrelid = to_regclass({table}) and atttypid = 'bpchar'::regtype and attnum > 0)
+         select total, case when total <= {MAX_BYTES} then json end
          from (select json, sum(octet_length(json::text)) over (rows unbounded preceding) as total
-               from (select to_jsonb(r) as json from {name} r limit {}) r) r",
-        MAX_ROWS + 1
+               from (select case when names is null then to_jsonb(r) else to_jsonb(r) ||
+                       (select jsonb_object_agg(name, rtrim(to_jsonb(r) ->> name, ' ')) from unnest(names) name)
+                     end as json
+                     from {name} r, padded limit {limit}) r) r",
+        table = identifier::literal(&name),
+        limit = MAX_ROWS + 1
     );
     let rows: Result<Vec<(i64, Option<Json>)>, _> =
         sqlx::query_as(AssertSqlSafe(sql)).fetch_all(connection).await;

@@ -329,8 +329,9 @@ impl<'a> Facts<'a> {
     }
 
     /// Returns the spans of one name that contain a wrong unit id: the id differs from that of the parent's
-    /// unit, the parent's unit has too few spans of this name, and the span's unit has too many, or enough
-    /// below its own spans.
+    /// unit, and the numbers or the traces show that the parent's is right. By the numbers, the parent's unit
+    /// has too few spans of this name, and the span's unit has too many, or enough below its own spans. By the
+    /// traces, the parent is in the span's trace, and no other span of the span's unit is.
     pub(super) fn misattributed(&self, expected: &ExpectedSpans<'_>) -> Vec<&Span> {
         let min = expected.min_per_unit();
         let max = expected.max_per_unit.unwrap_or(min);
@@ -347,9 +348,22 @@ impl<'a> Facts<'a> {
         let is_wrong = |span: &&Span| {
             let parent = parent_unit(span);
             let differs = span.unit.is_some() && parent.is_some() && span.unit != parent;
-            differs && count(&parent) < min && (count(&span.unit) > max || below(&span.unit) >= min)
+            let numbers_differ =
+                || count(&parent) < min && (count(&span.unit) > max || below(&span.unit) >= min);
+            differs && (numbers_differ() || self.is_only_in_trace_of_parent(span))
         };
         self.spans_named(expected.name).filter(is_wrong).collect()
+    }
+
+    /// Whether the parent of a span is in the same trace, and no span of the span's unit with another name is.
+    fn is_only_in_trace_of_parent(&self, span: &Span) -> bool {
+        let parent = self.only_span_with_id(span.parent.as_deref());
+        let of_unit = self.spans_with_unit(span.unit.as_deref());
+        let mut others = of_unit.filter(|other| other.name != span.name).peekable();
+        span.trace.is_some()
+            && parent.is_some_and(|parent| parent.trace == span.trace)
+            && others.peek().is_some()
+            && others.all(|other| other.trace != span.trace)
     }
 
     /// The spans of this name that contain the unit's id.

@@ -33,7 +33,12 @@ pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     let code = findings[first].code;
-    let has_other_reason = |repetition: &&Repetition| !repetition.codes.contains(&code);
+    let has_other_reason = |repetition: &&Repetition| {
+        let codes = &repetition.codes;
+        // The trial that waited longer was judged without the other cases, which may decide the reason.
+        let is_open = repetition.longer_wait.is_some() && codes.contains(&Code::Undetermined);
+        !codes.contains(&code) && !is_open
+    };
     if code != Code::Undetermined && started.iter().any(has_other_reason) {
         let finding = &mut findings[first];
         finding.message = format!(

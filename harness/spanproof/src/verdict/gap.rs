@@ -5,6 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::crossed_units::units_with_spans_of_others;
 use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
 use crate::observation::{Span, Unit};
@@ -47,6 +48,19 @@ impl<'a> Gap<'a> {
             |unit: &&Unit| facts.spans_of_unit(unit, expected.name).len() < expected.min_per_unit();
         let units: Vec<_> = facts.units.iter().filter(lacks_spans).collect();
         let ids = units.iter().filter_map(|unit| unit.id.as_deref()).collect();
+        // The missing spans may be stored with the id of another unit.
+        let of_others = units_with_spans_of_others(facts);
+        let with_others = facts
+            .units
+            .iter()
+            .filter(|unit| unit.id.as_deref().is_some_and(|id| of_others.contains(id)));
+        let surplus: usize = with_others
+            .map(|unit| facts.spans_of_unit(unit, expected.name).len())
+            .map(|count| count.saturating_sub(expected.min_per_unit()))
+            .sum();
+        if surplus >= missing {
+            return None;
+        }
         Some(Self { expected, units, ids, missing, stored })
     }
 

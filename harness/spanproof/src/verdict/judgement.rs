@@ -200,6 +200,11 @@ pub(crate) fn explains(second: &Judgement, first: &Judgement) -> bool {
     second.unaided.is_some() && second.unaided == first.code()
 }
 
+/// Whether the missing spans of a failed case may be stored if the service keeps running for longer.
+pub(crate) fn may_be_late(judgement: &Judgement) -> bool {
+    judgement.findings().iter().any(longer_wait::may_be_late)
+}
+
 /// Returns a string that is equal for two cases that fail in the same way: with the same codes, the same
 /// possible reasons, the same numbers of units at each stage, and the same number of spans.
 pub(crate) fn failure_signature(judgement: &Judgement) -> String {

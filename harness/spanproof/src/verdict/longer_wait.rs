@@ -5,17 +5,11 @@
 use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::Finding;
-use super::judgement::Judgement;
 use crate::observation::Repetition;
 use spanproof_format::{Alternative, Code, Confidence, LongerWait, count_phrase};
 
-/// Whether the missing spans of a failed case may be stored if the service keeps running for longer.
-pub(crate) fn may_be_late(judgement: &Judgement) -> bool {
-    judgement.findings().iter().any(is_open)
-}
-
 /// Whether a finding about missing spans would not hold if they were stored later.
-fn is_open(finding: &Finding) -> bool {
+pub(super) fn may_be_late(finding: &Finding) -> bool {
     if !finding.is_about_missing_spans() {
         return false;
     }
@@ -44,18 +38,18 @@ fn first_wait_ms(facts: &Facts<'_>) -> Option<u64> {
 /// Corrects the findings about missing spans if a trial that waited longer has more spans.
 pub(super) fn compare_longer_wait(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let repetitions = facts.trial().map_or(&[][..], |trial| &trial.repetitions);
-    let Some(first) = findings.iter().position(is_open) else { return };
+    let Some(first) = findings.iter().position(may_be_late) else { return };
     let late = repetitions.iter().find(|repetition| shows_late_spans(facts, repetition));
     if let Some(wait) = late.and_then(|repetition| repetition.longer_wait) {
         let finding = lost_at_exit(facts, wait, &findings[first]);
-        findings.retain(|finding| !is_open(finding));
+        findings.retain(|finding| !may_be_late(finding));
         findings.insert(0, finding);
         return;
     }
     let has_more = |wait: &LongerWait| is_later(facts, *wait) && wait.spans > facts.spans.len();
     let mut waits = repetitions.iter().filter_map(|repetition| repetition.longer_wait);
     if let Some(wait) = waits.find(has_more) {
-        for finding in findings.iter_mut().filter(|finding| is_open(finding)) {
+        for finding in findings.iter_mut().filter(|finding| may_be_late(finding)) {
             make_undetermined(facts, wait, finding);
         }
     }

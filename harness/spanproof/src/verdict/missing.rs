@@ -270,7 +270,7 @@ impl Missing<'_> {
         match testimony.fate() {
             Fate::NeverConnected => format!("the server let nobody in, {reason}"),
             Fate::StatementRefused => {
-                format!("the server refused the statement before it ran, {reason}")
+                format!("the server refused the statement, {reason}")
             }
             Fate::CutOff => format!("the server canceled the statement, {reason}"),
             Fate::RowRefused => format!("the server rejected the row, {reason}"),

@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use crate::observation::{Job, Observation, Unit, WaitResult};
 use crate::spec::Spec;
 use crate::upstream::{Answer, Exchange};
-use spanproof_format::{Code, Confidence, count_phrase};
+use spanproof_format::{Alternative, Code, Confidence, count_phrase};
 
 /// The entry that stands for the number of requests, in a set with the keys of the units that vary between
 /// trials.
@@ -36,6 +36,19 @@ pub(super) fn compare_outcomes(spec: &Spec, all: &[&Observation], judgements: &m
         for case in &group.with_fault {
             comparison.ends_like_baseline(case, without_fault, judgements);
         }
+    }
+}
+
+/// Makes a finding about work outside the tracer undetermined, for a case in which every unit ends differently
+/// because of tracing: the work may have ended before it reached the span.
+fn doubt_gaps(judgement: &mut Judgement) {
+    if let Some(finding) = judgement.finding_mut(Code::PathNotExecuted) {
+        finding.message = format!(
+            "{}; or the work ended before it reached this span, because every unit ends differently with tracing on",
+            finding.message
+        );
+        finding.alternatives.insert(0, Alternative::possible(finding.code));
+        (finding.code, finding.confidence) = (Code::Undetermined, Confidence::Undetermined);
     }
 }
 
@@ -183,6 +196,10 @@ impl Comparison<'_> {
             finding.confidence = Confidence::Likely;
         }
         judgements[case.index].add(finding);
+        let different_units = case.outcome.different_units(&first.outcome).len();
+        if different_units >= self.all[case.index].tables.units.all().len() {
+            doubt_gaps(&mut judgements[case.index]);
+        }
         false
     }
 

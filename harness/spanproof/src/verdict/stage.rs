@@ -2,6 +2,8 @@
 //! The checks follow a job on its way: the process keeps running, the units (parts of the job) are
 //! executed, spans end, each span agrees with its unit, and the spans of a unit form one tree.
 
+use std::collections::HashSet;
+
 use super::crossed_units;
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
@@ -259,7 +261,11 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
     });
     let crossed = crossed_units::units_with_spans_of_others(facts);
     let is_crossed = |span: &Span| span.unit.as_deref().is_some_and(|unit| crossed.contains(unit));
-    for span in spans.iter().filter(|span| !is_crossed(span)) {
+    // A span with the id of a wrong unit can't be compared with this unit.
+    let misattributed: HashSet<*const Span> =
+        tree::misattributed(facts).into_iter().map(std::ptr::from_ref).collect();
+    let is_wrong = |span: &Span| misattributed.contains(&std::ptr::from_ref(span));
+    for span in spans.iter().filter(|span| !is_crossed(span) && !is_wrong(span)) {
         let Some(unit) = unit_of(span) else { continue };
         let differences = differences(facts, span, unit);
         checks.expect_each(differences.is_empty(), || {

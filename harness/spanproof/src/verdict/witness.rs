@@ -372,6 +372,7 @@ mod tests {
     #[case::never([0, 0, 0], &[], 0, Fate::NeverTried)]
     #[case::connections([0, 0, 0], &["53300"], 0, Fate::NeverConnected)]
     #[case::no_connections_accepted([0, 0, 0], &["55000"], 0, Fate::NeverConnected)]
+    #[case::policy([1, 1, 0], &["42501"], 0, Fate::StatementRefused)]
     #[case::privilege([0, 0, 0], &["42501"], 0, Fate::StatementRefused)]
     #[case::table([0, 0, 0], &["42P01"], 0, Fate::StatementRefused)]
     #[case::read_only([0, 0, 0], &["25006"], 0, Fate::StatementRefused)]

@@ -65,7 +65,7 @@ fn keep_on_failure_keeps_only_databases_of_failed_cases() {
     let kept = urls(&stderr);
     assert!(failed > 0 && !kept.is_empty(), "{stdout}{stderr}");
     for line in stderr.lines().filter(|line| line.starts_with("kept ")) {
-        let id = line.split([' ', ':']).nth(1).unwrap();
+        let (id, _) = line["kept the database of case ".len()..].split_once(':').unwrap();
         let row = stdout.lines().find(|line| line.starts_with(id)).unwrap();
         assert!(!row.contains("  pass"), "{row}");
     }

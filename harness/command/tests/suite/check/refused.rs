@@ -374,7 +374,7 @@ fn a_missing_column_is_reported_unless_the_spec_disables_the_column() {
     assert_eq!(code, 2, "{stderr}");
     let expected = "`tables.units.outcome` = `output`: `executions` has no such column; found: ";
     assert!(stderr.contains(expected), "{stderr}");
-    assert!(stderr.contains("; use `\"\"` if there is none"), "{stderr}");
+    assert!(stderr.contains("; use `\"\"` if the table has no such column"), "{stderr}");
     project.append("[tables.units]\noutcome = \"\"");
     project.append("[tables.spans]\nduration = \"\"\nparent = \"\"\nservice = \"\"");
     let Output { code, stdout, stderr } = project.run(&["check"]);

@@ -62,6 +62,26 @@ fn a_startup_line_that_says_on_is_wrong_if_no_route_begins_a_span() {
     assert_eq!(judgements[1].findings()[0].confidence, Confidence::Certain);
 }
 
+/// Regression test: a tracer that breaks the work was certainly work outside the tracer.
+#[test]
+fn work_that_tracing_ends_early_does_not_run_outside_the_tracer() {
+    let mut broken = recording_case();
+    broken.case.route = "cross-region".into();
+    drop_lines(&mut broken, "Span");
+    clear_rows(&mut broken.spans);
+    change_rows(&mut broken.units, |unit| drop(unit.insert("status".into(), "failed".into())));
+    let mut off = case_with_tracing_off();
+    off.case.route = "cross-region".into();
+    let mut untraced = broken.clone();
+    let judgements = judge_all_parts(&spec(), &[recording_case(), off.clone(), broken]);
+    assert_eq!(codes(&judgements[2])[..2], ["undetermined", "outcome-changed-by-tracing"]);
+    let message = &judgements[2].findings()[0].message;
+    assert!(message.contains("every unit ends differently"), "{message}");
+    change_rows(&mut untraced.units, |unit| drop(unit.insert("status".into(), "completed".into())));
+    let judgements = judge_all_parts(&spec(), &[recording_case(), off, untraced]);
+    assert_eq!(codes(&judgements[2])[0], "path-not-executed");
+}
+
 #[test]
 fn a_changed_outcome_names_the_case_without_tracing() {
     let mut changed = recording_case();

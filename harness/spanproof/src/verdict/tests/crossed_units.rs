@@ -68,3 +68,34 @@ fn a_duplicate_beside_complete_units_stays_a_duplicate() {
     spans.push(again);
     assert_eq!(codes(&judge_parts(&spec(), &evidence)), ["duplicate"]);
 }
+
+/// Regression test: the surplus of a span that may repeat did not count for the other units, so they lacked
+/// spans although all are stored.
+#[test]
+fn spans_that_may_repeat_are_not_missing_if_all_have_the_id_of_one_unit() {
+    let parent = "parent = \"execute_question\"";
+    let spec = example(|text| text.replacen(parent, &format!("{parent}\nrepeats = true"), 1));
+    assert!(spec.spans.iter().any(|rule| rule.repeats && rule.name == "hybrid_router_call"));
+    let mut evidence = case_with_times();
+    for operation in ["execute_question", "hybrid_router_call"] {
+        set_unit(&mut evidence, operation, 4);
+    }
+    assert_eq!(codes(&judge_parts(&spec, &evidence)), ["unlinked"]);
+}
+
+/// Regression test: such spans were also in a broken tree. Their number is right for each unit, and their
+/// traces show the unit.
+#[test]
+fn inner_spans_with_the_id_of_the_next_unit_are_only_unlinked() {
+    let mut evidence = case_with_times();
+    change_rows(&mut evidence.spans, |row| {
+        if row["operation"] == "hybrid_router_call" {
+            let next = row["execution_id"].as_u64().unwrap() % 4 + 1;
+            row.insert("execution_id".into(), json!(next));
+        }
+    });
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(codes(&judgement), ["unlinked"]);
+    let message = &judgement.findings()[0].message;
+    assert!(message.contains("differs from that of the parent span"), "{message}");
+}

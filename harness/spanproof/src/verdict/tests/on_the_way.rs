@@ -161,6 +161,7 @@ fn a_refused_query_of_the_span_table_is_shown_and_is_no_failed_write() {
 #[case::stored_in_time(&[], 90, 8, (Code::Flaky, Confidence::Certain))]
 #[case::some_stored(&[Code::NeverSent], 6_000, 3, (Code::Undetermined, Confidence::Undetermined))]
 #[case::none_stored(&[Code::NeverSent], 6_000, 0, (Code::NeverSent, Confidence::Certain))]
+#[case::judged_alone(&[Code::Undetermined], 6_000, 0, (Code::NeverSent, Confidence::Certain))]
 fn a_longer_wait_shows_whether_spans_are_stored_later(
     #[case] codes: &[Code],
     #[case] waited_ms: u64,
