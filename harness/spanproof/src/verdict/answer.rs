@@ -41,6 +41,7 @@ pub(super) fn answers(
     evidence.answer_from_peers(peers, &mut answers);
     server_errors::answer(facts, gap, use_witness, &mut answers);
     server_errors::compare_with_passing(facts, peers, &mut answers);
+    server_errors::compare_with_single_rows(facts, peers, &mut answers);
     evidence.answer_from_reported_losses(&mut answers);
     answer_unsent(&mut answers);
     answers

@@ -5,7 +5,7 @@
 use super::evidence::{Evidence, limit};
 use super::facts::{Facts, Match};
 use super::finding::{Checks, Finding};
-use super::gap::Gap;
+use super::gap::{Gap, gap_texts};
 use super::judgement::{Judgement, conclude_checks};
 use super::unclear_log::{of_another_service, of_another_time, unclear, unclear_lines};
 use super::{finished, impossible, log_alone, missing, off, stage};
@@ -265,7 +265,7 @@ impl System<'_> {
     fn check_missing(&self, checks: &mut Checks) {
         let facts = self.facts;
         let units = count_phrase(facts.units.len(), "unit was", "units were");
-        let missing = missing::gap_texts(facts);
+        let missing = gap_texts(facts);
         if missing.is_empty() {
             return checks.count(1);
         }

@@ -328,10 +328,9 @@ impl<'a> Facts<'a> {
         *self.lacks_spans.get_or_init(|| self.expected_spans.iter().any(lacks))
     }
 
-    /// Returns the spans of one name that contain a wrong unit id: the id differs from that of the parent's
-    /// unit, and the numbers or the traces show that the parent's is right. By the numbers, the parent's unit
-    /// has too few spans of this name, and the span's unit has too many, or enough below its own spans. By the
-    /// traces, the parent is in the span's trace, and no other span of the span's unit is.
+    /// Returns the spans of one name that contain a wrong unit id: it differs from that of the parent, and either
+    /// the parent's unit has too few spans of this name, and the span's unit has too many, or enough below its own
+    /// spans; or the parent is in the span's trace, and no other span of the span's unit is.
     pub(super) fn misattributed(&self, expected: &ExpectedSpans<'_>) -> Vec<&Span> {
         let min = expected.min_per_unit();
         let max = expected.max_per_unit.unwrap_or(min);

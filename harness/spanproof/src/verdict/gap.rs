@@ -152,6 +152,14 @@ impl<'a> Gap<'a> {
     }
 }
 
+/// Returns a text for each gap, such as "3 of 4 `name` spans are stored".
+pub(super) fn gap_texts(facts: &Facts<'_>) -> Vec<String> {
+    let text = |gap: &Gap<'_>| {
+        format!("{} of {} `{}` spans are stored", gap.stored, gap.required(), gap.expected.name)
+    };
+    Gap::in_spec_order(facts).iter().map(text).collect()
+}
+
 /// Whether `longer` is `name` with a separator and a suffix, such as `carry parcel` and
 /// `carry parcel 7`: a suffix may differ from unit to unit.
 fn has_suffix_after(name: &str, longer: &str) -> bool {

@@ -52,14 +52,6 @@ pub(super) fn check_spans(facts: &Facts<'_>, peers: &[&Facts<'_>], checks: &mut 
     }
 }
 
-/// Returns a text for each gap, such as "3 of 4 `name` spans are stored".
-pub(super) fn gap_texts(facts: &Facts<'_>) -> Vec<String> {
-    let text = |gap: &Gap<'_>| {
-        format!("{} of {} `{}` spans are stored", gap.stored, gap.required(), gap.expected.name)
-    };
-    Gap::in_spec_order(facts).iter().map(text).collect()
-}
-
 /// One gap, and the evidence of its case.
 struct Missing<'a> {
     facts: &'a Facts<'a>,
@@ -174,12 +166,20 @@ impl Missing<'_> {
     /// The message if several causes are possible, or none.
     fn undetermined_text(&self, answers: &Answers, conclusion: &Conclusion) -> String {
         let possible = Alternative::possible_codes(&conclusion.alternatives);
+        let writes = [Code::WriteFailedSilent, Code::WriteFailedReported, Code::BatchPoisoned];
+        let is_about_write = |code: &Code| writes.contains(code);
+        let next = if !possible.is_empty() && possible.iter().all(is_about_write) {
+            "to decide, insert each span with a statement of its own: the server then refuses only the invalid rows"
+                .to_owned()
+        } else {
+            self.next_step(answers)
+        };
         let possible: Vec<_> = possible.into_iter().map(Code::text).collect();
         let fits = match possible[..] {
             [] => "the evidence fits no known reason".to_owned(),
             _ => format!("the evidence fits {}", possible.join(", ")),
         };
-        format!("{}, and {fits}; {}", self.count_text(), self.next_step(answers))
+        format!("{}, and {fits}; {next}", self.count_text())
     }
 
     /// What the user can do to get more evidence.

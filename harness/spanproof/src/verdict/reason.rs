@@ -3,8 +3,8 @@
 
 use super::deployed::user_flag_value;
 use super::facts::Facts;
+use super::gap::gap_texts;
 use super::judgement::Judgement;
-use super::missing::gap_texts;
 use crate::identifier;
 use crate::observation::{KnownError, LogFacts, Observation};
 use crate::spec::Spec;

@@ -141,6 +141,48 @@ pub(super) fn compare_with_passing(facts: &Facts<'_>, peers: &[&Facts<'_>], answ
     }
 }
 
+/// Excludes that valid rows were lost with an invalid one, if another case inserts each row with a statement of its
+/// own, and the server refuses each of them with the same error.
+pub(super) fn compare_with_single_rows(
+    facts: &Facts<'_>,
+    peers: &[&Facts<'_>],
+    answers: &mut Answers,
+) {
+    if !answers.is_yes(Q::Refused) || !answers.is_unknown(Q::Poisoned) {
+        return;
+    }
+    let own = insert_errors(facts);
+    let Some(first) = own.first() else { return };
+    let is_same =
+        |error: &&Failure| (&error.state, &error.message) == (&first.state, &first.message);
+    if !own.iter().all(is_same) {
+        return;
+    }
+    let has_several = |error: &&Failure| error.statement.as_deref().is_none_or(has_several_rows);
+    let refuses_each_row = |peer: &&&Facts<'_>| {
+        let case = &peer.observation.case;
+        let errors = insert_errors(peer);
+        let missing: usize = Gap::in_spec_order(peer).iter().map(|gap| gap.missing).sum();
+        case.fault.is_none()
+            && case.records(facts.spec)
+            && peer.spans.is_empty()
+            && (1..=errors.len()).contains(&missing)
+            && errors.iter().all(is_same)
+            && !errors.iter().any(has_several)
+    };
+    if let Some(peer) = peers.iter().find(refuses_each_row) {
+        let id = &peer.observation.case.id;
+        let why = format!("in case {id}, the server refuses each single row with the same error");
+        answers.set(Q::Poisoned, Fact::no(why));
+    }
+}
+
+/// Returns the errors of statements that insert spans; empty for an existing system.
+fn insert_errors<'a>(facts: &Facts<'a>) -> Vec<&'a Failure> {
+    let errors = facts.trial().map_or(&[][..], |trial| &trial.server_errors);
+    ServerErrors::select(errors, facts).inserts
+}
+
 /// Answers from the errors in the server's log.
 fn answer_from_log(facts: &Facts<'_>, trial: &TrialRecord, gap: &Gap<'_>, answers: &mut Answers) {
     let log = ServerErrors::select(&trial.server_errors, facts);

@@ -59,6 +59,34 @@ fn rows_after_a_refused_one_may_be_valid(
     assert_eq!(possible.contains(&Code::BatchPoisoned), code == Code::Undetermined, "{possible:?}");
 }
 
+/// If the server refuses each row when it comes alone, a batch has no valid row to lose.
+#[rstest]
+#[case::same_error("new row violates check constraint", Code::WriteFailedSilent)]
+#[case::other_error("value too long", Code::Undetermined)]
+fn single_rows_that_are_refused_show_that_a_batch_has_no_valid_row(
+    #[case] message: &str,
+    #[case] expected: Code,
+) {
+    let spec = spec_without_begin_lines();
+    let batch = refusal("INSERT INTO trace_spans VALUES ($1), ($2), ($3)");
+    let counts = Witness { statements: 1, attempted_rows: 1, ..Witness::default() };
+    let witness = Witness { failures: vec![batch.clone()], ..counts };
+    let mut in_batches = with_witness(&case_without_spans(), witness);
+    let single =
+        Failure { message: message.into(), ..refusal("INSERT INTO trace_spans VALUES ($1)") };
+    let mut other = case_without_spans();
+    other.case.route = "cross-region".into();
+    let mut one_by_one = other.observation();
+    for (observation, errors) in
+        [(&mut in_batches, vec![batch]), (&mut one_by_one, vec![single; 8])]
+    {
+        let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+        (trial.server_errors, trial.server_log_read) = (errors, true);
+    }
+    let judgements = judge_all(&spec, &[in_batches, one_by_one]);
+    assert_eq!(judgements[0].code(), Some(expected), "{judgements:#?}");
+}
+
 /// One row was written and removed: it can't be all eight missing spans.
 #[rstest]
 #[case::one(1, Code::Undetermined)]
