@@ -63,7 +63,7 @@ async fn a_command_is_judged_when_it_has_exited(#[case] value: &str, #[case] spa
 #[case::exit_code("exit-code", Code::ProcessCrashed, "with exit code 3")]
 #[case::other_span("renamed", Code::WrongAttributes, "6 spans that no `[[span]]` names")]
 #[case::lost_parent("no-parent", Code::BrokenTree, "no span above has the id of a unit")]
-#[case::other_trace("other-trace", Code::BrokenTree, "(another trace)")]
+#[case::other_trace("other-trace", Code::BrokenTree, "(in another trace)")]
 #[tokio::test]
 async fn a_defect_is_reported(#[case] bug: &str, #[case] code: Code, #[case] proof: &str) {
     let world = world(bug).await;

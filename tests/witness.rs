@@ -51,7 +51,7 @@ async fn judge_trial_with_witness(world: &World, bug: &str) -> Judgement {
 #[case::timeout("spans-slow", "write-failed-reported", "canceled the statement", "57014")]
 #[case::commit("spans-lost-at-commit", "write-failed-silent", "lost at the commit", "P0001")]
 #[case::removed("spans-removed", "removed-later", "deleted later", "0 are kept")]
-#[case::discarded("spans-discarded", "silently-discarded", "kept none", "0 written")]
+#[case::discarded("spans-discarded", "silently-discarded", "stored none", "0 written")]
 #[case::elsewhere(
     "spans-elsewhere",
     "wrong-destination",
@@ -96,7 +96,7 @@ async fn the_witness_shows_how_spans_were_lost(
     "`public.all_spans`",
     "public.all_spans: "
 )]
-#[case::view("spans-lost-in-view", "silently-discarded", "kept none", "0 written")]
+#[case::view("spans-lost-in-view", "silently-discarded", "stored none", "0 written")]
 #[case::archived("spans-archived", "removed-later", "deleted later", "public.old_spans: ")]
 #[tokio::test]
 async fn rules_views_and_archives_are_distinguished(
