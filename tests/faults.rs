@@ -1,5 +1,6 @@
-//! Tests of faults outside the runner, such as a locked table. Under each fault the healthy runner
-//! reports lost spans and completes its job. After the fault it records spans again.
+//! Tests of faults outside the runner, such as a locked table. If a fault stops the healthy runner from
+//! writing spans, the runner reports the lost spans and completes its job. If the runner is killed, it
+//! loses no span. After each fault it records spans again.
 
 use rstest::rstest;
 use spanproof::{FaultKind, Observation, World, judge, judge_all};
@@ -7,15 +8,15 @@ use spanproof_format::Code;
 
 use crate::world::{faulty, healthy, repository};
 
-/// Runs a trial (one run of the service) while `fault`, a fault outside the runner, is in force. `bug`
-/// names a defect inside the faulty runner; empty for the healthy runner.
-async fn observe(world: &World, fault: &str, bug: &str, route: &str) -> Observation {
-    let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug).route(route);
+/// Runs a trial (one run of the service) while `fault`, a fault outside the runner, is in force. `defect`
+/// names a defect inside the faulty runner, which reads it from `FAULT`; empty for the healthy runner.
+async fn observe(world: &World, fault: &str, defect: &str, route: &str) -> Observation {
+    let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", defect).route(route);
     trial.fault(fault).run().await.unwrap()
 }
 
 /// Each test case is a fault, text that the runner prints while the fault is in force, and how many
-/// of eight spans are stored.
+/// of eight spans are stored. The two faults that kill the runner lose no span.
 #[rstest]
 #[case("insert-revoked", "permission denied for table trace_spans", 0)]
 #[case("table-missing", "relation \"trace_spans\" does not exist", 0)]
@@ -31,7 +32,7 @@ async fn observe(world: &World, fault: &str, bug: &str, route: &str) -> Observat
 #[case("killed-mid-job", "StartSpan RecordSpan success", 8)]
 #[case("killed-at-exit", "StartSpan RecordSpan success", 8)]
 #[tokio::test]
-async fn the_healthy_runner_reports_lost_spans_and_recovers(
+async fn the_healthy_runner_keeps_or_reports_its_spans_and_recovers(
     #[case] fault: &str,
     #[case] text: &str,
     #[case] spans: usize,
@@ -90,17 +91,19 @@ async fn the_spec_of_the_runner_lists_every_fault_that_applies_to_it() {
     let spec = healthy().await.spec().clone();
     let missing = FaultKind::ALL.iter().filter(|kind| !spec.has_fault(**kind));
     let missing: Vec<_> = missing.map(|kind| kind.text()).collect();
-    // `check` repeats the job by default.
+    // The span table shares a schema with the other tables. `check` adds `job-repeated`. `sql` is for faults
+    // that a spec defines in SQL files.
     assert_eq!(missing, ["schema-missing", "job-repeated", "sql"]);
 }
 
 #[tokio::test]
 async fn a_job_that_fails_only_under_a_fault_has_a_changed_outcome() {
     let world = faulty().await;
-    let bug = "span-error-panics";
-    let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", bug);
+    // `OutcomeChangedByTracing` also means that the outcome changes under a fault that affects only spans.
+    let defect = "span-error-panics";
+    let trial = world.trial().flag("ENABLE_DB_TRACING", "true").env("FAULT", defect);
     let without_fault = trial.run().await.unwrap();
-    let with_fault = observe(&world, "table-missing", bug, "queued").await;
+    let with_fault = observe(&world, "table-missing", defect, "queued").await;
     let judgements = judge_all(world.spec(), &[without_fault, with_fault]);
     let codes: Vec<_> = judgements.iter().map(spanproof::Judgement::code).collect();
     assert_eq!(codes, [None, Some(Code::OutcomeChangedByTracing)], "{:?}", judgements[1]);

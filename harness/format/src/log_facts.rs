@@ -29,8 +29,8 @@ pub struct LogFacts {
     /// the lines have at most a time before their text, and in documents of spanproof 0.1.0.
     #[serde(default, rename = "log_format", skip_serializing_if = "String::is_empty")]
     pub line_format: String,
-    /// Lines that contain the text of a probe (a pattern of the spec), but do not match the probe because of
-    /// the text before or after it, as `log:12  text`.
+    /// Lines that would match a probe (a pattern of the spec) without the text before or after, or that
+    /// perhaps only quote such a line, as `log:12  text`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unclear: Vec<String>,
     /// Whether the time zone is unknown: the times do not contain it, `--log-zone` was not used, and it does

@@ -1,6 +1,7 @@
-//! Proofs that spanproof detects lost and wrong spans. For each proof, spanproof sabotages one
+//! Tests of whether spanproof detects lost and wrong spans. For each [`Proof`], spanproof sabotages one
 //! passing case, for example with a different value of the flag or with a trigger that discards spans.
-//! The sabotaged case must fail.
+//! The sabotaged case must fail. The proof that `guard` reads is another document,
+//! [`FlagProof`](crate::FlagProof).
 
 use serde::{Deserialize, Serialize};
 
@@ -13,13 +14,13 @@ use super::version::SCHEMA;
 pub struct Proofs {
     /// The version of this document.
     pub schema: u32,
-    /// One proof for each pair of a sabotage and a case.
+    /// One proof for each pair of a kind of sabotage and a case.
     pub proofs: Vec<Proof>,
-    /// The number of sabotages that were detected with an expected code.
+    /// The number of proofs whose sabotage was detected with an expected code.
     pub caught: usize,
-    /// The number of sabotages that were not detected, or were detected with an unexpected code.
+    /// The number of proofs whose sabotage was not detected, or was detected with an unexpected code.
     pub missed: usize,
-    /// The number of sabotages that could not be made, because the case does not allow them.
+    /// The number of proofs whose sabotage could not be made, because the case does not allow it.
     pub impossible: usize,
 }
 
@@ -71,7 +72,7 @@ impl Proofs {
 }
 
 impl Proof {
-    /// Creates the result of a sabotage, without expected codes.
+    /// Creates a proof without expected codes.
     pub fn new(
         name: impl Into<String>,
         description: impl Into<String>,

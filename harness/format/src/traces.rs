@@ -75,10 +75,10 @@ pub struct TraceSpan {
     pub name: String,
     /// The recorded start time.
     pub started: Option<DateTime<Utc>>,
-    /// The recorded end time.
+    /// The recorded end time, even if the status says that the span has not ended.
     pub completed: Option<DateTime<Utc>>,
-    /// The end time, computed if only the duration was recorded; `None` until the span ends, and in
-    /// documents of spanproof 0.1.0.
+    /// The recorded end time; `None` if the status says that the span has not ended, and in documents of
+    /// spanproof 0.1.0.
     #[serde(default)]
     pub ended: Option<DateTime<Utc>>,
     /// The duration in milliseconds; `None` if unknown.

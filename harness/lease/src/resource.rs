@@ -12,7 +12,7 @@ pub enum Resource {
     Group(u32),
     /// A container, by its name or id.
     Container(String),
-    /// A folder with its contents.
+    /// A folder with its contents, or a file.
     Folder(PathBuf),
     /// A Postgres server, by its data directory, which need not exist yet. Removing it kills the
     /// `initdb` and server processes that use the directory, and removes their shared memory. The

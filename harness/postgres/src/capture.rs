@@ -1,7 +1,7 @@
 //! Copies the data directory of a running server for the cache.
 //!
 //! Right after a checkpoint, while no other session is open, the files contain all data of the server.
-//! They are copied at once, except for the templates: these databases are only cloned, so their files
+//! They are copied immediately, except for the templates: these databases are only cloned, so their files
 //! never change and can be copied later. Then tests can use the server. Meanwhile a single-user server
 //! brings the copy to the state after a clean shutdown, and the copy is written to the cache.
 

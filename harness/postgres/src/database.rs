@@ -4,7 +4,7 @@ use super::Error;
 use super::handle::Handle;
 
 /// A database that no other test uses. Dropping this value drops the database in the background;
-/// [`Database::close`] drops it at once and reports errors.
+/// [`Database::close`] drops it immediately and reports errors.
 #[derive(Debug)]
 #[must_use = "the database is dropped together with this value"]
 pub struct Database {

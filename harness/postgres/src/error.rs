@@ -15,7 +15,7 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No source provides an acceptable server.
+    /// No [`Source`](crate::Source) provides an acceptable server.
     #[error(
         "no Postgres found; tried {tried}\n  to get one: install server binaries \
          (Debian: `apt-get install postgresql`), start Docker, or name a server with \
@@ -25,7 +25,8 @@ pub enum Error {
         /// Each source with the reason why it was passed over.
         tried: String,
     },
-    /// `SPANPROOF_POSTGRES`, or a parsed string, does not name a source.
+    /// The value of `SPANPROOF_POSTGRES`, or a string to be parsed as a [`Source`](crate::Source), does not
+    /// name a source.
     #[error(
         "`{found}` is not a Postgres source; expected `auto`, a URL `postgres://…`, \
          `binaries`, `binaries:FOLDER`, `docker`, `docker:IMAGE`, `download` or `download:VERSION`"
@@ -34,10 +35,10 @@ pub enum Error {
         /// The value, with passwords masked.
         found: String,
     },
-    /// A string is not a valid prefix.
+    /// A string is not a valid [`Prefix`](crate::Prefix).
     #[error(
-        "`{found}` is not a valid prefix; expected 1 to 20 lower-case letters and digits, the first of them a \
-         letter; `pg`, `public` and `none` are reserved"
+        "`{found}` is not a valid prefix for the names of databases and containers; expected 1 to 20 lower-case \
+         letters and digits, the first of them a letter; `pg`, `public` and `none` are reserved"
     )]
     Prefix {
         /// The string.
@@ -116,7 +117,7 @@ pub enum Error {
     /// Docker has the image, but no server starts in a container of that image.
     #[error("{what} of the image `{image}`: {reason}{log}\n  {next}")]
     Container {
-        /// What failed.
+        /// What failed, such as `no server started in a container`.
         what: &'static str,
         /// The image.
         image: String,
@@ -175,8 +176,12 @@ pub enum Error {
         #[source]
         source: ServerError,
     },
-    /// The database to be removed was not kept.
-    #[error("could not drop database `{database}`: it is not a kept database")]
+    /// The database to be dropped was not kept: [`Database::keep`](crate::Database::keep) did not leave it on
+    /// the server.
+    #[error(
+        "could not drop database `{database}`: only a database that `Database::keep` left on the server can be \
+         dropped"
+    )]
     NotKept {
         /// The database.
         database: String,
@@ -190,7 +195,7 @@ pub enum Error {
         #[source]
         source: Cause,
     },
-    /// A database was closed while sessions were open on it.
+    /// [`Database::close`](crate::Database::close) dropped a database on which sessions were open.
     #[error(
         "database `{database}` was dropped with sessions still on it: {sessions}; \
          close each connection, and each pool with `close().await`"
@@ -223,8 +228,9 @@ pub enum Error {
         #[source]
         source: ServerError,
     },
-    /// The code that the caller added to the migrations failed.
-    #[error("the tables could not be created")]
+    /// The code that was added with [`Migrations::then`](crate::Migrations::then) failed. It creates tables
+    /// after the files have run.
+    #[error("the code that creates the tables failed")]
     Creator(#[source] Cause),
     /// An operation on a file, folder, process or thread failed.
     #[error("{what}")]

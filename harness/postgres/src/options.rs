@@ -15,7 +15,7 @@ pub struct Options {
     /// The required major version; `None` accepts any from 13 on.
     pub version: Option<u32>,
     /// Migrations that will probably be used. If this process starts the server from server binaries, it
-    /// creates their template (the database that is cloned for each test) at once.
+    /// creates their template (the database that is cloned for each test) before the first test asks for it.
     pub migrations: Option<Migrations>,
     /// Whether to ignore the cache and create everything from scratch.
     pub fresh: bool,

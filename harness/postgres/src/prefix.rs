@@ -123,7 +123,7 @@ mod tests {
         for text in wrong {
             let error = Prefix::new(text).unwrap_err().to_string();
             assert!(
-                error.starts_with(&format!("`{text}` is not a valid prefix; expected ")),
+                error.starts_with(&format!("`{text}` is not a valid prefix for the names of ")),
                 "{error}"
             );
         }

@@ -60,7 +60,7 @@ impl Server {
     /// Returns the server with these options that all tests of this test run share. Different
     /// checkouts, users or versions of this crate never share a server. The migrations in `options` are
     /// only a hint: if this process starts the server from server binaries, it creates their template
-    /// (the database that is cloned for each test) at once.
+    /// (the database that is cloned for each test) before the first test asks for it.
     ///
     /// # Errors
     /// If the server can't be started.

@@ -2,9 +2,10 @@
 //!
 //! A record in the folder for temporary files has the path of the server's folder. If a process
 //! finds no record, or the record of a server that has stopped, it takes a lock, starts a server
-//! and writes the record. Each process that uses the server joins the lease of the server's folder.
-//! When the last of these processes has ended, the server's reaper, a process of its own, removes the
-//! record, waits for processes that have joined in the meantime, and then stops the server.
+//! and writes the record. Each process that uses the server joins the lease of the server's folder: as
+//! long as one of these processes lives, the server runs. When the last of them has ended, the server's
+//! reaper, a process of its own, removes the record, waits for processes that have joined in the
+//! meantime, and then stops the server.
 
 use std::fs::File;
 use std::io;
@@ -65,7 +66,8 @@ pub(super) async fn join(options: &Options, run: &Run) -> Result<SharedServer, E
     }
     let lease = LeaseOptions { record: Some(record.clone()), parent: test_runner() };
     let running = RunningServer::start(options, run, &lease).await?;
-    // Processes that join may clone the templates at once.
+    // A process may clone a template as soon as it reads the record. So the templates are complete before
+    // the record is written.
     running.copying.wait().await?;
     if let Some(folder) = running.engine.folder() {
         let written = write(&record, &folder, &running);
@@ -74,8 +76,8 @@ pub(super) async fn join(options: &Options, run: &Run) -> Result<SharedServer, E
     Ok(SharedServer { running, shared: true })
 }
 
-/// Returns a hash of what processes that share a server have in common: the user, the checkout, the
-/// options, and the version of this crate.
+/// Returns a hash of the user, the checkout, the options and the version of this crate. Processes with the
+/// same hash share a server.
 fn name(options: &Options) -> String {
     let current = std::env::current_dir().unwrap_or_default();
     let checkout = current

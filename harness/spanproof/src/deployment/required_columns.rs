@@ -5,8 +5,8 @@ use crate::json_path::base;
 use crate::observation::Table;
 use crate::spec::Spec;
 
-/// Returns why the rows of a table can't be judged: it lacks a column that finds or identifies them. `None`
-/// if it has all of these columns.
+/// Returns why the rows of a table can't be judged: it lacks a column by which spanproof selects or
+/// identifies them. `None` if it has all of these columns.
 pub(super) fn missing_column(
     spec: &Spec,
     rows_of: Table,

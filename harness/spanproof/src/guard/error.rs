@@ -22,7 +22,7 @@ pub enum GuardError {
         hint: String,
     },
     /// A manifest can't be read or parsed.
-    #[error("{place}: `[manifests.{environment}]`")]
+    #[error("{place}: could not read the manifests of `[manifests.{environment}]`")]
     Manifest {
         /// The place of the section, as `FILE:LINE`.
         place: String,
@@ -64,7 +64,8 @@ pub enum GuardError {
     },
     /// The value that an environment gives to a flag is not known.
     #[error(
-        "the environment `{environment}` can't be run as a case, because a flag is not known: {reason}; {resolve}"
+        "the environment `{environment}` can't be run as a case, because the value of a flag is not known: \
+         {reason}; {resolve}"
     )]
     NotKnown {
         /// The name of the environment.
@@ -77,8 +78,9 @@ pub enum GuardError {
     /// The migrations can't be read.
     #[error("the migrations can't be read")]
     Migrations(#[from] spanproof_postgres::Error),
-    /// The matrix has no case to take the route, the upstream and the job from.
-    #[error("the matrix of the spec has no case")]
+    /// The cases of the matrix can't be listed. An environment is run as a case with the route, the upstream
+    /// and the job of the first case.
+    #[error("could not list the cases of the matrix")]
     Matrix(#[from] crate::matrix::MatrixError),
 }
 

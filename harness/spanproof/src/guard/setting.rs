@@ -1,4 +1,5 @@
-//! The values of each flag in the processes of each environment, for the table of flags.
+//! The values of each flag in the processes of each environment, for the document that
+//! `spanproof flags` prints.
 
 use spanproof_format::FlagSetting;
 use spanproof_manifest::Files;
@@ -8,9 +9,9 @@ use super::deployed::{Deployed, DeployedFlag, Setting, read_environment};
 use crate::spec::{Spec, Value};
 
 impl Spec {
-    /// Returns the values of each flag (an environment variable of the service) in the manifests of each
-    /// environment, with the name of the flag. Processes of one manifest with the same value share one
-    /// setting. Values that may be secrets are masked.
+    /// Returns the values of each flag (a variable that the service reads) in the manifests of each
+    /// environment (`[manifests.NAME]`), with the name of the flag. Processes of one manifest with the same
+    /// value share one setting. Values that may be secrets are masked.
     ///
     /// # Errors
     /// If a manifest can't be read, or lacks the process that the spec names.
@@ -48,6 +49,7 @@ fn setting(environment: &str, process: &Deployed, flag: &DeployedFlag) -> FlagSe
     let (text, known) = match &flag.setting {
         Setting::Known(Value::Unset) => ("not set".to_owned(), true),
         Setting::Known(value) => (value.to_string(), true),
+        // `Refused`: the deploy tool would refuse the manifest because of this flag.
         Setting::Refused(reason) | Setting::Unknown(reason) => (reason.why.clone(), false),
     };
     let names = Some(process.process.clone()).filter(|name| !name.is_empty());

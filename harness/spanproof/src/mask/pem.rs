@@ -3,7 +3,7 @@
 use super::MASK;
 use super::text::Found;
 
-/// The start of the line before a key. It ends with `PRIVATE KEY-----`, or `PRIVATE KEY BLOCK-----`.
+/// The start of the line before a key. That line ends with `PRIVATE KEY-----` or `PRIVATE KEY BLOCK-----`.
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END";
 /// Maximum length of the label of a key in its `BEGIN` line, in bytes.

@@ -122,8 +122,8 @@ pub(crate) struct LogFacts {
     /// The formats of the tools that collected the lines, outermost first, such as `flyctl, JSON`; empty if
     /// there are none.
     pub(crate) line_format: String,
-    /// Lines that contain the text of a probe, but do not match the probe because of the text before or after
-    /// it, as `log:12  text`.
+    /// Lines that would match a probe without the text before or after, or that perhaps only quote such a
+    /// line, as `log:12  text`.
     pub(crate) unclear: Vec<String>,
     /// Whether the time zone is unknown: the times do not contain it, `--log-zone` was not used, and it does
     /// not follow from a comparison with the rows. The times are then read as UTC.

@@ -336,6 +336,7 @@ mod tests {
                 server_errors: None,
             })),
             request_counts: Vec::new(),
+            is_later_job: false,
             further_jobs: vec![SecondJob {
                 run: process_run(text),
                 job_run: job_run(text),

@@ -123,6 +123,7 @@ impl Observation {
             job_run,
             exchanges: trial.requests_of_job(number).to_vec(),
             request_counts: Vec::new(),
+            is_later_job: true,
             witness: None,
             server_log_read: server_errors.is_some(),
             server_errors: server_errors.unwrap_or_default(),

@@ -49,6 +49,9 @@ pub struct TrialRecord {
     /// The number of requests in `exchanges` at the end of each job but the last, if the case repeats its
     /// job. Empty for other cases.
     pub(crate) request_counts: Vec<usize>,
+    /// Whether this is the second or a later job of a case. The witness can't tell the jobs of a case apart, so
+    /// such a job has none.
+    pub(crate) is_later_job: bool,
     /// When the job was submitted and the service stopped; `None` if the job starts with the service, if
     /// the case has a fault, and in evidence of spanproof 0.1.0.
     pub period: Option<Period>,

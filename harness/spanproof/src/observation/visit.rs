@@ -113,6 +113,7 @@ impl TrialRecord {
             second_job,
             further_jobs,
             request_counts: _,
+            is_later_job: _,
             period: _,
             variations,
             repetitions,

@@ -14,7 +14,8 @@ pub(super) fn failures(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     groups(spec, run, reason)
 }
 
-/// Returns the groups of cases that fail under a fault that spanproof added by itself, not the spec.
+/// Returns the groups of cases that fail under a fault that is not in the spec but was added by
+/// spanproof.
 pub(super) fn notices(spec: &Spec, run: &RunResult) -> Vec<FailureGroup> {
     groups(spec, run, |result| match &result.judgement.verdict {
         Verdict::Notice(findings) => Some((findings.iter().map(|one| one.code).collect(), None)),

@@ -1,5 +1,5 @@
-//! Converts the traces of an existing system into a [`Traces`] document. A unit of work (one part of a job)
-//! is called an execution there.
+//! Converts the traces of an existing system into a [`Traces`] document. The document calls a unit of work
+//! (one part of a job) an execution.
 
 use serde_json::Value as Json;
 use spanproof_format as format;
@@ -9,7 +9,7 @@ use crate::deployment::{FunctionResult, TraceMatches};
 use crate::trace::{Node, Position, Trace, otlp_request, traces as trees};
 
 impl TraceMatches {
-    /// Returns the document that `traces` prints.
+    /// Returns the document that the command `spanproof traces` prints.
     pub fn document(&self) -> Traces {
         let traces = trees(self.spans.clone());
         let traces = traces.iter().map(|one| trace(one, self)).collect();
@@ -22,7 +22,8 @@ impl TraceMatches {
     }
 }
 
-/// Returns the document of one trace, with the diagnostics of its units of work.
+/// Returns the document of one trace. It includes the results of the diagnostic functions: SQL functions in
+/// the service's database that explain a unit of work.
 fn trace(trace: &Trace, found: &TraceMatches) -> format::Trace {
     let spans = || trace.nodes.iter().map(|node| &node.span);
     let jobs = spans().filter_map(|span| match span.attributes.get(&found.job_column)? {
@@ -68,6 +69,8 @@ fn span(node: &Node) -> TraceSpan {
     document.gap_before_ms = node.gap_ms;
     document.service = span.service.clone().unwrap_or_default();
     document.started = span.start();
+    // If the status says that the span has not ended, `completed` still has the recorded time, and `ended` is
+    // `None`.
     document.completed = span.ended.as_ref().and_then(|time| time.at);
     document.ended = span.end();
     document.duration_ms = span.elapsed_ms();

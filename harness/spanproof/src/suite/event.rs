@@ -17,8 +17,8 @@ pub enum RunEvent {
         /// `false` if the case failed, or its service or Postgres did not start.
         passed: bool,
     },
-    /// A case whose fault spanproof had added by itself, not the spec, was not run, because the same case
-    /// without the fault does not pass.
+    /// A case was not run, because the same case without its fault does not pass. The fault is not in the
+    /// spec: spanproof added it.
     CaseUntried {
         /// The case.
         case: Case,

@@ -45,13 +45,13 @@ impl RunRecord {
         self.0.broken.insert(id.to_owned(), cause.to_owned());
     }
 
-    /// Returns why a case whose fault spanproof had added by itself, not the spec, was not run; `None` for
-    /// any other case.
+    /// Returns why a case was not run, if its fault is not in the spec but was added by spanproof. `None`
+    /// for any other case.
     pub(super) fn untried(&self, id: &str) -> Option<&str> {
         self.0.untried.get(id).map(String::as_str)
     }
 
-    /// Adds a case that was not run and whose fault spanproof had added by itself, not the spec.
+    /// Adds a case that was not run. Its fault is not in the spec: spanproof added it.
     pub(super) fn add_untried(&mut self, id: &str, cause: &str) {
         self.0.untried.insert(id.to_owned(), cause.to_owned());
     }
@@ -78,8 +78,8 @@ impl RunRecord {
         std::fs::rename(&partial, &path).map_err(failed)
     }
 
-    /// Reads the record in a folder; `None` if the folder has no record, such as a folder with
-    /// evidence that a user collected.
+    /// Reads the record in a folder; `None` if the folder has no record. For example, a folder
+    /// into which a user copied the evidence of some cases has none.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(FILE);
         let bytes = match std::fs::read(&path) {

@@ -50,8 +50,8 @@ pub struct RunResult {
     pub cases: Vec<CaseResult>,
     /// Number of cases that were not run because the run was cancelled or stopped early.
     pub not_run: usize,
-    /// The cases that were not run and whose fault spanproof added by itself, not the spec; each with the
-    /// reason.
+    /// The cases that were not run and whose fault is not in the spec but was added by spanproof; each with
+    /// the reason.
     pub(crate) untried: Vec<(Case, String)>,
     /// Why the run stopped early; `None` if it did not stop early.
     pub halted: Option<String>,
@@ -186,8 +186,8 @@ impl RunResult {
     }
 }
 
-/// Returns the cases whose fault spanproof added by itself, not the spec, and that were not run or whose
-/// fault could not be applied; each with the reason.
+/// Returns the cases that were not run or whose fault could not be applied; each with the reason. Only cases
+/// whose fault is not in the spec but was added by spanproof.
 fn untried(
     spec: &Spec,
     cases: &[Case],

@@ -23,7 +23,7 @@ const BUSY_PERCENT: u128 = 20;
 const TICK_MS: u64 = 10;
 
 /// Waits until a process is ready, has exited, or the time `within` is over. If the process is then still
-/// busy, it may only be slow, and gets more time, up to [`BUSY_FACTOR`] times `within`.
+/// busy, it is perhaps only slow, and gets more time, up to [`BUSY_FACTOR`] times `within`.
 pub(super) async fn wait_until_ready(
     child: &Child,
     rule: &Ready,

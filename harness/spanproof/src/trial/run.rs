@@ -342,6 +342,7 @@ impl Trial {
             second_job: None,
             further_jobs: Vec::new(),
             request_counts: Vec::new(),
+            is_later_job: false,
             period: self.submitted_at.map(|submitted| Period { submitted, stopped: stopped_at }),
             variations: None,
             repetitions: Vec::new(),

@@ -201,7 +201,7 @@ impl Missing<'_> {
                 ),
             };
         }
-        if facts.trial().is_some_and(|trial| trial.witness.is_none()) {
+        if facts.trial().is_some_and(|trial| trial.witness.is_none() && !trial.is_later_job) {
             return "to decide, run the case with the witness, which logs each insert of a span"
                 .to_owned();
         }

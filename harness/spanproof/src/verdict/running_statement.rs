@@ -39,7 +39,7 @@ pub(super) fn answer(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answe
     let is_blocked = running.iter().any(|running| running.blocked_by.is_some());
     let lines: Vec<_> = running.into_iter().map(|running| Evidence::Note(text(running))).collect();
     answers.set(Q::Reached, Fact::Yes(limit(lines.clone())));
-    // A statement that waits for no lock may only be slow.
+    // A statement that waits for no lock is perhaps only slow.
     if is_blocked {
         answers.set(Q::Unended, Fact::Yes(limit(lines)));
         answers.set(Q::Undone, Fact::no(Q::Unended.yes()));

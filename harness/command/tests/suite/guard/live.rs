@@ -117,7 +117,7 @@ fn an_unknown_value_cannot_be_run() {
     assert_eq!(output.code, 2, "{output:?}");
     assert!(
         output.stderr.contains(
-            "`production` can't be run as a case, because a flag is not known: `TRACING`: "
+            "`production` can't be run as a case, because the value of a flag is not known: `TRACING`: "
         ),
         "{output:?}"
     );

@@ -190,6 +190,7 @@ impl TrialParts {
             second_job: None,
             further_jobs: Vec::new(),
             request_counts: Vec::new(),
+            is_later_job: false,
             period,
             variations,
             repetitions: Vec::new(),

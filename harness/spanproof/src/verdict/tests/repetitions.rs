@@ -156,6 +156,18 @@ fn a_trace_that_jobs_with_different_ids_share_is_reported_as_likely_wrong() {
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
 }
 
+/// Regression test: the witness has no effect on a later job, so it decides nothing.
+#[test]
+fn the_next_step_for_a_later_job_is_not_the_witness() {
+    let mut lost = recording_case();
+    clear_rows(&mut lost.spans);
+    let judgement = judge_jobs(&[lost, recording_case()]);
+    let finding = judgement.findings()[0].to_string();
+    assert!(finding.contains("job 2 of 3"), "{finding}");
+    assert!(finding.contains("to decide, "), "{finding}");
+    assert!(!finding.contains("with the witness"), "{finding}");
+}
+
 /// A sampler may also drop a few jobs in a row.
 #[test]
 fn recording_stopped_is_certain_only_if_it_is_known_how_spans_were_lost() {
