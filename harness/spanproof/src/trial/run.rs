@@ -311,9 +311,7 @@ impl Trial {
         self.stopwatch.lap("stop");
         let stopped_at = Utc::now();
         // The witness waits until all other sessions have ended, so this session is closed first.
-        if let Some(reader) = self.reader.take() {
-            drop(reader.close().await);
-        }
+        close(self.reader.take()).await;
         let mut connection = connect(self.database.url()).await?;
         let place = (&self.database, &mut connection);
         let before = self.server_before;
@@ -361,6 +359,13 @@ impl Trial {
             separate(&self.earlier_jobs, &spec.tables, self.case, end, record)
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
+    }
+}
+
+/// Closes a session. Errors do not matter: its queries are done.
+async fn close(session: Option<PgConnection>) {
+    if let Some(session) = session {
+        drop(session.close().await);
     }
 }
 
