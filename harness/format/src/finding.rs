@@ -36,7 +36,7 @@ impl Finding {
         let possible = Alternative::possible_codes(&self.alternatives);
         match self.confidence {
             Confidence::Likely if self.alternatives.is_empty() => {
-                Some("likely: seen in every repetition, but not proved".into())
+                Some("likely: the evidence shows it, but does not prove it".into())
             }
             Confidence::Likely => {
                 Some("likely: every other reason is ruled out, but no fact proves this one".into())

@@ -4,7 +4,7 @@ use super::jobs::jobs;
 use super::lookup::{Key, Lookup, require_complete, texts};
 use super::selection::JobSelection;
 use super::session::{Error, Session};
-use super::spans::{concurrent_spans, has_enough_spans, spans, spans_in_other_schemas};
+use super::spans::{has_enough_spans, spans, spans_in_other_schemas, with_spans_of_other_units};
 use crate::observation::{ConcurrentSpan, OtherTable, Rows, Sink, Table, TableRows};
 use crate::spec::Spec;
 
@@ -52,16 +52,18 @@ impl Records {
         sink.rows(Table::Units, &units);
         let spans = spans(&mut lookup, &ids, &units).await?;
         let has_enough_spans = has_enough_spans(spec, &units, &spans);
+        let (spans, concurrent_spans) = match spans {
+            Rows::Found(_) if !has_enough_spans => {
+                with_spans_of_other_units(&mut lookup, &units, spans).await?
+            }
+            spans => (spans, Vec::new()),
+        };
         let spans = lookup.without_hidden(spans, &tables.spans.table, has_enough_spans);
         sink.rows(Table::Spans, &spans);
         // If probably no span is missing, the other queries are not needed.
         let other_tables = match &spans {
             Rows::Found(_) if has_enough_spans => Vec::new(),
             _ => spans_in_other_schemas(&mut lookup, &units).await?,
-        };
-        let concurrent_spans = match &spans {
-            Rows::Found(_) if !has_enough_spans => concurrent_spans(&mut lookup, &units).await?,
-            _ => Vec::new(),
         };
         let tables = TableRows { jobs, units, spans };
         Ok(Self { tables, other_tables, concurrent_spans, unread: lookup.unread })

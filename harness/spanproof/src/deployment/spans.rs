@@ -1,7 +1,7 @@
 //! Reads the spans of units of work, and the spans of other jobs that started while these units
 //! ran.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::identifier::{self, TableName};
 
@@ -10,7 +10,7 @@ use super::lookup::{Conditions, Key, Lookup, ROW_LIMIT, ids, require_complete};
 use super::reply::Reply;
 use super::session::Error;
 use super::window::Window;
-use crate::observation::{self, ConcurrentSpan, OtherTable, Row, Rows, Unit, text, time};
+use crate::observation::{self, ConcurrentSpan, OtherTable, Row, Rows, Span, Unit, text};
 use crate::spec::{Spec, UnitLink};
 use crate::timestamp::shifted;
 
@@ -107,11 +107,51 @@ pub(super) async fn spans_without_unit(
     lookup.look_up(observation::Table::Spans, &what, &sql, &conditions.parameters()).await
 }
 
-/// Reads the spans of other units that started while `units` ran.
-pub(super) async fn concurrent_spans(
+/// Reads the spans of other units that started while `units` ran. Adds those whose unit has no row to `spans`,
+/// and returns the others, too.
+pub(super) async fn with_spans_of_other_units(
     lookup: &mut Lookup<'_>,
     units: &Rows,
-) -> Result<Vec<ConcurrentSpan>, Error> {
+    spans: Rows,
+) -> Result<(Rows, Vec<ConcurrentSpan>), Error> {
+    let others = spans_of_other_units(lookup, units).await?;
+    let others: Vec<_> = others.into_iter().filter(|row| !spans.all().contains(row)).collect();
+    let tables = &lookup.spec.tables;
+    let named = ids(&others, &tables.spans.unit);
+    if named.is_empty() {
+        return Ok((spans, Vec::new()));
+    }
+    let by_id = Key { columns: tables.units.id.columns(), values: &named };
+    let table = observation::Table::Units;
+    let known = lookup.rows_by(table, &tables.units.table, &[by_id]).await?.into_rows();
+    Ok(split_by_unit(lookup.spec, spans, others, &known))
+}
+
+/// Adds those of the other spans whose unit is not among `units` to `spans`, and returns the others, too. If
+/// the units can't be read, adds nothing.
+pub(super) fn split_by_unit(
+    spec: &Spec,
+    spans: Rows,
+    others: Vec<Row>,
+    units: &Rows,
+) -> (Rows, Vec<ConcurrentSpan>) {
+    let known: BTreeSet<String> = ids(units.all(), &spec.tables.units.id).into_iter().collect();
+    let has_unit = |row: &Row| {
+        matches!(units, Rows::Unreadable(_))
+            || observation::id(row, &spec.tables.spans.unit).is_some_and(|id| known.contains(&id))
+    };
+    let (concurrent, dangling): (Vec<Row>, Vec<Row>) = others.into_iter().partition(has_unit);
+    let concurrent = concurrent.iter().map(|row| Span::from_row(&spec.tables.spans, row));
+    let concurrent = concurrent.filter_map(|span| ConcurrentSpan::from_span(&span)).collect();
+    let spans = match spans {
+        Rows::Found(rows) => Rows::Found([rows, dangling].concat()),
+        unreadable @ Rows::Unreadable(_) => unreadable,
+    };
+    (spans, concurrent)
+}
+
+/// Reads the spans of other units that started while `units` ran.
+async fn spans_of_other_units(lookup: &mut Lookup<'_>, units: &Rows) -> Result<Vec<Row>, Error> {
     let tables = &lookup.spec.tables;
     let columns = &tables.spans;
     let table = Table::read(lookup.session, &columns.table).await?;
@@ -126,25 +166,21 @@ pub(super) async fn concurrent_spans(
     if !has_columns {
         return Ok(Vec::new());
     }
-    let [started, name] = [&columns.started, &columns.name]
-        .map(|column| table.value(column).unwrap_or_else(|| identifier::name(column)));
     let sql = format!(
-        "select jsonb_build_object('started', {started}, 'name', {name}) from {} {} limit {ROW_LIMIT}",
+        "select {} from {} r {} limit {ROW_LIMIT}",
+        table.row_as_json(),
         table.name,
         conditions.clause()
     );
     let what = format!("spans of other jobs by {}", columns.started);
-    let rows = match lookup.session.look_up(&what, &sql, &conditions.parameters()).await? {
-        Reply::Accepted(rows) => rows,
+    let spans = observation::Table::Spans;
+    match lookup.look_up(spans, &what, &sql, &conditions.parameters()).await? {
+        Reply::Accepted(rows) => Ok(rows),
         Reply::Refused(reason) => {
             lookup.unread.push(format!("{what}: {reason}"));
-            return Ok(Vec::new());
+            Ok(Vec::new())
         }
-    };
-    let read = |row: &Row| {
-        Some(ConcurrentSpan { started: time(row, "started")?, name: text(row, "name")? })
-    };
-    Ok(rows.iter().filter_map(read).collect())
+    }
 }
 
 /// Returns the window in which the units ran; `None` if no unit has a time. The window ends `flush-ms` after

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{Row, Span, id};
+use super::{Row, SharedSpans, Span, id};
 use crate::spec::Columns;
 
 /// The evidence of an existing system besides the rows of its jobs, units and spans.
@@ -24,6 +24,9 @@ pub struct Deployment {
     pub(crate) unread: Vec<String>,
     /// Postgres's query plan for each query, in a short form.
     pub(crate) plans: Vec<String>,
+    /// Spans that may belong to the selected jobs or to other jobs. Computed when jobs are selected, and not
+    /// stored.
+    pub(crate) shared_spans: SharedSpans,
 }
 
 /// A table with the span table's name in a different schema.

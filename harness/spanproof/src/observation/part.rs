@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::naming::{JobNames, Naming};
+use super::ownerless::{OwnerlessSpans, Ownership, SharedSpans, owner};
 use super::{
-    ConcurrentSpan, Deployment, Job, Log, LogLine, Observation, Origin, Owner, Row, Rows, Span,
-    TableRows, Unit, contradictions, id, text,
+    ConcurrentSpan, Deployment, Job, Log, LogLine, Observation, Origin, Row, Rows, Span, TableRows,
+    Unit, contradictions, id, text,
 };
 use crate::matrix::Case;
 use crate::spec::Spec;
@@ -35,12 +37,22 @@ impl Observation {
         let units = Unit::from_rows(&spec.tables, unit_rows.all());
         let unit_ids: BTreeSet<_> = units.iter().filter_map(|unit| unit.id.clone()).collect();
         let periods = Periods::new(spec, all, &ids);
-        let mut other_spans = Vec::new();
+        let all_units = all.units.all().iter().filter_map(|row| id(row, &spec.tables.units.id));
+        let all_units: BTreeSet<String> = all_units.collect();
+        let ownerless = OwnerlessSpans::new(spec, all, &ids, &all_units);
+        let (mut other_spans, mut shared_rows, mut index) = (Vec::new(), Vec::new(), 0);
         let span_rows = all.spans.clone().filter(|row| {
             let span = Span::from_row(&spec.tables.spans, row);
-            let is_owned = Owner::from_row(&spec.tables, row).is_among(&unit_ids, &ids);
-            let belongs = is_owned.unwrap_or_else(|| periods.include_span(span.start()));
-            if !belongs {
+            let is_owned = owner(spec, &all_units, row).is_among(&unit_ids, &ids);
+            let ownership = ownerless.ownership(index);
+            index += 1;
+            let belongs = is_owned.unwrap_or_else(|| match ownership {
+                Some(ownership) => ownership == Ownership::Selected,
+                None => periods.include_span(span.start()),
+            });
+            if is_owned.is_none() && ownership == Some(Ownership::Shared) {
+                shared_rows.push(row.clone());
+            } else if !belongs {
                 other_spans.push(span);
             }
             belongs
@@ -52,10 +64,14 @@ impl Observation {
         let tables = TableRows { jobs, units: unit_rows, spans: span_rows };
         let origin = match &self.origin {
             Origin::Deployment(deployment) => {
-                let mut part = deployment_within(spec, deployment, &periods, &other_spans);
+                let names = periods.names(spec, all);
+                let mut part =
+                    deployment_within(spec, deployment, (&periods, &names), &other_spans);
                 let (other_tables, unit) = (part.other_tables.iter(), &spec.tables.spans.unit);
                 part.other_tables =
                     other_tables.filter_map(|table| table.of_units(&unit_ids, unit)).collect();
+                part.shared_spans =
+                    SharedSpans { rows: shared_rows, jobs: ownerless.sharing_jobs() };
                 Origin::Deployment(Box::new(part))
             }
             trial @ Origin::Trial(_) => trial.clone(),
@@ -117,12 +133,13 @@ impl Rows {
     }
 }
 
-/// Returns a deployment with only the log lines of the periods, and only the concurrent spans (spans of other
+/// Returns a deployment with only the log lines that name the selected jobs, or name no job and were written in
+/// the periods, and only the concurrent spans (spans of other
 /// jobs) that started in one of the periods. `other_spans` are added to the concurrent spans.
 fn deployment_within(
     spec: &Spec,
     deployment: &Deployment,
-    periods: &Periods,
+    (periods, names): (&Periods, &JobNames<'_>),
     other_spans: &[Span],
 ) -> Deployment {
     let mut part = deployment.clone();
@@ -131,13 +148,19 @@ fn deployment_within(
         lines.retain(|line: &LogLine| match spec.probes.banner(&line.text) {
             // A startup line from before the periods is kept, because it reports whether tracing was on.
             Some(_) => periods.do_not_end_before(line.at),
-            None if spec.probes.is_begin_line(&line.text) => periods.include_begun(line.at),
-            None => periods.include(line.at) || periods.include_late(line.at),
+            None => match names.naming(&line.text, line.at) {
+                Naming::Selected => true,
+                Naming::Other => false,
+                Naming::None if spec.probes.is_begin_line(&line.text) => {
+                    periods.include_begun(line.at)
+                }
+                Naming::None => periods.include(line.at) || periods.include_late(line.at),
+            },
         });
         facts.contradictions = contradictions(&spec.probes, lines);
     }
     part.concurrent_spans.extend(other_spans.iter().filter_map(ConcurrentSpan::from_span));
-    part.concurrent_spans.retain(|span| periods.include(Some(span.started)));
+    part.concurrent_spans.retain(|span| periods.include_begun(Some(span.started)));
     part
 }
 
@@ -151,11 +174,13 @@ struct Periods {
     own: Vec<Period>,
     /// The periods of the other jobs.
     others: Vec<Period>,
+    /// The ids of the selected jobs, and those of the others, in the order of their periods.
+    ids: [Vec<String>; 2],
 }
 
 /// The period in which one job ran, from its submission to the end of its last unit. It is extended by the
 /// spec's `flush-ms`, the time in which the service may still write spans.
-struct Period {
+pub(super) struct Period {
     /// `None` if the rows have no time.
     start: Option<DateTime<Utc>>,
     /// `None` if a unit has no end: it may still be running.
@@ -174,14 +199,25 @@ impl Periods {
         for unit in &units {
             units_by_job.entry(unit.job.as_deref().unwrap_or_default()).or_default().push(unit);
         }
-        let (mut own, mut others) = (Vec::new(), Vec::new());
+        let (mut own, mut others, mut job_ids) = (Vec::new(), Vec::new(), [Vec::new(), Vec::new()]);
         for job in Job::from_rows(&spec.tables, rows.jobs.all()) {
             let id = job.id.clone().unwrap_or_default();
             let units = units_by_job.get(id.as_str()).map_or(&[][..], Vec::as_slice);
-            let part = if ids.contains(&id) { &mut own } else { &mut others };
+            let is_own = ids.contains(&id);
+            let part = if is_own { &mut own } else { &mut others };
             part.push(Period::new(spec, &job, units));
+            job_ids[usize::from(!is_own)].push(id);
         }
-        Self { own, others }
+        Self { own, others, ids: job_ids }
+    }
+
+    /// Collects the ids and names of the jobs and of their units.
+    fn names<'a>(&'a self, spec: &Spec, rows: &TableRows) -> JobNames<'a> {
+        let parts = [(true, &self.ids[0], &self.own), (false, &self.ids[1], &self.others)];
+        let jobs = parts.into_iter().flat_map(|(is_own, ids, periods)| {
+            ids.iter().zip(periods).map(move |(id, period)| (id.as_str(), is_own, period))
+        });
+        JobNames::new(spec, rows, jobs)
     }
 
     /// Whether a selected job ran at this time; `true` if the time is not known.
@@ -246,7 +282,7 @@ impl Periods {
 }
 
 impl Period {
-    fn new(spec: &Spec, job: &Job, units: &[&Unit]) -> Self {
+    pub(super) fn new(spec: &Spec, job: &Job, units: &[&Unit]) -> Self {
         let started = units.iter().filter_map(|unit| unit.started);
         // One second of tolerance, because the clocks of two machines differ.
         let start = job.created.into_iter().chain(started).min();
@@ -268,7 +304,26 @@ impl Period {
         at.zip(self.work).is_some_and(|(at, (start, end))| at >= start && at <= end)
     }
 
-    fn includes(&self, at: Option<DateTime<Utc>>) -> bool {
+    /// Whether the end of the job's last unit is known.
+    pub(super) fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Whether the period starts after this time; `false` if its start is not known.
+    pub(super) fn starts_after(&self, at: DateTime<Utc>) -> bool {
+        self.start.is_some_and(|start| at < start)
+    }
+
+    /// Whether the period, with the time after it in which its spans may be written late, includes this time;
+    /// `true` if the time is not known.
+    pub(super) fn includes_with_delay(&self, at: Option<DateTime<Utc>>) -> bool {
+        let Some(at) = at else { return true };
+        let end = self.end.map(|end| shifted(end, LATE));
+        self.start.is_none_or(|start| at >= start) && end.is_none_or(|end| at <= end)
+    }
+
+    /// Whether the period includes this time; `true` if the time is not known.
+    pub(super) fn includes(&self, at: Option<DateTime<Utc>>) -> bool {
         let Some(at) = at else { return true };
         self.start.is_none_or(|start| at >= start) && self.end.is_none_or(|end| at <= end)
     }

@@ -10,8 +10,8 @@ use spanproof_format as format;
 
 use super::{
     ConcurrentSpan, Deployment, JobRun, LineCounts, Location, Log, LogFacts, LogLine, Observation,
-    Origin, OtherTable, Period, ProcessRun, Rows, SecondJob, Service, Submission, TableRows,
-    TrialRecord, WaitResult,
+    Origin, OtherTable, Period, ProcessRun, Rows, SecondJob, Service, SharedSpans, Submission,
+    TableRows, TrialRecord, WaitResult,
 };
 use crate::matrix::Case;
 
@@ -176,12 +176,13 @@ fn to_deployment(stored: format::Deployment, output: format::Output) -> Deployme
         concurrent_spans: stored.concurrent_spans.into_iter().map(Into::into).collect(),
         unread: stored.unread,
         plans: stored.plans,
+        shared_spans: SharedSpans::default(),
     }
 }
 
 impl From<&Deployment> for format::Deployment {
     fn from(deployment: &Deployment) -> Self {
-        let Deployment { database, log, other_tables, concurrent_spans, unread, plans } =
+        let Deployment { database, log, other_tables, concurrent_spans, unread, plans, .. } =
             deployment.clone();
         let mut stored = Self::default();
         stored.database = database;

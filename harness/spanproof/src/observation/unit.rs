@@ -63,11 +63,15 @@ pub(crate) enum Owner {
 impl Owner {
     /// Reads the owner from the row of a span.
     pub(crate) fn from_row(mapping: &Tables, row: &Row) -> Self {
-        match (id(row, &mapping.spans.unit), text(row, &mapping.span_job())) {
-            (Some(unit), _) => Self::Unit(unit),
-            (None, Some(job)) => Self::Job(job),
-            (None, None) => Self::Unknown,
+        match id(row, &mapping.spans.unit) {
+            Some(unit) => Self::Unit(unit),
+            None => Self::of_job(mapping, row),
         }
+    }
+
+    /// Reads the job from the row of a span, whatever unit the row names.
+    pub(crate) fn of_job(mapping: &Tables, row: &Row) -> Self {
+        text(row, &mapping.span_job()).map_or(Self::Unknown, Self::Job)
     }
 
     /// Whether the owner is one of these units or jobs; `None` if the owner is unknown.

@@ -306,7 +306,11 @@ impl Failure {
 
 impl Deployment {
     fn visit(&mut self, visitor: &mut dyn Visitor) {
-        let Self { database, log, other_tables, concurrent_spans, unread, plans } = self;
+        let Self { database, log, other_tables, concurrent_spans, unread, plans, shared_spans } =
+            self;
+        for span in &mut shared_spans.rows {
+            visitor.row(Table::Spans, span);
+        }
         for OtherTable { name: _, rows: _, spans } in other_tables {
             for span in spans {
                 visitor.row(Table::Spans, span);

@@ -8,7 +8,7 @@ use super::finding::{Checks, Finding};
 use super::gap::{Gap, gap_texts};
 use super::judgement::{Judgement, conclude_checks};
 use super::unclear_log::{of_another_service, of_another_time, unclear, unclear_lines};
-use super::{finished, impossible, log_alone, missing, off, stage};
+use super::{finished, impossible, log_alone, missing, no_work, off, shared_spans, stage};
 use crate::observation::{Deployment, LogFacts, Rows};
 use crate::spec::{Banner, Condition, Intent, SpanRule, Value};
 use spanproof_format::{Code, count_phrase};
@@ -28,6 +28,7 @@ pub(super) fn judge(facts: &Facts<'_>, deployment: &Deployment) -> Judgement {
         (true, true) => &[
             System::check_tracer,
             System::check_executed,
+            System::check_owners,
             System::check_missing,
             System::check_finished,
             System::check_linked,
@@ -179,7 +180,7 @@ impl System<'_> {
         checks.expect(false, || {
             if !log.crashes.is_empty() && facts.units.is_empty() {
                 let message = "the log reports a process that died, and has no line of a tracer";
-                return Finding::new(Code::ProcessCrashed, message, [crashes(log), vec![searched]].concat());
+                return Finding::new(Code::ProcessCrashed, message, [no_work::crashes(log), vec![searched]].concat());
             }
             let disabled_begins = Evidence::lines(&facts.begin_lines);
             if !disabled_begins.is_empty() {
@@ -190,7 +191,8 @@ impl System<'_> {
             }
             let why = unclear_lines(log)
                 .or_else(|| of_another_time(facts, log))
-                .or_else(|| of_another_service(facts, log));
+                .or_else(|| of_another_service(facts, log))
+                .or_else(|| log.doubts.first().cloned());
             if let Some(why) = why {
                 let unclear = log.unclear.iter().cloned().map(Evidence::Note);
                 return Finding::new(Code::Undetermined, why, unclear.chain([searched]).collect());
@@ -227,38 +229,15 @@ impl System<'_> {
                 Finding::new(Code::Undetermined, message, Vec::new())
             });
         }
-        checks.expect(!facts.units.is_empty(), || self.no_unit_executed());
+        checks.expect(!facts.units.is_empty(), || no_work::finding(facts, self.log()));
     }
 
-    /// The finding for jobs without any executed unit.
-    fn no_unit_executed(&self) -> Finding {
-        let jobs = &self.facts.spec.tables.jobs;
-        let statuses = self.facts.jobs.iter().filter_map(|job| job.status.clone());
-        let statuses: Vec<String> = statuses.collect();
-        let all_are = |meaning: &[String]| {
-            !statuses.is_empty() && statuses.iter().all(|status| meaning.contains(status))
-        };
-        let lines = Evidence::jobs(self.facts, true);
-        let crashes = self.log().map(crashes).unwrap_or_default();
-        let status = statuses.join(", ");
-        let (code, message) = if !crashes.is_empty() {
-            (
-                Code::ProcessCrashed,
-                format!(
-                    "the log reports a process that died; the job is `{status}`, and none of it was executed"
-                ),
-            )
-        } else if all_are(&jobs.waiting) {
-            (
-                Code::JobNotPickedUp,
-                format!("the job is `{status}`, and none of it was executed: nobody took it"),
-            )
-        } else if all_are(&jobs.done) {
-            (Code::JobFailedEarly, format!("the job is `{status}`, and none of it was executed"))
-        } else {
-            (Code::JobNotFinished, format!("the job is `{status}`, and none of it is executed yet"))
-        };
-        Finding::new(code, message, [lines, crashes].concat())
+    /// Every span without a unit's id must be known to belong to these jobs or to others.
+    fn check_owners(&self, checks: &mut Checks) {
+        match shared_spans::finding(self.facts, &self.deployment.shared_spans) {
+            Some(finding) => checks.expect(false, || finding),
+            None => checks.count(1),
+        }
     }
 
     /// Every unit must have its spans. If not, the log and the rows show the reason, or leave it undetermined.
@@ -390,9 +369,4 @@ fn contradiction(on: &Match<'_, Banner>, off: &Match<'_, Banner>) -> Finding {
         name(off)
     );
     Finding::new(Code::Undetermined, message, vec![on.into(), off.into()])
-}
-
-/// The log lines that report that a process crashed.
-fn crashes(log: &LogFacts) -> Vec<Evidence> {
-    log.crashes.iter().cloned().map(Evidence::Note).collect()
 }

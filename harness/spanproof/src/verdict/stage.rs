@@ -257,7 +257,12 @@ pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
         }));
         // One unit, to show what a unit's id looks like.
         evidence.extend(facts.units.first().map(|unit| Evidence::unit(facts, unit)));
-        Finding::new(Code::Unlinked, message, evidence)
+        let mut finding = Finding::new(Code::Unlinked, message, evidence);
+        // The units that these spans name may have been deleted.
+        if facts.trial().is_none() && without_unit.iter().any(|span| span.unit.is_some()) {
+            finding.confidence = Confidence::Likely;
+        }
+        finding
     });
     let crossed = crossed_units::units_with_spans_of_others(facts);
     let is_crossed = |span: &Span| span.unit.as_deref().is_some_and(|unit| crossed.contains(unit));

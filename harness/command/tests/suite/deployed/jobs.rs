@@ -15,7 +15,7 @@ const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied\n";
 /// Returns a dump with jobs a minute apart, each with one unit (a row of `executions`). Jobs in `stored` have
 /// spans. Jobs in
 /// `unlinked` have spans that name neither a unit nor a job.
-fn dump(jobs: u32, stored: &[u32], unlinked: &[u32]) -> String {
+pub(super) fn dump(jobs: u32, stored: &[u32], unlinked: &[u32]) -> String {
     let job_dump = JobDump { units: 1, traced_units: 1, job_status: "completed", change: ("", "") };
     // The rows of this dump are copied for each job, with other ids and times.
     let one = job_dump.text();
@@ -50,7 +50,7 @@ fn dump(jobs: u32, stored: &[u32], unlinked: &[u32]) -> String {
 }
 
 /// Returns the lines with the time of a job.
-fn at(job: u32, lines: &str) -> String {
+pub(super) fn at(job: u32, lines: &str) -> String {
     lines.lines().map(|line| format!("2025-10-22T12:{job:02}:00.025Z {line}\n")).collect()
 }
 

@@ -12,12 +12,12 @@ use crate::deployment::records::Records;
 use crate::deployment::required_columns::{generated_column, missing_column, row_security};
 use crate::deployment::selection::JobSelection;
 use crate::deployment::session::Error;
-use crate::deployment::spans::{has_enough_spans, running_window};
+use crate::deployment::spans::{has_enough_spans, running_window, split_by_unit};
 use crate::deployment::window::Window;
 use crate::identifier::TableName;
 use crate::json_path::Paths;
 use crate::observation::{
-    self, ConcurrentSpan, OtherTable, Owner, Row, Rows, Span, Table, TableRows, text, time,
+    self, ConcurrentSpan, OtherTable, Owner, Row, Rows, Table, TableRows, text, time,
 };
 use crate::spec::{JobTable, Spec};
 
@@ -62,18 +62,21 @@ impl Dump {
         // Whether it does is decided when the rows are judged.
         let is_wanted = |row: &Row| {
             let owner = Owner::from_row(tables, row).is_among(&unit_ids, &job_ids);
-            owner.unwrap_or_else(|| is_near(row))
+            let is_of_job = || Owner::of_job(tables, row).is_among(&unit_ids, &job_ids);
+            owner.map_or_else(|| is_near(row), |is_own| is_own || is_of_job() == Some(true))
         };
         let is_of_another_unit = |row: &Row| {
             observation::id(row, &tables.spans.unit).is_some_and(|unit| !unit_ids.contains(&unit))
         };
-        let mut other_spans = Vec::new();
+        let mut others = Vec::new();
         let spans = search.rows(Table::Spans, |row| {
-            if other_spans.len() < ROW_LIMIT && is_near(row) && is_of_another_unit(row) {
-                other_spans.extend(ConcurrentSpan::from_span(&Span::from_row(&tables.spans, row)));
+            let is_wanted = is_wanted(row);
+            if !is_wanted && others.len() < ROW_LIMIT && is_near(row) && is_of_another_unit(row) {
+                others.push(row.clone());
             }
-            is_wanted(row)
+            is_wanted
         })?;
+        let (spans, other_spans) = search.with_spans_of_no_unit(spans, others)?;
         let spans = spans.without_orphans(spec);
         let has_enough_spans = has_enough_spans(spec, &units, &spans);
         let spans = search.without_hidden(Table::Spans, spans, has_enough_spans)?;
@@ -88,6 +91,25 @@ impl Dump {
 }
 
 impl Search<'_> {
+    /// Adds those of the other spans whose unit has no row. Returns these rows, and the other spans that have a
+    /// unit.
+    fn with_spans_of_no_unit(
+        &self,
+        spans: Rows,
+        others: Vec<Row>,
+    ) -> Result<(Rows, Vec<ConcurrentSpan>), Error> {
+        let tables = &self.spec.tables;
+        let named: BTreeSet<String> = ids(&others, &tables.spans.unit).into_iter().collect();
+        let is_named = |row: &Row| {
+            observation::id(row, &tables.units.id).is_some_and(|unit| named.contains(&unit))
+        };
+        let units = match named.is_empty() {
+            true => Rows::Found(Vec::new()),
+            false => self.rows(Table::Units, is_named)?,
+        };
+        Ok(split_by_unit(self.spec, spans, others, &units))
+    }
+
     /// Reads the selected jobs, oldest first.
     fn jobs(&self, selection: &JobSelection) -> Result<Rows, Error> {
         let columns = &self.spec.tables.jobs;
