@@ -79,8 +79,15 @@ impl Source for ExistingSystem<'_> {
         let jobs = Job::from_rows(&spec.tables, tables.jobs.all());
         let route = jobs.into_iter().find_map(|job| job.route).unwrap_or_default();
         let case = Case::new(spec, selection.flags.clone(), [&route, "", ""]);
-        let deployment =
-            Deployment { database, log, other_tables, concurrent_spans, unread, plans };
+        let deployment = Deployment {
+            database,
+            log,
+            other_tables,
+            concurrent_spans,
+            unread,
+            plans,
+            ..Deployment::default()
+        };
         let origin = Origin::Deployment(Box::new(deployment));
         Ok(Observation { case, tables, origin }.masked(spec, &Secrets::default()))
     }
@@ -116,13 +123,24 @@ fn log_window(spec: &Spec, found: &TableRows, requested: Window) -> Window {
 fn row_times(spec: &Spec, found: &TableRows) -> RowTimes {
     let mut times = RowTimes::default();
     let tables = &spec.tables;
+    let units = Unit::from_rows(tables, found.units.all());
     for (row, job) in found.jobs.all().iter().zip(Job::from_rows(tables, found.jobs.all())) {
         let texts = [&tables.jobs.id, &tables.jobs.name].map(|column| text(row, column));
+        let is_waiting =
+            job.status.as_ref().is_some_and(|status| tables.jobs.waiting.contains(status));
+        if is_waiting {
+            times.waiting.extend(texts.iter().flatten().cloned());
+        }
+        let own = units.iter().filter(|unit| unit.job.is_some() && unit.job == job.id);
+        let ends: Option<Vec<_>> = own.map(|unit| unit.ended).collect();
+        if let Some(end) = ends.and_then(|ends| ends.into_iter().max()) {
+            times.ends.extend(texts.iter().flatten().map(|name| (name.clone(), end)));
+        }
         if let Some(created) = job.created {
             times.add(texts.into_iter().flatten(), created);
         }
     }
-    for unit in Unit::from_rows(tables, found.units.all()) {
+    for unit in units {
         if let Some(started) = unit.started {
             times.add(unit.id.into_iter(), started);
             times.starts.push(started);

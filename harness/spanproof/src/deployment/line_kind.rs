@@ -21,6 +21,8 @@ pub(super) enum Kind {
     /// A library, a driver or the system reports an error that spanproof recognises without a probe (a
     /// pattern for lines, from the spec).
     KnownError,
+    /// The line names a job that waits according to its row.
+    Named,
 }
 
 impl Kind {

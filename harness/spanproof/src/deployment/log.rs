@@ -9,10 +9,11 @@ use regex::RegexSet;
 use super::claims::{DoubtfulClaims, DoubtfulLine};
 use super::line_kind::{Kind, context};
 use super::log_date::Calendar;
+use super::log_doubt::{self, DOUBT_TEXTS};
 use super::log_order::sort_by_time;
 use super::log_pattern::{CRASH, CRASH_PATTERNS, without_anchors};
 use super::log_stream::LogStream;
-use super::log_zone::{NamedLines, RowTimes, fitting_offsets, widened};
+use super::log_zone::{NamedLines, RowTimes, fitting_offsets, names_waiting_job, widened};
 use super::quotation::Context;
 use super::session::Error;
 use super::window::Window;
@@ -31,6 +32,8 @@ const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
 const MAX_CRASH_LINES: usize = 4;
 /// Maximum number of lines about spans outside the window that are kept as examples.
 const MAX_OUTSIDE_LINES: usize = 4;
+/// Maximum number of doubts from lines about lost lines and about a switched off library.
+const MAX_DOUBTS: usize = 4;
 /// Maximum number of kept lines that are unclear: they contain the text of a probe, but may only quote it, or
 /// their date is not known.
 const MAX_UNCLEAR_LINES: usize = 4;
@@ -67,7 +70,8 @@ pub(crate) fn read_log(
     let names: Vec<_> = query.times.names.iter().map(|(name, _)| regex::escape(name)).collect();
     let table = identifier::parts(&spec.tables.spans.table).1;
     let known: Vec<_> = known_texts(&table).map(regex::escape).collect();
-    let texts = names.iter().chain(&known).map(String::as_str);
+    let waiting: Vec<_> = query.times.waiting.iter().map(|name| regex::escape(name)).collect();
+    let texts = names.iter().chain(&known).chain(&waiting).map(String::as_str).chain(DOUBT_TEXTS);
     let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS).chain(texts));
     let mut reader = Reader::new(spec, log.zone, query);
     let scanned = scan(log.bytes, &needles, &format, |number, entry| {
@@ -178,6 +182,10 @@ impl<'a> Reader<'a> {
             if is_in_window {
                 self.read_error(number, entry, sink);
             }
+            self.read_doubt(number, entry, is_in_window);
+            if names_waiting_job(&self.query.times, entry) && entry.at.is_some() {
+                self.keep(number, entry, (Kind::Named, entry.text().to_owned()), sink);
+            }
             return;
         };
         self.has_probe_line = true;
@@ -213,6 +221,17 @@ impl<'a> Reader<'a> {
                 crate::mask::text(text)
             ));
         }
+    }
+
+    /// Adds a doubt if a line reports that lines were lost, or that OpenTelemetry is switched off.
+    fn read_doubt(&mut self, number: u64, entry: &Entry, is_in_window: bool) {
+        let whole = entry.texts.first().map_or("", String::as_str);
+        let loss = log_doubt::loss(number, whole).filter(|_| is_in_window);
+        let doubt = loss.or_else(|| log_doubt::library_off(number, whole));
+        let doubts = &mut self.read.facts.doubts;
+        doubts.extend(
+            doubt.filter(|_| doubts.len() < MAX_DOUBTS).map(|text| crate::mask::text(&text)),
+        );
     }
 
     /// Adds a line of which it is not known whether the service reports something with it, or only quotes it.

@@ -1,11 +1,15 @@
 //! Deduces the zone of log times that name no zone, by comparing the log with the rows: the first line that
 //! names a job was written soon after the row of the job.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Duration, FixedOffset, Utc};
+use regex::Regex;
 
 use super::window::Window;
-use crate::log::Time;
-use crate::observation::LogLine;
+use crate::log::{Entry, Time};
+use crate::observation::{LogLine, has_id};
 
 /// Offsets from UTC are multiples of this many seconds.
 const STEP: i64 = 15 * 60;
@@ -14,6 +18,8 @@ pub(super) const OFFSETS: [i64; 2] = [-12 * 3600, 14 * 3600];
 /// The first line that names a job is written at most this many seconds after the row of the job, and not
 /// before it.
 const MAX_DELAY: i64 = 120;
+/// A line that names a job more seconds after its end is probably not about its work.
+const MAX_LATE: i64 = 600;
 /// Seconds by which the clocks of the log and of the rows may differ.
 const CLOCK_TOLERANCE: i64 = 2;
 /// Minimum length of an id or a name that identifies a job in a line. A short number in a line may have any
@@ -32,6 +38,10 @@ pub(crate) struct RowTimes {
     pub(super) names: Vec<(String, DateTime<Utc>)>,
     /// The starts of the units.
     pub(super) starts: Vec<DateTime<Utc>>,
+    /// Names and ids of jobs that wait according to their rows.
+    pub(super) waiting: Vec<String>,
+    /// The ends of jobs whose units have all ended, each with the name of the job.
+    pub(super) ends: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl RowTimes {
@@ -46,7 +56,21 @@ impl RowTimes {
         let step = self.names.len().div_ceil(MAX_NAMES).max(1);
         let names = std::mem::take(&mut self.names);
         self.names = names.into_iter().step_by(step).collect();
+        self.waiting.truncate(MAX_NAMES);
     }
+}
+
+/// Words in a line about the submission of a job, which does not show that a worker took it.
+static SUBMISSION: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:accept(?:ed|ing)|receiv(?:ed|ing)|submit(?:ted|ting)?|submission|en-?queued?|queued|created|POST|PUT)\b").ok()
+});
+
+/// Whether a line names a job that waits according to its row, and is not about its submission.
+pub(super) fn names_waiting_job(times: &RowTimes, entry: &Entry) -> bool {
+    let text = entry.text();
+    !times.waiting.is_empty()
+        && has_id(text, &times.waiting.iter().cloned().collect())
+        && !SUBMISSION.as_ref().is_some_and(|words| words.is_match(text))
 }
 
 /// For each name of [`RowTimes`] that the log contains: its index, the number of the first line that contains
@@ -75,6 +99,13 @@ impl NamedLines {
             let (at, (name, row)) = (at(*time)?, times.names.get(*index)?);
             let (offset, delay) = offset_and_delay(at, *row);
             let is_other_zone = offset != 0 && (-CLOCK_TOLERANCE..=MAX_DELAY).contains(&delay);
+            let late = times.ends.get(name).map_or(0, |end| (at - *end).num_seconds());
+            if !is_other_zone && (CLOCK_TOLERANCE + 1..=MAX_LATE).contains(&late) {
+                return Some(format!(
+                    "log:{number} is the first line that names `{name}`, {late} seconds after the end of its last unit: the \
+                     clocks of the service and the database may differ"
+                ));
+            }
             let early = (*row - at).num_seconds();
             if !is_other_zone && (CLOCK_TOLERANCE + 1..=STEP).contains(&early) {
                 return Some(format!(

@@ -12,6 +12,7 @@ mod jobs;
 mod line_kind;
 mod log;
 mod log_date;
+mod log_doubt;
 mod log_order;
 mod log_pattern;
 mod log_stream;

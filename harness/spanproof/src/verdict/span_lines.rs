@@ -5,6 +5,7 @@ use super::evidence::Evidence;
 use super::fact::{Answers, Fact, Question as Q};
 use super::facts::{Facts, Match};
 use super::gap::Gap;
+use super::unclear_log::doubt_about_missing_lines;
 use crate::spec::Banner;
 use spanproof_format::count_phrase;
 
@@ -57,9 +58,10 @@ pub(super) fn answer(
     } else if begun_not_stored == 0 && is_reliable {
         let lines = count_phrase(facts.begin_line_count(name), "line", "lines");
         let text = format!("output: {lines} about the start of `{name}`");
-        let fact = match &control {
-            Control::Against(why) => Fact::unknown(why),
-            Control::Lines(_) | Control::None => Fact::yes(text),
+        let fact = match (&control, doubt_about_missing_lines(facts)) {
+            (Control::Against(why), _) => Fact::unknown(why),
+            (_, Some(why)) => Fact::unknown(why),
+            (Control::Lines(_) | Control::None, None) => Fact::yes(text),
         };
         answers.set(Q::NoBeginLine, fact);
     } else {

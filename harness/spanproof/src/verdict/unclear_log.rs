@@ -17,12 +17,75 @@ pub(super) fn unclear(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
         return None;
     }
     if !facts.begin_lines.is_empty() {
-        return unclear_lines(log).filter(|_| !log.unclear.is_empty());
+        return unclear_lines(log).filter(|_| !log.unclear.is_empty()).or_else(|| cut_names(facts));
     }
     unclear_lines(log)
         .or_else(|| of_another_time(facts, log))
         .or_else(|| of_another_service(facts, log))
-        .or_else(|| log.doubts.first().cloned())
+        .or_else(|| doubt_about_missing_lines(facts))
+}
+
+/// Returns why a line that the log does not have proves nothing; `None` if there is no reason, or no log.
+pub(super) fn doubt_about_missing_lines(facts: &Facts<'_>) -> Option<String> {
+    let log = &facts.observation.deployment()?.log.as_ref()?.facts;
+    let doubt = || log.doubts.first().cloned();
+    cut_names(facts).or_else(doubt).or_else(|| ends_early(facts, log))
+}
+
+/// Returns a message if lines about the start of spans contain only the beginning of a required name, or only
+/// names that no rule of the spec has; `None` otherwise.
+fn cut_names(facts: &Facts<'_>) -> Option<String> {
+    let lacks_lines = |expected: &&str| facts.begin_line_count(expected) == 0;
+    let lacking: Vec<&str> =
+        facts.expected_spans.iter().map(|one| one.name).filter(lacks_lines).collect();
+    let begun = facts.begin_lines.iter().filter(|line| line.report.enabled);
+    let named: Vec<_> =
+        begun.filter_map(|line| Some((line, line.report.name.as_deref()?))).collect();
+    for (line, name) in &named {
+        let is_beginning = |full: &&&str| is_cut_name(line.line.text, name, full);
+        if let Some(full) = lacking.iter().find(is_beginning) {
+            return Some(format!(
+                "the lines of the log are cut off, and `{name}` may be the beginning of `{full}`: {}; give a log with \
+                 whole lines",
+                line.line
+            ));
+        }
+    }
+    let is_unknown = |name: &str| !facts.spec.spans.iter().any(|rule| rule.matches(name));
+    let unknown: Vec<_> = named.iter().filter(|(_, name)| is_unknown(name)).collect();
+    let is_all = unknown.len() == named.len() && unknown.len() > 1;
+    let (line, name) = unknown.first().filter(|_| is_all && !lacking.is_empty())?;
+    Some(format!(
+        "the lines about the start of spans name `{name}`, which no `[[span]]` of the spec names: {}; correct the \
+         probe `attempt` or the names of the spec",
+        line.line
+    ))
+}
+
+/// Whether `name` is the beginning of `full`, and the line ends after it, or has an ellipsis after it.
+fn is_cut_name(line: &str, name: &str, full: &str) -> bool {
+    let is_cut = line.trim_end().trim_end_matches(['.', '…']).ends_with(name)
+        || ["…", "..."].iter().any(|dots| line.contains(&format!("{name}{dots}")));
+    is_cut && full.starts_with(name) && full.len() > name.len()
+}
+
+/// Returns a message if the log ends before the last unit had ended; `None` otherwise.
+fn ends_early(facts: &Facts<'_>, log: &LogFacts) -> Option<String> {
+    let second = chrono::Duration::seconds(1);
+    let last = log.last?;
+    let started = facts.units.iter().filter_map(|unit| unit.started).max()?;
+    let ended = facts.units.iter().filter_map(|unit| unit.ended).max()?;
+    // The times of the log may be in whole seconds, and the last line may be from before the end.
+    let is_whole_second = last.timestamp_subsec_nanos() == 0;
+    let is_before_start = !is_whole_second && last < started;
+    if !is_before_start && shifted(last, second) >= ended {
+        return None;
+    }
+    Some(format!(
+        "the log ends at {}, before the last unit ended at {}: lines may be missing; give the log up to the end of the job",
+        last.format("%Y-%m-%d %H:%M:%SZ"),
+        ended.format("%Y-%m-%d %H:%M:%SZ")
+    ))
 }
 
 /// Returns a message if no line shows that the log is of this service; `None` if a line does.
@@ -100,4 +163,19 @@ pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
          explains this text, so the probe does not match the lines; remove the text, or change the probe"
             .to_owned()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_cut_at_the_end_of_a_line_or_before_an_ellipsis() {
+        for line in ["begin span l", "begin span l...", "begin span l…0"] {
+            assert!(is_cut_name(line, "l", "label"), "{line}");
+        }
+        assert!(!is_cut_name("begin span l for parcel 1", "l", "label"));
+        assert!(!is_cut_name("begin span label", "label", "label"));
+        assert!(!is_cut_name("begin span x...", "x", "label"));
+    }
 }

@@ -9,6 +9,8 @@ mod jobs;
 mod live;
 mod locks;
 mod logs;
+mod missing_lines;
+mod neighbours;
 mod observations;
 mod processes;
 mod production;

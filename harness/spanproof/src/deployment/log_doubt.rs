@@ -1,0 +1,99 @@
+//! Lines that show that a line that is missing in a log proves nothing: a collector lost lines, or OpenTelemetry
+//! is switched off.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Patterns for statements about lost lines: those of rsyslog, journald, Docker, Fluent Bit, `zap` and others.
+const LOSS_PATTERNS: [&str; 5] = [
+    r"(?i)\b(?:lost|dropp(?:ed|ing)|suppress(?:ed|ing)|missed|discard(?:ed|ing)|truncat(?:ed|ing)|omitt(?:ed|ing)|throttled) (?:at least )?[1-9]\d* (?:\w+ ){0,2}(?:messages?|lines?|logs?|log entries|events)\b",
+    r"(?i)\b[1-9]\d* (?:\w+ ){0,2}(?:messages?|lines?|logs?|log entries|events) (?:were |have been |was |had to be )?(?:lost|dropped|suppressed|missed|discarded|truncated|omitted|throttled)\b",
+    r"(?i)\b(?:messages|lines|logs|log entries|events) (?:lost|dropped|suppressed|missed|discarded|truncated|omitted)\W{1,3}[1-9]\d*\b",
+    r"(?i)\bmessage repeated [1-9]\d* times?\b",
+    r"(?i)\bpaused \(mem buf overlimit\)",
+];
+
+/// Patterns for lines that report that OpenTelemetry is switched off by its own variables.
+const LIBRARY_OFF_PATTERNS: [&str; 2] = [
+    r#"(?i)\bOTEL_SDK_DISABLED["']?\s*[=:]\s*["']?true\b"#,
+    r#"(?i)\bOTEL_TRACES_EXPORTER["']?\s*[=:]\s*["']?none\b"#,
+];
+
+/// Texts of which every line that matches one of the patterns contains at least one, in the spelling of common
+/// collectors.
+pub(super) const DOUBT_TEXTS: [&str; 11] = [
+    "lost ",
+    " lost",
+    "ropped",
+    "uppressed",
+    "issed ",
+    "iscarded",
+    "runcated",
+    "epeated ",
+    "overlimit",
+    "OTEL_SDK_DISABLED",
+    "OTEL_TRACES_EXPORTER",
+];
+
+static LOSS: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(&LOSS_PATTERNS));
+static LIBRARY_OFF: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(&LIBRARY_OFF_PATTERNS));
+
+fn any_of(patterns: &[&str]) -> Option<Regex> {
+    Regex::new(&patterns.join("|")).ok()
+}
+
+/// Returns why missing lines near this line prove nothing; `None` if the line does not report lost lines.
+pub(super) fn loss(number: u64, text: &str) -> Option<String> {
+    LOSS.as_ref()?.is_match(text).then(|| {
+        format!(
+            "log:{number} reports that lines were lost, so a missing line proves nothing: {text}"
+        )
+    })
+}
+
+/// Returns why missing lines about spans prove nothing; `None` if the line does not report that OpenTelemetry is
+/// switched off.
+pub(super) fn library_off(number: u64, text: &str) -> Option<String> {
+    LIBRARY_OFF.as_ref()?.is_match(text).then(|| {
+        format!(
+            "log:{number} reports that an environment variable switches OpenTelemetry off, which may be the reason; \
+             start the service without this variable: {text}"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::rsyslog("rsyslogd: imuxsock lost 512 messages from pid 417 due to rate-limiting")]
+    #[case::journald("systemd-journald[311]: Suppressed 3213 messages from parcels.service")]
+    #[case::similar("log sampling: 99 similar messages suppressed")]
+    #[case::truncated("[... 1200 lines truncated ...]")]
+    #[case::docker("[logs dropped: 812 messages, buffer full]")]
+    #[case::repeated("message repeated 3 times: [ begin span label]")]
+    #[case::fluent_bit("[ warn] [input] tail.0 paused (mem buf overlimit)")]
+    #[case::kernel("Missed 12 kernel messages")]
+    fn a_statement_about_lost_lines_is_recognised(#[case] line: &str) {
+        assert!(loss(7, line).unwrap().contains(line));
+    }
+
+    #[rstest]
+    #[case::none("dropped 0 messages")]
+    #[case::work("printing label for parcel 70010, 2 lines")]
+    #[case::spans("dropped 3 spans")]
+    fn a_line_about_something_else_is_no_statement_about_lost_lines(#[case] line: &str) {
+        assert_eq!(loss(7, line), None);
+    }
+
+    #[test]
+    fn a_switched_off_library_is_recognised() {
+        assert!(library_off(5, "OTEL_SDK_DISABLED=true, using no-op tracer").is_some());
+        assert!(library_off(5, r#"{"OTEL_SDK_DISABLED": "true"}"#).is_some());
+        assert_eq!(library_off(5, "OTEL_SDK_DISABLED=false"), None);
+    }
+}
