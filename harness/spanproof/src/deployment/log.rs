@@ -11,7 +11,7 @@ use super::line_kind::{Kind, context};
 use super::log_date::Calendar;
 use super::log_doubt::{self, DOUBT_TEXTS};
 use super::log_order::sort_by_time;
-use super::log_pattern::{CRASH, CRASH_PATTERNS, without_anchors};
+use super::log_pattern::{CRASH, CRASH_PATTERNS, without_anchors, without_escapes};
 use super::log_stream::LogStream;
 use super::log_zone::{NamedLines, RowTimes, fitting_offsets, names_waiting_job, widened};
 use super::quotation::Context;
@@ -409,7 +409,12 @@ impl<'a> Reader<'a> {
         if is_crash && is_in_window && facts.crashes.len() < MAX_CRASH_LINES {
             facts.crashes.push(format!("log:{number}  {}", crate::mask::text(text)));
         }
-        let is_unclear = |set: &RegexSet| entry.texts.iter().any(|text| set.is_match(text));
+        let is_unclear = |set: &RegexSet| {
+            entry
+                .texts
+                .iter()
+                .any(|text| set.is_match(text) || set.is_match(&without_escapes(text)))
+        };
         if !is_start && self.without_anchors.as_ref().is_some_and(is_unclear) {
             self.has_probe_line = true;
             self.add_unclear(number, text);
@@ -509,6 +514,18 @@ mod tests {
         }
         let own = read(r#"{"msg":"DBTracer: DISABLED (ENABLE_DB_TRACING=0)","patch":"x"}"#);
         assert_eq!((own.lines.len(), own.facts.unclear.len()), (1, 0));
+    }
+
+    /// Behind an unknown prefix, JSON is not parsed, and its quotes are escaped.
+    #[test]
+    fn a_startup_line_in_escaped_json_behind_an_unknown_prefix_is_unclear() {
+        let spec =
+            crate::spec::example(|text| text.replace(r"(?<raw>.*)\)$'", r#""?(?<raw>\w*)"?\)'"#));
+        let text = r#"%% 17 {"msg":"DBTracer: ENABLED (ENABLE_DB_TRACING=\"true\")"}"#;
+        let bytes = Box::new(text.as_bytes());
+        let log = LogStream { name: "-".into(), bytes, zone: None, format: None };
+        let log = read_log(&spec, log, LogQuery::default(), &mut ()).unwrap();
+        assert_eq!((log.lines.len(), log.facts.unclear.len()), (0, 1));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Patterns for lines in addition to the probes (the spec's patterns for lines): patterns for crashes, and
 //! probes without their anchors, which match inside a line.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::RegexSet;
@@ -30,4 +31,10 @@ pub(super) fn without_anchors(patterns: &[&str]) -> Option<RegexSet> {
         if is_anchor { &pattern[..pattern.len() - 1] } else { pattern }
     });
     RegexSet::new(patterns).ok()
+}
+
+/// Returns a text without the backslashes before quotes: in a JSON string behind an unknown prefix, quotes are
+/// escaped.
+pub(super) fn without_escapes(text: &str) -> Cow<'_, str> {
+    if text.contains("\\\"") { text.replace("\\\"", "\"").into() } else { text.into() }
 }

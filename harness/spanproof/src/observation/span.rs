@@ -267,10 +267,16 @@ impl Span {
 }
 
 impl Time {
-    fn new(text: String) -> Self {
+    pub(crate) fn new(text: String) -> Self {
         let number = epoch(&text);
         let at = timestamp(&text).or(number.map(|(at, _)| at));
         Self { at, unit: number.map(|(_, unit)| unit), text }
+    }
+
+    /// Whether the value is `infinity` or `-infinity`, which Postgres accepts as a time.
+    pub(crate) fn is_infinite(&self) -> bool {
+        let text = self.text.trim().trim_start_matches(['+', '-']);
+        text.eq_ignore_ascii_case("infinity") || text.eq_ignore_ascii_case("inf")
     }
 
     /// Whether the time is more exact than whole seconds.

@@ -11,6 +11,7 @@ use super::duration::Durations;
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
+use super::other_zone;
 use super::time_unit::TimeUnits;
 use crate::observation::{Field, Period, Span, Time, is_zero_id};
 use crate::timestamp::shifted;
@@ -96,6 +97,7 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
             .as_ref()
             .filter(|_| facts.trial().is_some())
             .and_then(|limits| limits.after_period(span))
+            .or_else(|| infinite(span))
             .or_else(|| time_units.other(span))
             .or_else(|| durations.wrong(span))
             .or_else(|| durations.other_unit(span));
@@ -105,6 +107,7 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
         let reason = limits
             .as_ref()
             .and_then(|limits| limits.exceeded(facts, span))
+            .or_else(|| infinite(span))
             .or_else(|| starts_before_parent(facts, span))
             .or_else(|| time_units.other(span))
             .or_else(|| durations.wrong(span))
@@ -112,6 +115,9 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
         wrong.extend(reason.map(|reason| (*span, reason)));
     }
     checks.expect_each(wrong.is_empty(), || {
+        if let Some(finding) = other_zone::finding(facts, spans, wrong.len()) {
+            return finding;
+        }
         let message =
             format!("{} of {} spans have impossible times: {}", wrong.len(), all.len(), wrong[0].1);
         let fields = [Field::Started, Field::Ended, Field::Duration];
@@ -133,7 +139,7 @@ fn utc_offset_of_units(facts: &Facts<'_>) -> TimeDelta {
 
 /// Rounds a time difference to the nearest offset that a time zone may have; `None` if that is zero or
 /// more than a minute away.
-fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
+pub(super) fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
     let step = ZONE_STEP.num_seconds();
     let seconds = difference.num_seconds();
     let nearest = (seconds + step / 2).div_euclid(step) * step;
@@ -266,6 +272,17 @@ impl Limits {
 /// Whether a recorded time is more exact than whole seconds.
 fn is_exact(time: Option<&Time>) -> bool {
     time.is_some_and(Time::is_exact)
+}
+
+/// Returns what is wrong if a span starts or ends at `infinity`; `None` if it does not.
+fn infinite(span: &Span) -> Option<String> {
+    let is_infinite = |time: &Option<Time>| time.as_ref().is_some_and(Time::is_infinite);
+    let word = match (is_infinite(&span.started), is_infinite(&span.ended)) {
+        (true, _) => "start",
+        (_, true) => "end",
+        _ => return None,
+    };
+    Some(format!("its {word} is infinite"))
 }
 
 fn local_offset() -> TimeDelta {

@@ -36,6 +36,7 @@ mod longer_wait;
 mod missing;
 mod no_work;
 mod off;
+mod other_zone;
 mod outcome;
 mod peer;
 mod propagation;

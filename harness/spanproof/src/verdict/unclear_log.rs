@@ -158,10 +158,12 @@ pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
             "the times of the log name no zone, and no line shows that they are in UTC; {advice}"
         ));
     }
-    (!log.unclear.is_empty()).then(|| {
-        "some lines of the log have other text before or after the part that a probe matches, and no known log format \
-         explains this text, so the probe does not match the lines; remove the text, or change the probe"
-            .to_owned()
+    log.unclear.first().map(|line| {
+        format!(
+            "some lines of the log have other text before or after the part that a probe matches, and no known log format \
+             explains this text, so the probe does not match the lines; remove the text, or change the probe, for instance \
+             drop the `^` at its start or the `$` at its end: {line}"
+        )
     })
 }
 

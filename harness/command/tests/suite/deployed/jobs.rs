@@ -266,6 +266,11 @@ fn a_line_that_names_a_job_before_its_row_shows_that_the_clocks_differ() {
     " 11:31:10.02+00\t2025-10-22 11:31:10.03+00\t10",
     "impossible-times"
 )]
+#[case::infinite(
+    "2025-10-22 12:02:00.02+00\t2025-10-22 12:02:00.03+00\t10",
+    "-infinity\t2025-10-22 12:02:00.03+00\t10",
+    "impossible-times"
+)]
 #[case::zeros("t2\t", "00000000000000000000000000000000\t", "invalid-ids")]
 fn impossible_values_do_not_pass(#[case] old: &str, #[case] new: &str, #[case] code: &str) {
     let whole = dump(2, &[1, 2], &[]);
@@ -274,6 +279,22 @@ fn impossible_values_do_not_pass(#[case] old: &str, #[case] new: &str, #[case] c
     let dump = format!("{head}COPY public.trace_spans {}", spans.replace(old, new));
     let (exit_code, json) = diagnose(&dump, None, &[]);
     assert_eq!((exit_code, job_codes(&json)), (1, vec![Json::Null, code.into()]), "{json:#}");
+}
+
+/// Regression test: local times in a column without a time zone were reported as impossible.
+#[test]
+fn local_times_in_a_column_without_a_zone_make_the_verdict_undetermined() {
+    let local = |text: String| {
+        text.replace(
+            "created_at timestamp with time zone",
+            "created_at timestamp without time zone",
+        )
+        .replace("completed\t2025-10-22 12:01:00+00", "completed\t2025-10-22 21:01:00")
+    };
+    let (_, json) = diagnose(&local(dump(1, &[1], &[])), None, &[]);
+    assert_eq!(codes(&json), ["undetermined"], "{json:#}");
+    assert!(first_message(&json).contains("9:00 hours before those of the job"), "{json:#}");
+    assert!(first_message(&json).contains("jobs.created_at` is without a time zone"), "{json:#}");
 }
 
 /// Regression test: a masked value was reported as "a value that means on".

@@ -72,6 +72,12 @@ impl<'a> Lines<'a> {
         let read = reader.read_until(b'\n', &mut self.line).map_err(|error| error.to_string())?;
         self.number += 1;
         self.offset += read as u64;
+        if read as u64 == MAX_LINE_BYTES && !self.line.ends_with(b"\n") {
+            let limit = MAX_LINE_BYTES / (1024 * 1024);
+            return Err(format!(
+                "the line is longer than {limit} MiB, the limit for one row; give the database, or a dump without this row"
+            ));
+        }
         Ok(read > 0)
     }
 
@@ -134,6 +140,12 @@ impl<'a> Lines<'a> {
 }
 
 fn check_count(table: &TableName, values: usize, columns: usize) -> Result<(), String> {
+    if columns == 0 {
+        return Err(format!(
+            "a row of `{table}` names no columns, and the dump does not define this table; make the dump with the schema, or \
+             with `pg_dump --column-inserts`"
+        ));
+    }
     if values == columns {
         return Ok(());
     }

@@ -22,7 +22,12 @@ fn to_json(sql_type: &str, value: String) -> Json {
         "character" if !sql_type.starts_with("character varying") => {
             Some(Json::from(value.trim_end_matches(' ')))
         }
-        "timestamp" => timestamp(&value).map(|at| Json::String(at.to_rfc3339())),
+        "timestamp" if sql_type.contains("with time zone") => {
+            timestamp(&value).map(|at| Json::String(at.to_rfc3339()))
+        }
+        // Without a zone, as `to_jsonb` returns it: the value may be a local time.
+        "timestamp" => timestamp(&value)
+            .map(|at| Json::String(at.naive_utc().format("%Y-%m-%dT%H:%M:%S%.f").to_string())),
         _ => None,
     };
     known.unwrap_or(Json::String(value))
@@ -191,6 +196,8 @@ mod tests {
         let text = "2025-10-22 17:30:01.5+05:30";
         let at = copy_value_to_json("timestamp with time zone", text);
         assert_eq!(at, Json::from("2025-10-22T12:00:01.500+00:00"));
+        let at = copy_value_to_json("timestamp without time zone", "2025-10-22 17:30:01.5");
+        assert_eq!(at, Json::from("2025-10-22T17:30:01.500"), "it stays without a zone");
     }
 
     #[test]
