@@ -9,9 +9,9 @@ use regex::RegexSet;
 use super::claims::{DoubtfulClaims, DoubtfulLine};
 use super::line_kind::{Kind, context};
 use super::log_date::Calendar;
-use super::log_doubt::{self, DOUBT_TEXTS};
+use super::log_doubt;
 use super::log_order::sort_by_time;
-use super::log_pattern::{CRASH, CRASH_PATTERNS, without_anchors, without_escapes};
+use super::log_pattern::{CRASH, needles, without_anchors, without_escapes};
 use super::log_stream::LogStream;
 use super::log_zone::{NamedLines, RowTimes, fitting_offsets, names_waiting_job, widened};
 use super::quotation::Context;
@@ -19,10 +19,8 @@ use super::session::Error;
 use super::window::Window;
 use crate::chain::chain;
 use crate::identifier;
-use crate::log::{AROUND, Entry, Format, Level, Needles, ScanError, Time, scan};
-use crate::observation::{
-    self, FULL_DISK, KnownError, LogLine, Sink, contradictions, is_handled, known_texts,
-};
+use crate::log::{AROUND, Entry, Format, Level, ScanError, Time, scan};
+use crate::observation::{self, FULL_DISK, KnownError, LogLine, Sink, contradictions, is_handled};
 use crate::spec::{Probes, Spec};
 
 /// Maximum number of bytes that are kept from all lines of one kind. Further lines of this kind are
@@ -32,8 +30,6 @@ const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
 const MAX_CRASH_LINES: usize = 4;
 /// Maximum number of lines about spans outside the window that are kept as examples.
 const MAX_OUTSIDE_LINES: usize = 4;
-/// Maximum number of doubts from lines about lost lines and about a switched off library.
-const MAX_DOUBTS: usize = 4;
 /// Maximum number of kept lines that are unclear: they contain the text of a probe, but may only quote it, or
 /// their date is not known.
 const MAX_UNCLEAR_LINES: usize = 4;
@@ -67,12 +63,7 @@ pub(crate) fn read_log(
         None => Format::Detected,
     };
     let probes = &spec.probes;
-    let names: Vec<_> = query.times.names.iter().map(|(name, _)| regex::escape(name)).collect();
-    let table = identifier::parts(&spec.tables.spans.table).1;
-    let known: Vec<_> = known_texts(&table).map(regex::escape).collect();
-    let waiting: Vec<_> = query.times.waiting.iter().map(|name| regex::escape(name)).collect();
-    let texts = names.iter().chain(&known).chain(&waiting).map(String::as_str).chain(DOUBT_TEXTS);
-    let needles = Needles::new(probes.patterns().into_iter().chain(CRASH_PATTERNS).chain(texts));
+    let needles = needles(spec, &query.times);
     let mut reader = Reader::new(spec, log.zone, query);
     let scanned = scan(log.bytes, &needles, &format, |number, entry| {
         reader.read_line(number, &entry, sink);
@@ -182,7 +173,7 @@ impl<'a> Reader<'a> {
             if is_in_window {
                 self.read_error(number, entry, sink);
             }
-            self.read_doubt(number, entry, is_in_window);
+            log_doubt::add(&mut self.read.facts.doubts, number, entry, is_in_window);
             if names_waiting_job(&self.query.times, entry) && entry.at.is_some() {
                 self.keep(number, entry, (Kind::Named, entry.text().to_owned()), sink);
             }
@@ -215,23 +206,8 @@ impl<'a> Reader<'a> {
         } else if KnownError::find(text, &self.table).is_some() && self.read.facts.doubts.is_empty()
         {
             self.has_probe_line = true;
-            self.read.facts.doubts.push(format!(
-                "log:{number} has the text of an error, in a line below the level of a warning or about an error that the \
-                 service handles, so it is not known whether spans were lost: {}",
-                crate::mask::text(text)
-            ));
+            self.read.facts.doubts.push(log_doubt::of_error(number, text));
         }
-    }
-
-    /// Adds a doubt if a line reports that lines were lost, or that OpenTelemetry is switched off.
-    fn read_doubt(&mut self, number: u64, entry: &Entry, is_in_window: bool) {
-        let whole = entry.texts.first().map_or("", String::as_str);
-        let loss = log_doubt::loss(number, whole).filter(|_| is_in_window);
-        let doubt = loss.or_else(|| log_doubt::library_off(number, whole));
-        let doubts = &mut self.read.facts.doubts;
-        doubts.extend(
-            doubt.filter(|_| doubts.len() < MAX_DOUBTS).map(|text| crate::mask::text(&text)),
-        );
     }
 
     /// Adds a line of which it is not known whether the service reports something with it, or only quotes it.

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::log::Entry;
+
 /// Patterns for statements about lost lines: those of rsyslog, journald, Docker, Fluent Bit, `zap` and others.
 const LOSS_PATTERNS: [&str; 5] = [
     r"(?i)\b(?:lost|dropp(?:ed|ing)|suppress(?:ed|ing)|missed|discard(?:ed|ing)|truncat(?:ed|ing)|omitt(?:ed|ing)|throttled) (?:at least )?[1-9]\d* (?:\w+ ){0,2}(?:messages?|lines?|logs?|log entries|events)\b",
@@ -43,8 +45,29 @@ fn any_of(patterns: &[&str]) -> Option<Regex> {
     Regex::new(&patterns.join("|")).ok()
 }
 
+/// Maximum number of doubts about a log.
+const MAX_DOUBTS: usize = 4;
+
+/// Adds a doubt if a line reports that lines were lost at the time of the jobs, or that OpenTelemetry is
+/// switched off.
+pub(super) fn add(doubts: &mut Vec<String>, number: u64, entry: &Entry, is_in_window: bool) {
+    let whole = entry.texts.first().map_or("", String::as_str);
+    let doubt = loss(number, whole).filter(|_| is_in_window);
+    let doubt = doubt.or_else(|| library_off(number, whole)).map(|text| crate::mask::text(&text));
+    doubts.extend(doubt.filter(|_| doubts.len() < MAX_DOUBTS));
+}
+
+/// Returns the doubt about a line with the text of an error that may not be one.
+pub(super) fn of_error(number: u64, text: &str) -> String {
+    format!(
+        "log:{number} has the text of an error, in a line below the level of a warning or about an error that the \
+         service handles, so it is not known whether spans were lost: {}",
+        crate::mask::text(text)
+    )
+}
+
 /// Returns why missing lines near this line prove nothing; `None` if the line does not report lost lines.
-pub(super) fn loss(number: u64, text: &str) -> Option<String> {
+fn loss(number: u64, text: &str) -> Option<String> {
     LOSS.as_ref()?.is_match(text).then(|| {
         format!(
             "log:{number} reports that lines were lost, so a missing line proves nothing: {text}"
@@ -54,7 +77,7 @@ pub(super) fn loss(number: u64, text: &str) -> Option<String> {
 
 /// Returns why missing lines about spans prove nothing; `None` if the line does not report that OpenTelemetry is
 /// switched off.
-pub(super) fn library_off(number: u64, text: &str) -> Option<String> {
+fn library_off(number: u64, text: &str) -> Option<String> {
     LIBRARY_OFF.as_ref()?.is_match(text).then(|| {
         format!(
             "log:{number} reports that an environment variable switches OpenTelemetry off, which may be the reason; \

@@ -6,8 +6,15 @@ use std::sync::LazyLock;
 
 use regex::RegexSet;
 
+use super::log_doubt::DOUBT_TEXTS;
+use super::log_zone::RowTimes;
+use crate::identifier;
+use crate::log::Needles;
+use crate::observation::known_texts;
+use crate::spec::Spec;
+
 /// Patterns for the lines that runtimes and platforms print when a process crashes.
-pub(super) const CRASH_PATTERNS: [&str; 8] = [
+const CRASH_PATTERNS: [&str; 8] = [
     r"panicked at ",
     r"^panic: ",
     r"^fatal error: ",
@@ -21,6 +28,16 @@ pub(super) const CRASH_PATTERNS: [&str; 8] = [
 /// Matches the [`CRASH_PATTERNS`].
 pub(super) static CRASH: LazyLock<Option<RegexSet>> =
     LazyLock::new(|| RegexSet::new(CRASH_PATTERNS).ok());
+
+/// Returns the texts by which the lines of a log that matter are found.
+pub(super) fn needles(spec: &Spec, times: &RowTimes) -> Needles {
+    let names = times.names.iter().map(|(name, _)| name).chain(&times.waiting);
+    let table = identifier::parts(&spec.tables.spans.table).1;
+    let known: Vec<_> = known_texts(&table).map(regex::escape).collect();
+    let names: Vec<_> = names.map(|name| regex::escape(name)).collect();
+    let texts = names.iter().chain(&known).map(String::as_str).chain(DOUBT_TEXTS);
+    Needles::new(spec.probes.patterns().into_iter().chain(CRASH_PATTERNS).chain(texts))
+}
 
 /// Returns the patterns without a leading `^` and a trailing `$`; `None` if a pattern is invalid without
 /// them.

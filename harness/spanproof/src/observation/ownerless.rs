@@ -100,7 +100,9 @@ impl OwnerlessSpans {
         let names: Vec<String> = all.spans.keys().cloned().collect();
         for job in (0..all.jobs.len()).filter(|job| all.jobs[*job].is_selected).collect::<Vec<_>>()
         {
-            names.iter().for_each(|name| all.decide(name, job));
+            for name in &names {
+                all.decide(name, job);
+            }
         }
         all
     }

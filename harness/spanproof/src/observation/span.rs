@@ -273,12 +273,6 @@ impl Time {
         Self { at, unit: number.map(|(_, unit)| unit), text }
     }
 
-    /// Whether the value is `infinity` or `-infinity`, which Postgres accepts as a time.
-    pub(crate) fn is_infinite(&self) -> bool {
-        let text = self.text.trim().trim_start_matches(['+', '-']);
-        text.eq_ignore_ascii_case("infinity") || text.eq_ignore_ascii_case("inf")
-    }
-
     /// Whether the time is more exact than whole seconds.
     pub(crate) fn is_exact(&self) -> bool {
         self.text.contains('.') || self.unit.is_some_and(|unit| unit != TimeUnit::Seconds)

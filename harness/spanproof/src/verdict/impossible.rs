@@ -274,13 +274,15 @@ fn is_exact(time: Option<&Time>) -> bool {
     time.is_some_and(Time::is_exact)
 }
 
-/// Returns what is wrong if a span starts or ends at `infinity`; `None` if it does not.
+/// Returns what is wrong if a span starts or ends at `infinity`, which Postgres accepts as a time; `None` if it does not.
 fn infinite(span: &Span) -> Option<String> {
-    let is_infinite = |time: &Option<Time>| time.as_ref().is_some_and(Time::is_infinite);
-    let word = match (is_infinite(&span.started), is_infinite(&span.ended)) {
-        (true, _) => "start",
-        (_, true) => "end",
-        _ => return None,
+    let is_infinite = |field: &Field| {
+        let text = span.field_text(*field).unwrap_or_default().to_ascii_lowercase();
+        ["infinity", "inf"].contains(&text.trim_start_matches(['+', '-']))
+    };
+    let word = match [Field::Started, Field::Ended].iter().find(|field| is_infinite(field))? {
+        Field::Started => "start",
+        _ => "end",
     };
     Some(format!("its {word} is infinite"))
 }
