@@ -8,6 +8,7 @@ mod claim;
 mod column_role;
 mod deployment;
 mod found_secrets;
+mod job_period;
 mod known_error;
 mod line;
 mod masking;

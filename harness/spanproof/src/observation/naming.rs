@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::part::Period;
+use super::job_period::Period;
 use super::{Job, TableRows, Unit};
 use crate::spec::Spec;
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::part::Period;
+use super::job_period::Period;
 use super::{Job, Owner, Row, Span, TableRows, Unit};
 use crate::spec::{Spec, UnitLink};
 

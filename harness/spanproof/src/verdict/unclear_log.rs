@@ -53,7 +53,9 @@ fn cut_names(facts: &Facts<'_>) -> Option<String> {
     }
     let is_unknown = |name: &str| !facts.spec.spans.iter().any(|rule| rule.matches(name));
     let unknown: Vec<_> = named.iter().filter(|(_, name)| is_unknown(name)).collect();
-    let is_all = unknown.len() == named.len() && unknown.len() > 1;
+    // Lines with other names may be among the dropped ones.
+    let is_complete = facts.observation.dropped_bytes() == 0;
+    let is_all = is_complete && unknown.len() == named.len() && unknown.len() > 1;
     let (line, name) = unknown.first().filter(|_| is_all && !lacking.is_empty())?;
     Some(format!(
         "the lines about the start of spans name `{name}`, which no `[[span]]` of the spec names: {}; correct the \
