@@ -11,7 +11,7 @@ use super::duration::Durations;
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
-use super::other_zone;
+use super::other_zone::{self, zone_offset};
 use super::time_unit::TimeUnits;
 use crate::observation::{Field, Period, Span, Time, is_zero_id};
 use crate::timestamp::shifted;
@@ -27,8 +27,6 @@ const AFTERWARDS: TimeDelta = TimeDelta::minutes(1);
 const SAME_CLOCK_TOLERANCE: TimeDelta = TimeDelta::milliseconds(50);
 /// How much earlier than its parent a span may start: times may be rounded to milliseconds.
 const START_TOLERANCE: TimeDelta = TimeDelta::milliseconds(10);
-/// Offsets of time zones are multiples of this (IANA time zone database, zones in use).
-const ZONE_STEP: TimeDelta = TimeDelta::minutes(15);
 
 /// Checks the ids and times of the spans that the spec requires.
 pub(super) fn check_values(facts: &Facts<'_>, checks: &mut Checks) {
@@ -135,17 +133,6 @@ fn utc_offset_of_units(facts: &Facts<'_>) -> TimeDelta {
     let started = facts.units.iter().filter_map(|unit| unit.started).min();
     let (Some(period), Some(started)) = (period, started) else { return TimeDelta::zero() };
     zone_offset(started - period.submitted).unwrap_or_default()
-}
-
-/// Rounds a time difference to the nearest offset that a time zone may have; `None` if that is zero or
-/// more than a minute away.
-pub(super) fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
-    let step = ZONE_STEP.num_seconds();
-    let seconds = difference.num_seconds();
-    let nearest = (seconds + step / 2).div_euclid(step) * step;
-    // The difference contains the time from the submission of the job to the start of the span.
-    let is_near = (seconds - nearest).abs() <= 60;
-    (nearest != 0 && is_near).then(|| TimeDelta::seconds(nearest))
 }
 
 /// The limits for the times of spans.

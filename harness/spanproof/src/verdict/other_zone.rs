@@ -6,10 +6,11 @@ use chrono::TimeDelta;
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::Finding;
-use super::impossible::zone_offset;
 use crate::observation::{Field, Row, Span, Time, text};
 use spanproof_format::{Code, count_phrase};
 
+/// Offsets of time zones are multiples of this (IANA time zone database, zones in use).
+const ZONE_STEP: TimeDelta = TimeDelta::minutes(15);
 /// The largest offset from UTC of a time zone, in hours.
 const MAX_HOURS: i64 = 14;
 
@@ -72,4 +73,15 @@ fn columns_without_zone(facts: &Facts<'_>, spans: &[&Span]) -> Vec<String> {
     }
     let without = columns.iter().filter(|(.., has_zone)| *has_zone == Some(false));
     without.map(|(table, column, _)| format!("{table}.{column}")).collect()
+}
+
+/// Rounds a time difference to the nearest offset that a time zone may have; `None` if that is zero or
+/// more than a minute away.
+pub(super) fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
+    let step = ZONE_STEP.num_seconds();
+    let seconds = difference.num_seconds();
+    let nearest = (seconds + step / 2).div_euclid(step) * step;
+    // The difference contains the time from the submission of the job to the start of the span.
+    let is_near = (seconds - nearest).abs() <= 60;
+    (nearest != 0 && is_near).then(|| TimeDelta::seconds(nearest))
 }
