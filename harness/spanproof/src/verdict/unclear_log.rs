@@ -41,7 +41,8 @@ fn cut_names(facts: &Facts<'_>) -> Option<String> {
     let begun = facts.begin_lines.iter().filter(|line| line.report.enabled);
     let named: Vec<_> =
         begun.filter_map(|line| Some((line, line.report.name.as_deref()?))).collect();
-    for (line, name) in &named {
+    let is_unknown = |name: &str| !facts.spec.spans.iter().any(|rule| rule.matches(name));
+    for (line, name) in named.iter().filter(|(_, name)| is_unknown(name)) {
         let is_beginning = |full: &&&str| is_cut_name(line.line.text, name, full);
         if let Some(full) = lacking.iter().find(is_beginning) {
             return Some(format!(
@@ -51,7 +52,6 @@ fn cut_names(facts: &Facts<'_>) -> Option<String> {
             ));
         }
     }
-    let is_unknown = |name: &str| !facts.spec.spans.iter().any(|rule| rule.matches(name));
     let unknown: Vec<_> = named.iter().filter(|(_, name)| is_unknown(name)).collect();
     // Lines with other names may be among the dropped ones.
     let is_complete = facts.observation.dropped_bytes() == 0;
