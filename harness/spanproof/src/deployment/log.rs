@@ -30,7 +30,7 @@ const MAX_KIND_BYTES: usize = 2 * 1024 * 1024;
 const MAX_CRASH_LINES: usize = 4;
 /// Maximum number of lines about spans outside the window that are kept as examples.
 const MAX_OUTSIDE_LINES: usize = 4;
-/// Maximum number of kept lines that are unclear: they contain the text of a probe, but may only quote it, or
+/// Maximum number of kept lines that are unclear: a probe matches a part of them that is perhaps a quotation, or
 /// their date is not known.
 const MAX_UNCLEAR_LINES: usize = 4;
 
@@ -116,9 +116,9 @@ struct Reader<'a> {
     named: NamedLines,
     /// The time of the newest line that reports a start of the service.
     last_start: Option<DateTime<Utc>>,
-    /// Startup lines (lines that report whether tracing is on) that may only be quoted.
+    /// Startup lines (lines that report whether tracing is on) that are perhaps quotations.
     doubtful: DoubtfulClaims,
-    /// Whether a line has the text of a probe (other than that for starts) or of a known error.
+    /// Whether a line matches a probe other than `started`, or contains a known error.
     has_probe_line: bool,
     /// Whether a line names a job or a unit.
     has_name: bool,
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
             self.calendar.learn(time);
         }
         let at = entry.at.and_then(|time| self.calendar.utc(time, self.zone));
-        // The text inside of all wrappers comes first: the others contain what a collector added.
+        // The innermost text comes first: the outer ones also contain what collectors added.
         let texts = || entry.texts.iter().rev();
         if let Some(time) = entry.at {
             let whole = entry.texts.first().map_or("", String::as_str);
@@ -191,13 +191,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keeps a line with an error of a library, a driver or the system. If a line has the text of such an
-    /// error but may not be one, adds a doubt: it is then not known whether spans were lost.
+    /// Keeps a line with an error of a library, a driver or the system. If the line perhaps does not report the
+    /// error, for example at the level debug, adds to the doubts that spans may have been lost.
     fn read_error(&mut self, number: u64, entry: &Entry, sink: &mut dyn Sink) {
         let text = entry.text();
         let error = KnownError::parse(text, &self.table);
         let is_known = error.is_some() || FULL_DISK.iter().any(|sign| text.contains(sign));
-        // A word before the error, such as `handled:`, looks like the name of a logger.
+        // A word such as `handled:` looks like the name of a logger, and is not in the innermost text.
         let is_handled = error == Some(KnownError::Write)
             && entry.texts.iter().skip(1).any(|text| is_handled(text));
         if is_known && entry.level != Some(Level::Low) && !is_handled {
@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Adds a line of which it is not known whether the service reports something with it, or only quotes it.
+    /// Adds an unclear line: the service may report something with it, or quote it.
     fn add_unclear(&mut self, number: u64, text: &str) {
         if self.read.facts.unclear.len() < MAX_UNCLEAR_LINES {
             let text = crate::mask::text(text);

@@ -57,7 +57,7 @@ pub(super) fn add(doubts: &mut Vec<String>, number: u64, entry: &Entry, is_in_wi
     doubts.extend(doubt.filter(|_| doubts.len() < MAX_DOUBTS));
 }
 
-/// Returns the doubt about a line with the text of an error that may not be one.
+/// Returns the doubt about a line that contains the text of an error, and perhaps does not report this error.
 pub(super) fn of_error(number: u64, text: &str) -> String {
     format!(
         "log:{number} has the text of an error, in a line below the level of a warning or about an error that the \
