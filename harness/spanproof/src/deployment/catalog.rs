@@ -23,8 +23,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Looks up a table. A name without a schema is looked up on the session's search path. Refused if the
-    /// table does not exist, or if the role can read none of its columns.
+    /// Looks up a table. A name without a schema is looked up on the session's search path. Returns
+    /// [`Reply::Refused`] if the table does not exist, or if the role can read none of its columns.
     pub(crate) async fn read(session: &mut Session, name: &str) -> Result<Reply<Self>, Error> {
         let name_in_sql = identifier::table(name);
         let sql =

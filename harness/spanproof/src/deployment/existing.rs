@@ -1,6 +1,10 @@
 //! Reads an existing system (its database or a dump, and its log) as an observation: the evidence
 //! that is judged.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
 use super::dump::Dump;
 use super::log::{LogQuery, read_log};
 use super::log_stream::LogStream;
@@ -124,6 +128,12 @@ fn row_times(spec: &Spec, found: &TableRows) -> RowTimes {
     let mut times = RowTimes::default();
     let tables = &spec.tables;
     let units = Unit::from_rows(tables, found.units.all());
+    // The end of each job's last unit; `None` if a unit has no end.
+    let mut ends: BTreeMap<&String, Option<DateTime<Utc>>> = BTreeMap::new();
+    for (job, ended) in units.iter().filter_map(|unit| Some((unit.job.as_ref()?, unit.ended))) {
+        let end = ends.entry(job).or_insert(ended);
+        *end = end.zip(ended).map(|(end, ended)| std::cmp::max(end, ended));
+    }
     for (row, job) in found.jobs.all().iter().zip(Job::from_rows(tables, found.jobs.all())) {
         let texts = [&tables.jobs.id, &tables.jobs.name].map(|column| text(row, column));
         let is_waiting =
@@ -131,9 +141,7 @@ fn row_times(spec: &Spec, found: &TableRows) -> RowTimes {
         if is_waiting {
             times.waiting.extend(texts.iter().flatten().cloned());
         }
-        let own = units.iter().filter(|unit| unit.job.is_some() && unit.job == job.id);
-        let ends: Option<Vec<_>> = own.map(|unit| unit.ended).collect();
-        if let Some(end) = ends.and_then(|ends| ends.into_iter().max()) {
+        if let Some(Some(end)) = job.id.as_ref().and_then(|id| ends.get(id)).copied() {
             times.ends.extend(texts.iter().flatten().map(|name| (name.clone(), end)));
         }
         if let Some(created) = job.created {

@@ -1,7 +1,7 @@
 //! Deduces the zone of log times that name no zone, by comparing the log with the rows: the first line that
 //! names a job was written soon after the row of the job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use chrono::{DateTime, Duration, FixedOffset, Utc};
@@ -39,7 +39,7 @@ pub(crate) struct RowTimes {
     /// The starts of the units.
     pub(super) starts: Vec<DateTime<Utc>>,
     /// Names and ids of jobs that wait according to their rows.
-    pub(super) waiting: Vec<String>,
+    pub(super) waiting: BTreeSet<String>,
     /// The ends of jobs whose units have all ended, each with the name of the job.
     pub(super) ends: BTreeMap<String, DateTime<Utc>>,
 }
@@ -56,7 +56,9 @@ impl RowTimes {
         let step = self.names.len().div_ceil(MAX_NAMES).max(1);
         let names = std::mem::take(&mut self.names);
         self.names = names.into_iter().step_by(step).collect();
-        self.waiting.truncate(MAX_NAMES);
+        while self.waiting.len() > MAX_NAMES {
+            self.waiting.pop_last();
+        }
     }
 }
 
@@ -69,7 +71,7 @@ static SUBMISSION: LazyLock<Option<Regex>> = LazyLock::new(|| {
 pub(super) fn names_waiting_job(times: &RowTimes, entry: &Entry) -> bool {
     let text = entry.text();
     !times.waiting.is_empty()
-        && has_id(text, &times.waiting.iter().cloned().collect())
+        && has_id(text, &times.waiting)
         && !SUBMISSION.as_ref().is_some_and(|words| words.is_match(text))
 }
 

@@ -134,8 +134,8 @@ impl Rows {
 }
 
 /// Returns a deployment with only the log lines that name the selected jobs, or name no job and were written in
-/// the periods, and only the concurrent spans (spans of other
-/// jobs) that started in one of the periods. `other_spans` are added to the concurrent spans.
+/// the periods, and only the concurrent spans (spans of other jobs) that started in one of the periods.
+/// `other_spans` are added to the concurrent spans.
 fn deployment_within(
     spec: &Spec,
     deployment: &Deployment,

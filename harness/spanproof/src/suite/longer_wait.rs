@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::attempt::{Attempt, run_waiting};
 use super::options::RunOptions;
 use super::result::{CaseOutcome, finished_cases};
+use super::trials::run_trials;
 use crate::matrix::Case;
 use crate::observation::Repetition;
 use crate::trial::World;
@@ -69,34 +69,27 @@ impl LongerTrials<'_> {
         cases: Vec<(usize, Case)>,
         cancelled: &watch::Receiver<bool>,
     ) -> BTreeSet<usize> {
-        let (mut waiting, mut running) = (cases.into_iter(), JoinSet::new());
         let mut changed = BTreeSet::new();
-        loop {
-            while running.len() < self.options.workers.max(1) && !*cancelled.borrow() {
-                let Some((index, case)) = waiting.next() else { break };
-                let (world, limit) = (self.world.clone(), self.limit);
-                running.spawn(async move { (index, run_waiting(&world, &case, limit).await) });
-            }
-            let mut cancelled = cancelled.clone();
-            let next = tokio::select! {
-                next = running.join_next() => next,
-                _ = cancelled.wait_for(|cancelled| *cancelled) => None,
-            };
-            let Some(next) = next else { break };
-            if let Ok((index, Ok(longer))) = next
-                && self.add(index, &longer).is_some_and(|is_changed| is_changed)
+        let (world, limit, workers) = (self.world, self.limit, self.options.workers);
+        let start = |case: Case| {
+            let world = world.clone();
+            async move { run_waiting(&world, &case, limit).await }
+        };
+        run_trials(cases, workers, cancelled, start, |index, longer| {
+            if let Ok(longer) = longer
+                && self.add(index, &longer) == Some(true)
             {
                 changed.insert(index);
             }
-        }
-        running.shutdown().await;
+        })
+        .await;
         changed
     }
 
     /// Judges a case with a trial that waited longer, and returns whether its code is another one now; `None`
     /// if one of the trials did not wait.
     fn add(&mut self, index: usize, longer: &Attempt) -> Option<bool> {
-        let Some(Some(Ok(first))) = self.slots.get_mut(index) else { return None };
+        let first = self.slots.get_mut(index)?.as_mut()?.as_mut().ok()?;
         let waited_us = *longer.observation.trial()?.timings.get("flush")?;
         let limit_ms = u64::try_from(self.limit.as_millis()).unwrap_or(u64::MAX);
         let wait = LongerWait::new(limit_ms, waited_us / 1000, longer.judgement.spans);

@@ -22,6 +22,7 @@ mod slowdown;
 mod snapshot;
 mod stored_run;
 mod sweep;
+mod trials;
 
 pub(crate) use budget::further_runs;
 pub use event::RunEvent;

@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 
 use super::attempt::run_once;
 use super::options::RunOptions;
-use super::result::CaseOutcome;
-use super::result::JudgedCase;
+use super::result::{CaseOutcome, JudgedCase, finished_cases};
+use super::trials::run_trials;
+use crate::matrix::Case;
 use crate::observation::Repetition;
 use crate::trial::World;
 use crate::verdict::{Experiment, Judgement, explains, failure_signature, judge};
@@ -32,23 +33,14 @@ pub(super) async fn run_second_trials(
     options: &RunOptions,
     cancelled: &watch::Receiver<bool>,
 ) {
-    let mut waiting = select_cases(slots).into_iter();
-    let (mut running, mut unexplained) = (JoinSet::new(), Vec::new());
-    loop {
-        while running.len() < options.workers.max(1) && !*cancelled.borrow() {
-            let Some(index) = waiting.next() else { break };
-            let Some(Some(Ok(first))) = slots.get(index) else { continue };
-            let (world, case) = (world.clone(), first.observation.case.clone());
-            running.spawn(async move { (index, run_once(&world, &case, true).await) });
-        }
-        let mut cancelled = cancelled.clone();
-        let next = tokio::select! {
-            next = running.join_next() => next,
-            _ = cancelled.wait_for(|cancelled| *cancelled) => None,
-        };
-        let Some(next) = next else { break };
-        let Ok((index, second)) = next else { continue };
-        let Some(Some(Ok(first))) = slots.get_mut(index) else { continue };
+    let mut unexplained = Vec::new();
+    let start = |case: Case| {
+        let world = world.clone();
+        async move { run_once(&world, &case, true).await }
+    };
+    let cases = select_cases(slots);
+    run_trials(cases, options.workers, cancelled, start, |index, second| {
+        let Some(Some(Ok(first))) = slots.get_mut(index) else { return };
         match second {
             Ok(second) if explains(&second.judgement, &first.judgement) => {
                 (first.observation, first.judgement) = (second.observation, second.judgement);
@@ -56,8 +48,8 @@ pub(super) async fn run_second_trials(
             }
             second => unexplained.push((index, second.map(|second| second.judgement.gap_codes()))),
         }
-    }
-    running.shutdown().await;
+    })
+    .await;
     for (index, second) in unexplained {
         if *cancelled.borrow() {
             return;
@@ -94,21 +86,20 @@ async fn repeat(
     first.store(&options.evidence);
 }
 
-/// Returns the indexes of the cases that get a second trial, in the order of these trials.
-fn select_cases(slots: &[Option<CaseOutcome>]) -> Vec<usize> {
+/// Returns the cases that get a second trial, with their indexes, in the order of these trials.
+fn select_cases(slots: &[Option<CaseOutcome>]) -> Vec<(usize, Case)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut ranked = Vec::new();
-    for (index, slot) in slots.iter().enumerate() {
-        let Some(Ok(case)) = slot else { continue };
+    for (index, case) in finished_cases(slots) {
         if !needs_witness(&case.judgement) {
             continue;
         }
         let rank = counts.entry(failure_signature(&case.judgement)).or_insert(0);
-        ranked.push((*rank, index));
+        ranked.push((*rank, index, &case.observation.case));
         *rank += 1;
     }
-    ranked.sort_unstable();
-    ranked.into_iter().take(MAX_CASES).map(|(_, index)| index).collect()
+    ranked.sort_by_key(|(rank, index, _)| (*rank, *index));
+    ranked.into_iter().take(MAX_CASES).map(|(_, index, case)| (index, case.clone())).collect()
 }
 
 fn needs_witness(judgement: &Judgement) -> bool {

@@ -10,8 +10,9 @@ use crate::observation::{Deployment, has_id};
 use crate::timestamp::shifted;
 
 impl Facts<'_> {
-    /// Removes the lines about spans of other jobs that ran at the same time. Lines that name a unit of these jobs stay. For each span of another job, one line with its name is removed, if the span started when that line
-    /// was written. Also removes as many spans from the lines that report written spans.
+    /// Removes the lines about spans of other jobs that ran at the same time. Lines that name a unit of these
+    /// jobs stay. For each span of another job, one line with its name is removed, if the span started when
+    /// that line was written. Also removes as many spans from the lines that report written spans.
     pub(super) fn drop_lines_of_other_jobs(&mut self, deployment: &Deployment) {
         let mut starts: BTreeMap<&str, BTreeMap<DateTime<Utc>, usize>> = BTreeMap::new();
         for span in &deployment.concurrent_spans {

@@ -101,6 +101,15 @@ impl Finding {
         !self.alternatives.is_empty()
     }
 
+    /// Makes the finding undetermined, with its code as one of the possible reasons.
+    pub(super) fn make_undetermined(&mut self, message: String) {
+        if self.code != Code::Undetermined {
+            self.alternatives.insert(0, Alternative::possible(self.code));
+        }
+        (self.code, self.confidence) = (Code::Undetermined, Confidence::Undetermined);
+        self.message = message;
+    }
+
     /// The code, its confidence, and the other codes that are possible.
     pub(super) fn causes(&self) -> (Code, Confidence, Vec<Code>) {
         (self.code, self.confidence, Alternative::possible_codes(&self.alternatives))

@@ -48,18 +48,19 @@ impl<'a> Gap<'a> {
             |unit: &&Unit| facts.spans_of_unit(unit, expected.name).len() < expected.min_per_unit();
         let units: Vec<_> = facts.units.iter().filter(lacks_spans).collect();
         let ids = units.iter().filter_map(|unit| unit.id.as_deref()).collect();
+        let surplus = |unit: &Unit| {
+            let count = facts.spans_of_unit(unit, expected.name).len();
+            count.saturating_sub(expected.min_per_unit())
+        };
+        let total: usize = facts.units.iter().map(surplus).sum();
         // The missing spans may be stored with the id of another unit.
-        let of_others = units_with_spans_of_others(facts);
-        let with_others = facts
-            .units
-            .iter()
-            .filter(|unit| unit.id.as_deref().is_some_and(|id| of_others.contains(id)));
-        let surplus: usize = with_others
-            .map(|unit| facts.spans_of_unit(unit, expected.name).len())
-            .map(|count| count.saturating_sub(expected.min_per_unit()))
-            .sum();
-        if surplus >= missing {
-            return None;
+        if total >= missing {
+            let of_others = units_with_spans_of_others(facts);
+            let has_others =
+                |unit: &&Unit| unit.id.as_deref().is_some_and(|id| of_others.contains(id));
+            if facts.units.iter().filter(has_others).map(surplus).sum::<usize>() >= missing {
+                return None;
+            }
         }
         Some(Self { expected, units, ids, missing, stored })
     }

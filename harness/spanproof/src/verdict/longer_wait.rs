@@ -71,11 +71,11 @@ fn lost_at_exit(facts: &Facts<'_>, wait: LongerWait, before: &Finding) -> Findin
     evidence.push(Evidence::Note(next.to_owned()));
     let mut finding = Finding::new(Code::LostAtExit, message, evidence);
     let why = "in another trial the spans are stored later";
-    let mut alternatives = vec![Alternative::excluded(before.code, why.to_owned())];
-    let others = before.alternatives.iter().filter(|other| other.code != Code::LostAtExit);
-    alternatives.extend(others.map(|other| Alternative::excluded(other.code, why.to_owned())));
-    alternatives.retain(|alternative| alternative.code != Code::Undetermined);
-    finding.alternatives = alternatives;
+    let codes = before.alternatives.iter().map(|other| other.code);
+    let others = std::iter::once(before.code)
+        .chain(codes)
+        .filter(|code| ![Code::LostAtExit, Code::Undetermined].contains(code));
+    finding.alternatives = others.map(|code| Alternative::excluded(code, why.to_owned())).collect();
     finding
 }
 
@@ -86,7 +86,7 @@ fn make_undetermined(facts: &Facts<'_>, wait: LongerWait, finding: &mut Finding)
         Code::Undetermined => String::new(),
         _ => format!("it looks like {code}, but "),
     };
-    finding.message = format!(
+    let message = format!(
         "{looks}another trial, which waited up to {} ms for spans, has {} and not {}: raise `flush-ms` to decide; {}",
         wait.limit_ms,
         count_phrase(wait.spans, "span", "spans"),
@@ -95,8 +95,5 @@ fn make_undetermined(facts: &Facts<'_>, wait: LongerWait, finding: &mut Finding)
     );
     finding.alternatives.retain(|other| other.code != Code::LostAtExit);
     finding.alternatives.insert(0, Alternative::possible(Code::LostAtExit));
-    if code != Code::Undetermined {
-        finding.alternatives.insert(0, Alternative::possible(code));
-    }
-    (finding.code, finding.confidence) = (Code::Undetermined, Confidence::Undetermined);
+    finding.make_undetermined(message);
 }

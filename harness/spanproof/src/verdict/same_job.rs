@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use crate::observation::{Job, Observation, Unit, WaitResult};
 use crate::spec::Spec;
 use crate::upstream::{Answer, Exchange};
-use spanproof_format::{Alternative, Code, Confidence, count_phrase};
+use spanproof_format::{Code, Confidence, count_phrase};
 
 /// The entry that stands for the number of requests, in a set with the keys of the units that vary between
 /// trials.
@@ -43,12 +43,11 @@ pub(super) fn compare_outcomes(spec: &Spec, all: &[&Observation], judgements: &m
 /// because of tracing: the work may have ended before it reached the span.
 fn doubt_gaps(judgement: &mut Judgement) {
     if let Some(finding) = judgement.finding_mut(Code::PathNotExecuted) {
-        finding.message = format!(
+        let message = format!(
             "{}; or the work ended before it reached this span, because every unit ends differently with tracing on",
             finding.message
         );
-        finding.alternatives.insert(0, Alternative::possible(finding.code));
-        (finding.code, finding.confidence) = (Code::Undetermined, Confidence::Undetermined);
+        finding.make_undetermined(message);
     }
 }
 

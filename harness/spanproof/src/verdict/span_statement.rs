@@ -31,16 +31,20 @@ impl<'a> SpanTarget<'a> {
     /// Whether a statement writes into the span table, or writes rows with its columns into another table. A
     /// statement that copies stored spans into another table does not write spans.
     pub(super) fn is_written_by(self, statement: &str) -> bool {
-        let statement = lower(statement);
-        let targets = targets(&statement);
+        self.is_written_by_lower(&lower(statement))
+    }
+
+    /// Like [`is_written_by`](Self::is_written_by), for a statement in lower case.
+    fn is_written_by_lower(self, statement: &str) -> bool {
+        let targets = targets(statement);
         if targets.iter().any(|target| target == self.name) {
             return true;
         }
         let has_columns =
-            || self.columns.has_columns_in(|column| mentions(&statement, &column.to_lowercase()));
-        let names_table = mentions(&statement, self.name);
+            || self.columns.has_columns_in(|column| mentions(statement, &column.to_lowercase()));
+        let names_table = mentions(statement, self.name);
         if targets.is_empty() {
-            return has_write(&statement) && (names_table || has_columns());
+            return has_write(statement) && (names_table || has_columns());
         }
         !names_table && has_columns()
     }
@@ -51,7 +55,7 @@ impl<'a> SpanTarget<'a> {
         let (message, name) = (error.message.to_lowercase(), self.name);
         let Some(statement) = error.statement.as_deref() else { return mentions(&message, name) };
         let statement = lower(statement);
-        if self.is_written_by(&statement) {
+        if self.is_written_by_lower(&statement) {
             return true;
         }
         // A name that begins with that of the span table may be one of its partitions. If the statement

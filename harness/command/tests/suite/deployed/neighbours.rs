@@ -53,8 +53,7 @@ fn spans_of_the_next_job_do_not_explain_the_lines_of_this_job() {
     assert_eq!(job_codes(&json), ["undetermined".into(), Json::Null], "{json:#}");
 }
 
-/// Regression test: spans whose unit id no unit has were left out, and the work was said to run outside the
-/// tracer.
+/// Regression test: spans whose unit has no row were ignored, and the verdict was `path-not-executed`.
 #[test]
 fn spans_whose_unit_does_not_exist_are_unlinked() {
     for ids in ["\t\\N\t999\tm\tr1", "\t1\t999\tm\tr1"] {
