@@ -161,7 +161,8 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
-/// A command that runs to its end in this process's environment, such as a build.
+/// A command that runs to its end, such as a build. It has the environment of this process, without the
+/// variables for which [`is_set_by_cargo`] returns true.
 #[derive(Debug, Clone)]
 pub(crate) struct Run<'a> {
     /// The program and its arguments.
@@ -187,6 +188,10 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
         .ok_or_else(|| Error::Missing { command: line.clone(), program: String::new() })?;
     let stderr = if what.show { Stdio::inherit() } else { Stdio::piped() };
     let mut command = command(Path::new(program));
+    let set_by_cargo = std::env::vars_os().map(|(name, _)| name);
+    for name in set_by_cargo.filter(|name| is_set_by_cargo(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     command.args(args).current_dir(what.folder).envs(&what.env);
     command.stdout(Stdio::piped()).stderr(stderr);
     let output = output(command).await.map_err(|source| match source.kind() {
@@ -201,6 +206,16 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     }
     let tail = tail(&String::from_utf8_lossy(&output.stderr), 20);
     Err(Error::Failed { command: line, status: output.status.to_string(), tail })
+}
+
+/// Returns whether `cargo run` and `cargo test` set a variable for the program that they start
+/// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html>). A build script that reads such
+/// a variable, as the one of `ring` does, is run again whenever the value differs from that of the last
+/// build, and everything that depends on its crate is compiled again.
+fn is_set_by_cargo(name: &str) -> bool {
+    let prefixes = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_EXE_"];
+    let names = ["CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
+    names.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Returns the last `count` lines of `text`, each on a new indented line.
@@ -240,6 +255,27 @@ mod tests {
         std::fs::write(&path, "#!/bin/sh\n").unwrap();
         let error = launch(path.to_str().unwrap(), folder.path()).start().unwrap_err();
         assert!(matches!(error, Error::NotExecutable { .. }), "{error}");
+    }
+
+    /// The tests themselves are started by cargo, with `CARGO_MANIFEST_DIR` and `CARGO_PKG_NAME`.
+    #[tokio::test]
+    async fn a_command_does_not_inherit_what_cargo_set_for_this_process() {
+        let script = "echo $CARGO_MANIFEST_DIR $CARGO_PKG_NAME; echo ${PATH:+has PATH}";
+        let words = ["sh", "-c", script].map(String::from);
+        let output =
+            run(&Run { words: &words, folder: Path::new("/"), show: false, env: BTreeMap::new() })
+                .await
+                .unwrap();
+        assert_eq!(String::from_utf8(output).unwrap(), "\nhas PATH\n");
+    }
+
+    #[test]
+    fn variables_that_configure_cargo_are_not_removed() {
+        for name in
+            ["CARGO_TARGET_DIR", "CARGO_HOME", "CARGO_NET_OFFLINE", "CARGO_BUILD_JOBS", "CARGO"]
+        {
+            assert!(!is_set_by_cargo(name), "{name}");
+        }
     }
 
     #[tokio::test]
