@@ -31,8 +31,8 @@ const WORDS: [&str; 11] = [
     r"^(?:-{1,3}|[|>:›])\s+",
     // `pid=812`, `env=prod,team=a`.
     r"^[\w.-]{1,60}=[^\s=,]{1,100}(?:,[\w.-]{1,60}=[^\s=,]{1,100})*\s+",
-    // `812`, `ThreadId(02)`.
-    r"^(?:\d{1,10}|ThreadId\(\d+\))\s+",
+    // `812`, `ThreadId(02)`, `main ThreadId(01)`, `T[main]`.
+    r"^(?:\d{1,10}|(?:[\w.-]+\s+)?ThreadId\(\d+\)|T\[[^\[\]]{1,100}\])\s+",
     // `INFO>`, `INF`, `[inf]`; `info:` is in the table of wrappers.
     r"^(?:(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)[>|]|\[?(?:TRC|DBG|INF|WRN|ERR|FTL)\]?:?|\[(?:dbg|inf|wrn|err)\])\s+",
     // `runner/812 on host:`.
@@ -48,9 +48,9 @@ const WORDS: [&str; 11] = [
     // `INFO|runner.worker|`.
     r"^(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\|(?:[\w.:$-]*\|)?",
 ];
-/// A name (`worker:`), or spans with their fields (`run{job=7}:`). Removed only after a level: after a time
-/// alone, this may be the start of the text.
-const NAME: &str = r"^(?:[\w.-]+(?:\{[^{}]*\})?:)+\s+";
+/// A name (`worker:`, `Worker :`, Flask's `in worker:`), or spans with their fields (`run{job=7}:`). Removed
+/// only after a level: after a time alone, this may be the start of the text.
+const NAME: &str = r"^(?:(?:[\w.-]+(?:\{[^{}]*\})?:)+|[\w.:-]*\w :|in [\w.-]+:)\s+";
 /// `I worker.py:12]`. Removed only after a time.
 const SHORT: &str = r"^[TDIWEF] [\w./-]+:\d+\]\s+";
 /// The name of a host or a thread before a level.

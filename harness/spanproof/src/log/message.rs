@@ -210,6 +210,9 @@ impl Message {
         let times = columns.iter().enumerate().filter(is_time);
         let mut times = times.filter_map(|(index, column)| Some((index, time_text(column)?)));
         let (index, at) = times.next()?;
+        if columns.get(index + 1).is_some_and(|next| is_fraction(next)) {
+            return None;
+        }
         columns.remove(index);
         columns.retain(|column| time_text(column).is_none());
         let text = columns.into_iter().max_by_key(String::len)?;
@@ -250,6 +253,13 @@ impl Message {
         let (process, level) = (Process::from_fields(&others), Level::in_fields("logfmt", &others));
         Some(Self { logger: "logfmt", text: text?, at, process, level })
     }
+}
+
+/// Whether a column begins with the fraction of the time before it: in `22 Oct 2025 12:00:01,020 INFO text`, the
+/// comma separates no columns.
+fn is_fraction(column: &str) -> bool {
+    let rest = column.trim_start_matches(|c: char| c.is_ascii_digit());
+    column.len() - rest.len() >= 3 && rest.starts_with([' ', ':'])
 }
 
 /// Returns all strings in a JSON object, or the values of logfmt pairs; empty for any other text.

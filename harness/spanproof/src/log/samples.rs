@@ -99,6 +99,71 @@ fn times_without_a_zone_are_read(#[case] prefix: &str, #[case] date: &str) {
     assert_eq!(read(&format!("{prefix}{TEXT}")), expected, "{prefix}");
 }
 
+/// Prefixes of loggers in a configuration that their documentation shows. `at` is the date, or empty if the
+/// prefix has no time.
+#[rstest]
+#[case::flask("[2025-10-22 12:00:01,000] INFO in worker: ", "2025-10-22")]
+#[case::python_level_first("INFO:2025-10-22 12:00:01,000:runner.worker:", "2025-10-22")]
+#[case::python_level_and_time("WARNING:2025-10-22 12:00:01,000:", "2025-10-22")]
+#[case::python_time_first("2025-10-22 12:00:01,000:INFO:runner.worker:", "2025-10-22")]
+#[case::python_with_colons("2025-10-22 12:00:01,000: INFO: ", "2025-10-22")]
+#[case::python_ctime("Wed Oct 22 12:00:01 2025 INFO ", "2025-10-22")]
+#[case::celery_task(
+    "[2025-10-22 12:00:01,000: INFO/ForkPoolWorker-1] shop.run[5d1f0c2e-0a0b-4c4d-8e8f-0123456789ab]: ",
+    "2025-10-22"
+)]
+#[case::celery_without_a_task(
+    "[2025-10-22 12:00:01,000: INFO/ForkPoolWorker-1] ???[???]: ",
+    "2025-10-22"
+)]
+#[case::go_prefix("runner: 2025/10/22 12:00:01 ", "2025-10-22")]
+#[case::go_prefix_with_position("runner: 2025/10/22 12:00:01.000000 worker.go:12: ", "2025-10-22")]
+#[case::go_prefix_in_brackets("[runner] 2025/10/22 12:00:01 ", "2025-10-22")]
+#[case::go_level("INFO: 2025/10/22 12:00:01 worker.go:12: ", "2025-10-22")]
+#[case::logrus("INFO[0000] ", "")]
+#[case::logrus_caller("INFO[0000]/app/worker.go:12 main.(*Worker).run() ", "")]
+#[case::logrus_time_and_caller("INFO[2025-10-22T12:00:01Z]worker.go:12 main.run() ", "2025-10-22")]
+#[case::glog_with_year("I20251022 12:00:01.000000   812 worker.cc:42] ", "2025-10-22")]
+#[case::log4j_day_month_year("22 Oct 2025 12:00:01,000 INFO [main] runner.Worker - ", "2025-10-22")]
+#[case::log4j_syslog("<142>Oct 22 12:00:01 web-1 ", "2000-01-01")]
+#[case::log4perl_simple("INFO - ", "")]
+#[case::log4perl("2025/10/22 12:00:01 812 INFO runner.worker worker.pl:12 - ", "2025-10-22")]
+#[case::tracing_threads(
+    "2025-10-22T12:00:01.000000Z  INFO                 main ThreadId(01) run{job=7}:unit{id=1}: runner::worker: ",
+    "2025-10-22"
+)]
+#[case::tracing_pool(
+    "2025-10-22T12:00:01.000000Z  INFO tokio-runtime-worker ThreadId(02) runner::worker: src/worker.rs:12: ",
+    "2025-10-22"
+)]
+#[case::flexi_logger(
+    "[2025-10-22 12:00:01.000000 +00:00] T[main] INFO [runner::worker] src/worker.rs:12: ",
+    "2025-10-22"
+)]
+#[case::rails_request("[5d1f0c2e-0a0b-4c4d-8e8f-0123456789ab] ", "")]
+#[case::rails_job("[ActiveJob] [RunJob] [5d1f0c2e-0a0b-4c4d-8e8f-0123456789ab] ", "")]
+#[case::ruby_logging("[2025-10-22T12:00:01]  INFO  -- Runner::Worker : ", "2025-10-22")]
+#[case::log4j_without_thread("22 Oct 2025 12:00:01,000 INFO  ", "2025-10-22")]
+#[case::console_date("2025-10-22T12:00:01.000Z ", "2025-10-22")]
+fn the_prefix_of_a_logger_is_removed(#[case] prefix: &str, #[case] at: &str) {
+    let (text, found, _) = read(&format!("{prefix}{TEXT}"));
+    let expected = (!at.is_empty()).then(|| format!("{at}T12:00:01"));
+    assert_eq!((text.as_str(), found), (TEXT, expected), "{prefix}");
+}
+
+/// A message that quotes a line is not that line.
+#[rstest]
+#[case("2025-10-22T12:00:01Z INFO retried in worker: ")]
+#[case("[2025-10-22 12:00:01,000] INFO quoted in the mail: ")]
+#[case("<14>Oct 22 12:00:01 web-1 not stored: ")]
+#[case("last line of the runner: 2025/10/22 12:00:01 ")]
+#[case("[job 7] ")]
+#[case("INFO:2025-10-22 12:00:01,000:runner.worker: quoted: ")]
+fn a_quoted_line_keeps_the_words_before_it(#[case] prefix: &str) {
+    let (text, ..) = read(&format!("{prefix}{TEXT}"));
+    assert_ne!(text, TEXT, "{prefix}");
+}
+
 /// Prefixes without a valid date. `text` is [`TEXT`] if the prefix is removed, and empty if it stays part of
 /// the text.
 #[rstest]
@@ -140,6 +205,7 @@ fn a_line_without_a_valid_date_has_no_time(#[case] prefix: &str, #[case] text: &
 #[case::syslog_ng(
     "{\"PROGRAM\":\"runner\",\"MESSAGE\":TEXT,\"DATE\":\"Oct 22 12:00:01\",\"ISODATE\":\"2025-10-22T12:00:01+00:00\"}\n"
 )]
+#[case::csv_with_a_number("2025-10-22 12:00:01,812,RAW\n")]
 #[case::kibana("\"Oct 22, 2025 @ 12:00:01.000\",TEXT\n")]
 #[case::papertrail(
     "7001\t2025-10-22T12:00:01Z\t2025-10-22T12:00:01Z\t42\tweb-1\t10.0.0.1\tUser\tInfo\tshop\tRAW\n"
@@ -154,6 +220,9 @@ fn a_line_without_a_valid_date_has_no_time(#[case] prefix: &str, #[case] text: &
 )]
 #[case::structlog("2025-10-22 12:00:01 [info     ] RAW attempt=1 job_ref='x y'\n")]
 #[case::structlog_with_name("2025-10-22 12:00:01 [warning  ] RAW   [shop.worker] job=7\n")]
+#[case::loggly(
+    "{\"message\":TEXT,\"context\":{},\"level\":200,\"level_name\":\"INFO\",\"channel\":\"runner\",\"extra\":{},\"timestamp\":\"2025-10-22T12:00:01.000000+0000\"}\n"
+)]
 #[case::position_after("2025-10-22 12:00:01,000 INFO RAW (worker.py:12)\n")]
 fn the_text_and_the_time_of_an_entry_are_read(#[case] log: &str) {
     let json = serde_json::to_string(TEXT).unwrap();

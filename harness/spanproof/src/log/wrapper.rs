@@ -81,6 +81,11 @@ const PREFIXES: &[(&str, &str)] = &[
         "syslog",
         r"^(?:<\d{1,3}>)?(?P<time>[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?P<process>[\w.-]+\s+[\w./@-]+):\s",
     ),
+    // `<14>Oct 22 12:00:01 host text` (the syslog layout of Log4j, which names no program).
+    (
+        "syslog",
+        r"^<\d{1,3}>(?P<time>[A-Z][a-z]{2}\s+\d{1,2}\s+\d\d:\d\d:\d\d(?:\.\d+)?)\s+(?P<process>[\w.-]+)\s",
+    ),
     // `Oct 22 12:00:01 text` (`ts` of moreutils), `Oct 22 12:00:01.020 INFO text` (slog-term).
     // `Oct 22 12:00:01 PM  [x7k2f] text` (copied from Render's web page).
     (TS, r"^(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [AP]M)?)\s+"),
@@ -159,16 +164,26 @@ const PREFIXES: &[(&str, &str)] = &[
     ("log4j", r"^\[[^\]]*\]\s+(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s+\S+ - "),
     // `[2025-10-22T12:00:01Z INFO  runner::worker] text` (env_logger).
     ("env_logger", r"^(?:TRACE|DEBUG|INFO|WARN|ERROR)\s+[\w:]+\] "),
-    // `2025-10-22 12:00:01,123 - name - INFO - text`, `INFO:name:text` (Python's logging).
+    // `2025-10-22 12:00:01,123 - name - INFO - text`, `INFO:name:text` (Python's logging), also with a time
+    // before or after the level: `INFO:2025-10-22 12:00:01,123:name:text`.
     ("Python's logging", r"^- [\w.-]+ - [A-Z]+ - "),
+    (
+        "Python's logging",
+        r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})?):(?:[\w.]+:(?P<rest>\S))?",
+    ),
+    (
+        "Python's logging",
+        r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})?): ?(?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ?(?:[\w.]+:(?P<rest>\S))?",
+    ),
     ("Python's logging", r"^(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]+:"),
     // `[2025-10-22 12:00:01,123] [INFO] [name] text`, `2025-10-22 12:00:01,123 | INFO | name | text`.
     ("Python's logging", r"^\[[A-Z]+\] \[[\w.-]+\] "),
     ("Python's logging", r"^\| [A-Z]+\s+\| [\w.-]+ +\| "),
-    // `[2025-10-22 12:00:01,123: INFO/MainProcess] text`, `… INFO/ForkPoolWorker-1] task[id]: text`.
+    // `[2025-10-22 12:00:01,123: INFO/MainProcess] text`, `… INFO/ForkPoolWorker-1] task[id]: text`. Outside
+    // a task, the name and the id are `???`.
     (
         "Celery",
-        r"^\[(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+): [A-Z]+/[\w-]+\] (?:[\w.]+\[[0-9a-f-]{36}\]: )?",
+        r"^\[(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+): [A-Z]+/[\w-]+\] (?:(?:[\w.]+\[[0-9a-f-]{36}\]|\?{3}\[\?{3}\]): )?",
     ),
     // `[2025-10-22 12:00:01 +0000] [812] [INFO] text`.
     ("gunicorn", r"^\[\d+\] \[[A-Z]+\] "),
@@ -181,11 +196,13 @@ const PREFIXES: &[(&str, &str)] = &[
     ),
     // `[2025-10-22T12:00:01.123Z] INFO (runner/812 on host): text`.
     ("pino-pretty", r"^\([^()]*\): "),
-    // `2025-10-22 12:00:01,123 INFO     [file.py:12] text`, `2025/10/22 12:00:01 main.go:12: text`.
+    // `2025-10-22 12:00:01,123 INFO     [file.py:12] text`, `2025/10/22 12:00:01 main.go:12: text`, and
+    // `runner: 2025/10/22 12:00:01 text` (Go's log with a prefix).
     ("a source position", r"^\[[\w./-]+:\d+\] "),
     ("Go's log", r"^[\w./-]+\.go:\d+: "),
-    // `I1022 12:00:01.123456   812 main.go:42] text` (glog, klog, absl).
-    ("glog", r"^[IWEF](?P<time>\d{4} \d\d:\d\d:\d\d\.\d{6})\s+\d+ [\w./-]+:\d+\] "),
+    ("Go's log", r"^(?:[\w./-]+:|\[[\w./-]+\]) ?(?P<rest>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)"),
+    // `I1022 12:00:01.123456   812 main.go:42] text` (glog, klog, absl), in C++ also with a year.
+    ("glog", r"^[IWEF](?P<time>(?:\d{4})?\d{4} \d\d:\d\d:\d\d\.\d{6})\s+\d+ [\w./-]+:\d+\] "),
     // `[10/22/25 12:00:01] INFO     text          file.py:12`; a time that is the same as before is left out.
     (
         "rich",
@@ -195,8 +212,12 @@ const PREFIXES: &[(&str, &str)] = &[
     ("Twisted", r"^\[(?:-|[\w.,-]+#\w+)\] "),
     // `[I 251022 12:00:01 web:2271] text` (Tornado, logzero).
     ("Tornado", r"^\[[DIWEC] (?P<time>\d{6} \d\d:\d\d:\d\d) [\w.-]+:\d+\] "),
-    // `INFO[0000] text` (logrus on a terminal).
-    ("logrus", r"^(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[\d{4}\] "),
+    // `INFO[0000] text` (logrus on a terminal), also with a whole time, and with the caller:
+    // `INFO[0000]/app/main.go:12 main.main() text`.
+    (
+        "logrus",
+        r"^(?:TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[(?:\d{4,}|(?P<time>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)))\](?:\S+:\d+ \S+\(\))? ",
+    ),
     // `[12:00:01 INF] text`.
     ("Serilog", r"^\[\d\d:\d\d:\d\d (?:VRB|DBG|INF|WRN|ERR|FTL)\] "),
     // `[Nest] 812  - 10/22/2025, 12:00:01 PM     LOG [Context] text`.
@@ -255,6 +276,11 @@ const PREFIXES: &[(&str, &str)] = &[
     ("OpenTelemetry collector", r"^Body: Str\("),
     // `2025-10-22 12:00:01 [info     ] text            job=7`: levels have the width of the longest one.
     (STRUCTLOG, r"^\[(?:trace|debug|info|warn|warning|error|critical|exception|notset)\s+\] "),
+    // `[5d1f0c2e-…] text`, `[ActiveJob] [RunJob] [5d1f0c2e-…] text`: tags, of which one is a UUID.
+    (
+        "Rails",
+        r"^(?:\[[^\[\]]{1,100}\] )*\[[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\] (?:\[[^\[\]]{1,100}\] )*",
+    ),
     // `12:00:01.123 [info] text` (Elixir, WildFly), `[12:00:01.123] INFO (812): text` (pino-pretty).
     ("a time of day", r"^(?:\d\d:\d\d:\d\d(?:[.,]\d+)?|\[\d\d:\d\d:\d\d(?:[.,]\d+)?\]) "),
     // `INFO text`, `[INFO] text`, `INFO: text` (java.util.logging, uvicorn), `[info] text`.
