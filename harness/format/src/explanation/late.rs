@@ -350,9 +350,9 @@ pub(super) const OUTCOME_CHANGED_BY_TRACING: Explanation = Explanation::new(
 
 pub(super) const SLOWED_BY_TRACING: Explanation = Explanation::new(
     &[
-        "one trial of the job was many times slower with tracing on than with tracing off, and both \
-         cases were run three more times, alternately and alone: each time, the job took at least four \
-         times as long and 300 ms longer",
+        "one trial of the job was much slower with tracing on than with tracing off, and both cases were \
+         run three more times, alternately and alone: each time, the job took at least twice as long and \
+         300 ms longer, and the shortest time with tracing was at least four times the shortest without",
     ],
     &[
         "no case with tracing off was run with the same job, route and flags: nothing to compare with",

@@ -21,7 +21,7 @@ mod updates;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use super::{Judgement, Verdict, judge, judge_all};
+use super::{Judgement, Verdict, judge, judge_all, slow_pairs};
 use crate::matrix::Case;
 use crate::observation::{
     Failure, JobRun, LineCounts, Observation, Origin, Period, ProcessRun, Row, Rows, Service,

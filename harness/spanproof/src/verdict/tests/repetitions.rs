@@ -51,6 +51,8 @@ fn a_finding_contains_the_error_of_a_trial_that_did_not_start() {
 
 #[rstest]
 #[case::in_every_pair(&[(20, 900), (25, 910)], &["slowed-by-tracing"])]
+#[case::one_slow_trial_without_tracing(&[(20, 900), (400, 910)], &["slowed-by-tracing"])]
+#[case::all_slow_without_tracing(&[(300, 900), (310, 910)], &[])]
 #[case::in_one_pair(&[(20, 900), (500, 910)], &[])]
 #[case::never(&[(20, 30), (20, 40)], &[])]
 fn a_job_is_reported_as_slow_only_if_it_is_slow_in_every_pair_of_trials(
@@ -62,6 +64,30 @@ fn a_job_is_reported_as_slow_only_if_it_is_slow_in_every_pair_of_trials(
     let judgement = judge(&spec(), &observation);
     assert_eq!(codes(&judgement), expected);
     assert!(judgement.findings().iter().all(|one| one.confidence == Confidence::Likely));
+}
+
+/// Returns an observation of a case whose job took `ms`.
+fn with_job_ms(parts: &TrialParts, ms: u64) -> Observation {
+    let mut observation = parts.observation();
+    let Origin::Trial(trial) = &mut observation.origin else { unreachable!() };
+    trial.timings = [("submit".to_owned(), 0), ("settle".to_owned(), ms * 1000)].into();
+    observation
+}
+
+/// Other trials at the same time may have slowed down the case with tracing off.
+#[rstest]
+#[case::twice_as_slow(400, 1000, true)]
+#[case::nearly_as_fast(900, 1000, false)]
+#[case::both_fast(20, 200, false)]
+fn jobs_are_measured_again_if_tracing_may_slow_them_down(
+    #[case] off_ms: u64,
+    #[case] on_ms: u64,
+    #[case] is_measured: bool,
+) {
+    let off = with_job_ms(&case_with_tracing_off(), off_ms);
+    let on = with_job_ms(&recording_case(), on_ms);
+    let expected = if is_measured { vec![(0, 1)] } else { Vec::new() };
+    assert_eq!(slow_pairs(&spec(), &[&off, &on]), expected);
 }
 
 /// Gives the spans of a job, and its requests, traces of their own.
