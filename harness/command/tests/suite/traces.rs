@@ -71,6 +71,23 @@ async fn traces_are_found_by_job_execution_trace_and_time(
     }
 }
 
+/// spanproof's own SQL names rows `r`.
+#[tokio::test]
+async fn a_table_may_have_a_column_with_the_name_of_an_alias() {
+    let database = database(ROWS).await;
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    for table in ["jobs", "executions", "trace_spans"] {
+        let sql = format!("alter table {table} add r text");
+        connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql))).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let args = ["traces", "--config", SPEC, "--database", database.url(), "--job", "1"];
+    let Output { code, stdout, stderr } = run(".", &args);
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(stdout.contains("\n2 traces, 3 spans\n"), "{stdout}{stderr}");
+    database.close().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_waterfall_shows_gaps_failures_and_results_of_diagnostic_functions() {
     let Output { code, stdout, stderr } = traces(ROWS, &["--job", "1", "--width", "110"]).await;

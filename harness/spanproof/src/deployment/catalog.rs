@@ -57,7 +57,8 @@ impl Table {
         Ok(Reply::Accepted(Self { name: name_in_sql, columns, has_row_security }))
     }
 
-    /// Returns SQL for the row `r` of the table as JSON. Values of `character(n)` are without their trailing
+    /// Returns SQL for the row `r` of the table as JSON. With `r` alone, Postgres would take a column of this
+    /// name. Values of `character(n)` are without their trailing
     /// spaces, which have no meaning in Postgres.
     pub(crate) fn row_as_json(&self) -> String {
         let padded = self.columns.iter().filter(|(_, sql_type)| *sql_type == "bpchar");
@@ -66,8 +67,8 @@ impl Table {
         };
         let values: Vec<_> = padded.take(50).map(value).collect();
         match values.as_slice() {
-            [] => "to_jsonb(r)".to_owned(),
-            values => format!("to_jsonb(r) || jsonb_build_object({})", values.join(", ")),
+            [] => "to_jsonb(r.*)".to_owned(),
+            values => format!("to_jsonb(r.*) || jsonb_build_object({})", values.join(", ")),
         }
     }
 

@@ -88,7 +88,7 @@ async fn call(
 ) -> Result<Reply<Vec<Row>>, Error> {
     // The subquery makes `r` a row, even if the function returns only one column.
     let sql = format!(
-        "select to_jsonb(r) from (select * from {}((($1::text[])[1])::bigint)) r limit 100",
+        "select to_jsonb(r.*) from (select * from {}((($1::text[])[1])::bigint)) r limit 100",
         identifier::name(function)
     );
     let rows = session.rows(function, &sql, &[std::slice::from_ref(unit)]).await?;

@@ -111,7 +111,7 @@ fn next_step(kind: &str) -> String {
 
 /// Returns the reason why a table or view can't be read; `None` if it can be read.
 async fn relation_problem(session: &mut Session, name: &str) -> Result<Option<String>, Error> {
-    let sql = format!("select to_jsonb(r) from {} r limit 0", identifier::table(name));
+    let sql = format!("select to_jsonb(r.*) from {} r limit 0", identifier::table(name));
     Ok(session.values(name, &sql, &[]).await?.refused())
 }
 

@@ -337,7 +337,7 @@ fn next_step(why: &Refusal, table: &str) -> String {
 /// is empty or can't be read.
 async fn any_unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Error> {
     let sql = format!(
-        "select to_jsonb(u) from {} u limit 1",
+        "select to_jsonb(u.*) from {} u limit 1",
         identifier::table(&spec.tables.units.table)
     );
     let found = session.rows("a unit", &sql, &[]).await?;

@@ -43,18 +43,22 @@ async fn try_read_rows(connection: &mut PgConnection, table: &str) -> Result<Row
         error => Ok(Rows::Unreadable(error.to_string())),
     };
     let name = identifier::table(table);
-    // Rows beyond the limit of bytes are read as null, so even a huge row needs no memory here. Trailing spaces
-    // of `character(n)` have no meaning in Postgres, so they are removed.
+    // The rows of a table that exceeds a limit are read as null, so that they need little memory here. Trailing
+    // spaces of `character(n)` have no meaning in Postgres, so they are removed. All columns have the names of
+    // their tables, and `r.*` is the row: the table may have columns of any name.
     let sql = format!(
-        "with padded as materialized
-           (select array_agg(attname::text) as names from pg_attribute
+        "with spanproof_table as materialized
+           (select array_agg(attname::text) as padded,
+                   (select count(*) from (select from {name} limit {limit}) r) as count
+            from pg_attribute
             where attrelid = to_regclass({table}) and atttypid = 'bpchar'::regtype and attnum > 0)
-         select total, case when total <= {MAX_BYTES} then json end
-         from (select json, sum(octet_length(json::text)) over (rows unbounded preceding) as total
-               from (select case when names is null then to_jsonb(r) else to_jsonb(r) ||
-                       (select jsonb_object_agg(name, rtrim(to_jsonb(r) ->> name, ' ')) from unnest(names) name)
+         select total, case when total <= {MAX_BYTES} and count < {limit} then json end
+         from (select json, count, sum(octet_length(json::text)) over (rows unbounded preceding) as total
+               from (select t.count, case when t.padded is null then to_jsonb(r.*) else to_jsonb(r.*) ||
+                       (select jsonb_object_agg(c.name, rtrim(to_jsonb(r.*) ->> c.name, ' '))
+                        from unnest(t.padded) as c (name))
                      end as json
-                     from {name} r, padded limit {limit}) r) r",
+                     from {name} r, spanproof_table t limit {limit}) r) r",
         table = identifier::literal(&name),
         limit = MAX_ROWS + 1
     );

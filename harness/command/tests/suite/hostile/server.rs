@@ -208,3 +208,25 @@ fn a_table_that_cannot_be_read_to_its_end_breaks_the_case(
     assert!(stdout.contains(expected), "{stdout}{stderr}");
     assert!(start.elapsed() < Duration::from_secs(100), "{:?}", start.elapsed());
 }
+
+/// The rows of a table that exceeds the limit are only counted. Python reports the peak of the memory that one
+/// of its descendants used, in KiB.
+#[test]
+fn a_table_with_too_many_rows_is_not_read_into_memory() {
+    let project = Project::new("accepts-no-job");
+    project.edit("path = \"/jobs\"", "sql = \"insert into jobs (status) values ('queued')\"");
+    project.edit("ready = {", "settle-ms = 300\nflush-ms = 300\nready = {");
+    let rows = "alter table trace_spans rename to old_spans;
+        insert into old_spans (service) values (repeat('x', 250));
+        create view trace_spans as select old_spans.* from old_spans, generate_series(1, 100001);";
+    project.write("migrations/0002_view.up.sql", rows);
+    let python = "import resource, subprocess, sys
+subprocess.run(sys.argv[1:])
+print('peak:', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
+    let script = format!("exec /usr/bin/python3 -c \"{python}\" spanproof check --no-probe");
+    let Output { stdout, stderr, .. } = Spanproof::shell(project.path(), &script).output();
+    assert!(stdout.contains("has more than 100000 rows, the limit of a case"), "{stdout}{stderr}");
+    let (_, peak) = stdout.rsplit_once("peak: ").unwrap();
+    let peak: u64 = peak.trim().parse().unwrap();
+    assert!(peak < 150 * 1024, "{peak} KiB");
+}
