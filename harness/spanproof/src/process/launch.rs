@@ -162,7 +162,7 @@ pub fn quoted(word: &str) -> String {
 }
 
 /// A command that runs to its end, such as a build. It has the environment of this process, without the
-/// variables for which [`is_set_by_cargo`] returns true.
+/// variables that cargo set for this process.
 #[derive(Debug, Clone)]
 pub(crate) struct Run<'a> {
     /// The program and its arguments.
@@ -188,9 +188,12 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
         .ok_or_else(|| Error::Missing { command: line.clone(), program: String::new() })?;
     let stderr = if what.show { Stdio::inherit() } else { Stdio::piped() };
     let mut command = command(Path::new(program));
-    let set_by_cargo = std::env::vars_os().map(|(name, _)| name);
-    for name in set_by_cargo.filter(|name| is_set_by_cargo(&name.to_string_lossy())) {
-        command.env_remove(name);
+    let names: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
+    // Without this variable, cargo did not start this process, and the user has set the others.
+    if names.iter().any(|name| name == "CARGO_MANIFEST_DIR") {
+        for name in names.iter().filter(|name| is_set_by_cargo(&name.to_string_lossy())) {
+            command.env_remove(name);
+        }
     }
     command.args(args).current_dir(what.folder).envs(&what.env);
     command.stdout(Stdio::piped()).stderr(stderr);
