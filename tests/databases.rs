@@ -8,6 +8,7 @@ use spanproof::{Observation, World, WorldError, judge, judge_all};
 use spanproof_format::Code;
 use spanproof_lease::wait::{self, Attempt};
 
+use crate::program::{program, succeed};
 use crate::world::repository;
 
 /// Opens a world: what trials share, such as the program and the Postgres server. Each trial gets its
@@ -98,7 +99,7 @@ async fn a_case_whose_server_restarted_is_not_judged() {
     assert!(trial.submit().await.unwrap().is_accepted());
     let before = world.server().own_processes().await.unwrap();
     let process = before.first().unwrap().to_string();
-    assert_cmd::Command::new("kill").args(["-KILL", &process]).assert().success();
+    succeed(program("kill").args(["-KILL", &process]));
     wait::until_soon("the server's new processes", Duration::from_mins(1), async || {
         match world.server().own_processes().await {
             Ok(after) if after.is_disjoint(&before) => Attempt::Done(()),

@@ -16,6 +16,7 @@ use spanproof_format::Code;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::program::program;
 use crate::world::{faulty, healthy, repository};
 use crate::{one_shot, reasons};
 
@@ -512,7 +513,7 @@ fn repetitions() -> usize {
 
 #[test]
 fn every_fault_of_the_runner_has_a_mode() {
-    let mut runner = assert_cmd::Command::new(env!("CARGO_BIN_EXE_faulty-runner"));
+    let mut runner = program(env!("CARGO_BIN_EXE_faulty-runner"));
     let output = runner.env("FAULT", "unknown").output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     let (_, names) = error.trim().split_once("the faults are ").unwrap();

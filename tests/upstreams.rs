@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 use spanproof::judge;
 
+use crate::program::{program, succeed};
 use crate::world::{self, repository};
 
 /// Defines a test for each behaviour, and the list of behaviours. A row consists of the name of the
@@ -111,8 +112,8 @@ async fn a_case_passes_while_another_process_sends_requests_to_its_upstream() {
     let script = format!(
         "exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'GET /admin HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
     );
-    let client = assert_cmd::Command::new("bash").args(["-c", &script]).assert().success();
-    let answer = String::from_utf8_lossy(&client.get_output().stdout).into_owned();
+    let client = succeed(program("bash").args(["-c", &script]));
+    let answer = String::from_utf8_lossy(&client.stdout).into_owned();
     assert!(answer.starts_with("HTTP/1.0 403 "), "{answer}");
     let observation = trial.complete().await.unwrap();
     let strangers = &observation.trial().unwrap().strangers;

@@ -10,7 +10,7 @@ use crate::excerpt::find;
 use crate::folder;
 use crate::markdown::{Block, blocks};
 use crate::repository::{read, root};
-use crate::run::{Output, Spanproof, run};
+use crate::run::{Output, Spanproof, program, run};
 
 /// Part of a command that has no database to check, and therefore exits with 9.
 const WITHOUT_DATABASE: &str = " preflight --manifest ";
@@ -88,7 +88,7 @@ fn the_readme_has_at_most_150_lines() {
 /// The pages show `cargo run` without `--bin`, so cargo must choose the binary `spanproof` by default.
 #[test]
 fn cargo_run_starts_spanproof_by_default() {
-    let mut command = assert_cmd::Command::new(env!("CARGO"));
+    let mut command = program(env!("CARGO"));
     // In a shell, these variables are not set. If they differ, cargo compiles `ring` and all that depends on
     // it again.
     for name in ["MANIFEST_DIR", "MANIFEST_LINKS", "PKG_NAME"] {

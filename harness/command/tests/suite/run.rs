@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::io::{BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, poll};
@@ -38,7 +40,7 @@ const REMOVED: [&str; 7] = [
 /// A command line that runs `spanproof` and has not been started yet.
 #[derive(Debug)]
 pub(crate) struct Spanproof {
-    command: std::process::Command,
+    command: Command,
     stdin: Option<String>,
     timeout: Duration,
 }
@@ -70,9 +72,8 @@ impl Spanproof {
         Self::program("script", folder.as_ref(), &args)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the one place that starts the command")]
-    fn program(program: &str, folder: &Path, args: &[&str]) -> Self {
-        let mut command = std::process::Command::new(program);
+    fn program(name: &str, folder: &Path, args: &[&str]) -> Self {
+        let mut command = program(name);
         command.current_dir(folder).args(args);
         for name in REMOVED {
             command.env_remove(name);
@@ -99,16 +100,27 @@ impl Spanproof {
     }
 
     /// Runs the command until it exits.
-    pub(crate) fn output(self) -> Output {
-        let mut command = assert_cmd::Command::from_std(self.command);
-        let command = command.timeout(self.timeout).write_stdin(self.stdin.unwrap_or_default());
-        let output = command.output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Output {
-            code: output.status.code().unwrap_or(-1),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+    pub(crate) fn output(mut self) -> Output {
+        let text = self.stdin.take().unwrap_or_default();
+        let mut child = self.start();
+        let mut stdin = child.stdin.take().unwrap();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (ends, end) = mpsc::channel();
+        thread::scope(|scope| {
+            // The command may exit before it has read everything.
+            scope.spawn(move || stdin.write_all(text.as_bytes()));
+            let stderr = scope.spawn(|| read(stderr));
+            let stdout = scope.spawn(move || {
+                let text = read(stdout);
+                ends.send(()).unwrap();
+                text
+            });
+            if end.recv_timeout(self.timeout).is_err() {
+                child.kill().unwrap();
+            }
+            let code = child.wait().unwrap().code().unwrap_or(-1);
+            Output { code, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
+        })
     }
 
     /// Runs the command until it exits, on another thread, so that the test can act while it runs.
@@ -118,11 +130,16 @@ impl Spanproof {
 
     /// Starts the command and returns while it runs.
     pub(crate) fn spawn(mut self) -> Running {
-        let command = self.command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self.start();
         let stdin = child.stdin.take().unwrap();
         let stdout = child.stdout.take().map(BufReader::new);
         Running { child, stdin, stdout }
+    }
+
+    /// Starts the command with pipes for its standard streams.
+    fn start(&mut self) -> Child {
+        let command = self.command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(Stdio::piped()).spawn().unwrap()
     }
 }
 
@@ -218,6 +235,19 @@ impl Output {
         assert!(json.is_ok(), "stdout is not JSON: {self:?}");
         json.unwrap()
     }
+}
+
+/// Creates a command that runs a program.
+#[expect(clippy::disallowed_methods, reason = "the one place that starts programs")]
+pub(crate) fn program(name: &str) -> Command {
+    Command::new(name)
+}
+
+/// Reads a pipe to its end.
+fn read(mut pipe: impl Read) -> String {
+    let mut bytes = Vec::new();
+    pipe.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Runs `spanproof ARGS` in `folder`.

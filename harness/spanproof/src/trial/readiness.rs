@@ -22,8 +22,8 @@ const BUSY_PERCENT: u128 = 20;
 /// Length of a clock tick in milliseconds.
 const TICK_MS: u64 = 10;
 
-/// Waits until a process is ready, has exited, or the time `within` is over. If the process is then still
-/// busy, it is perhaps only slow, and gets more time, up to [`BUSY_FACTOR`] times `within`.
+/// Waits until a process is ready, has exited, or the time `within` is over. If the process was busy shortly
+/// before, it is perhaps only slow, and gets more time, up to [`BUSY_FACTOR`] times `within`.
 pub(super) async fn wait_until_ready(
     child: &Child,
     rule: &Ready,
@@ -33,10 +33,10 @@ pub(super) async fn wait_until_ready(
 ) -> WaitResult {
     let check = ReadyCheck::new(rule, url, values);
     let awaited = check.description();
-    // Waits for half the time again and again. The activity in the last half shows whether the process is
-    // busy.
+    // Waits for half the time again and again. The activity in each half shows whether the process is busy.
     let part = within / 2;
     let mut parts = 0;
+    let mut was_busy = false;
     loop {
         parts += 1;
         let before = child.activity();
@@ -59,7 +59,10 @@ pub(super) async fn wait_until_ready(
             Err(timeout) => timeout.last_seen,
         };
         let busy = is_busy(before, child.activity(), part);
-        if parts == 1 || (busy && parts < 2 * BUSY_FACTOR) {
+        // A process that was busy in the half before may have become ready just now, or soon will.
+        let gets_more = busy || (parts > 2 && was_busy);
+        if parts == 1 || (gets_more && parts < 2 * BUSY_FACTOR) {
+            was_busy = busy;
             continue;
         }
         let timeout = Timeout { awaited, waited: within * parts / 2, last_seen };

@@ -28,21 +28,28 @@ fn a_misbehaving_service_is_reported(
     }
 }
 
-/// A service that uses the processor until it is ready gets up to six times `timeout-ms`.
+/// A service that uses the processor until it is ready, or until shortly before, gets up to six times
+/// `timeout-ms`.
 #[rstest]
-#[case::slow(1500, "POST /jobs: no answer")]
+#[case::slow(1500, 0, "POST /jobs: no answer")]
+#[case::slow_and_then_idle(900, 700, "POST /jobs: no answer")]
 #[case::never_ready(
     60_000,
+    0,
     "did not happen within 6000 ms; last seen: no output; the process was busy until the end: if it is only slow, raise `timeout-ms`"
 )]
-fn a_busy_service_gets_more_time(#[case] busy_ms: u32, #[case] expected: &str) {
+fn a_busy_service_gets_more_time(
+    #[case] busy_ms: u32,
+    #[case] idle_ms: u32,
+    #[case] expected: &str,
+) {
     let project = Project::new("accepts-no-job");
     let text = std::fs::read_to_string(project.path().join("spanproof.toml")).unwrap();
     let command = text.lines().find(|line| line.starts_with("command")).unwrap();
-    let seconds = f64::from(busy_ms) / 1000.0;
+    let [busy, idle] = [busy_ms, idle_ms].map(|time| f64::from(time) / 1000.0);
     let program = format!(
-        "import time, signal\nend = time.monotonic() + {seconds}\nwhile time.monotonic() < end: pass\n\
-         print('ready', flush=True)\nsignal.pause()"
+        "import time, signal\nend = time.monotonic() + {busy}\nwhile time.monotonic() < end: pass\n\
+         time.sleep({idle})\nprint('ready', flush=True)\nsignal.pause()"
     );
     project.edit(command, &format!("command = [\"/usr/bin/python3\", \"-c\", {program:?}]"));
     project.edit("timeout-ms = 1500", "timeout-ms = 1000");

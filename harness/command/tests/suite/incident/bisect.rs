@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use assert_cmd::Command;
-
 use crate::folder;
-use crate::run::{Output, Spanproof, run};
+use crate::run::{Output, Spanproof, program, run};
 
 /// The folder of the Python service.
 const SERVICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/python-runner");
@@ -18,12 +16,12 @@ const NOT_RECORDING: usize = 7;
 
 /// Runs git in a folder, and returns its output. Asserts that git succeeds.
 fn git(folder: &Path, args: &[&str]) -> String {
-    let mut command = Command::new("git");
+    let mut command = program("git");
     command
         .current_dir(folder)
         .args(["-c", "user.name=t", "-c", "user.email=t@localhost"])
         .args(args);
-    let output = command.timeout(std::time::Duration::from_mins(2)).output().unwrap();
+    let output = command.output().unwrap();
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

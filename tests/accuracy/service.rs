@@ -2,11 +2,13 @@
 //! row of the table.
 
 use std::io::Write as _;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use spanproof::{Case, RunOptions, World, WorldBuilder, cases, experiments};
 use spanproof_format::{Code, Run};
 
+use crate::program::{program, succeed};
 use crate::world::repository;
 
 /// The tracing flag of the service `python-runner`, with fewer values than in its spec.
@@ -14,8 +16,8 @@ const PYTHON_FLAG: &str = "[{ name = 'TRACING', tracing = true, values = ['off',
 
 /// Installs OpenTelemetry's Python SDK, unless it is installed already.
 static SDK: LazyLock<()> = LazyLock::new(|| {
-    let program = repository("fixtures/otel-service/install");
-    assert_cmd::Command::new(program).assert().success();
+    let install = repository("fixtures/otel-service/install");
+    succeed(&mut program(install.to_str().unwrap()));
 });
 
 /// A service of this repository that has switchable defects.
@@ -46,14 +48,14 @@ impl Service {
 
     /// Returns the command that starts the program with the defects. The variable `DEFECT`, which is unset
     /// here, selects one of them.
-    pub(super) fn faulty_command(self) -> assert_cmd::Command {
+    pub(super) fn faulty_command(self) -> Command {
         if self == Self::Otel {
             LazyLock::force(&SDK);
         }
         let perl: &[&str] = &["/usr/bin/perl", "-I.", "faulty.pl"];
         let python: &[&str] = &["/usr/bin/python3", "faulty.py"];
         let words = if self == Self::Silent { perl } else { python };
-        let mut command = assert_cmd::Command::new(words[0]);
+        let mut command = program(words[0]);
         command.args(&words[1..]).current_dir(repository("fixtures").join(self.name()));
         command.env_remove("DEFECT").env("PYTHONPATH", "packages");
         command.env("PYTHONDONTWRITEBYTECODE", "1");

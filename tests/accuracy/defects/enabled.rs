@@ -2,7 +2,7 @@
 
 use spanproof_format::Code;
 
-use crate::kinds::{Kind, kinds, otel, runner, silent};
+use crate::accuracy::{Kind, kinds, otel, runner, silent};
 
 const THREE_VALUES: &[(&str, &str)] =
     &[("flag", "[{ name = 'TRACING', tracing = true, values = ['off', 'on', '1'] }]")];

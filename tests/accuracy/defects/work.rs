@@ -2,7 +2,7 @@
 
 use spanproof_format::Code;
 
-use crate::kinds::{Kind, kinds, otel, runner, silent};
+use crate::accuracy::{Kind, kinds, otel, runner, silent};
 
 const SHORT_JOB: &[(&str, &str)] = &[("service.settle-ms", "1500")];
 const SHORT_STOP: &[(&str, &str)] = &[("service.stop", "{ grace-ms = 1000 }")];

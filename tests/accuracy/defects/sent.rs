@@ -3,7 +3,7 @@
 use spanproof_format::Code;
 
 use super::BANNER_CONTRADICTS;
-use crate::kinds::{Kind, kinds, otel, python, runner, silent};
+use crate::accuracy::{Kind, kinds, otel, python, runner, silent};
 
 const SHORT_STOP: &[(&str, &str)] = &[("service.stop", "{ grace-ms = 1000 }")];
 

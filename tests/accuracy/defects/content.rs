@@ -2,7 +2,7 @@
 
 use spanproof_format::Code;
 
-use crate::kinds::{Kind, NUMBERS, kinds, otel, runner, silent};
+use crate::accuracy::{Kind, NUMBERS, kinds, otel, runner, silent};
 
 /// Adds a second value of the tracing flag that means on.
 const TWO_ON: &[(&str, &str)] =

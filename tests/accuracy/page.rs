@@ -17,8 +17,8 @@ How good are the verdicts? In this table, services in several languages lose spa
 determines which code is right. A test runs every row as `spanproof check` does, and this page is its result. These
 commands run the test twenty times on a busy machine, and update the page:
 
-    SPANPROOF_TEST_RUNS=20 SPANPROOF_TEST_BUSY=2 cargo test -p runner --test suite kinds
-    SPANPROOF_KINDS=update cargo test -p runner --test suite kinds
+    SPANPROOF_TEST_RUNS=20 SPANPROOF_TEST_BUSY=2 cargo test -p runner --test suite accuracy
+    SPANPROOF_KINDS=update cargo test -p runner --test suite accuracy
 
 | grade | meaning |
 |---|---|

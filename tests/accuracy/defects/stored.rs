@@ -3,7 +3,7 @@
 use spanproof_format::Code;
 
 use super::BANNER_CONTRADICTS;
-use crate::kinds::{Kind, kinds, otel, python, runner, silent};
+use crate::accuracy::{Kind, kinds, otel, python, runner, silent};
 
 const NEW_TABLE: &str = "create table spans_new (like spans);";
 const TENANT: &str = "create schema tenant; create table tenant.spans (like spans);";

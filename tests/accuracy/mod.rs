@@ -31,7 +31,7 @@ use crate::world::repository;
 
 /// Number of rows that run at the same time. It may be larger than the number of processors, because
 /// rows mostly wait.
-const CONCURRENT_ROWS: usize = 6;
+const CONCURRENT_ROWS: usize = 10;
 /// The page with the results.
 const PAGE: &str = "docs/kinds.md";
 
@@ -58,7 +58,7 @@ impl Kind {
 /// brackets are [`Kind::near`].
 macro_rules! kinds {
     ($($what:literal [$($right:ident)*] [$($near:ident)*] { $($row:expr;)+ })+) => {
-        &[$($crate::kinds::Kind {
+        &[$($crate::accuracy::Kind {
             what: $what,
             right: &[$(Code::$right),*],
             near: &[$(Code::$near),*],
@@ -163,7 +163,7 @@ fn difference(text: &str) -> Option<String> {
         differing.map(|line| format!("{mark} {line}\n")).collect()
     };
     let (expected, found) = (lines(&stored, text, "-"), lines(text, &stored, "+"));
-    let command = "SPANPROOF_KINDS=update cargo test -p runner --test suite kinds";
+    let command = "SPANPROOF_KINDS=update cargo test -p runner --test suite accuracy";
     Some(format!("{PAGE} differs:\n{expected}{found}If this is right, run `{command}`"))
 }
 

@@ -3,7 +3,7 @@
 use spanproof_format::Code;
 
 use super::BANNER_CONTRADICTS;
-use crate::kinds::{Kind, kinds, otel, python, runner, silent};
+use crate::accuracy::{Kind, kinds, otel, python, runner, silent};
 
 /// Gives the service a role without special rights, because privileges do not bind a superuser.
 macro_rules! as_role {
