@@ -94,6 +94,10 @@ const NUMBERS: &str = "create function since_1970(timestamptz) returns bigint la
     create cast (timestamptz as bigint) with function since_1970(timestamptz) as assignment; \
     alter table spans alter started_at type bigint using 0, alter ended_at type bigint using 0;";
 
+/// A slow upstream for the service with OpenTelemetry's SDK.
+const SLOW_RATES: &[(&str, &str)] =
+    &[("upstream", "[{ name = 'rates', file = 'slow-rates.toml' }]")];
+
 /// Returns all kinds: the defects, and then the healthy variants.
 fn all() -> Vec<Kind> {
     [defects::KINDS, variants::KINDS].concat().into_iter().flatten().copied().collect()

@@ -1,6 +1,6 @@
 //! Healthy ways to record spans, which must pass.
 
-use super::{Kind, NUMBERS, kinds, otel, silent};
+use super::{Kind, NUMBERS, SLOW_RATES, kinds, otel, silent};
 
 const UNIQUE: &str = "alter table spans add unique (span_id);";
 const PARTITIONED: &str = "alter table spans rename to old_spans; \
@@ -131,6 +131,7 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
         silent("slow-start");
         otel("slow-start");
     }
+    "a slow upstream" [] [] { otel("plain").spec(SLOW_RATES); }
     "slow work" [] [] {
         silent("slow-work");
         otel("slow-work");

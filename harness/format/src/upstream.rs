@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A request to the upstream, with its answer.
@@ -10,6 +11,10 @@ use serde::{Deserialize, Serialize};
 pub struct Exchange {
     /// Milliseconds since the start of the upstream.
     pub at_ms: u64,
+    /// When the upstream was about to send its response, by the clock of the machine that ran the case; `None`
+    /// if it sent none, or if the client did not wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<DateTime<Utc>>,
     /// The request's method.
     pub method: String,
     /// The request's path.
@@ -98,7 +103,8 @@ impl Exchange {
         answer: Answer,
     ) -> Self {
         let (method, path) = (method.into(), path.into());
-        Self { at_ms, method, path, headers: BTreeMap::new(), body: String::new(), answer }
+        let (headers, body) = (BTreeMap::new(), String::new());
+        Self { at_ms, answered: None, method, path, headers, body, answer }
     }
 }
 

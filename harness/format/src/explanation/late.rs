@@ -203,7 +203,7 @@ pub(super) const IMPOSSIBLE_TIMES: Explanation = Explanation::new(
     &[
         "the end of a span is before its start, or its duration is negative",
         "a span starts before its job was submitted or before its parent, or ends after the service \
-         stopped",
+         stopped or before the answer to its own request",
         "the duration is not end minus start in seconds, milliseconds, microseconds or \
          nanoseconds",
     ],

@@ -323,6 +323,7 @@ mod tests {
             witness: Some(Witness { failures: vec![failure(text)], ..Witness::default() }),
             exchanges: vec![Exchange {
                 at_ms: 1,
+                answered: None,
                 method: "POST".into(),
                 path: "/hunter3".into(),
                 headers: [named("x-api-key"), named("authorization"), named("cookie")].into(),

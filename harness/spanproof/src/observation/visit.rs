@@ -235,7 +235,7 @@ impl JobRun {
 }
 
 fn visit_exchange(exchange: &mut Exchange, visitor: &mut dyn Visitor) {
-    let Exchange { at_ms: _, method: _, path, headers, body, answer } = exchange;
+    let Exchange { at_ms: _, answered: _, method: _, path, headers, body, answer } = exchange;
     visitor.text(Part::Upstream, path);
     for (name, value) in headers {
         visitor.named_value(Part::Upstream, name, value);

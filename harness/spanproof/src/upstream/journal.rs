@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
+
 use hyper::http::request::Parts;
 
 use super::body::RequestBody;
@@ -32,6 +34,9 @@ pub enum Answer {
 pub struct Exchange {
     /// Milliseconds from the start of the upstream.
     pub at_ms: u64,
+    /// When the upstream was about to send its response; `None` if it sent none, or if the client did not
+    /// wait for it, and in evidence of spanproof 0.1.0.
+    pub answered: Option<DateTime<Utc>>,
     /// The method of the request.
     pub method: String,
     /// The path of the request.
@@ -66,8 +71,8 @@ impl Journal {
         Self { start: Instant::now(), content: Arc::default() }
     }
 
-    /// Adds a request and its answer.
-    pub(super) fn add(&self, head: &Parts, body: &RequestBody, answer: Answer) {
+    /// Adds a request and its answer. Returns the position of the exchange.
+    pub(super) fn add(&self, head: &Parts, body: &RequestBody, answer: Answer) -> usize {
         let headers = head.headers.iter().map(|(name, value)| {
             let name = name.as_str().to_owned();
             let value = String::from_utf8_lossy(value.as_bytes());
@@ -77,6 +82,7 @@ impl Journal {
         let limit = MAX_BODY.min(MAX_BODIES.saturating_sub(journal.body_bytes));
         let exchange = Exchange {
             at_ms: u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            answered: None,
             method: head.method.to_string(),
             path: head.uri.path().to_owned(),
             headers: headers.collect(),
@@ -85,6 +91,15 @@ impl Journal {
         };
         journal.body_bytes += exchange.body.len();
         journal.exchanges.push(exchange);
+        journal.exchanges.len() - 1
+    }
+
+    /// Notes the time at which the response of an exchange is sent.
+    pub(super) fn answer_now(&self, position: usize) {
+        let mut journal = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(exchange) = journal.exchanges.get_mut(position) {
+            exchange.answered = Some(Utc::now());
+        }
     }
 
     /// Counts a request from a process that does not belong to the case.

@@ -184,7 +184,8 @@ impl Replies {
             return Err(CloseConnection);
         }
         let Some(reply) = self.next(method, path) else {
-            self.journal.add(&head, &body, Answer::Unmatched(self.nearest(method, path)));
+            let nearest = Answer::Unmatched(self.nearest(method, path));
+            self.journal.answer_now(self.journal.add(&head, &body, nearest));
             let body = AnswerBody::new("no reply for this request".to_owned(), 0);
             return Ok(response(StatusCode::NOT_FOUND, "text/plain", body));
         };
@@ -193,11 +194,13 @@ impl Replies {
             return Err(CloseConnection);
         }
         let answer = if reply.hang { Answer::Hanging } else { Answer::Status(reply.status) };
-        self.journal.add(&head, &body, answer);
+        let position = self.journal.add(&head, &body, answer);
         let delay = if reply.hang { NEVER } else { Duration::from_millis(reply.delay_ms) };
         if !delay.is_zero() {
             let _waited = happens_within(delay, std::future::pending()).await;
         }
+        // A client that has gone away cancels this function before this line.
+        self.journal.answer_now(position);
         Ok(reply_response(reply, body.start()))
     }
 
@@ -263,6 +266,7 @@ fn response(
 
 #[cfg(test)]
 mod tests {
+    use chrono::{TimeDelta, Utc};
     use sha2::{Digest, Sha256};
     use spanproof_lease::wait::{Attempt, until};
     use tokio::io::AsyncWriteExt;
@@ -312,6 +316,28 @@ mod tests {
             upstream("about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\nclose = true");
         assert!(post(&upstream, "/a", "").await.is_err());
         assert_eq!(upstream.journal()[0].answer, Answer::Closed);
+    }
+
+    #[tokio::test]
+    async fn the_journal_has_the_time_of_a_response_that_was_sent() {
+        let upstream = upstream(
+            "about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ndelay-ms = 200\n\
+             [[reply]]\nmethod = 'POST'\npath = '/b'\ndelay-ms = 60000",
+        );
+        let before = Utc::now();
+        post(&upstream, "/a", "").await.unwrap();
+        let answered = upstream.journal()[0].answered.unwrap();
+        assert!(answered - before >= TimeDelta::milliseconds(200), "{before} {answered}");
+        let arrival = until("the second request", Duration::from_secs(10), || async {
+            let count = upstream.journal().len();
+            if count == 2 { Attempt::Done(()) } else { Attempt::NotYet(count.to_string()) }
+        });
+        // The client gives up when its request has arrived.
+        tokio::select! {
+            answer = post(&upstream, "/b", "") => panic!("{answer:?}"),
+            arrived = arrival => arrived.unwrap(),
+        }
+        assert_eq!(upstream.journal()[1].answered, None);
     }
 
     /// Sends the start of a request by hand, and waits for an exchange in the journal.

@@ -6,7 +6,7 @@ use super::{Answer, Behaviour, Exchange, Reply};
 
 impl From<Exchange> for format::Exchange {
     fn from(exchange: Exchange) -> Self {
-        let Exchange { at_ms, method, path, headers, body, answer } = exchange;
+        let Exchange { at_ms, answered, method, path, headers, body, answer } = exchange;
         let answer = match answer {
             Answer::Status(status) => format::Answer::Status(status),
             Answer::Closed => format::Answer::Closed,
@@ -14,21 +14,21 @@ impl From<Exchange> for format::Exchange {
             Answer::Unmatched(nearest) => format::Answer::Unmatched(nearest),
         };
         let mut stored = Self::new(at_ms, method, path, answer);
-        (stored.headers, stored.body) = (headers, body);
+        (stored.answered, stored.headers, stored.body) = (answered, headers, body);
         stored
     }
 }
 
 impl From<format::Exchange> for Exchange {
     fn from(stored: format::Exchange) -> Self {
-        let format::Exchange { at_ms, method, path, headers, body, answer, .. } = stored;
+        let format::Exchange { at_ms, answered, method, path, headers, body, answer, .. } = stored;
         let answer = match answer {
             format::Answer::Status(status) => Answer::Status(status),
             format::Answer::Closed => Answer::Closed,
             format::Answer::Hanging => Answer::Hanging,
             format::Answer::Unmatched(nearest) => Answer::Unmatched(nearest),
         };
-        Self { at_ms, method, path, headers, body, answer }
+        Self { at_ms, answered, method, path, headers, body, answer }
     }
 }
 

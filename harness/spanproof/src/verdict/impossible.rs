@@ -12,10 +12,11 @@ use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::other_zone::{self, zone_offset};
+use super::request_time::{Clock, RequestTimes};
 use super::time_unit::TimeUnits;
 use crate::observation::{Field, Period, Span, Time, is_zero_id};
 use crate::timestamp::shifted;
-use spanproof_format::Code;
+use spanproof_format::{Code, Confidence};
 
 /// How far the clocks of the service, of spanproof and of the database server may differ, if the server
 /// may run on another machine.
@@ -86,9 +87,12 @@ fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) 
 
 fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], checks: &mut Checks) {
     let mut wrong: Vec<(&Span, String)> = Vec::new();
+    // Spans that end before the answer to their own request.
+    let mut early: Vec<(&Span, String)> = Vec::new();
     let limits = Limits::new(facts);
     let all: Vec<&Span> = spans.iter().chain(outside_units).copied().collect();
     let (time_units, durations) = (TimeUnits::new(&all), Durations::new(&all));
+    let requests = RequestTimes::new(facts);
     for span in outside_units {
         // Such a span may be older than the job. In an existing system it may belong to a later job.
         let reason = limits
@@ -107,11 +111,19 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
             .and_then(|limits| limits.exceeded(facts, span))
             .or_else(|| infinite(span))
             .or_else(|| starts_before_parent(facts, span))
+            .or_else(|| requests.starts_late(span, limits.as_ref()?.clock(span)?))
             .or_else(|| time_units.other(span))
             .or_else(|| durations.wrong(span))
             .or_else(|| durations.other_unit(span));
-        wrong.extend(reason.map(|reason| (*span, reason)));
+        let has_early_end =
+            || limits.as_ref().and_then(|limits| limits.early_end(facts, &requests, span));
+        match reason {
+            Some(reason) => wrong.push((*span, reason)),
+            None => early.extend(has_early_end().map(|reason| (*span, reason))),
+        }
     }
+    let confidence = if wrong.is_empty() { Confidence::Likely } else { Confidence::default() };
+    wrong.extend(early);
     checks.expect_each(wrong.is_empty(), || {
         if let Some(finding) = other_zone::finding(facts, spans, wrong.len()) {
             return finding;
@@ -122,7 +134,10 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
         let line = |(span, reason): &(&Span, String)| {
             Evidence::span_with_remark(facts, span, &fields, reason)
         };
-        Finding::new(Code::ImpossibleTimes, message, limit(wrong.iter().map(line)))
+        let mut finding =
+            Finding::new(Code::ImpossibleTimes, message, limit(wrong.iter().map(line)));
+        finding.confidence = confidence;
+        finding
     });
 }
 
@@ -241,6 +256,33 @@ impl Limits {
         let has_zone = span.started.as_ref().is_none_or(Time::has_zone);
         let ms = (at - self.period.stopped).num_milliseconds();
         has_zone.then(|| format!("its {word} is {ms} ms after {}", self.end))
+    }
+
+    /// Returns how the times of a span are compared with the times of requests; `None` if they are in another
+    /// time zone, which is reported separately.
+    fn clock(&self, span: &Span) -> Option<Clock> {
+        let is_in_other_zone = zone_offset(span.start()? - self.period.submitted).is_some();
+        let offset = if is_in_other_zone { self.offset } else { TimeDelta::zero() };
+        // Times in whole seconds may be up to one second too early.
+        let are_exact = is_exact(span.started.as_ref()) && is_exact(span.ended.as_ref());
+        let rounding = if are_exact { TimeDelta::zero() } else { TimeDelta::seconds(1) };
+        (!is_in_other_zone || !offset.is_zero())
+            .then(|| Clock { offset, tolerance: self.tolerance + rounding })
+    }
+
+    /// Returns what is wrong if a span ends before the answer to its own request; `None` if it does not, or if
+    /// the span's unit has no later times, which show that the work went on.
+    fn early_end(
+        &self,
+        facts: &Facts<'_>,
+        requests: &RequestTimes<'_>,
+        span: &Span,
+    ) -> Option<String> {
+        let clock = self.clock(span)?;
+        let unit = facts.unit_of(span)?;
+        let spans = facts.spans_with_unit(span.unit.as_deref());
+        let ends = spans.filter_map(Span::end).map(|at| clock.utc(at));
+        requests.ends_early(span, clock, ends.chain(unit.ended).max()?)
     }
 
     /// Returns what is wrong if a unit's own span starts after the job has ended. `None` for other spans:

@@ -43,6 +43,7 @@ mod propagation;
 mod reason;
 mod refusal;
 mod repetition;
+mod request_time;
 mod running_statement;
 mod same_job;
 mod server_errors;

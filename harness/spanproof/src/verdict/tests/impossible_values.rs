@@ -304,3 +304,54 @@ fn values_of_spans_that_belong_to_no_unit_are_checked(
     let codes = codes(&judgement).into_iter().filter(|code| *code != "not-finished");
     assert_eq!(codes.collect::<Vec<_>>().first().copied(), code, "{judgement:#?}");
 }
+
+/// The healthy case, with requests that carry the ids of inner spans. The inner spans last from 100 to
+/// `end_ms`, the units' own spans from 100 to `unit_end_ms`, and the upstream answers at 600 ms.
+fn case_with_requests(end_ms: u32, unit_end_ms: u32) -> TrialParts {
+    let mut evidence = case_with_period();
+    change_rows(&mut evidence.spans, |row| {
+        let is_inner = row["operation"] == "hybrid_router_call";
+        let end = if is_inner { end_ms } else { unit_end_ms };
+        set(row, "started_at", "2026-01-01T00:00:00.100+00:00");
+        set(row, "completed_at", &format!("2026-01-01T00:00:00.{end}+00:00"));
+        row.insert("duration_ms".into(), json!(end - 100));
+    });
+    for (id, exchange) in (1..).zip(&mut evidence.exchanges) {
+        exchange.headers.insert("traceparent".into(), format!("00-t{id}-c{id}-01"));
+        exchange.answered = Some("2026-01-01T00:00:00.600Z".parse().unwrap());
+    }
+    evidence
+}
+
+#[rstest]
+#[case::contains_the_answer(700, 800, None)]
+#[case::ends_shortly_before(560, 800, None)]
+#[case::ends_before(300, 800, Some("it ends 300 ms before the answer to `POST /inference`"))]
+#[case::does_not_wait(300, 400, None)]
+fn a_span_that_ends_before_the_answer_to_its_request_is_probably_wrong(
+    #[case] end_ms: u32,
+    #[case] unit_end_ms: u32,
+    #[case] expected: Option<&str>,
+) {
+    let judgement = judge_parts(&spec(), &case_with_requests(end_ms, unit_end_ms));
+    let findings = judgement.findings();
+    let Some(expected) = expected else { return assert_eq!(codes(&judgement), [""; 0]) };
+    assert_eq!(codes(&judgement), ["impossible-times"]);
+    assert_eq!(findings[0].confidence, Confidence::Likely);
+    assert!(findings[0].message.contains("4 of 8 spans"), "{findings:?}");
+    assert!(findings[0].message.contains(expected), "{findings:?}");
+}
+
+#[test]
+fn a_span_that_starts_after_the_answer_to_its_request_is_wrong() {
+    let mut evidence = case_with_requests(800, 900);
+    for exchange in &mut evidence.exchanges {
+        exchange.answered = Some("2026-01-01T00:00:00.010Z".parse().unwrap());
+    }
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(codes(&judgement), ["impossible-times"]);
+    let finding = &judgement.findings()[0];
+    assert_eq!(finding.confidence, Confidence::Certain);
+    let expected = "it starts 90 ms after the answer to `POST /inference`";
+    assert!(finding.message.contains(expected), "{finding:?}");
+}

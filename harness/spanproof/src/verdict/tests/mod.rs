@@ -97,6 +97,7 @@ fn case_with_tracing_off() -> TrialParts {
 fn exchange(answer: Answer, trace: &str) -> Exchange {
     Exchange {
         at_ms: 1,
+        answered: None,
         method: "POST".into(),
         path: "/inference".into(),
         headers: [("x-trace-id".to_owned(), trace.to_owned())].into(),
