@@ -14,6 +14,7 @@ use super::finding::{Checks, Finding};
 use super::other_zone::{self, zone_offset};
 use super::request_time::{Clock, RequestTimes};
 use super::time_unit::TimeUnits;
+use super::unit_time;
 use crate::observation::{Field, Period, Span, Time, is_zero_id};
 use crate::timestamp::shifted;
 use spanproof_format::{Code, Confidence};
@@ -87,8 +88,8 @@ fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) 
 
 fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], checks: &mut Checks) {
     let mut wrong: Vec<(&Span, String)> = Vec::new();
-    // Spans that end before the answer to their own request.
-    let mut early: Vec<(&Span, String)> = Vec::new();
+    // Spans whose times are only likely to be wrong.
+    let mut doubtful: Vec<(&Span, String)> = Vec::new();
     let limits = Limits::new(facts);
     let all: Vec<&Span> = spans.iter().chain(outside_units).copied().collect();
     let (time_units, durations) = (TimeUnits::new(&all), Durations::new(&all));
@@ -115,15 +116,21 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
             .or_else(|| time_units.other(span))
             .or_else(|| durations.wrong(span))
             .or_else(|| durations.other_unit(span));
-        let has_early_end =
-            || limits.as_ref().and_then(|limits| limits.early_end(facts, &requests, span));
+        let ends_early = || {
+            let clock = limits.as_ref()?.clock(span)?;
+            requests.ends_early(span, clock, facts.unit_of(span)?)
+        };
         match reason {
             Some(reason) => wrong.push((*span, reason)),
-            None => early.extend(has_early_end().map(|reason| (*span, reason))),
+            None => doubtful.extend(ends_early().map(|reason| (*span, reason))),
         }
     }
     let confidence = if wrong.is_empty() { Confidence::Likely } else { Confidence::default() };
-    wrong.extend(early);
+    if let Some(limits) = limits.as_ref().filter(|_| wrong.is_empty() && doubtful.is_empty()) {
+        let clock = |span: &Span| limits.clock(span);
+        doubtful = unit_time::contradictions(facts, clock, limits.offset);
+    }
+    wrong.extend(doubtful);
     checks.expect_each(wrong.is_empty(), || {
         if let Some(finding) = other_zone::finding(facts, spans, wrong.len()) {
             return finding;
@@ -268,21 +275,6 @@ impl Limits {
         let rounding = if are_exact { TimeDelta::zero() } else { TimeDelta::seconds(1) };
         (!is_in_other_zone || !offset.is_zero())
             .then(|| Clock { offset, tolerance: self.tolerance + rounding })
-    }
-
-    /// Returns what is wrong if a span ends before the answer to its own request; `None` if it does not, or if
-    /// the span's unit has no later times, which show that the work went on.
-    fn early_end(
-        &self,
-        facts: &Facts<'_>,
-        requests: &RequestTimes<'_>,
-        span: &Span,
-    ) -> Option<String> {
-        let clock = self.clock(span)?;
-        let unit = facts.unit_of(span)?;
-        let spans = facts.spans_with_unit(span.unit.as_deref());
-        let ends = spans.filter_map(Span::end).map(|at| clock.utc(at));
-        requests.ends_early(span, clock, ends.chain(unit.ended).max()?)
     }
 
     /// Returns what is wrong if a unit's own span starts after the job has ended. `None` for other spans:

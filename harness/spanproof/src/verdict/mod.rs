@@ -60,6 +60,7 @@ mod tests;
 mod time_unit;
 mod tree;
 mod unclear_log;
+mod unit_time;
 mod witness;
 
 pub(crate) use contract::{ContractCheck, contract_checks};

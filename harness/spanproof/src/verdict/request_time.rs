@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::facts::Facts;
 use super::propagation::{TraceContext, normalize, same_id};
-use crate::observation::Span;
+use crate::observation::{Span, Unit};
 use crate::timestamp::shifted;
 
 /// A request that was answered.
@@ -21,10 +21,12 @@ struct Answered<'a> {
 /// The requests of a job that were answered and carried the id of a span, by this id.
 pub(super) struct RequestTimes<'a> {
     by_span: BTreeMap<String, Vec<Answered<'a>>>,
+    /// When the last span of each unit ended, by the id of the unit.
+    span_ends: BTreeMap<&'a str, DateTime<Utc>>,
 }
 
 impl<'a> RequestTimes<'a> {
-    pub(super) fn new(facts: &Facts<'a>) -> Self {
+    pub(super) fn new(facts: &'a Facts<'_>) -> Self {
         let custom = facts.spec.tables.spans.header.as_deref();
         let mut by_span: BTreeMap<String, Vec<Answered<'_>>> = BTreeMap::new();
         for exchange in facts.exchanges() {
@@ -37,7 +39,14 @@ impl<'a> RequestTimes<'a> {
             let (method, path) = (exchange.method.as_str(), exchange.path.as_str());
             by_span.entry(normalize(&span)).or_default().push(Answered { trace, at, method, path });
         }
-        Self { by_span }
+        let mut span_ends = BTreeMap::new();
+        for span in &facts.spans {
+            if let (Some(unit), Some(end)) = (span.unit.as_deref(), span.end()) {
+                let last = span_ends.entry(unit).or_insert(end);
+                *last = end.max(*last);
+            }
+        }
+        Self { by_span, span_ends }
     }
 
     /// Returns what is wrong if a span starts after the upstream answered a request that carried its id; `None`
@@ -51,17 +60,12 @@ impl<'a> RequestTimes<'a> {
     }
 
     /// Returns what is wrong if a span ends before the upstream answered a request that carried its id,
-    /// although the work went on until after the answer; `None` if it does not. A span whose work does not wait
-    /// for the answer may end earlier, so this is not certain.
-    ///
-    /// `work_end` is when the work of the span's unit ended.
-    pub(super) fn ends_early(
-        &self,
-        span: &Span,
-        clock: Clock,
-        work_end: DateTime<Utc>,
-    ) -> Option<String> {
+    /// although the work of its unit went on until after the answer; `None` if it does not. A span whose work
+    /// does not wait for the answer may end earlier, so this is not certain.
+    pub(super) fn ends_early(&self, span: &Span, clock: Clock, unit: &Unit) -> Option<String> {
         let end = clock.utc(span.end()?);
+        let last_end = clock.utc(*self.span_ends.get(span.unit.as_deref()?)?);
+        let work_end = unit.ended.map_or(last_end, |ended| ended.max(last_end));
         self.of_span(span).filter(|request| work_end > request.at).find_map(|request| {
             let ms = clock.exceeding(request.at - end)?;
             Some(format!("it ends {ms} ms before {}", request.answer()))
