@@ -3,6 +3,8 @@
 
 use crate::chain::debug_as_chain;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use spanproof_format as format;
@@ -63,6 +65,13 @@ fn file_error(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) ->
     move |source| Error::File { what, path, source }
 }
 
+/// The format of a file of evidence.
+#[derive(serde::Deserialize)]
+struct Versioned {
+    #[serde(default)]
+    format: serde_json::Value,
+}
+
 /// Writes evidence into the folder `<case id>` below `parent`, and returns the folder's path.
 ///
 /// # Errors
@@ -86,10 +95,8 @@ pub fn write(parent: &Path, observation: &Observation) -> Result<PathBuf, Error>
     }
     // The file gets its name when it is complete, so `evidence.json` is never partial.
     let data = folder.join(EVIDENCE_FILE);
-    let json = serde_json::to_vec_pretty(&format::Observation::from(observation))
-        .map_err(|error| Error::Damaged { path: data.clone(), reason: error.to_string() })?;
     let partial = folder.join("evidence.json.partial");
-    write_file(&partial, &json)?;
+    write_json(&partial, &format::Observation::from(observation))?;
     std::fs::rename(&partial, &data).map_err(file_error("write", &data))?;
     Ok(folder)
 }
@@ -104,6 +111,16 @@ fn write_streams(folder: &Path, prefix: &str, output: &Output) -> Result<(), Err
         write_file(&folder.join(format!("{prefix}{stream}.log")), text.as_bytes())?;
     }
     Ok(())
+}
+
+/// Writes a value without holding its whole text in memory: a job may have many thousands of rows.
+fn write_json(path: &Path, value: &format::Observation) -> Result<(), Error> {
+    let write = || {
+        let mut file = BufWriter::new(File::create(path)?);
+        serde_json::to_writer_pretty(&mut file, value)?;
+        file.flush()
+    };
+    write().map_err(file_error("write", path))
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
@@ -124,8 +141,9 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
     let bytes = std::fs::read(&path).map_err(file_error("read", &path))?;
     let damaged =
         |error: serde_json::Error| Error::Damaged { path: path.clone(), reason: error.to_string() };
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
-    let found = value.get("format").and_then(serde_json::Value::as_str).unwrap_or("none");
+    // The rows of a job can be much larger as JSON values than as text, so only the format is read as one.
+    let versioned: Versioned = serde_json::from_slice(&bytes).map_err(damaged)?;
+    let found = versioned.format.as_str().unwrap_or("none");
     match compatibility(found, FORMAT) {
         Compatibility::Readable => {}
         Compatibility::Newer => return Err(Error::Newer { path, found: found.to_owned() }),
@@ -134,7 +152,7 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
             return Err(Error::Damaged { path, reason });
         }
     }
-    let stored: format::Observation = serde_json::from_value(value).map_err(damaged)?;
+    let stored: format::Observation = serde_json::from_slice(&bytes).map_err(damaged)?;
     Ok(stored.into())
 }
 
