@@ -132,6 +132,9 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
         otel("slow-start");
     }
     "a slow upstream" [] [] { otel("plain").spec(SLOW_RATES); }
+    "an inner span that does not wait for the answer" [] [] {
+        otel("not-awaited").spec(SLOW_RATES);
+    }
     "slow work" [] [] {
         silent("slow-work");
         otel("slow-work");

@@ -12,7 +12,7 @@ pub struct Exchange {
     /// Milliseconds since the start of the upstream.
     pub at_ms: u64,
     /// When the upstream was about to send its response, by the clock of the machine that ran the case; `None`
-    /// if it sent none, or if the client did not wait for it.
+    /// if it sent none. The client may have gone away by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<DateTime<Utc>>,
     /// The request's method.

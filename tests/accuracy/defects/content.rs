@@ -2,7 +2,7 @@
 
 use spanproof_format::Code;
 
-use crate::accuracy::{Kind, NUMBERS, SLOW_RATES, kinds, otel, runner, silent};
+use crate::accuracy::{Kind, NUMBERS, kinds, otel, runner, silent};
 
 /// Adds a second value of the tracing flag that means on.
 const TWO_ON: &[(&str, &str)] =
@@ -83,9 +83,6 @@ pub(super) const KINDS: &[Kind] = kinds! {
     "only the start is in another zone" [ImpossibleTimes] [] {
         silent("time-zone-start");
         otel("time-zone-start");
-    }
-    "a span ends before the answer to its own request" [ImpossibleTimes] [] {
-        otel("ends-before-answer").spec(SLOW_RATES);
     }
     "the duration does not fit the times" [ImpossibleTimes] [] {
         silent("duration-wrong");

@@ -203,9 +203,9 @@ pub(super) const IMPOSSIBLE_TIMES: Explanation = Explanation::new(
     &[
         "the end of a span is before its start, or its duration is negative",
         "a span starts before its job was submitted or before its parent, or ends after the service \
-         stopped or before the answer to its own request",
-        "the duration is not end minus start in any unit of time",
-        "a span lies outside the time of its unit, or ends together with those of other units",
+         stopped, or starts after the answer to a request with its id",
+        "the duration is not end minus start in seconds, milliseconds, microseconds or \
+         nanoseconds",
     ],
     &["the end is missing: `not-finished`"],
     &[

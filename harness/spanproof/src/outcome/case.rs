@@ -6,7 +6,7 @@ use spanproof_format::{Code, OffReason, count};
 use crate::observation::{TrialRecord, spec_secrets};
 use crate::spec::{Intent, Spec};
 use crate::suite::CaseResult;
-use crate::verdict::{Evidence, Judgement, Verdict};
+use crate::verdict::{Evidence, Judgement, Verdict, remarks};
 
 /// Returns the document of one case.
 pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
@@ -21,6 +21,11 @@ pub(super) fn case(spec: &Spec, result: &CaseResult) -> format::CaseResult {
         judgement.spans.saturating_sub(usize::try_from(before).unwrap_or(usize::MAX))
     });
     document.warnings = trial.map(warnings).unwrap_or_default();
+    if let (Verdict::Pass, true, Some(observation)) =
+        (&judgement.verdict, judgement.recording, observation)
+    {
+        document.warnings.extend(remarks(spec, observation));
+    }
     let secrets = spec_secrets(spec);
     document.warnings.extend(retries.iter().map(|why| secrets.text(why)));
     document.evidence = folder.as_ref().map(|folder| folder.display().to_string());

@@ -22,8 +22,9 @@ const BUSY_PERCENT: u128 = 20;
 /// Length of a clock tick in milliseconds.
 const TICK_MS: u64 = 10;
 
-/// Waits until a process is ready, has exited, or the time `within` is over. If the process was busy shortly
-/// before, it is perhaps only slow, and gets more time, up to [`BUSY_FACTOR`] times `within`.
+/// Waits until a process is ready, has exited, or the time `within` is over. If the process is then still
+/// busy, it is perhaps only slow, and gets more time, half of `within` after it becomes idle, up to
+/// [`BUSY_FACTOR`] times `within`.
 pub(super) async fn wait_until_ready(
     child: &Child,
     rule: &Ready,
@@ -59,7 +60,8 @@ pub(super) async fn wait_until_ready(
             Err(timeout) => timeout.last_seen,
         };
         let busy = is_busy(before, child.activity(), part);
-        // A process that was busy in the half before may have become ready just now, or soon will.
+        // A process that was busy until this half may have become ready just now. A process that was busy in
+        // the first half only has had another half already.
         let gets_more = busy || (parts > 2 && was_busy);
         if parts == 1 || (gets_more && parts < 2 * BUSY_FACTOR) {
             was_busy = busy;

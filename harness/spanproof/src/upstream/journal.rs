@@ -34,8 +34,8 @@ pub enum Answer {
 pub struct Exchange {
     /// Milliseconds from the start of the upstream.
     pub at_ms: u64,
-    /// When the upstream was about to send its response; `None` if it sent none, or if the client did not
-    /// wait for it, and in evidence of spanproof 0.1.0.
+    /// When the upstream was about to send its response; `None` if it sent none, and in evidence of spanproof
+    /// 0.1.0. The client may have gone away by then.
     pub answered: Option<DateTime<Utc>>,
     /// The method of the request.
     pub method: String,

@@ -199,7 +199,6 @@ impl Replies {
         if !delay.is_zero() {
             let _waited = happens_within(delay, std::future::pending()).await;
         }
-        // A client that has gone away cancels this function before this line.
         self.journal.answer_now(position);
         Ok(reply_response(reply, body.start()))
     }
@@ -332,7 +331,6 @@ mod tests {
             let count = upstream.journal().len();
             if count == 2 { Attempt::Done(()) } else { Attempt::NotYet(count.to_string()) }
         });
-        // The client gives up when its request has arrived.
         tokio::select! {
             answer = post(&upstream, "/b", "") => panic!("{answer:?}"),
             arrived = arrival => arrived.unwrap(),

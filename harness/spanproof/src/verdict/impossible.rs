@@ -12,12 +12,11 @@ use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::other_zone::{self, zone_offset};
-use super::request_time::{Clock, RequestTimes};
+use super::request_time::RequestTimes;
 use super::time_unit::TimeUnits;
-use super::unit_time;
-use crate::observation::{Field, Period, Span, Time, is_zero_id};
+use crate::observation::{Field, Period, Span, Time, TrialRecord, is_zero_id};
 use crate::timestamp::shifted;
-use spanproof_format::{Code, Confidence};
+use spanproof_format::Code;
 
 /// How far the clocks of the service, of spanproof and of the database server may differ, if the server
 /// may run on another machine.
@@ -88,8 +87,6 @@ fn spans_with_ids<'a>(facts: &Facts<'_>, spans: impl Iterator<Item = &'a Span>) 
 
 fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], checks: &mut Checks) {
     let mut wrong: Vec<(&Span, String)> = Vec::new();
-    // Spans whose times are only likely to be wrong.
-    let mut doubtful: Vec<(&Span, String)> = Vec::new();
     let limits = Limits::new(facts);
     let all: Vec<&Span> = spans.iter().chain(outside_units).copied().collect();
     let (time_units, durations) = (TimeUnits::new(&all), Durations::new(&all));
@@ -112,25 +109,14 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
             .and_then(|limits| limits.exceeded(facts, span))
             .or_else(|| infinite(span))
             .or_else(|| starts_before_parent(facts, span))
-            .or_else(|| requests.starts_late(span, limits.as_ref()?.clock(span)?))
+            .or_else(|| {
+                requests.starts_late(span, limits.as_ref()?.tolerance_of(span.started.as_ref()))
+            })
             .or_else(|| time_units.other(span))
             .or_else(|| durations.wrong(span))
             .or_else(|| durations.other_unit(span));
-        let ends_early = || {
-            let clock = limits.as_ref()?.clock(span)?;
-            requests.ends_early(span, clock, facts.unit_of(span)?)
-        };
-        match reason {
-            Some(reason) => wrong.push((*span, reason)),
-            None => doubtful.extend(ends_early().map(|reason| (*span, reason))),
-        }
+        wrong.extend(reason.map(|reason| (*span, reason)));
     }
-    let confidence = if wrong.is_empty() { Confidence::Likely } else { Confidence::default() };
-    if let Some(limits) = limits.as_ref().filter(|_| wrong.is_empty() && doubtful.is_empty()) {
-        let clock = |span: &Span| limits.clock(span);
-        doubtful = unit_time::contradictions(facts, clock, limits.offset);
-    }
-    wrong.extend(doubtful);
     checks.expect_each(wrong.is_empty(), || {
         if let Some(finding) = other_zone::finding(facts, spans, wrong.len()) {
             return finding;
@@ -141,10 +127,7 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
         let line = |(span, reason): &(&Span, String)| {
             Evidence::span_with_remark(facts, span, &fields, reason)
         };
-        let mut finding =
-            Finding::new(Code::ImpossibleTimes, message, limit(wrong.iter().map(line)));
-        finding.confidence = confidence;
-        finding
+        Finding::new(Code::ImpossibleTimes, message, limit(wrong.iter().map(line)))
     });
 }
 
@@ -155,6 +138,12 @@ fn utc_offset_of_units(facts: &Facts<'_>) -> TimeDelta {
     let started = facts.units.iter().filter_map(|unit| unit.started).min();
     let (Some(period), Some(started)) = (period, started) else { return TimeDelta::zero() };
     zone_offset(started - period.submitted).unwrap_or_default()
+}
+
+/// Returns how far the clocks of the service and of the database server may differ in a trial. The server's log
+/// can be read only if the server runs on this machine, so that there is one clock.
+pub(super) fn clock_tolerance(trial: &TrialRecord) -> TimeDelta {
+    if trial.server_log_read { SAME_CLOCK_TOLERANCE } else { CLOCK_TOLERANCE }
 }
 
 /// The limits for the times of spans.
@@ -175,8 +164,7 @@ impl Limits {
     fn new(facts: &Facts<'_>) -> Option<Self> {
         let Some(trial) = facts.trial() else { return Self::for_existing_system(facts) };
         let period = trial.period?;
-        // The server's log can be read only if the server runs on this machine, so that there is one clock.
-        let tolerance = if trial.server_log_read { SAME_CLOCK_TOLERANCE } else { CLOCK_TOLERANCE };
+        let tolerance = clock_tolerance(trial);
         let (spec, case) = (facts.spec, &facts.observation.case);
         let route = spec.routes.iter().find(|route| route.name == case.route);
         let is_awaited = route.is_some_and(|route| route.done.is_none() && !route.at_start);
@@ -215,15 +203,16 @@ impl Limits {
         self.outside_period(facts, span).or_else(|| self.starts_after_job(facts, span))
     }
 
+    /// How far a time may differ. Times in whole seconds may be up to one second too early.
+    fn tolerance_of(&self, time: Option<&Time>) -> TimeDelta {
+        let rounding = TimeDelta::seconds(i64::from(!is_exact(time)));
+        self.tolerance + rounding
+    }
+
     fn outside_period(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
         let (submitted, stopped) = (self.period.submitted, self.period.stopped);
-        // Times in whole seconds may be up to one second too early.
         let is_outside = |at: &DateTime<Utc>, time: Option<&Time>| {
-            let tolerance = if is_exact(time) {
-                self.tolerance
-            } else {
-                self.tolerance + TimeDelta::seconds(1)
-            };
+            let tolerance = self.tolerance_of(time);
             let range = shifted(submitted, -tolerance)..=shifted(stopped, tolerance);
             !range.contains(at) && !range.contains(&shifted(*at, -self.offset))
         };
@@ -263,18 +252,6 @@ impl Limits {
         let has_zone = span.started.as_ref().is_none_or(Time::has_zone);
         let ms = (at - self.period.stopped).num_milliseconds();
         has_zone.then(|| format!("its {word} is {ms} ms after {}", self.end))
-    }
-
-    /// Returns how the times of a span are compared with the times of requests; `None` if they are in another
-    /// time zone, which is reported separately.
-    fn clock(&self, span: &Span) -> Option<Clock> {
-        let is_in_other_zone = zone_offset(span.start()? - self.period.submitted).is_some();
-        let offset = if is_in_other_zone { self.offset } else { TimeDelta::zero() };
-        // Times in whole seconds may be up to one second too early.
-        let are_exact = is_exact(span.started.as_ref()) && is_exact(span.ended.as_ref());
-        let rounding = if are_exact { TimeDelta::zero() } else { TimeDelta::seconds(1) };
-        (!is_in_other_zone || !offset.is_zero())
-            .then(|| Clock { offset, tolerance: self.tolerance + rounding })
     }
 
     /// Returns what is wrong if a unit's own span starts after the job has ended. `None` for other spans:

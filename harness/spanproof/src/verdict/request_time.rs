@@ -1,34 +1,30 @@
-//! Checks the times of spans against the requests that carried their ids to the fake upstream.
+//! Compares the times of spans with the requests that carried their ids to the fake upstream.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::facts::Facts;
-use super::propagation::{TraceContext, normalize, same_id};
-use crate::observation::{Span, Unit};
-use crate::timestamp::shifted;
+use super::propagation::{TraceContext, normalize};
+use crate::observation::{Span, Time};
 
-/// A request that was answered.
-struct Answered<'a> {
-    /// The id of the trace in the request's header.
-    trace: String,
-    at: DateTime<Utc>,
-    method: &'a str,
-    path: &'a str,
+/// The answers to all requests that carried the id of one span.
+struct AnswerTimes<'a> {
+    first: DateTime<Utc>,
+    last: DateTime<Utc>,
+    /// The last request.
+    request: [&'a str; 2],
 }
 
-/// The requests of a job that were answered and carried the id of a span, by this id.
+/// The answered requests of a job by the ids in their headers: that of the trace, and that of the span.
 pub(super) struct RequestTimes<'a> {
-    by_span: BTreeMap<String, Vec<Answered<'a>>>,
-    /// When the last span of each unit ended, by the id of the unit.
-    span_ends: BTreeMap<&'a str, DateTime<Utc>>,
+    by_ids: BTreeMap<[String; 2], AnswerTimes<'a>>,
 }
 
 impl<'a> RequestTimes<'a> {
-    pub(super) fn new(facts: &'a Facts<'_>) -> Self {
+    pub(super) fn new(facts: &Facts<'a>) -> Self {
         let custom = facts.spec.tables.spans.header.as_deref();
-        let mut by_span: BTreeMap<String, Vec<Answered<'_>>> = BTreeMap::new();
+        let mut by_ids: BTreeMap<[String; 2], AnswerTimes<'_>> = BTreeMap::new();
         for exchange in facts.exchanges() {
             let context = TraceContext::read(&exchange.headers, custom);
             let (Some(at), Some(TraceContext { trace, span: Some(span), .. })) =
@@ -36,75 +32,45 @@ impl<'a> RequestTimes<'a> {
             else {
                 continue;
             };
-            let (method, path) = (exchange.method.as_str(), exchange.path.as_str());
-            by_span.entry(normalize(&span)).or_default().push(Answered { trace, at, method, path });
+            let request = [exchange.method.as_str(), exchange.path.as_str()];
+            let ids = [&trace, &span].map(|id| normalize(id));
+            let times = by_ids.entry(ids).or_insert(AnswerTimes { first: at, last: at, request });
+            (times.first, times.last, times.request) = (times.first.min(at), at, request);
         }
-        let mut span_ends = BTreeMap::new();
-        for span in &facts.spans {
-            if let (Some(unit), Some(end)) = (span.unit.as_deref(), span.end()) {
-                let last = span_ends.entry(unit).or_insert(end);
-                *last = end.max(*last);
-            }
-        }
-        Self { by_span, span_ends }
+        Self { by_ids }
     }
 
-    /// Returns what is wrong if a span starts after the upstream answered a request that carried its id; `None`
-    /// if it does not.
-    pub(super) fn starts_late(&self, span: &Span, clock: Clock) -> Option<String> {
-        let start = clock.utc(span.start()?);
-        self.of_span(span).find_map(|request| {
-            let ms = clock.exceeding(start - request.at)?;
-            Some(format!("it starts {ms} ms after {}", request.answer()))
+    /// Returns what is wrong if a span starts after the upstream has answered every request that carried its
+    /// id; `None` if it does not, or if its start has no time zone.
+    pub(super) fn starts_late(&self, span: &Span, tolerance: TimeDelta) -> Option<String> {
+        let times = self.of_span(span)?;
+        let late = zoned(span.started.as_ref())? - times.last;
+        (late > tolerance).then(|| {
+            let (ms, [method, path]) = (late.num_milliseconds(), times.request);
+            format!(
+                "it starts {ms} ms after the answer to `{method} {path}`, the last request with its id"
+            )
         })
     }
 
-    /// Returns what is wrong if a span ends before the upstream answered a request that carried its id,
-    /// although the work of its unit went on until after the answer; `None` if it does not. A span whose work
-    /// does not wait for the answer may end earlier, so this is not certain.
-    pub(super) fn ends_early(&self, span: &Span, clock: Clock, unit: &Unit) -> Option<String> {
-        let end = clock.utc(span.end()?);
-        let last_end = clock.utc(*self.span_ends.get(span.unit.as_deref()?)?);
-        let work_end = unit.ended.map_or(last_end, |ended| ended.max(last_end));
-        self.of_span(span).filter(|request| work_end > request.at).find_map(|request| {
-            let ms = clock.exceeding(request.at - end)?;
-            Some(format!("it ends {ms} ms before {}", request.answer()))
+    /// Returns how long before the first answer to a request with its id a span ends, in words; `None` if it
+    /// does not. This is not wrong if the span's work does not wait for the answer.
+    pub(super) fn ends_early(&self, span: &Span, tolerance: TimeDelta) -> Option<String> {
+        let times = self.of_span(span)?;
+        let early = times.first - zoned(span.ended.as_ref())?;
+        (early > tolerance).then(|| {
+            let (ms, [method, path]) = (early.num_milliseconds(), times.request);
+            format!("{ms} ms before `{method} {path}` was answered")
         })
     }
 
-    /// The requests that carried the ids of a span and of its trace.
-    fn of_span(&self, span: &Span) -> impl Iterator<Item = &Answered<'a>> {
-        let id = span.id.as_deref().map(normalize);
-        let requests = id.and_then(|id| self.by_span.get(&id)).into_iter().flatten();
-        requests.filter(|request| {
-            span.trace.as_deref().is_some_and(|trace| same_id(&request.trace, trace))
-        })
+    fn of_span(&self, span: &Span) -> Option<&AnswerTimes<'a>> {
+        let ids = [span.trace.as_deref()?, span.id.as_deref()?].map(normalize);
+        self.by_ids.get(&ids)
     }
 }
 
-impl Answered<'_> {
-    fn answer(&self) -> String {
-        format!("the answer to `{} {}`, the request that carried its id", self.method, self.path)
-    }
-}
-
-/// How the times of a span are compared with the times of requests.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
-    /// The offset from UTC of the span's times.
-    pub(super) offset: TimeDelta,
-    /// How far times may differ.
-    pub(super) tolerance: TimeDelta,
-}
-
-impl Clock {
-    /// Converts a time of the span.
-    pub(super) fn utc(self, at: DateTime<Utc>) -> DateTime<Utc> {
-        shifted(at, -self.offset)
-    }
-
-    /// Returns a difference in milliseconds if it exceeds the tolerance.
-    fn exceeding(self, difference: TimeDelta) -> Option<i64> {
-        (difference > self.tolerance).then(|| difference.num_milliseconds())
-    }
+/// Returns a time that does not depend on a time zone; `None` for other times.
+pub(super) fn zoned(time: Option<&Time>) -> Option<DateTime<Utc>> {
+    time.filter(|time| time.has_zone())?.at
 }

@@ -15,13 +15,14 @@ mod gaps;
 mod impossible_values;
 mod on_the_way;
 mod other_spans;
+mod remarks;
 mod repetitions;
 mod updates;
 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use super::{Judgement, Verdict, judge, judge_all, slow_pairs};
+use super::{Judgement, Verdict, judge, judge_all, remarks, slow_pairs};
 use crate::matrix::Case;
 use crate::observation::{
     Failure, JobRun, LineCounts, Observation, Origin, Period, ProcessRun, Row, Rows, Service,
