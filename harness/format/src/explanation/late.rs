@@ -202,8 +202,8 @@ pub(super) const LOST_AT_EXIT: Explanation = Explanation::new(
 pub(super) const IMPOSSIBLE_TIMES: Explanation = Explanation::new(
     &[
         "the end of a span is before its start, or its duration is negative",
-        "a span starts before its job was submitted or before its parent, or ends after the service \
-         stopped, or starts after the answer to a request with its id",
+        "a span starts before its job was submitted, before its parent or after the answer to a request \
+         with its id, or ends after the service stopped",
         "the duration is not end minus start in seconds, milliseconds, microseconds or \
          nanoseconds",
     ],

@@ -58,8 +58,7 @@ impl Table {
     }
 
     /// Returns SQL for the row `r` of the table as JSON. With `r` alone, Postgres would take a column of this
-    /// name. Values of `character(n)` are without their trailing
-    /// spaces, which have no meaning in Postgres.
+    /// name. Values of `character(n)` are without their trailing spaces, which have no meaning in Postgres.
     pub(crate) fn row_as_json(&self) -> String {
         let padded = self.columns.iter().filter(|(_, sql_type)| *sql_type == "bpchar");
         let value = |(column, _): (&String, _)| {
