@@ -136,7 +136,7 @@ async fn run(filter: Option<&str>) -> Vec<Cell> {
     let mut running = JoinSet::new();
     for (index, kind) in all().into_iter().enumerate() {
         for row in kind.rows.iter().copied() {
-            let name = format!("{}/{}", row.service.name(), row.defect);
+            let name = format!("{}/{} {}", row.service.name(), row.defect, kind.what);
             if filter.is_some_and(|text| !name.contains(text)) {
                 continue;
             }

@@ -53,6 +53,18 @@ const WITH_RUN: &[(&str, &str)] = &[(
     "[{ name = 'run', unit = 'none' }, { name = 'bill customer' }, \
      { name = 'fetch rate', parent = 'bill customer' }]",
 )];
+const SECONDS: &str = "alter table spans alter started_at type timestamptz(0), \
+    alter ended_at type timestamptz(0);";
+const TENTHS: &str = "alter table spans alter started_at type timestamptz(1), \
+    alter ended_at type timestamptz(1);";
+const START_IN_SECONDS: &str = "alter table spans alter started_at type timestamptz(0);";
+const END_IN_SECONDS: &str = "alter table spans alter ended_at type timestamptz(0);";
+const DATES: &str = "alter table spans alter started_at type date, alter ended_at type date;";
+const WORK_IN_SECONDS: &str = "alter table orders alter created_at type timestamptz(0); \
+    alter table parcels alter started_at type timestamptz(0), alter completed_at type timestamptz(0);";
+const DURATIONS_IN_SECONDS: &str = "create function shorten() returns trigger language plpgsql as \
+    $$ begin new.duration_ms := round(new.duration_ms / 1000.0); return new; end $$; \
+    create trigger shorten before insert on spans for each row execute function shorten();";
 const UUID_UNITS: &str = "alter table invoices alter column id drop default, \
     alter column id type uuid using gen_random_uuid(), alter column id set default gen_random_uuid();";
 
@@ -109,6 +121,31 @@ pub(super) const KINDS: &[&[Kind]] = &[kinds! {
     "times are numbers since 1970" [] [] {
         silent("").sql(NUMBERS);
         otel("").sql(NUMBERS);
+    }
+    "times in whole seconds" [] [] {
+        silent("").sql(SECONDS);
+        otel("plain").sql(SECONDS);
+    }
+    "times in tenths of a second" [] [] {
+        silent("").sql(TENTHS);
+        otel("plain").sql(TENTHS);
+    }
+    "starts in whole seconds" [] [] {
+        silent("").sql(START_IN_SECONDS);
+        otel("plain").sql(START_IN_SECONDS);
+    }
+    "ends in whole seconds" [] [] {
+        silent("").sql(END_IN_SECONDS);
+        otel("plain").sql(END_IN_SECONDS);
+    }
+    "days instead of times" [] [] {
+        silent("").sql(DATES);
+        otel("plain").sql(DATES);
+    }
+    "times of the work in whole seconds" [] [] { silent("").sql(WORK_IN_SECONDS); }
+    "durations in whole seconds" [] [] {
+        silent("").sql(DURATIONS_IN_SECONDS);
+        silent("slow-work").sql(DURATIONS_IN_SECONDS);
     }
     "the duration in microseconds" [] [] { silent("own-duration-unit"); }
     "more spans than the spec names" [] [] {

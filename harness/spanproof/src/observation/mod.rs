@@ -25,6 +25,7 @@ mod store;
 mod stored;
 mod stored_witness;
 mod table;
+mod time;
 mod trial;
 mod unit;
 mod variance;
@@ -46,13 +47,14 @@ pub(crate) use ownerless::SharedSpans;
 pub(crate) use redaction::Redactor;
 pub(crate) use repetition::Repetition;
 pub(crate) use source::{Sink, Source};
-pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode, Time, is_zero_id};
+pub(crate) use span::{Field, Span, SpanRows, SpanSource, StatusCode, is_zero_id};
 pub(crate) use startup::{snapshot_name, startup_snapshot};
 pub(crate) use store::{Error, is_stored};
 pub use store::{EvidenceError, list, read, write};
 pub(crate) use table::Table;
 pub use table::{Row, Rows, TableRows};
 pub(crate) use table::{id, text, time};
+pub(crate) use time::Time;
 pub use trial::{
     JobRun, LineCounts, Period, ProcessRun, SecondJob, Service, Submission, TrialRecord, WaitResult,
 };

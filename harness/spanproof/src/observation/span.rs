@@ -6,9 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
 use super::table::text;
-use super::{Row, Rows};
+use super::{Row, Rows, Time};
 use crate::spec::SpanTable;
-use crate::timestamp::{TimeUnit, epoch, timestamp};
 
 /// A source of spans. Today the only one is a database table.
 pub(crate) trait SpanSource {
@@ -83,17 +82,6 @@ pub(crate) struct Span {
     lacks_duration: bool,
     /// The field that shows that the span has not ended; `None` if the span has ended.
     not_ended_by: Option<Field>,
-}
-
-/// A recorded time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Time {
-    /// The recorded text.
-    pub text: String,
-    /// The parsed time; `None` if the text is not a point in time, such as `infinity`.
-    pub at: Option<DateTime<Utc>>,
-    /// The unit of time if the text is a number (Unix time); `None` for any other text.
-    pub unit: Option<TimeUnit>,
 }
 
 /// A recorded span status.
@@ -225,10 +213,11 @@ impl Span {
 
     /// Whether the span ends before it starts, or has a negative duration.
     pub(crate) fn has_negative_duration(&self) -> bool {
-        let ends_before_start = match (&self.started, &self.ended) {
-            (Some(start), Some(end)) => end.is_before(start),
-            _ => false,
-        };
+        let ends_before_start = self
+            .started
+            .as_ref()
+            .zip(self.ended.as_ref())
+            .is_some_and(|(start, end)| end.is_before(start));
         let is_negative = |text: &str| match text.parse::<f64>() {
             Ok(number) => number < 0.0,
             // An interval, such as `-00:00:01`.
@@ -262,37 +251,6 @@ impl Span {
             Field::Duration => self.duration.clone(),
             Field::Status => self.status.text.clone(),
             Field::Unit => self.unit.clone(),
-        }
-    }
-}
-
-impl Time {
-    pub(crate) fn new(text: String) -> Self {
-        let number = epoch(&text);
-        let at = timestamp(&text).or(number.map(|(at, _)| at));
-        Self { at, unit: number.map(|(_, unit)| unit), text }
-    }
-
-    /// Whether the time is more exact than whole seconds.
-    pub(crate) fn is_exact(&self) -> bool {
-        self.text.contains('.') || self.unit.is_some_and(|unit| unit != TimeUnit::Seconds)
-    }
-
-    /// Whether the time does not depend on a time zone: it has an offset from UTC, or is a number.
-    pub(crate) fn has_zone(&self) -> bool {
-        let tail = self.text.get(11..).unwrap_or_default();
-        self.unit.is_some() || self.text.ends_with('Z') || tail.contains(['+', '-'])
-    }
-
-    /// Whether this time is before the other. Texts that are not points in time are compared as
-    /// numbers; `false` if they are not numbers either.
-    fn is_before(&self, other: &Self) -> bool {
-        match (self.at, other.at) {
-            (Some(this), Some(other)) => this < other,
-            _ => match (self.text.parse::<f64>(), other.text.parse::<f64>()) {
-                (Ok(this), Ok(other)) => this < other,
-                _ => false,
-            },
         }
     }
 }
@@ -503,6 +461,10 @@ mod tests {
         json!({"started_at": 1_761_134_400_500_u64, "completed_at": 1_761_134_400_000_u64}), true
     )]
     #[case::numbers(json!({"started_at": 1_761_134_400, "completed_at": "1761134401.5"}), false)]
+    #[case::end_in_whole_seconds(json!({"started_at": "2025-10-22T12:00:01.4+00:00"}), false)]
+    #[case::start_rounded_up(
+        json!({"started_at": "2025-10-22T12:00:02+00:00", "completed_at": "2025-10-22T12:00:01.6+00:00"}), false
+    )]
     #[case::infinite_end(json!({"completed_at": "infinity"}), false)]
     fn a_negative_duration_is_detected_in_times_and_numbers(
         #[case] change: Json,

@@ -1,6 +1,8 @@
 //! Checks recorded durations against the times of the spans. It is not known in which unit of time a service
 //! records durations; spans that are long enough show it. In this file, a unit is a unit of time.
 
+use chrono::TimeDelta;
+
 use crate::observation::{Span, Time};
 use crate::timestamp::TimeUnit;
 
@@ -26,11 +28,15 @@ const EXACT_MS: f64 = 0.002;
 /// Minimum number of exact durations that can't be a coincidence: if one of them has a fraction, and if all
 /// are whole numbers.
 const MIN_EXACT: [usize; 2] = [3, 6];
+/// Times that are rounded to whole seconds can't be compared with durations.
+const MAX_ROUNDING_MS: f64 = 1000.0;
 /// A duration that was rounded to whole milliseconds differs by less than this from end minus start.
 const ROUNDING_MS: f64 = 1.0;
 
 /// The durations of the spans of a case.
 pub(super) struct Durations {
+    /// Whether all durations may be rounded to whole seconds. They say nothing about shorter spans then.
+    in_whole_seconds: bool,
     /// How many milliseconds a duration may differ from end minus start.
     tolerance_ms: f64,
     /// Whether no duration of a span that is long enough to compare is near end minus start, in any unit.
@@ -48,22 +54,26 @@ impl Durations {
         let with_duration = spans.iter().filter(|span| span.duration_ms.is_some()).count();
         let all_exceed = with_duration > 1 && spans.iter().filter(exceeds).count() == with_duration;
         let tolerance_ms = if all_exceed { COMMON_TOLERANCE_MS } else { DURATION_TOLERANCE_MS };
-        let comparable: Vec<_> = spans.iter().filter_map(|span| comparable(span)).collect();
-        let fits = |(recorded, computed): &(f64, f64)| {
-            is_near(*recorded, *computed, (computed * DURATION_TOLERANCE).max(ROUNDING_MS))
-        };
-        let none_fits = comparable.len() >= MIN_COMPARABLE && !comparable.iter().any(fits);
+        let comparable: Vec<_> =
+            spans.iter().filter_map(|span| Lengths::comparable(span)).collect();
+        let none_fits = comparable.len() >= MIN_COMPARABLE
+            && !comparable.iter().any(|lengths| lengths.are_near(ROUNDING_MS));
         let units: Vec<_> = spans.iter().filter_map(|span| unit(span)).collect();
+        let mut all = spans.iter().filter_map(|span| Lengths::of(span));
+        let in_whole_seconds = all.all(Lengths::fits_whole_seconds);
         let common_unit = TimeUnit::most_common(&units);
         let computed_unit = common_unit.filter(|unit| are_computed(&comparable, *unit));
-        Self { tolerance_ms, none_fits, common_unit, computed_unit }
+        Self { in_whole_seconds, tolerance_ms, none_fits, common_unit, computed_unit }
     }
 
     /// Returns what is wrong if the duration of a span is not end minus start in any unit of time; `None` if
-    /// it is, or if the times are in whole seconds.
+    /// it is, or if the times or the durations are in whole seconds.
     pub(super) fn wrong(&self, span: &Span) -> Option<String> {
-        let none_fits = comparable(span).filter(|_| self.none_fits);
-        let text = none_fits.map(|(recorded, computed)| in_no_unit(recorded, computed));
+        if self.in_whole_seconds {
+            return None;
+        }
+        let none_fits = Lengths::comparable(span).filter(|_| self.none_fits);
+        let text = none_fits.map(Lengths::in_no_unit);
         text.or_else(|| wrong(span, self.tolerance_ms)).or_else(|| self.not_computed(span))
     }
 
@@ -72,10 +82,10 @@ impl Durations {
     /// in a different unit, which is reported separately.
     fn not_computed(&self, span: &Span) -> Option<String> {
         let computed_unit = self.computed_unit?;
-        let (recorded, computed) = comparable(span)?;
-        let differs = (in_ms(recorded, computed_unit) - computed).abs() > ROUNDING_MS;
+        let lengths = Lengths::comparable(span)?;
+        let differs = lengths.difference(computed_unit) > ROUNDING_MS.max(lengths.rounding);
         (differs && unit(span).is_none()).then(|| {
-            let unit = computed_unit.name();
+            let (Lengths { recorded, computed, .. }, unit) = (lengths, computed_unit.name());
             format!(
                 "its duration {recorded} is not end minus start ({computed} ms), and the durations of other \
                  spans are exactly end minus start, in {unit}"
@@ -98,61 +108,89 @@ impl Durations {
 }
 
 /// Whether durations are computed from the start and the end: each is exactly end minus start, or differs by
-/// far. Takes pairs of the recorded duration and end minus start.
-fn are_computed(comparable: &[(f64, f64)], unit: TimeUnit) -> bool {
-    let difference = |(recorded, computed): &&(f64, f64)| (in_ms(*recorded, unit) - computed).abs();
-    let exact = comparable.iter().filter(|pair| difference(pair) <= EXACT_MS);
+/// far.
+fn are_computed(comparable: &[Lengths], unit: TimeUnit) -> bool {
+    let exact = comparable.iter().filter(|lengths| lengths.difference(unit) <= EXACT_MS);
     let exact: Vec<_> = exact.collect();
-    let is_whole = exact.iter().all(|(recorded, _)| recorded.fract() == 0.0);
-    let far = comparable.iter().filter(|pair| difference(pair) > ROUNDING_MS).count();
+    let is_whole = exact.iter().all(|lengths| lengths.recorded.fract() == 0.0);
+    let far = comparable.iter().filter(|lengths| lengths.difference(unit) > ROUNDING_MS).count();
     exact.len() >= MIN_EXACT[usize::from(is_whole)] && exact.len() + far == comparable.len()
 }
 
 fn wrong(span: &Span, tolerance_ms: f64) -> Option<String> {
-    let (recorded, computed) = recorded_and_computed(span)?;
-    let tolerance = (computed * DURATION_TOLERANCE).max(tolerance_ms);
-    (!is_near(recorded, computed, tolerance)).then(|| in_no_unit(recorded, computed))
+    let is_exact = |lengths: &Lengths| lengths.rounding < MAX_ROUNDING_MS;
+    let lengths = Lengths::of(span).filter(is_exact)?;
+    (!lengths.are_near(tolerance_ms)).then(|| lengths.in_no_unit())
 }
 
-/// Returns the recorded duration, and end minus start in milliseconds; `None` if one of them is not known or
-/// negative, or if the times are in whole seconds.
-fn recorded_and_computed(span: &Span) -> Option<(f64, f64)> {
-    let (start, end, recorded) = (span.start()?, span.end()?, span.duration_ms?);
-    let is_exact = [&span.started, &span.ended].into_iter().flatten().any(Time::is_exact);
-    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
-    let computed = (end - start).num_microseconds()? as f64 / 1000.0;
-    (recorded >= 0.0 && computed >= 0.0 && is_exact).then_some((recorded, computed))
+/// How long a span took, by two sources.
+#[derive(Clone, Copy)]
+struct Lengths {
+    /// The recorded duration, in an unknown unit.
+    recorded: f64,
+    /// End minus start, in milliseconds.
+    computed: f64,
+    /// How much of this difference may be due to rounded times, in milliseconds. They are usually rounded in
+    /// the same way.
+    rounding: f64,
 }
 
-/// Returns the same as [`recorded_and_computed`]; `None` also if the span is too short to compare, or if its
-/// duration is 0: a service may fill the column with zeros.
-fn comparable(span: &Span) -> Option<(f64, f64)> {
-    recorded_and_computed(span)
-        .filter(|(recorded, computed)| *recorded > 0.0 && *computed >= MIN_COMPARABLE_MS)
-}
+impl Lengths {
+    /// Returns `None` if the duration, the start or the end is not known, or if a length is negative.
+    fn of(span: &Span) -> Option<Self> {
+        let (start, end, recorded) = (span.start()?, span.end()?, span.duration_ms?);
+        let computed = milliseconds(end - start);
+        let times = [&span.started, &span.ended].into_iter().flatten();
+        let rounding = milliseconds(times.map(Time::rounding).max()?);
+        (recorded >= 0.0 && computed >= 0.0).then_some(Self { recorded, computed, rounding })
+    }
 
-/// Whether a recorded duration is end minus start (`computed`) in any unit, up to a tolerance in
-/// milliseconds.
-fn is_near(recorded: f64, computed: f64, tolerance: f64) -> bool {
-    let fits = |unit: TimeUnit| (in_ms(recorded, unit) - computed).abs() <= tolerance;
-    TimeUnit::ALL.into_iter().any(fits)
-}
+    /// Returns `None` also if the span is too short to compare, or if its duration is 0: a service may fill the
+    /// column with zeros.
+    fn comparable(span: &Span) -> Option<Self> {
+        Self::of(span)
+            .filter(|lengths| lengths.recorded > 0.0 && lengths.is_longer_than(MIN_COMPARABLE_MS))
+    }
 
-fn in_no_unit(recorded: f64, computed: f64) -> String {
-    format!("its duration {recorded} is not end minus start ({computed} ms) in any unit")
+    /// Whether the span is not shorter than this, and takes so long that its length is not due to rounding.
+    fn is_longer_than(self, ms: f64) -> bool {
+        self.rounding < MAX_ROUNDING_MS && self.computed >= ms.max(self.rounding * 2.0)
+    }
+
+    /// Whether the lengths are about the same in any unit.
+    fn are_near(self, tolerance_ms: f64) -> bool {
+        let tolerance = (self.computed * DURATION_TOLERANCE).max(tolerance_ms).max(self.rounding);
+        TimeUnit::ALL.into_iter().any(|unit| self.difference(unit) <= tolerance)
+    }
+
+    /// Returns the difference in milliseconds if the duration is recorded in this unit.
+    fn difference(self, unit: TimeUnit) -> f64 {
+        (in_ms(self.recorded, unit) - self.computed).abs()
+    }
+
+    /// Whether the recorded duration may be in seconds, rounded in any direction.
+    fn fits_whole_seconds(self) -> bool {
+        let tolerance = MAX_ROUNDING_MS + self.rounding;
+        self.recorded.fract() == 0.0 && self.difference(TimeUnit::Seconds) <= tolerance
+    }
+
+    fn in_no_unit(self) -> String {
+        let Self { recorded, computed, .. } = self;
+        format!("its duration {recorded} is not end minus start ({computed} ms) in any unit")
+    }
 }
 
 /// Returns the unit of time in which the recorded duration is end minus start; `None` if the span is too
 /// short to show it, or if it is not close in any unit.
 fn unit(span: &Span) -> Option<TimeUnit> {
-    let recorded = span.duration_ms?;
-    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
-    let computed = (span.end()? - span.start()?).num_microseconds()? as f64 / 1000.0;
-    let is_close =
-        |unit: &TimeUnit| (in_ms(recorded, *unit) - computed).abs() <= computed * UNIT_TOLERANCE;
-    let is_long_enough = computed >= MIN_UNIT_MS
-        && [&span.started, &span.ended].into_iter().flatten().all(Time::is_exact);
-    TimeUnit::ALL.into_iter().find(is_close).filter(|_| is_long_enough)
+    let lengths = Lengths::of(span).filter(|lengths| lengths.is_longer_than(MIN_UNIT_MS))?;
+    let is_close = |unit: &TimeUnit| lengths.difference(*unit) <= lengths.computed * UNIT_TOLERANCE;
+    TimeUnit::ALL.into_iter().find(is_close)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+fn milliseconds(time: TimeDelta) -> f64 {
+    time.num_microseconds().unwrap_or(i64::MAX) as f64 / 1000.0
 }
 
 /// Converts a number in this unit to milliseconds.

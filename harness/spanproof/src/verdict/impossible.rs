@@ -203,10 +203,9 @@ impl Limits {
         self.outside_period(facts, span).or_else(|| self.starts_after_job(facts, span))
     }
 
-    /// How far a time may differ. Times in whole seconds may be up to one second too early.
+    /// How far a time may differ: as far as clocks do, and as far as it is rounded.
     fn tolerance_of(&self, time: Option<&Time>) -> TimeDelta {
-        let rounding = TimeDelta::seconds(i64::from(!is_exact(time)));
-        self.tolerance + rounding
+        self.tolerance + time.map_or(TimeDelta::zero(), Time::rounding)
     }
 
     fn outside_period(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
@@ -242,12 +241,13 @@ impl Limits {
 
     /// Returns what is wrong if a span starts or ends after the period; `None` if it does not.
     fn after_period(&self, span: &Span) -> Option<String> {
-        let is_late = |at: &DateTime<Utc>| {
-            let last = shifted(self.period.stopped, self.tolerance);
+        let is_late = |at: &DateTime<Utc>, time: Option<&Time>| {
+            let last = shifted(self.period.stopped, self.tolerance_of(time));
             *at > last && shifted(*at, -self.offset) > last
         };
-        let start = span.start().filter(is_late).map(|at| (at, "start"));
-        let (at, word) = start.or_else(|| Some((span.end().filter(is_late)?, "end")))?;
+        let start = span.start().filter(|at| is_late(at, span.started.as_ref()));
+        let end = span.end().filter(|at| is_late(at, span.ended.as_ref()));
+        let (at, word) = start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))?;
         // A service may write local times into a column without a time zone.
         let has_zone = span.started.as_ref().is_none_or(Time::has_zone);
         let ms = (at - self.period.stopped).num_milliseconds();
@@ -262,14 +262,10 @@ impl Limits {
         let is_own = own.is_root() && span.name.as_deref() == Some(own.name);
         let late = (start - end).min(shifted(start, -self.offset) - end);
         let is_local_time = zone_offset(start - self.period.submitted).is_some();
-        (is_own && span.unit.is_some() && !is_local_time && late > self.tolerance)
+        let is_late = late > self.tolerance_of(span.started.as_ref());
+        (is_own && span.unit.is_some() && !is_local_time && is_late)
             .then(|| format!("it starts {} ms after the job had ended", late.num_milliseconds()))
     }
-}
-
-/// Whether a recorded time is more exact than whole seconds.
-fn is_exact(time: Option<&Time>) -> bool {
-    time.is_some_and(Time::is_exact)
 }
 
 /// Returns what is wrong if a span starts or ends at `infinity`, which Postgres accepts as a time; `None` if it does not.
@@ -296,9 +292,9 @@ fn starts_before_parent(facts: &Facts<'_>, span: &Span) -> Option<String> {
     // If spans share an id, it is not known which of them is the parent.
     let parent = parents.next().filter(|_| parents.next().is_none())?;
     let early = parent.start()? - span.start()?;
-    // Times in whole seconds may be up to one second too early.
-    let both_exact = is_exact(parent.started.as_ref()) && is_exact(span.started.as_ref());
-    let tolerance = if both_exact { START_TOLERANCE } else { TimeDelta::seconds(1) };
+    let starts = [&parent.started, &span.started].into_iter().flatten();
+    let rounding = starts.map(Time::rounding).max().unwrap_or_default();
+    let tolerance = START_TOLERANCE.max(rounding);
     (early > tolerance).then(|| {
         format!("it starts {} ms before the span that contains it", early.num_milliseconds())
     })

@@ -23,9 +23,9 @@ pub(crate) fn remarks(spec: &Spec, observation: &Observation) -> Vec<String> {
 fn rounding(facts: &Facts<'_>) -> TimeDelta {
     let is_whole = |at: DateTime<Utc>| at.timestamp_subsec_nanos() == 0;
     let mut units = facts.units.iter().flat_map(|unit| [unit.started, unit.ended]).flatten();
-    let mut spans = facts.spans.iter().flat_map(|span| [&span.started, &span.ended]).flatten();
-    let is_rounded = units.any(is_whole) || !spans.all(Time::is_exact);
-    TimeDelta::seconds(i64::from(is_rounded))
+    let of_units = TimeDelta::seconds(i64::from(units.any(is_whole)));
+    let spans = facts.spans.iter().flat_map(|span| [&span.started, &span.ended]).flatten();
+    spans.map(Time::rounding).max().unwrap_or_default().max(of_units)
 }
 
 /// Returns a remark if spans end before the answers to their own requests.

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::facts::Facts;
 use super::propagation::{TraceContext, normalize};
-use crate::observation::{Span, Time};
+use crate::observation::Span;
 
 /// The answers to all requests that carried the id of one span.
 struct AnswerTimes<'a> {
@@ -44,7 +44,7 @@ impl<'a> RequestTimes<'a> {
     /// id; `None` if it does not, or if its start has no time zone.
     pub(super) fn starts_late(&self, span: &Span, tolerance: TimeDelta) -> Option<String> {
         let times = self.of_span(span)?;
-        let late = zoned(span.started.as_ref())? - times.last;
+        let late = span.started.as_ref()?.zoned()? - times.last;
         (late > tolerance).then(|| {
             let (ms, [method, path]) = (late.num_milliseconds(), times.request);
             format!(
@@ -57,7 +57,7 @@ impl<'a> RequestTimes<'a> {
     /// does not. This is not wrong if the span's work does not wait for the answer.
     pub(super) fn ends_early(&self, span: &Span, tolerance: TimeDelta) -> Option<String> {
         let times = self.of_span(span)?;
-        let early = times.first - zoned(span.ended.as_ref())?;
+        let early = times.first - span.ended.as_ref()?.zoned()?;
         (early > tolerance).then(|| {
             let (ms, [method, path]) = (early.num_milliseconds(), times.request);
             format!("{ms} ms before `{method} {path}` was answered")
@@ -68,9 +68,4 @@ impl<'a> RequestTimes<'a> {
         let ids = [span.trace.as_deref()?, span.id.as_deref()?].map(normalize);
         self.by_ids.get(&ids)
     }
-}
-
-/// Returns a time that does not depend on a time zone; `None` for other times.
-pub(super) fn zoned(time: Option<&Time>) -> Option<DateTime<Utc>> {
-    time.filter(|time| time.has_zone())?.at
 }

@@ -136,7 +136,7 @@ pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Opti
     let [root] = facts.spans_of_unit(unit, own.name)[..] else { return None };
     let parent = facts.only_span_with_id(root.parent.as_deref())?;
     facts.unit_of(parent).filter(|other| other.id != unit.id)?;
-    let had_ended = parent.end()? < root.start()?;
+    let had_ended = parent.has_ended() && parent.ended.as_ref()?.is_before(root.started.as_ref()?);
     let remark = format!(
         "its parent `{}` is a span of another unit, and had already ended",
         parent.name.as_deref().unwrap_or_default()

@@ -4,7 +4,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::facts::Facts;
 use super::other_zone::zone_offset;
-use super::request_time::zoned;
 use crate::observation::{Span, Unit};
 use spanproof_format::count_phrase;
 
@@ -41,7 +40,7 @@ impl OwnSpan {
     /// Returns `None` if a time is missing or has no time zone.
     fn new(span: &Span, unit: &Unit) -> Option<Self> {
         let (unit_start, unit_end) = (unit.started?, unit.ended?);
-        let (start, end) = (zoned(span.started.as_ref())?, zoned(span.ended.as_ref())?);
+        let (start, end) = (span.started.as_ref()?.zoned()?, span.ended.as_ref()?.zoned()?);
         Some(Self { start, end, unit_start, unit_end })
     }
 
