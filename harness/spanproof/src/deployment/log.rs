@@ -264,22 +264,20 @@ impl<'a> Reader<'a> {
         let is_in_window = self.is_in_window(entry, at);
         self.read.facts.has_begin_lines |= kind == Kind::Attempt;
         let is_banner = matches!(kind, Kind::Banner { .. });
-        let is_outside = !is_in_window && !is_banner;
-        if !is_outside {
-            let bytes = self.bytes.entry(kind).or_default();
-            *bytes += text.len();
-            if *bytes > MAX_KIND_BYTES {
-                self.read.dropped_bytes += text.len() as u64;
-                return;
-            }
+        if !is_in_window && !is_banner {
+            return self.add_outside(number, at, &text);
+        }
+        let bytes = self.bytes.entry(kind).or_default();
+        *bytes += text.len();
+        if *bytes > MAX_KIND_BYTES {
+            self.read.dropped_bytes += text.len() as u64;
+            return;
         }
         // A startup line contains the value of the tracing flag, which is not a secret.
         let text = if is_banner { text } else { crate::mask::text(&text) };
         let process = entry.process.as_ref().map(ToString::to_string);
         let line = LogLine { number, at, text, process };
-        if is_outside {
-            self.add_outside(&line);
-        } else if let Some(time) = entry.at.filter(|_| at.is_none() || is_ambiguous) {
+        if let Some(time) = entry.at.filter(|_| at.is_none() || is_ambiguous) {
             self.without_date.push((line, time));
         } else if lacks_zone && !is_banner {
             self.without_zone.push(line);
@@ -290,13 +288,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Counts a line about a span outside the window, and keeps it as an example.
-    fn add_outside(&mut self, line: &LogLine) {
+    fn add_outside(&mut self, number: u64, at: Option<DateTime<Utc>>, text: &str) {
         let facts = &mut self.read.facts;
         facts.outside_lines += 1;
+        // There may be millions of these lines, and to mask secrets takes long.
         if facts.outside.len() < MAX_OUTSIDE_LINES {
-            let at = line.at.map(|at| at.format("%Y-%m-%d %H:%M:%SZ  ").to_string());
-            let at = at.unwrap_or_default();
-            facts.outside.push(format!("log:{}  {at}{}", line.number, line.text));
+            let at = at.map(|at| at.format("%Y-%m-%d %H:%M:%SZ  ").to_string()).unwrap_or_default();
+            facts.outside.push(format!("log:{number}  {at}{}", crate::mask::text(text)));
         }
     }
 
@@ -318,7 +316,7 @@ impl<'a> Reader<'a> {
                 sink.line(&line);
                 self.read.lines.push(line);
             } else {
-                self.add_outside(&line);
+                self.add_outside(line.number, line.at, &line.text);
             }
         }
     }
@@ -359,7 +357,7 @@ impl<'a> Reader<'a> {
                 sink.line(&line);
                 self.read.lines.push(line);
             } else {
-                self.add_outside(&line);
+                self.add_outside(line.number, line.at, &line.text);
             }
         }
         for line in &mut self.read.lines {
