@@ -282,8 +282,8 @@ impl Observation {
     #[must_use]
     pub fn without_lists(mut self) -> Self {
         for rows in [&mut self.jobs, &mut self.units, &mut self.spans] {
-            if let Rows::Found(rows) = rows {
-                rows.clear();
+            if let Rows::Found(_) = rows {
+                *rows = Rows::default();
             }
         }
         self.output.lines.clear();

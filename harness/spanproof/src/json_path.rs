@@ -176,6 +176,10 @@ impl Step {
 }
 
 impl Paths {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Collects the paths among the columns of a spec.
     pub(crate) fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
         let path = |column: &str| Some((column.to_owned(), JsonPath::find(column)?));

@@ -37,7 +37,7 @@ pub(super) async fn jobs(lookup: &mut Lookup<'_>, selection: &JobSelection) -> R
     for name in &selection.jobs {
         rows.push(job(lookup, &table, name).await?);
     }
-    Ok(Rows::Found(rows))
+    Ok(Rows::from(rows))
 }
 
 /// Reads the job with this id or name. If `key` has the form `column=value` and names the column of ids or of
@@ -134,7 +134,7 @@ pub(super) async fn newest_jobs(
         with_time.add(format!("{created} is not null"));
         let order = format!("{created} desc, {by_id}");
         match newest(lookup, table, &with_time, &order, limit).await? {
-            Reply::Accepted(rows) if !rows.is_empty() => return Ok(Rows::Found(rows)),
+            Reply::Accepted(rows) if !rows.is_empty() => return Ok(Rows::from(rows)),
             Reply::Accepted(_) => {}
             Reply::Refused(why) if table.has_numbers(&columns.id) => {
                 lookup.unread.push(format!(

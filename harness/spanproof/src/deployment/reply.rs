@@ -68,6 +68,6 @@ impl<T: Default, R> Reply<T, R> {
 impl Reply<Vec<Row>> {
     /// Converts the reply into evidence. A refusal means that the table can't be read.
     pub(crate) fn into_rows(self) -> Rows {
-        self.into_result().map_or_else(Rows::Unreadable, Rows::Found)
+        self.into_result().map_or_else(Rows::Unreadable, Rows::from)
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn spans(
             let new = more.into_iter().filter(|row| !rows.contains(row));
             let new: Vec<_> = new.collect();
             rows.extend(new);
-            Ok(Rows::Found(rows).without_orphans(lookup.spec))
+            Ok(Rows::from(rows).without_orphans(lookup.spec))
         }
         Reply::Refused(reason) => {
             lookup.unread.push(format!("{} by {}: {reason}", table.table, table.started));
@@ -144,7 +144,7 @@ pub(super) fn split_by_unit(
     let concurrent = concurrent.iter().map(|row| Span::from_row(&spec.tables.spans, row));
     let concurrent = concurrent.filter_map(|span| ConcurrentSpan::from_span(&span)).collect();
     let spans = match spans {
-        Rows::Found(rows) => Rows::Found([rows, dangling].concat()),
+        Rows::Found(rows) => Rows::from([rows.as_slice(), &dangling].concat()),
         unreadable @ Rows::Unreadable(_) => unreadable,
     };
     (spans, concurrent)

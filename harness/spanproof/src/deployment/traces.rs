@@ -69,8 +69,8 @@ pub async fn find_traces(
     }
     let spans = all_spans(&mut lookup, &table, &traces).await?;
     let diagnostics = explain_executions(&mut lookup, &spans).await?;
-    let rows = Rows::Found(spans).masked(spec, observation::Table::Spans, &Secrets::default());
-    let spans = Span::from_rows(columns, rows.all());
+    let rows = Rows::from(spans).masked(spec, observation::Table::Spans, &Secrets::default());
+    let spans = Span::with_attributes(columns, rows.all());
     let job_column = spec.tables.span_job();
     Ok(TraceMatches { job_column, spans, diagnostics, unread: lookup.unread })
 }

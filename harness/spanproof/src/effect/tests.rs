@@ -79,7 +79,7 @@ fn observation(spec: &Spec, inputs: &Inputs, evidence: Evidence) -> Observation 
         let row = serde_json::json!({"operation": name, "status": "completed"});
         row.as_object().unwrap().clone()
     };
-    stored.spans = format::Rows::Found(evidence.spans.iter().map(span).collect());
+    stored.spans = evidence.spans.iter().map(span).collect::<Vec<_>>().into();
     let answer = format::Answer::Status(200);
     let request = || format::Exchange::new(1, "POST", "/inference", answer.clone());
     stored.exchanges = (0..evidence.requests).map(|_| request()).collect();

@@ -201,8 +201,8 @@ impl Records {
             self.doubts.push(format!("the file is cut off: it has {counts}, and no record `end`"));
         }
         let with_rows = |rows: Rows, found: Vec<Row>| match rows {
-            Rows::Found(_) => Rows::Found(found),
-            Rows::Unreadable(_) if !found.is_empty() => Rows::Found(found),
+            Rows::Found(_) => Rows::from(found),
+            Rows::Unreadable(_) if !found.is_empty() => Rows::from(found),
             unreadable @ Rows::Unreadable(_) => unreadable,
         };
         let setup = Setup::from(setup);

@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn rows(row: &serde_json::Value) -> Rows {
-        Rows::Found(vec![row.as_object().unwrap().clone()])
+        Rows::from(vec![row.as_object().unwrap().clone()])
     }
 
     fn exit() -> Exit {
@@ -503,7 +503,7 @@ mod tests {
         let secrets = Secrets::from_variables([("ADMIN_TOKEN", "hunter3")]);
         let masked = |table: Table, row: &serde_json::Value| {
             let row = row.as_object().unwrap().clone();
-            Rows::Found(vec![row]).masked(&spec, table, &secrets).all()[0].clone()
+            Rows::from(vec![row]).masked(&spec, table, &secrets).all()[0].clone()
         };
         let job = json!({"job_token": "469", "token_created_at": "2025-10-22T12:00:00+00:00"});
         assert_eq!(

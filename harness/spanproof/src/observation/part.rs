@@ -60,7 +60,7 @@ impl Observation {
         let span_rows = span_rows.without_orphans(spec);
         let route = selected.iter().find_map(|job| job.route.clone());
         let case = Case { route: route.unwrap_or_default(), ..self.case.clone() };
-        let jobs = Rows::Found(jobs.iter().map(|row| (*row).clone()).collect());
+        let jobs = jobs.iter().map(|row| (*row).clone()).collect();
         let tables = TableRows { jobs, units: unit_rows, spans: span_rows };
         let origin = match &self.origin {
             Origin::Deployment(deployment) => {

@@ -74,7 +74,7 @@ pub(crate) struct Span {
     pub outside_units: bool,
     /// Attributes that must equal columns of the unit's row, by attribute name.
     pub unit_attributes: BTreeMap<String, Option<String>>,
-    /// Recorded attributes, including those of the unit.
+    /// Recorded attributes, including those of the unit; empty if only a verdict needs the span.
     pub attributes: Map<String, Json>,
     /// The recorded text of the duration.
     duration: Option<String>,
@@ -172,11 +172,20 @@ impl Span {
             outside_units: false,
             unit: super::table::id(row, &mapping.unit),
             unit_attributes: unit_attributes.collect(),
-            attributes: attributes(mapping, row),
+            attributes: Map::new(),
             duration: value(&mapping.duration),
             lacks_duration: duration == Some(&Json::Null),
             not_ended_by,
         }
+    }
+
+    /// Reads rows with all their attributes, for people and trace viewers.
+    pub(crate) fn with_attributes(mapping: &SpanTable, rows: &[Row]) -> Vec<Self> {
+        let with_attributes = |row: &Row| {
+            let attributes = attributes(mapping, row);
+            Self { attributes, ..Self::from_row(mapping, row) }
+        };
+        rows.iter().map(with_attributes).collect()
     }
 
     /// Whether the span has ended: it has an end time, and no status from the spec's list `not-ended`.

@@ -1,6 +1,8 @@
 //! The rows of the three tables: jobs, units of work and spans. Rows keep all columns, including those that
 //! the spec does not name.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
@@ -38,8 +40,8 @@ impl Table {
 /// The rows of one table.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rows {
-    /// The rows.
-    Found(Vec<Row>),
+    /// The rows. They may be many, so that copies share them.
+    Found(Arc<Vec<Row>>),
     /// The reason why the table can't be read.
     Unreadable(String),
 }
@@ -69,6 +71,24 @@ impl TableRows {
     }
 }
 
+impl From<Vec<Row>> for Rows {
+    fn from(rows: Vec<Row>) -> Self {
+        Self::Found(Arc::new(rows))
+    }
+}
+
+impl FromIterator<Row> for Rows {
+    fn from_iter<T: IntoIterator<Item = Row>>(rows: T) -> Self {
+        Self::from(rows.into_iter().collect::<Vec<_>>())
+    }
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::from(Vec::new())
+    }
+}
+
 impl Rows {
     /// Returns the rows; empty if the table can't be read.
     pub fn all(&self) -> &[Row] {
@@ -78,11 +98,19 @@ impl Rows {
         }
     }
 
+    /// Returns the rows to change them; `None` if the table can't be read. Copies do not change.
+    pub(crate) fn found_mut(&mut self) -> Option<&mut Vec<Row>> {
+        match self {
+            Self::Found(rows) => Some(Arc::make_mut(rows)),
+            Self::Unreadable(_) => None,
+        }
+    }
+
     /// Adds the values of paths into JSON to each row.
     #[must_use]
     pub(crate) fn with_paths(mut self, paths: &Paths) -> Self {
-        if let Self::Found(rows) = &mut self {
-            for row in rows {
+        if !paths.is_empty() {
+            for row in self.found_mut().into_iter().flatten() {
                 paths.add_to(row);
             }
         }
@@ -93,9 +121,10 @@ impl Rows {
     #[must_use]
     pub(crate) fn filter(self, mut keep: impl FnMut(&Row) -> bool) -> Self {
         match self {
-            Self::Found(mut rows) => {
+            Self::Found(rows) => {
+                let mut rows = Arc::unwrap_or_clone(rows);
                 rows.retain(|row| keep(row));
-                Self::Found(rows)
+                Self::from(rows)
             }
             unreadable @ Self::Unreadable(_) => unreadable,
         }
@@ -143,7 +172,7 @@ mod tests {
     use super::*;
 
     fn rows(values: &[Value]) -> Rows {
-        Rows::Found(values.iter().map(|value| value.as_object().unwrap().clone()).collect())
+        values.iter().map(|value| value.as_object().unwrap().clone()).collect()
     }
 
     #[test]

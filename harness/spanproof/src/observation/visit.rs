@@ -86,13 +86,11 @@ impl TableRows {
 impl Rows {
     /// Passes every row of a table to a visitor.
     pub(crate) fn visit(&mut self, table: Table, visitor: &mut dyn Visitor) {
-        match self {
-            Self::Found(rows) => {
-                for row in rows {
-                    visitor.row(table, row);
-                }
-            }
-            Self::Unreadable(why) => visitor.text(Part::Table(table), why),
+        if let Self::Unreadable(why) = self {
+            visitor.text(Part::Table(table), why);
+        }
+        for row in self.found_mut().into_iter().flatten() {
+            visitor.row(table, row);
         }
     }
 }

@@ -115,7 +115,7 @@ mod tests {
             |unit: &str, rows| FunctionResult { unit: unit.into(), function: "why".into(), rows };
         let diagnostics =
             vec![result("1", Ok(vec![row(&json!({"a": 1}))])), result("2", Err("no right".into()))];
-        let spans = Span::from_rows(&SpanTable::default(), &spans);
+        let spans = Span::with_attributes(&SpanTable::default(), &spans);
         let found = TraceMatches { spans, diagnostics, ..TraceMatches::default() };
         let json = serde_json::to_value(found.document()).unwrap();
         let [first, second] = [0, 1].map(|at| json["traces"][at].clone());

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use crate::effect::FlagEffects;
-use crate::observation::{Field, Observation, Span, Time};
-use crate::spec::{FaultKind, Spec};
+use crate::observation::{Field, Observation, Row, Time, text};
+use crate::spec::{FaultKind, SpanTable, Spec};
 use crate::suite::RunResult;
 use crate::verdict::{ContractCheck, comparable_jobs, contract_checks};
 use spanproof_format::count;
@@ -35,7 +35,9 @@ pub(super) fn not_tried(spec: &Spec, run: &RunResult) -> Vec<String> {
     }));
     all.push(repetition(spec, run));
     all.extend(unmatched_patterns(spec, run));
-    all.extend(unread_times(spec, run));
+    let observations = run.cases.iter().filter_map(|result| result.observation.as_ref());
+    let spans = observations.flat_map(|observation| observation.tables.spans.all());
+    all.extend(uncompared_times(&spec.tables.spans, &spans));
     all.extend(obstructed_checks(spec, run));
     all
 }
@@ -56,27 +58,33 @@ fn unmatched_patterns(spec: &Spec, run: &RunResult) -> Option<String> {
         .map(|probes| format!("{probes} ({patterns} that no line of any case matches)"))
 }
 
-/// Returns a phrase for each time column of the spans table with values that can't be read as times. Such
-/// values were not compared with anything.
-fn unread_times(spec: &Spec, run: &RunResult) -> Vec<String> {
-    let observations = run.cases.iter().filter_map(|result| result.observation.as_ref());
-    let spans: Vec<Span> = observations
-        .flat_map(|observation| Span::from_rows(&spec.tables.spans, observation.tables.spans.all()))
-        .collect();
-    let unread = |field: Field, time: fn(&Span) -> Option<&Time>| {
-        let times: Vec<&Time> = spans.iter().filter_map(time).collect();
-        let example = times.iter().find(|time| time.at.is_none())?;
-        let unread = times.iter().filter(|time| time.at.is_none()).count();
-        Some(format!(
-            "{} in the column `{}`, such as `{}` (neither a timestamp nor a Unix time)",
-            count(unread, "value"),
-            field.column(&spec.tables.spans),
-            example.text
-        ))
+/// Returns phrases about times of spans that were not compared with other times, by column: some can't be read,
+/// and some lack a time zone.
+fn uncompared_times<'a>(
+    mapping: &SpanTable,
+    spans: &(impl Iterator<Item = &'a Row> + Clone),
+) -> Vec<String> {
+    let columns = [Field::Started, Field::Ended].map(|field| field.column(mapping));
+    let of_column = |column: &String| {
+        let (mut unread, mut without_zone, mut example) = (0, 0, None);
+        for time in spans.clone().filter_map(|row| text(row, column)).map(Time::new) {
+            unread += usize::from(time.at.is_none());
+            without_zone += usize::from(time.at.is_some() && !time.has_zone());
+            example = example.or((time.at.is_none()).then_some(time.text));
+        }
+        let unread = example.map(|example| {
+            format!(
+                "{} in the column `{column}`, such as `{example}` (neither a timestamp nor a Unix time)",
+                count(unread, "value")
+            )
+        });
+        let without_zone = (without_zone > 0).then(|| {
+            let times = count(without_zone, "time");
+            format!("comparing {times} in the column `{column}` with requests and units, because the column has no time zone")
+        });
+        [unread, without_zone]
     };
-    let start = unread(Field::Started, |span| span.started.as_ref());
-    let end = unread(Field::Ended, |span| span.ended.as_ref());
-    [start, end].into_iter().flatten().collect()
+    columns.iter().flat_map(of_column).flatten().collect()
 }
 
 /// Returns the checks of flags' contracts that could not be made, each with the reason and the number of
@@ -137,5 +145,33 @@ fn repetition(spec: &Spec, run: &RunResult) -> String {
     match jobs {
         1 => format!("a second job without a restart of the service{why}"),
         jobs => format!("more than {jobs} jobs without a restart of the service{why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn times_that_were_not_compared_are_listed_by_column() {
+        let row = |started: &str, ended: &str| {
+            let row = json!({"started_at": started, "completed_at": ended});
+            row.as_object().unwrap().clone()
+        };
+        let rows = [
+            row("2025-10-22T12:00:00.5", "2025-10-22T12:00:01+00:00"),
+            row("2025-10-22T12:00:00.7", "infinity"),
+            row("2025-10-22T12:00:00.9+02:00", "1761134400"),
+        ];
+        assert_eq!(
+            uncompared_times(&SpanTable::default(), &rows.iter()),
+            [
+                "comparing 2 times in the column `started_at` with requests and units, because the column has no \
+                 time zone",
+                "1 value in the column `completed_at`, such as `infinity` (neither a timestamp nor a Unix time)",
+            ]
+        );
     }
 }

@@ -123,7 +123,7 @@ mod tests {
             row(&id(1), Json::Null, "2025-10-22T12:00:01+00:00".into()),
             row(&id(2), id(1).into(), Json::Null),
         ];
-        otlp_request(&traces(Span::from_rows(&SpanTable::default(), &rows)))
+        otlp_request(&traces(Span::with_attributes(&SpanTable::default(), &rows)))
     }
 
     #[test]

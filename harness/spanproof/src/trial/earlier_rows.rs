@@ -78,7 +78,7 @@ mod tests {
     use crate::spec::example;
 
     fn rows(rows: &[Json]) -> Rows {
-        Rows::Found(rows.iter().map(|row| row.as_object().unwrap().clone()).collect())
+        rows.iter().map(|row| row.as_object().unwrap().clone()).collect()
     }
 
     fn ids(rows: &Rows) -> Vec<String> {

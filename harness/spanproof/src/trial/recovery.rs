@@ -88,10 +88,9 @@ fn spans_of_first_job(
 ) -> Rows {
     let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
     match all.difference(second, same_id) {
-        Rows::Found(mut rows) => {
-            let deleted = before_removal.difference(&Rows::Found(rows.clone()), same_id);
-            rows.extend(deleted.all().iter().cloned());
-            Rows::Found(rows)
+        rows @ Rows::Found(_) => {
+            let deleted = before_removal.difference(&rows, same_id);
+            Rows::from([rows.all(), deleted.all()].concat())
         }
         Rows::Unreadable(_) => before_removal,
     }

@@ -104,7 +104,7 @@ fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
         jobs.push(TableRows {
             jobs: new(&state.jobs, before.map(|before| &before.jobs), &job_id),
             units: new(&state.units, before.map(|before| &before.units), &unit_id),
-            spans: Rows::Found(Vec::new()),
+            spans: Rows::default(),
         });
     }
     let Some(last) = states.last() else { return jobs };
@@ -145,9 +145,9 @@ mod tests {
             row(&json!({"span_id": id, "execution_id": unit, "parent_span_id": parent}))
         };
         TableRows {
-            jobs: Rows::Found(Vec::new()),
-            units: Rows::Found(units.iter().map(unit).collect()),
-            spans: Rows::Found(spans.iter().map(span).collect()),
+            jobs: Rows::default(),
+            units: units.iter().map(unit).collect(),
+            spans: spans.iter().map(span).collect(),
         }
     }
 
@@ -195,8 +195,7 @@ mod tests {
             state(&["1", "2"], &spans),
         ];
         for state in &mut states {
-            let Rows::Found(spans) = &mut state.spans else { unreachable!() };
-            for span in spans {
+            for span in state.spans.found_mut().unwrap() {
                 let trace = if span["span_id"] == "b" { "t2" } else { "t1" };
                 span.insert("trace_id".into(), json!(trace));
             }
@@ -210,9 +209,7 @@ mod tests {
     fn a_job_that_only_updates_rows_has_the_changed_rows() {
         let spec = example(|text| text);
         let mut second = state(&["1", "2"], &[]);
-        if let Rows::Found(units) = &mut second.units {
-            units[1].insert("status".into(), "failed".into());
-        }
+        second.units.found_mut().unwrap()[1].insert("status".into(), "failed".into());
         let jobs = rows_by_job(&spec.tables, &[state(&["1", "2"], &[]), second]);
         assert_eq!(jobs[1].units.all().len(), 1);
     }

@@ -78,13 +78,13 @@ async fn try_read_rows(connection: &mut PgConnection, table: &str) -> Result<Row
         Some(Json::Object(columns)) => Some(columns),
         _ => None,
     };
-    Ok(Rows::Found(rows.into_iter().filter_map(columns).collect()))
+    Ok(rows.into_iter().filter_map(columns).collect())
 }
 
 /// Reads the table of jobs; returns no rows if the spec has no such table.
 pub(super) async fn read_jobs(connection: &mut PgConnection, tables: &Tables) -> Rows {
     if tables.jobs.table.is_empty() {
-        return Rows::Found(Vec::new());
+        return Rows::default();
     }
     let rows = read_rows(connection, &tables.jobs.table).await;
     rows.with_paths(&Table::Jobs.paths(tables))
@@ -137,13 +137,13 @@ async fn read_named(
     let mut all = Vec::new();
     for (name, kind) in names.into_iter().zip(kinds) {
         let rows = match name {
-            "" => Rows::Found(Vec::new()),
+            "" => Rows::default(),
             name => try_read_rows(connection, name).await?,
         };
         all.push(rows.with_paths(&kind.paths(tables)));
     }
     let mut all = all.into_iter();
-    let mut next = || all.next().unwrap_or_else(|| Rows::Found(Vec::new()));
+    let mut next = || all.next().unwrap_or_default();
     Ok(TableRows { jobs: next(), units: next(), spans: next() })
 }
 

@@ -103,11 +103,8 @@ impl Search<'_> {
         let is_named = |row: &Row| {
             observation::id(row, &tables.units.id).is_some_and(|unit| named.contains(&unit))
         };
-        let units = if named.is_empty() {
-            Rows::Found(Vec::new())
-        } else {
-            self.rows(Table::Units, is_named)?
-        };
+        let units =
+            if named.is_empty() { Rows::default() } else { self.rows(Table::Units, is_named)? };
         Ok(split_by_unit(self.spec, spans, others, &units))
     }
 
@@ -139,10 +136,10 @@ impl Search<'_> {
         keep_newest(columns, &mut found, limit);
         if selection.jobs.is_empty() {
             let is_enough = !found.is_empty();
-            return self.without_hidden(Table::Jobs, Rows::Found(found), is_enough);
+            return self.without_hidden(Table::Jobs, Rows::from(found), is_enough);
         }
         let each = selection.jobs.iter().map(|key| self.job(&found, key));
-        each.collect::<Result<Vec<_>, _>>().map(Rows::Found)
+        each.collect()
     }
 
     /// Returns the job with this id or name.
@@ -154,7 +151,7 @@ impl Search<'_> {
             [] => {
                 let mut message =
                     format!("`{}` in `{}` has no job `{key}`", columns.table, self.dump.name());
-                let none = Rows::Found(Vec::new());
+                let none = Rows::default();
                 if let Rows::Unreadable(why) = self.without_hidden(Table::Jobs, none, false)? {
                     message = format!("{message}; {why}");
                 }
@@ -180,7 +177,7 @@ impl Search<'_> {
         if found.len() > ROW_LIMIT {
             return Ok(Rows::Unreadable(too_many(self.name(table))));
         }
-        Ok(Rows::Found(found))
+        Ok(Rows::from(found))
     }
 
     fn wanted_rows(

@@ -37,7 +37,7 @@ fn case_with_request() -> TrialParts {
     for exchange in &mut evidence.exchanges {
         exchange.headers.insert("x-trace-id".into(), "t1".into());
     }
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.push(outer("POST /jobs", "p1", &Json::Null));
     // A framework's span between the request and the job.
     spans.push(outer("queue.take", "q1", &json!("p1")));
@@ -46,7 +46,7 @@ fn case_with_request() -> TrialParts {
 }
 
 fn remove(evidence: &mut TrialParts, operation: &str) {
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.retain(|span| span["operation"] != operation);
 }
 
@@ -103,11 +103,11 @@ fn a_lost_or_ambiguous_ancestor_is_not_a_broken_tree() {
     let mut evidence = case_with_request();
     remove(&mut evidence, "run job");
     assert!(has_broken_tree(&evidence));
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.retain(|span| span["span_id"] != "c4");
     assert!(!has_broken_tree(&evidence), "a unit lacks a span, too");
     let mut evidence = case_with_request();
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.insert(0, outer("queue.take", "r1", &Json::Null));
     assert!(!has_broken_tree(&evidence), "two spans share the id of the job's span");
 }

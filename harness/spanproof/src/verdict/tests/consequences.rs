@@ -16,7 +16,7 @@ fn change(evidence: &mut TrialParts, id: &str, key: &str, value: &Json) {
 }
 
 fn remove_spans(evidence: &mut TrialParts, is_lost: impl Fn(&Row) -> bool) {
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.retain(|span| !is_lost(span));
 }
 
@@ -137,7 +137,7 @@ fn a_span_that_is_stored_twice_is_found_even_if_the_number_of_spans_does_not_sho
         (vec![timer.clone(), timer], vec![Code::Duplicate]),
     ] {
         let mut evidence = recording_case();
-        let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+        let spans = evidence.spans.found_mut().unwrap();
         spans.extend(rows.iter().map(|row| row.as_object().unwrap().clone()));
         assert_eq!(codes(&spec, &evidence), expected, "{rows:?}");
     }

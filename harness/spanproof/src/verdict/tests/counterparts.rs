@@ -46,7 +46,7 @@ fn case_with_attempts() -> TrialParts {
             span.insert("parent_span_id".into(), json!(format!("a{id}")));
         }
     });
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     for id in 1..=4 {
         let attempt = span(id, "attempt", &format!("a{id}"), &json!(format!("s{id}")));
         spans.push(attempt.as_object().unwrap().clone());
@@ -96,7 +96,7 @@ fn counterparts_with_the_same_parent_allow_one_span() {
     });
     let mut evidence = recording_case();
     assert_eq!(judge_parts(&spec, &evidence).verdict, Verdict::Pass);
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     let duplicate = span(2, "hybrid_router_call", "c9", &json!("s2"));
     spans.push(duplicate.as_object().unwrap().clone());
     let judgement = judge_parts(&spec, &evidence);

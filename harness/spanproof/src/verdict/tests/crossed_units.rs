@@ -62,7 +62,7 @@ fn without_times_it_is_only_likely_that_spans_have_the_id_of_another_unit() {
 #[test]
 fn a_duplicate_beside_complete_units_stays_a_duplicate() {
     let mut evidence = case_with_times();
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no rows") };
+    let spans = evidence.spans.found_mut().unwrap();
     let mut again = spans[0].clone();
     again.insert("span_id".into(), json!("again"));
     spans.push(again);

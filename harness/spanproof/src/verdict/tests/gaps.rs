@@ -17,7 +17,7 @@ fn a_gap_of_all_units_with_one_status_is_named(#[case] lost: &[u64], #[case] is_
             unit.insert("status".into(), json!("failed"));
         }
     });
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.retain(|span| !lost.iter().any(|id| span["execution_id"] == *id));
     for span in spans.iter_mut().filter(|span| span["execution_id"] == 4) {
         span.insert("status".into(), json!("failed"));
@@ -119,7 +119,7 @@ fn renamed_spans_are_found_despite_a_retry(#[case] key: &str) {
     let rule = "name = \"hybrid_router_call\"";
     let spec = example(|text| text.replace(rule, &format!("{rule}\n{key}")));
     let mut evidence = recording_case();
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     let retry = span(1, "hybrid_router_call", "c9", &json!("s1"));
     spans.push(retry.as_object().unwrap().clone());
     change_rows(&mut evidence.spans, |span| {
@@ -150,12 +150,12 @@ fn requests_are_not_a_sign_of_spans_that_make_none(#[case] first: &str, #[case] 
         exchange.headers.insert("traceparent".into(), context);
     }
     let mut broken = with_flag(peer.clone(), "LOG_LEVEL", "info");
-    let Rows::Found(spans) = &mut peer.spans else { panic!("no spans") };
+    let spans = peer.spans.found_mut().unwrap();
     for id in 1..=4 {
         let stored = span(id, "store_answer", &format!("a{id}"), &json!(format!("s{id}")));
         spans.push(stored.as_object().unwrap().clone());
     }
-    let Rows::Found(spans) = &mut broken.spans else { panic!("no spans") };
+    let spans = broken.spans.found_mut().unwrap();
     spans.retain(|span| span["operation"] == "execute_question");
     let judgements = judge_all_parts(&spec, &[broken, peer]);
     let sign = "requests of stored traces name a span that is not stored";
@@ -264,7 +264,7 @@ fn a_line_with_a_count_reports_that_many_spans() {
     evidence.output.lines.retain(|line| !line.text.contains("RecordSpan"));
     evidence.output.lines.push(line(Stream::Stdout, "flushed 8 spans"));
     assert_eq!(judge_parts(&spec, &evidence).verdict, Verdict::Pass);
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.retain(|span| span["execution_id"] != json!(4));
     let judgement = judge_parts(&spec, &evidence);
     let findings = judgement.findings().iter();

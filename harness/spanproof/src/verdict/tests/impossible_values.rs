@@ -239,7 +239,7 @@ fn a_parent_in_another_trace_breaks_the_tree() {
     let mut outer = span(1, "GET /", "outer", &Json::Null);
     outer["execution_id"] = Json::Null;
     outer["trace_id"] = json!("t9");
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.push(outer.as_object().unwrap().clone());
     change_rows(&mut evidence.spans, |row| {
         if row["span_id"] == "s2" {
@@ -269,7 +269,7 @@ fn a_unit_that_may_have_sent_no_request_needs_no_request_with_its_trace(
 /// Each span is 8.6 ms long, and its recorded duration is longer by this number of milliseconds.
 fn longer_by(milliseconds: &[f64]) -> TrialParts {
     let mut evidence = case_with_period();
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     for (row, more) in spans.iter_mut().zip(milliseconds) {
         short(row, 8.6 + more);
     }
@@ -309,7 +309,7 @@ fn values_of_spans_that_belong_to_no_unit_are_checked(
     timer["completed_at"] = json!("2026-01-01T00:00:01.5+00:00");
     timer["duration_ms"] = if column == "duration_ms" { value.clone() } else { Json::Null };
     timer[column] = value;
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no spans") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.push(timer.as_object().unwrap().clone());
     let judgement = judge_parts(&spec, &evidence);
     let codes = codes(&judgement).into_iter().filter(|code| *code != "not-finished");

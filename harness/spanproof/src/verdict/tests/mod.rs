@@ -44,7 +44,7 @@ fn spec_without_enables() -> Spec {
 }
 
 fn rows(rows: Vec<Json>) -> Rows {
-    Rows::Found(rows.into_iter().map(|row| row.as_object().unwrap().clone()).collect())
+    rows.into_iter().map(|row| row.as_object().unwrap().clone()).collect()
 }
 
 fn line(stream: Stream, text: &str) -> Line {
@@ -230,13 +230,11 @@ fn drop_lines(evidence: &mut TrialParts, part: &str) {
 }
 
 fn change_rows(rows: &mut Rows, change: impl Fn(&mut Row)) {
-    if let Rows::Found(rows) = rows {
-        rows.iter_mut().for_each(change);
-    }
+    rows.found_mut().into_iter().flatten().for_each(change);
 }
 
 fn clear_rows(rows: &mut Rows) {
-    *rows = Rows::Found(Vec::new());
+    *rows = Rows::default();
 }
 
 /// Changes the evidence to that of a tracer that is off: it begins disabled spans and writes none.
@@ -316,7 +314,7 @@ type Change = fn(&mut TrialParts);
 #[case::refused("job-failed-early", |e: &mut TrialParts| { e.submission.as_mut().unwrap().status = 400; clear_rows(&mut e.units); })]
 #[case::still_running("job-not-finished", |e: &mut TrialParts| { set_job_status(e, "processing"); e.settled = Some(WaitResult::NotReached("late".into())); })]
 #[case::other_path("path-not-executed", |e: &mut TrialParts| { drop_lines(e, "Span"); clear_rows(&mut e.spans); })]
-#[case::child_never_called("path-not-executed", |e: &mut TrialParts| { drop_lines(e, "hybrid_router_call"); keep_first_lines(e, "✅", 4); if let Rows::Found(r) = &mut e.spans { r.retain(|s| s["operation"] != "hybrid_router_call"); } })]
+#[case::child_never_called("path-not-executed", |e: &mut TrialParts| { drop_lines(e, "hybrid_router_call"); keep_first_lines(e, "✅", 4); if let Some(r) = e.spans.found_mut() { r.retain(|s| s["operation"] != "hybrid_router_call"); } })]
 #[case::reported("write-failed-reported", |e: &mut TrialParts| { replace_in_lines(e, "✅ StartSpan RecordSpan success", "❌ StartSpan RecordSpan error: permission denied"); clear_rows(&mut e.spans); })]
 #[case::silent("write-failed-silent", |e: &mut TrialParts| { drop_lines(e, "✅"); clear_rows(&mut e.spans); refuse_inserts(e, "42501"); })]
 #[case::begun_and_gone("undetermined", |e: &mut TrialParts| { drop_lines(e, "✅"); clear_rows(&mut e.spans); })]
@@ -331,11 +329,11 @@ type Change = fn(&mut TrialParts);
 #[case::parent("broken-tree", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("parent_span_id".into(), json!("nobody")); } }))]
 #[case::trace("broken-tree", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { if s["operation"] == "hybrid_router_call" { s.insert("trace_id".into(), json!("other")); } }))]
 #[case::no_trace_in_requests("broken-tree", |e: &mut TrialParts| e.exchanges.iter_mut().for_each(|x| x.headers.clear()))]
-#[case::twice("duplicate", |e: &mut TrialParts| { if let Rows::Found(r) = &mut e.spans { let mut again = r[0].clone(); again.insert("span_id".into(), json!("again")); r.push(again); } })]
+#[case::twice("duplicate", |e: &mut TrialParts| { if let Some(r) = e.spans.found_mut() { let mut again = r[0].clone(); again.insert("span_id".into(), json!("again")); r.push(again); } })]
 #[case::unmatched("unexpected-request", |e: &mut TrialParts| e.exchanges.push(exchange(Answer::Unmatched("POST /inference".into()), "t1")))]
 #[case::no_trace_at_all("broken-tree", |e: &mut TrialParts| { change_rows(&mut e.spans, |s| { s.insert("trace_id".into(), Json::Null); }); e.exchanges.clear(); })]
 #[case::own_parent("broken-tree", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { if s["operation"] == "execute_question" { let id = s["span_id"].clone(); s.insert("parent_span_id".into(), id); } }))]
-#[case::one_unit_more("duplicate", |e: &mut TrialParts| { if let Rows::Found(r) = &mut e.units { let again = r[0].clone(); r.push(again); } })]
+#[case::one_unit_more("duplicate", |e: &mut TrialParts| { if let Some(r) = e.units.found_mut() { let again = r[0].clone(); r.push(again); } })]
 #[case::other_service("wrong-attributes", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("service".into(), json!("someone-else")); }))]
 #[case::ends_before_it_starts("impossible-times", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("completed_at".into(), json!("1999-01-01T00:00:00+00:00")); }))]
 #[case::negative_duration("impossible-times", |e: &mut TrialParts| change_rows(&mut e.spans, |s| { s.insert("duration_ms".into(), json!(-5)); }))]

@@ -88,7 +88,7 @@ fn a_blocked_statement_does_not_explain_spans_that_never_began() {
     let mut evidence = recording_case();
     drop_lines(&mut evidence, "hybrid_router_call");
     keep_first_lines(&mut evidence, "✅", 4);
-    let Rows::Found(spans) = &mut evidence.spans else { panic!("no rows") };
+    let spans = evidence.spans.found_mut().unwrap();
     spans.retain(|span| span["operation"] != "hybrid_router_call");
     let mut observation = evidence.observation();
     let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };

@@ -196,7 +196,7 @@ fn framework_spans_whose_unit_can_not_be_found_are_not_missing(
         }
     });
     change_rows(&mut evidence.spans, change);
-    if let Rows::Found(rows) = &mut evidence.spans {
+    if let Some(rows) = evidence.spans.found_mut() {
         rows.push(top.as_object().unwrap().clone());
     }
     let judgement = judge_parts(&spec, &evidence);

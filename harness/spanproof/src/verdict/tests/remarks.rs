@@ -155,7 +155,7 @@ fn spans_of_an_earlier_attempt_may_be_outside_their_unit() {
     let mut observation = evidence.observation();
     let found = remarks(&spec(), &observation).join("\n");
     assert!(found.starts_with("1 unit has no time in common"), "{found}");
-    if let Rows::Found(rows) = &mut observation.tables.spans {
+    if let Some(rows) = observation.tables.spans.found_mut() {
         let mut again = rows[0].clone();
         set(&mut again, "span_id", "again");
         set(&mut again, "started_at", "2026-01-01T00:00:01.207+00:00");
