@@ -9,7 +9,7 @@ use super::flag::flag_effects;
 use super::untried::{not_tried, startup_lines_only};
 use crate::spec::Spec;
 use crate::suite::{RunResult, Snapshot};
-use crate::verdict::Verdict;
+use crate::verdict::{Verdict, repeated_ids};
 
 impl RunResult {
     /// Returns the document that `check` and `report` print.
@@ -19,7 +19,11 @@ impl RunResult {
         snapshots: &[Snapshot],
         incidents: Vec<AdoptedIncident>,
     ) -> Run {
-        let cases = self.cases.iter().map(|result| case(spec, result)).collect();
+        let mut cases: Vec<_> = self.cases.iter().map(|result| case(spec, result)).collect();
+        let observations = self.cases.iter().map(|result| result.observation.as_ref());
+        if let Some((index, remark)) = repeated_ids(spec, observations) {
+            cases[index].warnings.push(remark);
+        }
         let mut run = Run::new(summary(self, snapshots), cases);
         run.failures = failures(spec, self);
         run.notices = notices(spec, self);

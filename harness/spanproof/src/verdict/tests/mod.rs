@@ -16,6 +16,7 @@ mod impossible_values;
 mod on_the_way;
 mod other_spans;
 mod remarks;
+mod repeated_ids;
 mod repetitions;
 mod updates;
 
