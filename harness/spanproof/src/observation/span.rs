@@ -9,6 +9,9 @@ use super::table::text;
 use super::{Row, Rows, Time};
 use crate::spec::SpanTable;
 
+/// Eight bytes of zeros in Base64, in which the JSON form of Protocol Buffers has ids.
+const ZERO_SPAN_ID_IN_BASE64: &str = "AAAAAAAAAAA=";
+
 /// A source of spans. Today the only one is a database table.
 pub(crate) trait SpanSource {
     /// Returns the name of the source, such as the table's name.
@@ -128,7 +131,15 @@ pub(crate) enum Field {
 impl Span {
     /// Reads rows with the mapping of a spec.
     pub(crate) fn from_rows(mapping: &SpanTable, rows: &[Row]) -> Vec<Self> {
-        rows.iter().map(|row| Self::from_row(mapping, row)).collect()
+        let mut spans: Vec<_> = rows.iter().map(|row| Self::from_row(mapping, row)).collect();
+        // A short id may be a number that counts from 0, so that `0` is the parent of a span only if it is an id.
+        let is_short_zero = |id: &String| id.bytes().all(|byte| byte == b'0');
+        if !spans.iter().filter_map(|span| span.id.as_ref()).any(is_short_zero) {
+            for span in &mut spans {
+                span.parent.take_if(|id| is_short_zero(id));
+            }
+        }
+        spans
     }
 
     /// Reads a row with the mapping of a spec.
@@ -181,11 +192,11 @@ impl Span {
 
     /// Reads rows with all their attributes, for people and trace viewers.
     pub(crate) fn with_attributes(mapping: &SpanTable, rows: &[Row]) -> Vec<Self> {
-        let with_attributes = |row: &Row| {
+        let with_attributes = |(span, row): (Self, &Row)| {
             let attributes = attributes(mapping, row);
-            Self { attributes, ..Self::from_row(mapping, row) }
+            Self { attributes, ..span }
         };
-        rows.iter().map(with_attributes).collect()
+        Self::from_rows(mapping, rows).into_iter().zip(rows).map(with_attributes).collect()
     }
 
     /// Whether the span has ended: it has an end time, and no status from the spec's list `not-ended`.
@@ -318,9 +329,9 @@ impl Field {
     }
 }
 
-/// Whether a parent id names a span. For no parent, exporters write an empty string or zeros.
+/// Whether a parent id names a span. For no parent, exporters write an empty string or zeros, also in Base64.
 fn names_span(id: &str) -> bool {
-    !id.trim().is_empty() && !is_zero_id(id)
+    !id.trim().is_empty() && !is_zero_id(id) && id != ZERO_SPAN_ID_IN_BASE64
 }
 
 /// Whether an id consists of zeros, like an invalid id (OpenTelemetry specification, "`SpanContext`"). A
@@ -430,6 +441,25 @@ mod tests {
         let found = span(&json!({"trace_id": "\\x05348EA1", "parent_span_id": "\\xyz"}));
         assert_eq!(found.trace.as_deref(), Some("05348EA1"));
         assert_eq!(found.parent.as_deref(), Some("\\xyz"));
+    }
+
+    /// Regression test: `0` was the id of a parent, and spans without a parent were not one tree.
+    #[rstest]
+    #[case::number(json!(0), None)]
+    #[case::text(json!("0"), None)]
+    #[case::base64(json!("AAAAAAAAAAA="), None)]
+    #[case::id(json!("7"), Some("7"))]
+    fn a_parent_of_zeros_is_no_parent(#[case] parent: Json, #[case] expected: Option<&str>) {
+        let row = |id: u64, parent: &Json| {
+            let row = json!({"trace_id": "t", "span_id": id, "parent_span_id": parent});
+            row.as_object().unwrap().clone()
+        };
+        let mapping = SpanTable::default();
+        let spans = Span::from_rows(&mapping, &[row(7, &parent), row(8, &json!(7))]);
+        assert_eq!(spans[0].parent.as_deref(), expected);
+        assert_eq!(spans[1].parent.as_deref(), Some("7"));
+        let counted = Span::from_rows(&mapping, &[row(0, &Json::Null), row(1, &json!(0))]);
+        assert_eq!(counted[1].parent.as_deref(), Some("0"));
     }
 
     #[test]

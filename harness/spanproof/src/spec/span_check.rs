@@ -59,9 +59,15 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
     if rule.is_root() && *optional {
         return Some(format!("`{name}` is the span of the unit itself, which can't be `optional`"));
     }
-    if rule.is_root() && *repeats {
+    let is_own_name = |parent: &String| parent == name;
+    let mut roots = check.file.spans.iter().map(Spanned::get_ref).filter(|other| other.is_root());
+    if parents.iter().all(is_own_name)
+        && !parents.is_empty()
+        && roots.any(|root| root.name == *name)
+    {
         return Some(format!(
-            "`{name}` is the span of the unit itself, and a unit has only one; remove `repeats`"
+            "`{name}` is the name of the unit's own span and of a span below it, so they can't be told apart; give \
+             one of them another name in the service"
         ));
     }
     let key = if parents.is_empty() { "below" } else { "parent" };

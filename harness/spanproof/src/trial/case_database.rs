@@ -45,7 +45,8 @@ impl CaseDatabase {
         let witness = overrides.witness;
         let server_before = ServerBefore::read(world, processes, &mut connection, witness).await?;
         let row_gains = row_gains::before(&mut connection, world.spec()).await;
-        let earlier_rows = EarlierRows::new(&rows, world.route(&case.route)?.at_start);
+        let earlier_rows =
+            EarlierRows::new(&world.spec().tables, &rows, world.route(&case.route)?.at_start);
         drop(connection.close().await);
         Ok(Self { database, server_before, earlier_rows, row_gains })
     }

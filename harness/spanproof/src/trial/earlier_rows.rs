@@ -5,47 +5,64 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::observation::{Row, Rows, TableRows, id};
+use crate::observation::{self, Row, Rows, TableRows, id};
 use crate::spec::Tables;
 
-/// The earlier rows of the tables of jobs, units and spans, each as JSON text.
+/// The earlier rows of the tables of jobs, units and spans.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EarlierRows {
-    jobs: BTreeSet<String>,
-    units: BTreeSet<String>,
-    spans: BTreeSet<String>,
+    jobs: Earlier,
+    units: Earlier,
+    spans: Earlier,
+}
+
+/// The earlier rows of one table.
+#[derive(Debug, Clone, Default)]
+struct Earlier {
+    /// The rows as JSON text.
+    texts: BTreeSet<String>,
+    /// The ids of the rows.
+    ids: BTreeSet<String>,
 }
 
 impl EarlierRows {
     /// Remembers rows as earlier rows. If `works_at_start` is true, the service works off existing jobs when
     /// it starts; then jobs and units are not remembered, because those of the case are among them.
-    pub(super) fn new(rows: &TableRows, works_at_start: bool) -> Self {
-        let texts = |rows: &Rows| rows.all().iter().map(text).collect();
-        let spans = texts(&rows.spans);
+    pub(super) fn new(tables: &Tables, rows: &TableRows, works_at_start: bool) -> Self {
+        let spans = Earlier::new(&rows.spans, |row| span_id(tables, row));
         if works_at_start {
             return Self { spans, ..Self::default() };
         }
-        Self { jobs: texts(&rows.jobs), units: texts(&rows.units), spans }
+        let jobs = Earlier::new(&rows.jobs, |row| job_id(tables, row));
+        let units = Earlier::new(&rows.units, |row| id(row, &tables.units.id));
+        Self { jobs, units, spans }
     }
 
-    /// Returns the jobs that are new or were changed.
-    pub(super) fn own_jobs(&self, jobs: Rows) -> Rows {
-        own(jobs, &self.jobs)
+    /// Returns the new jobs. If there is none, because the service works off an earlier job, returns the changed
+    /// ones.
+    pub(super) fn own_jobs(&self, tables: &Tables, jobs: Rows) -> Rows {
+        let changed = self.jobs.changed(jobs);
+        let is_new = |job: &Row| job_id(tables, job).is_some_and(|id| !self.jobs.ids.contains(&id));
+        // A service may change old jobs, too, such as those of a process that died.
+        if changed.all().iter().any(is_new) { changed.filter(is_new) } else { changed }
     }
 
-    /// Returns the spans that are new or were changed.
-    pub(super) fn own_spans(&self, spans: Rows) -> Rows {
-        own(spans, &self.spans)
+    /// Returns the new spans. A service may change earlier ones, for example to archive them.
+    pub(super) fn own_spans(&self, tables: &Tables, spans: Rows) -> Rows {
+        let is_new =
+            |span: &Row| span_id(tables, span).is_none_or(|id| !self.spans.ids.contains(&id));
+        self.spans.changed(spans).filter(is_new)
     }
 
     /// Returns the rows that are new or were changed. If no unit is new or changed, because the service does
     /// not write units, returns the units that the returned spans name.
     pub(super) fn own_tables(&self, tables: &Tables, all: TableRows) -> TableRows {
-        let (jobs, spans) = (self.own_jobs(all.jobs), self.own_spans(all.spans));
-        if self.units.is_empty() {
+        let jobs = self.own_jobs(tables, all.jobs);
+        let spans = self.own_spans(tables, all.spans);
+        if self.units.texts.is_empty() {
             return TableRows { jobs, units: all.units, spans };
         }
-        let units = own(all.units.clone(), &self.units);
+        let units = self.own_units(tables, &jobs, all.units.clone());
         if matches!(&units, Rows::Unreadable(_)) || !units.all().is_empty() {
             return TableRows { jobs, units, spans };
         }
@@ -56,14 +73,54 @@ impl EarlierRows {
         TableRows { jobs, units: all.units.filter(is_named), spans }
     }
 
+    /// Returns the units that are new or were changed, without changed units of other jobs than these.
+    fn own_units(&self, tables: &Tables, jobs: &Rows, units: Rows) -> Rows {
+        let ids: BTreeSet<String> =
+            jobs.all().iter().filter_map(|job| job_id(tables, job)).collect();
+        let is_of_other_job = |unit: &Row| {
+            let job = observation::text(unit, &tables.units.job);
+            !ids.is_empty() && job.is_some_and(|job| !ids.contains(&job))
+        };
+        let is_earlier =
+            |unit: &Row| id(unit, &tables.units.id).is_some_and(|id| self.units.ids.contains(&id));
+        self.units.changed(units).filter(|unit| !(is_earlier(unit) && is_of_other_job(unit)))
+    }
+
     /// Returns the number of earlier spans.
     pub(super) fn span_count(&self) -> u64 {
-        self.spans.len() as u64
+        self.spans.texts.len() as u64
     }
 }
 
-fn own(rows: Rows, earlier: &BTreeSet<String>) -> Rows {
-    if earlier.is_empty() { rows } else { rows.filter(|row| !earlier.contains(&text(row))) }
+impl Earlier {
+    fn new(rows: &Rows, id: impl Fn(&Row) -> Option<String>) -> Self {
+        let texts = rows.all().iter().map(text).collect();
+        Self { texts, ids: rows.all().iter().filter_map(id).collect() }
+    }
+
+    /// Returns the rows that are new or were changed.
+    fn changed(&self, rows: Rows) -> Rows {
+        if self.texts.is_empty() {
+            return rows;
+        }
+        rows.filter(|row| !self.texts.contains(&text(row)))
+    }
+}
+
+fn job_id(tables: &Tables, job: &Row) -> Option<String> {
+    observation::text(job, &tables.jobs.id)
+}
+
+/// Returns the ids of a span and of its trace: an id may be unique only within a trace.
+pub(super) fn span_id(tables: &Tables, span: &Row) -> Option<String> {
+    span_key(tables, span, &tables.spans.id)
+}
+
+/// Returns the id of the span that a column names, with that of its trace; `None` if it names none.
+pub(super) fn span_key(tables: &Tables, span: &Row, column: &str) -> Option<String> {
+    let id = observation::text(span, column)?;
+    let trace = observation::text(span, &tables.spans.trace).unwrap_or_default();
+    Some(format!("{trace} {id}"))
 }
 
 fn text(row: &Row) -> String {
@@ -105,15 +162,43 @@ mod tests {
             ]),
             spans: rows(&[span(1, 1), span(2, 2), span(3, 4)]),
         };
-        let own = EarlierRows::new(&before, false).own_tables(&tables, after());
-        assert_eq!(ids(&own.jobs), ["2", "3"], "job 2 was changed");
+        let own = EarlierRows::new(&tables, &before, false).own_tables(&tables, after());
+        assert_eq!(ids(&own.jobs), ["3"], "job 2 was changed, but job 3 is new");
         assert_eq!(ids(&own.units), ["3", "4"], "unit 2 is earlier, although a new span names it");
         assert_eq!(ids(&own.spans), ["2", "3"]);
         let no_new_units = TableRows { units: before.units.clone(), ..after() };
-        let own = EarlierRows::new(&before, false).own_tables(&tables, no_new_units);
+        let own = EarlierRows::new(&tables, &before, false).own_tables(&tables, no_new_units);
         assert_eq!(ids(&own.units), ["2"], "the service does not write units");
-        let own = EarlierRows::new(&before, true).own_tables(&tables, after());
+        let no_new_jobs =
+            TableRows { jobs: rows(&[job(1, "completed"), job(2, "done")]), ..after() };
+        let own = EarlierRows::new(&tables, &before, false).own_tables(&tables, no_new_jobs);
+        assert_eq!(ids(&own.jobs), ["2"], "job 2 was changed");
+        let own = EarlierRows::new(&tables, &before, true).own_tables(&tables, after());
         assert_eq!(own.jobs.all().len(), 3);
         assert_eq!((own.units.all().len(), own.spans.all().len()), (4, 2));
+    }
+
+    /// Regression test: old items of a dead job, and archived spans, counted as those of the case.
+    #[test]
+    fn earlier_rows_of_other_jobs_may_be_changed() {
+        let tables = example(|text| text).tables;
+        let job = |id: u64, status: &str| json!({ "id": id, "status": status });
+        let unit =
+            |id: u64, job: u64, status: &str| json!({"id": id, "job_id": job, "status": status});
+        let span = |trace: &str, status: &str| json!({"trace_id": trace, "span_id": "1", "status": status});
+        let before = TableRows {
+            jobs: rows(&[job(1, "running")]),
+            units: rows(&[unit(1, 1, "running"), unit(2, 1, "waiting")]),
+            spans: rows(&[span("a", "started")]),
+        };
+        let after = TableRows {
+            jobs: rows(&[job(1, "failed"), job(2, "completed")]),
+            units: rows(&[unit(1, 1, "failed"), unit(2, 2, "completed"), unit(3, 2, "completed")]),
+            spans: rows(&[span("a", "archived"), span("b", "completed")]),
+        };
+        let own = EarlierRows::new(&tables, &before, false).own_tables(&tables, after);
+        assert_eq!(ids(&own.jobs), ["2"]);
+        assert_eq!(ids(&own.units), ["2", "3"], "unit 2 was given to the new job");
+        assert_eq!(own.spans.all().len(), 1, "the id of a span is unique in its trace");
     }
 }

@@ -44,7 +44,11 @@ impl Trial {
         let tables = self.own_tables().await?;
         let first_jobs = tables.jobs.clone();
         let job_run = std::mem::take(&mut self.job_run);
-        self.first_job = Some(FirstJob { tables, job_run, lines, stopped });
+        let requests = match &stopped {
+            Some(stopped) => stopped.exchanges.len(),
+            None => self.service.upstream.request_count(),
+        };
+        self.first_job = Some(FirstJob { tables, job_run, lines, requests, stopped });
         if self.service.ready.is_reached() && !self.service.has_exited() {
             self.phases.before_second_job = self.log_length().await?;
             let job = self.world.second_job(&self.case.job)?;
@@ -148,6 +152,7 @@ impl Trial {
         };
         let fault = self.case.fault.as_deref().and_then(|name| self.world.spec().fault(name));
         self.service.kill(fault.and_then(|fault| fault.process.as_deref())).await;
+        self.service.stop_others().await?;
         let next = RunningService::start(&self.world, &options, &mut self.stopwatch).await?;
         std::mem::replace(&mut self.service, next).stop_after_kill(&self.world).await
     }

@@ -146,7 +146,7 @@ async fn own_rows(
         Err(error) => return TableRows::unreadable(&error.to_string()),
     };
     match first_job {
-        Some(first) => rows_of_second_job(&spec.tables, &first.tables, tables),
+        Some(first) => rows_of_second_job(spec, &first.tables, tables),
         None => tables,
     }
 }
@@ -159,7 +159,7 @@ async fn own_spans(
 ) -> Rows {
     match first_job {
         // Reads only the table of spans, because the rows are read again and again.
-        None => earlier.own_spans(read_spans(connection, &spec.tables).await),
+        None => earlier.own_spans(&spec.tables, read_spans(connection, &spec.tables).await),
         Some(_) => own_rows(connection, spec, (first_job, earlier)).await.spans,
     }
 }

@@ -124,7 +124,7 @@ async fn check_status(
     (before, earlier): (Option<&Rows>, &EarlierRows),
 ) -> Result<(), String> {
     let jobs = &tables.jobs;
-    let rows = earlier.own_jobs(read_jobs(connection, tables).await);
+    let rows = earlier.own_jobs(tables, read_jobs(connection, tables).await);
     let rows = match before {
         Some(before) => rows.difference(before, Row::eq),
         None => rows,

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use super::earlier_rows::{span_id, span_key};
 use super::service::StoppedService;
+use super::span_jobs::unit_id;
 use crate::matrix::Case;
 use crate::observation::{
     self, Failure, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob,
     TableRows, TrialRecord,
 };
 use crate::process::{Output, Stream};
-use crate::spec;
+use crate::spec::{Spec, Tables};
 
 /// The evidence of the first job at the moment the fault was removed.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(super) struct FirstJob {
     pub(super) job_run: JobRun,
     /// The number of lines that the service had printed at that moment.
     pub(super) lines: LineCounts,
+    /// The number of requests that the upstream had got at that moment.
+    pub(super) requests: usize,
     /// The service that the fault killed; `None` if it kept running.
     pub(super) stopped: Option<StoppedService>,
 }
@@ -31,13 +35,14 @@ impl FirstJob {
     /// the errors in the Postgres server's log during the second job; `None` if the log can't be read.
     pub(super) fn with_second_job(
         self,
-        mapping: &spec::Tables,
+        spec: &Spec,
         case: Case,
         (tables, server_errors): (TableRows, Option<Vec<Failure>>),
         record: TrialRecord,
     ) -> Observation {
+        let mapping = &spec.tables;
         let all_spans = tables.spans.clone();
-        let second_tables = rows_of_second_job(mapping, &self.tables, tables);
+        let second_tables = rows_of_second_job(spec, &self.tables, tables);
         let mut tables = self.tables;
         if self.stopped.is_none() {
             tables.spans =
@@ -68,6 +73,7 @@ impl FirstJob {
             exchanges,
             strangers: foreign_requests,
             second_job,
+            request_counts: vec![self.requests],
             period: None,
             spans_before_stop: None,
             ..record
@@ -80,13 +86,8 @@ impl FirstJob {
 /// removed, or when the service stopped, because these were not lost. `before_removal` are the spans that
 /// were stored before the fault was removed, `all` the spans at the end of the trial, and `second` those of
 /// the second job.
-fn spans_of_first_job(
-    mapping: &spec::Tables,
-    before_removal: Rows,
-    all: Rows,
-    second: &Rows,
-) -> Rows {
-    let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
+fn spans_of_first_job(mapping: &Tables, before_removal: Rows, all: Rows, second: &Rows) -> Rows {
+    let same_id = |old: &Row, new: &Row| span_id(mapping, old) == span_id(mapping, new);
     match all.difference(second, same_id) {
         rows @ Rows::Found(_) => {
             let deleted = before_removal.difference(&rows, same_id);
@@ -98,28 +99,25 @@ fn spans_of_first_job(
 
 /// Returns the rows of the second job: new or changed jobs and units, and those new spans that do not
 /// belong to the first job. `first` are the rows when the fault was removed, and `all` the rows now.
-pub(super) fn rows_of_second_job(
-    mapping: &spec::Tables,
-    first: &TableRows,
-    all: TableRows,
-) -> TableRows {
-    let same_id = |old: &Row, new: &Row| old.get(&mapping.spans.id) == new.get(&mapping.spans.id);
+pub(super) fn rows_of_second_job(spec: &Spec, first: &TableRows, all: TableRows) -> TableRows {
+    let mapping = &spec.tables;
+    let same_id = |old: &Row, new: &Row| span_id(mapping, old) == span_id(mapping, new);
     let units = all.units.difference(&first.units, Row::eq);
     let belongs_to = |rows: &Rows, span: &Row| {
-        let unit = observation::id(span, &mapping.spans.unit);
+        let unit = unit_id(spec, span);
         unit.is_some()
             && rows.all().iter().any(|row| observation::id(row, &mapping.units.id) == unit)
     };
     // Spans of the first job may be stored after the fault was removed, so not every new span is of the
     // second.
     let is_of_first_unit = |span: &Row| belongs_to(&first.units, span) && !belongs_to(&units, span);
-    let id = |span: &Row| observation::text(span, &mapping.spans.id);
+    let id = |span: &Row| span_id(mapping, span);
     let mut first_ids: BTreeSet<String> = first.spans.all().iter().filter_map(id).collect();
     // A span without a unit id belongs to the job of its parent. The parent may also have been stored only
     // after the fault was removed, so the search is repeated until it finds no more spans of the first job.
     let has_parent_in_first = |span: &Row, first_ids: &BTreeSet<String>| {
-        let parent = observation::text(span, &mapping.spans.parent);
-        let names_unit = observation::id(span, &mapping.spans.unit).is_some();
+        let parent = span_key(mapping, span, &mapping.spans.parent);
+        let names_unit = unit_id(spec, span).is_some();
         !names_unit && parent.is_some_and(|parent| first_ids.contains(&parent))
     };
     let mut spans = all.spans.difference(&first.spans, same_id);

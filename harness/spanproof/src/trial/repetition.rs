@@ -11,7 +11,7 @@ use crate::observation::{
     self, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob, TableRows,
     TrialRecord,
 };
-use crate::spec;
+use crate::spec::Spec;
 use spanproof_postgres::LogEntry;
 
 /// The state at the end of one job.
@@ -34,7 +34,7 @@ pub(super) struct JobRecord {
 /// trial and contain all jobs.
 pub(super) fn separate(
     earlier: &[JobRecord],
-    mapping: &spec::Tables,
+    spec: &Spec,
     case: Case,
     (tables, log): (TableRows, Option<&[LogEntry]>),
     record: TrialRecord,
@@ -44,7 +44,7 @@ pub(super) fn separate(
     }
     let states: Vec<TableRows> =
         earlier.iter().map(|job| job.tables.clone()).chain([tables]).collect();
-    let mut rows = rows_by_job(mapping, &states).into_iter();
+    let mut rows = rows_by_job(spec, &states).into_iter();
     let first_rows = rows.next().unwrap_or_else(|| states[0].clone());
     let ends: Vec<Option<usize>> = earlier.iter().map(|job| job.log_length).collect();
     let errors = |job: usize| {
@@ -92,7 +92,8 @@ pub(super) fn separate(
 
 /// Divides the rows by job. `states` are the tables at the end of each job, so each state contains the rows
 /// of this job and of all earlier jobs.
-fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
+fn rows_by_job(spec: &Spec, states: &[TableRows]) -> Vec<TableRows> {
+    let mapping = &spec.tables;
     let mut jobs: Vec<TableRows> = Vec::new();
     for (at, state) in states.iter().enumerate() {
         let before = at.checked_sub(1).map(|at| &states[at]);
@@ -113,7 +114,7 @@ fn rows_by_job(mapping: &spec::Tables, states: &[TableRows]) -> Vec<TableRows> {
         let ids = job.units.all().iter().filter_map(|row| observation::id(row, &mapping.units.id));
         job_of_unit.extend(ids.map(|id| (id, at)));
     }
-    let owners = SpanJobs::new(mapping, states, &job_of_unit);
+    let owners = SpanJobs::new(spec, states, &job_of_unit);
     for (at, job) in jobs.iter_mut().enumerate() {
         job.spans = last.spans.clone().filter(|span| owners.job(span) == Some(at));
     }
@@ -171,7 +172,7 @@ mod tests {
                 &[("a", Some("1"), None), ("b", Some("2"), None), ("c", None, None), late, child],
             ),
         ];
-        let jobs = rows_by_job(&spec.tables, &states);
+        let jobs = rows_by_job(&spec, &states);
         let spans: Vec<_> = jobs.iter().map(span_ids).collect();
         assert_eq!(spans, [&["a", "late", "child"][..], &["b", "c"], &[]]);
         let units: Vec<_> = jobs.iter().map(|job| job.units.all().len()).collect();
@@ -200,7 +201,7 @@ mod tests {
                 span.insert("trace_id".into(), json!(trace));
             }
         }
-        let jobs = rows_by_job(&spec.tables, &states);
+        let jobs = rows_by_job(&spec, &states);
         let spans: Vec<_> = jobs.iter().map(span_ids).collect();
         assert_eq!(spans, [&["run", "a", "sibling"][..], &["b"], &[]]);
     }
@@ -210,7 +211,7 @@ mod tests {
         let spec = example(|text| text);
         let mut second = state(&["1", "2"], &[]);
         second.units.found_mut().unwrap()[1].insert("status".into(), "failed".into());
-        let jobs = rows_by_job(&spec.tables, &[state(&["1", "2"], &[]), second]);
+        let jobs = rows_by_job(&spec, &[state(&["1", "2"], &[]), second]);
         assert_eq!(jobs[1].units.all().len(), 1);
     }
 
@@ -218,7 +219,7 @@ mod tests {
     fn a_cycle_of_parents_does_not_cause_an_endless_loop() {
         let spec = example(|text| text);
         let cycle = [("a", None, Some("b")), ("b", None, Some("a"))];
-        let jobs = rows_by_job(&spec.tables, &[state(&[], &cycle)]);
+        let jobs = rows_by_job(&spec, &[state(&[], &cycle)]);
         assert_eq!(span_ids(&jobs[0]), ["a", "b"]);
     }
 }

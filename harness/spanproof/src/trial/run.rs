@@ -353,10 +353,10 @@ impl Trial {
         };
         let observation = if let Some(first_job) = self.first_job {
             let second = (tables, server.errors.after_fault);
-            first_job.with_second_job(&spec.tables, self.case, second, record)
+            first_job.with_second_job(spec, self.case, second, record)
         } else {
             let end = (tables, server.log.as_deref());
-            separate(&self.earlier_jobs, &spec.tables, self.case, end, record)
+            separate(&self.earlier_jobs, spec, self.case, end, record)
         };
         Ok((observation.masked(spec, &self.secrets), self.database))
     }

@@ -26,6 +26,8 @@ pub(super) struct RunningService {
     main: Child,
     /// The other processes under test, in the order in which they were started.
     others: Vec<RunningProcess>,
+    /// The exits and the outputs of those of them that were stopped.
+    stopped: Vec<(Exit, Output)>,
     pub(super) upstream: Upstream,
     pub(super) values: Values,
     /// The whole environment of the main process.
@@ -116,6 +118,7 @@ impl RunningService {
         let mut service = Self {
             main,
             others,
+            stopped: Vec::new(),
             upstream,
             values,
             environment,
@@ -162,24 +165,29 @@ impl RunningService {
         }
     }
 
+    /// Stops all processes but the main one, so that new ones can use their ports.
+    pub(super) async fn stop_others(&mut self) -> Result<(), Error> {
+        let origin = self.main.start();
+        for process in std::mem::take(&mut self.others).into_iter().rev() {
+            self.stopped.push(process.stop(origin).await?);
+        }
+        Ok(())
+    }
+
     /// Stops the processes in the reverse order of their start. Each one gets its stop signal, and SIGKILL
     /// if it still runs after its grace period, which is `grace` for the main process.
     pub(super) async fn stop(
-        self,
+        mut self,
         world: &World,
         grace: Duration,
     ) -> Result<StoppedService, Error> {
+        self.stop_others().await?;
         let Self {
-            main, others, upstream, values, environment, startup, ready, ids, program, ..
+            main, stopped, upstream, values, environment, startup, ready, ids, program, ..
         } = self;
-        let (command, origin) = (main.command().to_owned(), main.start());
-        let mut output = Output::default();
-        let mut exits = Vec::new();
-        for process in others.into_iter().rev() {
-            let (exit, lines) = process.stop(origin).await?;
-            exits.push(exit);
-            output = output.merged(lines);
-        }
+        let command = main.command().to_owned();
+        let (exits, outputs): (Vec<_>, Vec<_>) = stopped.into_iter().unzip();
+        let mut output = outputs.into_iter().fold(Output::default(), Output::merged);
         let rule = &world.spec().service;
         let (mut exit, lines) = main.stop(rule.stop.signal(), grace).await?;
         output = lines.merged(output);

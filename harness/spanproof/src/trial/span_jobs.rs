@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::earlier_rows::span_id;
 use crate::observation::{self, Row, TableRows};
-use crate::spec;
+use crate::spec::{Spec, Tables};
 
 /// The job of each span.
 pub(super) struct SpanJobs<'a> {
-    mapping: &'a spec::Tables,
+    mapping: &'a Tables,
     /// The job of each span, by the span's key.
     jobs: HashMap<String, usize>,
 }
@@ -23,18 +24,18 @@ impl<'a> SpanJobs<'a> {
     /// 3. the job of the other spans in its trace, if they all belong to one job;
     /// 4. the job during which the span was stored.
     pub(super) fn new(
-        mapping: &'a spec::Tables,
+        spec: &'a Spec,
         states: &[TableRows],
         job_of_unit: &HashMap<String, usize>,
     ) -> Self {
+        let mapping = &spec.tables;
         let spans = states.last().map_or(&[][..], |state| state.spans.all());
         let key = |span: &Row| key(mapping, span);
         let by_id: HashMap<String, &Row> = spans
             .iter()
             .filter_map(|span| Some((observation::text(span, &mapping.spans.id)?, span)))
             .collect();
-        let own =
-            |span: &Row| job_of_unit.get(&observation::id(span, &mapping.spans.unit)?).copied();
+        let own = |span: &Row| job_of_unit.get(&unit_id(spec, span)?).copied();
         let trace = |span: &Row| observation::text(span, &mapping.spans.trace);
         let mut all = Self { mapping, jobs: HashMap::new() };
         all.add(spans, |span| ancestors(mapping, &by_id, span).find_map(own));
@@ -89,7 +90,7 @@ impl<'a> SpanJobs<'a> {
 
 /// Returns a span and its ancestors. Wrong parents may form a cycle, so the number of steps is limited.
 fn ancestors<'r>(
-    mapping: &spec::Tables,
+    mapping: &Tables,
     by_id: &HashMap<String, &'r Row>,
     span: &'r Row,
 ) -> impl Iterator<Item = &'r Row> {
@@ -99,9 +100,13 @@ fn ancestors<'r>(
 }
 
 /// Returns a string that identifies a span: its id and trace id, or the whole row if it has no id.
-fn key(mapping: &spec::Tables, span: &Row) -> String {
-    match observation::text(span, &mapping.spans.id) {
-        Some(id) => format!("{id} {:?}", observation::text(span, &mapping.spans.trace)),
-        None => format!("{span:?}"),
-    }
+fn key(mapping: &Tables, span: &Row) -> String {
+    span_id(mapping, span).unwrap_or_else(|| format!("{span:?}"))
+}
+
+/// Returns the id of the unit that a span names; `None` if it names none, or if spans of this name belong to no
+/// unit: the column may contain the id of something else then.
+pub(super) fn unit_id(spec: &Spec, span: &Row) -> Option<String> {
+    let name = observation::text(span, &spec.tables.spans.name).unwrap_or_default();
+    observation::id(span, &spec.tables.spans.unit).filter(|_| !spec.is_outside_units(&name))
 }

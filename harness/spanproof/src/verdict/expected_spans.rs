@@ -37,6 +37,11 @@ impl<'a> ExpectedSpans<'a> {
         self.parents.len()
     }
 
+    /// Whether a unit may have any number of these spans.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.max_per_unit.is_none()
+    }
+
     /// Whether it is the unit's own span, which has no parent within the unit.
     pub(super) fn is_root(&self) -> bool {
         self.parents.iter().all(|names| names.is_empty())

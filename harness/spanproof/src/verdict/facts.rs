@@ -67,7 +67,7 @@ impl<'a> Facts<'a> {
         units.sort_by(|one, other| one.key.cmp(&other.key));
         let source = observation.span_source(spec);
         let (spans, unreadable) = match source.spans() {
-            Ok(spans) => (link::to_units(spec, spans), None),
+            Ok(spans) => (link::to_units(spec, spans, &units), None),
             Err(why) => (Vec::new(), Some(why.to_owned())),
         };
         let job = spec.jobs.iter().find(|job| job.name == case.job);

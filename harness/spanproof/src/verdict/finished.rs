@@ -8,6 +8,10 @@ use super::server_errors::ServerErrors;
 use crate::observation::{Failure, Field, Span};
 use spanproof_format::{Code, count};
 
+/// What to do if the service measures no durations.
+const NO_DURATIONS: &str =
+    "; if the service records none, write `duration = \"\"` under `[tables.spans]`";
+
 /// Checks that every span has an end, and does not end before its start.
 pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
     let fields = [Field::Status, Field::Ended, Field::Duration];
@@ -37,7 +41,8 @@ pub(super) fn check_finished(facts: &Facts<'_>, checks: &mut Checks) {
             return Finding::new(Code::LostAtExit, message, lines);
         }
         let message = if open.iter().all(|span| span.has_ended()) {
-            format!("{} of {all} spans ended without a duration", open.len())
+            let hint = if open.len() == all { NO_DURATIONS } else { "" };
+            format!("{} of {all} spans ended without a duration{hint}", open.len())
         } else {
             let refused = refused_updates(facts);
             format!("{} of {all} spans were begun and never completed{refused}", open.len())

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::observation::Span;
+use uuid::Uuid;
+
+use crate::observation::{Span, Unit};
 use crate::spec::{SpanRule, Spec, UnitLink};
 
 /// The trace id and the span id of a span, by which its children refer to it.
@@ -18,8 +20,23 @@ struct UnitOfParent {
 }
 
 /// Sets the unit of each span whose rule has `unit = "parent"`. Such a span has no attributes that must
-/// agree with the unit's row.
-pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>) -> Vec<Span> {
+/// agree with the unit's row. A UUID in another spelling than that of the unit's row is replaced.
+pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>, units: &[Unit]) -> Vec<Span> {
+    let uuids: BTreeMap<Uuid, &String> = units
+        .iter()
+        .filter_map(|unit| Some((uuid(unit.id.as_ref()?)?, unit.id.as_ref()?)))
+        .collect();
+    if !uuids.is_empty() {
+        for id in spans.iter_mut().filter_map(|span| span.unit.as_mut()) {
+            if let Some(spelling) = uuid(id).and_then(|uuid| uuids.get(&uuid)) {
+                id.clone_from(spelling);
+            }
+        }
+    }
+    // The column may contain the id of something else in a span that belongs to no unit.
+    for span in spans.iter_mut().filter(|span| spec.is_outside_units(name(span))) {
+        (span.unit, span.outside_units) = (None, true);
+    }
     if !spec.has_parent_links() {
         return spans;
     }
@@ -35,6 +52,11 @@ pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>) -> Vec<Span> {
         }
     }
     spans
+}
+
+/// Parses a UUID in any spelling: in capitals, without hyphens or in braces.
+fn uuid(id: &str) -> Option<Uuid> {
+    Uuid::try_parse(id).ok()
 }
 
 fn name(span: &Span) -> &str {

@@ -61,6 +61,7 @@ mod stored_twice;
 mod tests;
 mod time_unit;
 mod tree;
+mod tries;
 mod unclear_log;
 mod unit_time;
 mod witness;

@@ -8,8 +8,9 @@ use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::judgement::Judgement;
+use super::propagation::normalize;
 use super::running_statement;
-use crate::observation::{Observation, Submission, WaitResult};
+use crate::observation::{Observation, Span, Submission, WaitResult};
 use crate::spec::Spec;
 use spanproof_format::{Code, Confidence, count_phrase};
 
@@ -69,12 +70,28 @@ fn shared_trace(first: &Facts<'_>, later: &[LaterJob<'_>]) -> Option<(String, us
     let traces = |facts: &Facts<'_>| -> BTreeSet<String> {
         facts.spans.iter().filter_map(|span| span.trace.clone()).collect()
     };
-    let traces_of_first = traces(first);
+    let traces_of_first: BTreeSet<String> =
+        traces(first).into_iter().filter(|trace| !is_sent_with_job(first, trace)).collect();
     let numbered = later.iter().map(|job| traces(&job.facts)).zip(2..);
     let mut shared = numbered.filter_map(|(traces, number)| {
         traces.intersection(&traces_of_first).next().map(|trace| (trace.clone(), number))
     });
     shared.next()
+}
+
+/// Whether the spec sends a trace id with each job, so that the service continues this trace.
+fn is_sent_with_job(facts: &Facts<'_>, trace: &str) -> bool {
+    let case = &facts.observation.case;
+    let route = facts.spec.routes.iter().find(|route| route.name == case.route);
+    let contains = |text: &String| normalize(text).contains(&normalize(trace));
+    let is_in_headers = route.is_some_and(|route| route.headers.values().any(contains));
+    // The parent is a span of the client, whose context may be in the job itself.
+    let has_remote_parent = |span: &Span| {
+        span.trace.as_deref() == Some(trace)
+            && span.parent.is_some()
+            && facts.spans_with_id(span.parent.as_deref()).next().is_none()
+    };
+    is_in_headers || facts.spans.iter().any(has_remote_parent)
 }
 
 /// Returns how many jobs can be compared, including job 1: those before the first job whose outcome differs.

@@ -11,6 +11,7 @@ use super::finding::{Checks, Finding};
 use super::funnel::differences;
 use super::impossible;
 use super::tree;
+use super::tries;
 use crate::observation::{Field, Span, TrialRecord, WaitResult};
 use crate::process::Ending;
 use crate::spec::Banner;
@@ -65,7 +66,11 @@ pub(super) fn check_reported_on(facts: &Facts<'_>, checks: &mut Checks) {
     let Some(startup_line) = facts.startup_lines.first() else {
         // The log of an existing system may begin after the startup. If output was dropped because
         // there was too much, the line may have been in it.
-        let is_complete = facts.process_run().is_some() && facts.observation.dropped_bytes() == 0;
+        // A tracer may be made for the first job, and print its line then.
+        let is_later_job = facts.trial().is_some_and(|trial| trial.is_later_job);
+        let is_complete = facts.process_run().is_some()
+            && facts.observation.dropped_bytes() == 0
+            && !is_later_job;
         return checks.expect(!is_complete, || {
             let lines = count_phrase(facts.observation.lines().len(), "line", "lines");
             let message = "spans are recorded, and no startup line says that tracing is on";
@@ -235,6 +240,10 @@ pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
+/// What the spans of a unit that was tried again have in common.
+const TRIES: &str = "each of these spans starts after the one before it has ended, and all but the last one failed: \
+     if the unit was tried again, write `repeats = true` in the `[[span]]`";
+
 /// Every span must contain the id of its unit and agree with the unit's row. Spans that a framework makes
 /// contain no unit's id and belong to the unit of their parent; `check_joined` checks them.
 pub(super) fn check_linked(facts: &Facts<'_>, checks: &mut Checks) {
@@ -319,17 +328,27 @@ pub(super) fn check_joined(facts: &Facts<'_>, checks: &mut Checks) {
     }
     let with_invalid_ids = impossible::units_with_invalid_ids(facts);
     for unit in &facts.units {
+        let tries = tries::roots(facts, unit).len().max(1);
         for expected in &facts.expected_spans {
             let spans = facts.spans_of_unit(unit, expected.name);
             let (count, name) = (spans.len(), expected.name);
-            let max = expected.max_per_unit.unwrap_or(usize::MAX);
+            let max = match expected.max_per_unit {
+                Some(max) if expected.is_root() => max,
+                Some(max) => max * tries,
+                None => usize::MAX,
+            };
             checks.expect_each(count <= max, || {
                 let max = if max == 1 { "one".to_owned() } else { max.to_string() };
                 let message = format!("a unit has {count} `{name}` spans and should have {max}");
                 let with_trace = |span: &&Span| Evidence::span(facts, span, &[Field::Trace]);
                 let lines = limit(spans.iter().map(with_trace));
                 let unit = vec![Evidence::unit(facts, unit)];
-                Finding::new(Code::Duplicate, message, [unit, lines].concat())
+                let mut finding = Finding::new(Code::Duplicate, message, [unit, lines].concat());
+                if expected.is_root() && tries::are_tries(&mut spans.clone()) {
+                    finding.confidence = Confidence::Likely;
+                    finding.evidence.push(Evidence::Note(TRIES.to_owned()));
+                }
+                finding
             });
         }
         // The children of a span with an invalid id are not known.

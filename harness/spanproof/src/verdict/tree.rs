@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
 use super::facts::Facts;
-use super::propagation::same_id;
+use super::propagation::{TraceContext, normalize, same_id};
+use super::tries;
 use crate::observation::{Field, Span, Unit};
+use crate::upstream::{Answer, Exchange};
 use spanproof_format::count_phrase;
 
 /// Returns the spans that contain a wrong unit id.
@@ -16,18 +18,19 @@ pub(super) fn misattributed<'a>(facts: &'a Facts<'_>) -> Vec<&'a Span> {
 
 /// Returns the reasons why the spans of a unit do not form one tree; empty if they do.
 pub(super) fn defects(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
-    let Some(own) = facts.expected_spans.first() else { return Vec::new() };
-    let Some(root) = facts.spans_of_unit(unit, own.name).first().copied() else {
+    let roots = tries::roots(facts, unit);
+    if roots.is_empty() {
         return Vec::new();
-    };
+    }
     let optional = facts.spec.spans.iter().filter(|rule| rule.optional);
     let mut names: Vec<_> = facts.expected_spans.iter().map(|expected| expected.name).collect();
     names.extend(optional.map(|rule| rule.name.as_str()));
     let mut seen = BTreeSet::new();
     names.retain(|name| seen.insert(*name));
-    let tree = UnitTree { facts, unit, root };
+    let tree = UnitTree { facts, unit, roots: &roots };
     let mut defects: Vec<_> = names.iter().flat_map(|name| tree.misplaced_spans(name)).collect();
-    defects.extend(missing_in_requests(facts, root.trace.as_deref()));
+    let traces: Vec<_> = roots.iter().filter_map(|root| root.trace.as_deref()).collect();
+    defects.extend(missing_in_requests(facts, &traces));
     // Requests of units that lack spans have no trace to carry, so requests are compared only if all spans
     // are stored.
     if facts.units.first().is_some_and(|first| first.id == unit.id) && !facts.lacks_spans() {
@@ -40,8 +43,8 @@ pub(super) fn defects(facts: &Facts<'_>, unit: &Unit) -> Vec<Evidence> {
 struct UnitTree<'a> {
     facts: &'a Facts<'a>,
     unit: &'a Unit,
-    /// The unit's own span.
-    root: &'a Span,
+    /// The unit's own spans, one for each try.
+    roots: &'a [&'a Span],
 }
 
 impl UnitTree<'_> {
@@ -93,11 +96,15 @@ impl UnitTree<'_> {
         if span.id.is_none() || span.trace.is_none() {
             return Some("without an id or a trace".to_owned());
         }
-        if span.trace != self.root.trace {
+        if !self.roots.iter().any(|root| root.trace == span.trace) {
             return Some("in another trace".to_owned());
         }
         if parents.is_empty() {
             return self.wrong_parent_of_root(span);
+        }
+        let parent = self.facts.only_span_with_id(span.parent.as_deref());
+        if self.roots.len() > 1 && parent.is_some_and(|parent| parent.trace != span.trace) {
+            return Some("its parent is in another trace".to_owned());
         }
         // If the unit has no span with one of these names, another check reports that the parent is missing.
         if let Some(parent) = span.parent.as_deref()
@@ -119,11 +126,21 @@ impl UnitTree<'_> {
     /// outside the unit; `None` if it has no parent.
     fn wrong_parent_of_root(&self, span: &Span) -> Option<String> {
         span.parent.as_ref()?;
-        let mut outside = self.facts.spans.iter().filter(|other| other.unit != self.unit.id);
+        let facts = self.facts;
+        // The column of units may contain ids of other things in spans that no rule describes.
+        let is_unknown = |other: &Span| {
+            !facts
+                .spec
+                .spans
+                .iter()
+                .any(|rule| other.name.as_ref().is_some_and(|name| rule.matches(name)))
+        };
+        let is_outside = |other: &&Span| other.unit != self.unit.id || is_unknown(other);
+        let mut outside = facts.spans.iter().filter(is_outside);
         let Some(parent) = outside.find(|other| other.id == span.parent) else {
             // If spans of units are missing, the parent may be missing, too.
             let text = "no span outside this unit has that id".to_owned();
-            return (!self.facts.lacks_spans()).then_some(text);
+            return (!facts.lacks_spans()).then_some(text);
         };
         (parent.trace != span.trace).then(|| "the span with that id is in another trace".to_owned())
     }
@@ -159,23 +176,52 @@ fn contains_stored_trace(facts: &Facts<'_>, value: &str) -> bool {
     traces.filter(|trace| !trace.is_empty()).any(|trace| contains_trace(value, trace))
 }
 
-/// Whether each request carries the trace of a stored span, and there are fewer requests than units. A unit
-/// whose trace is in no request then sent none.
+/// Whether a unit whose trace is in no request may have sent none: all requests with a trace carry that of a stored
+/// span, and fewer units than there are sent one.
 fn unit_may_have_sent_none(facts: &Facts<'_>, header: &str) -> bool {
-    let requests = facts.exchanges();
-    let is_of_stored_span = |value: &String| contains_stored_trace(facts, value);
-    requests.len() < facts.units.len()
-        && requests.iter().all(|request| request.headers.get(header).is_some_and(is_of_stored_span))
+    let value = |request: &Exchange| {
+        request.headers.get(header).filter(|value| !value.trim().is_empty()).cloned()
+    };
+    let (traced, untraced): (Vec<_>, Vec<_>) =
+        facts.exchanges().iter().partition(|request| value(request).is_some());
+    let endpoints: BTreeSet<_> = traced.iter().map(|request| endpoint(request)).collect();
+    let is_of_stored_span = |request: &&Exchange| {
+        value(request).is_some_and(|value| contains_stored_trace(facts, &value))
+    };
+    // Not every request is part of a unit's work: the service may also load its settings, for example.
+    !traced.is_empty()
+        && traced.iter().all(is_of_stored_span)
+        && !untraced.iter().any(|request| endpoints.contains(&endpoint(request)))
+        && units_with_request(facts, &traced) < facts.units.len()
 }
 
-/// Returns what is wrong if there are requests to the fake upstream and none of them contains the trace
-/// id in the header that the spec names. `None` if the unit with this trace may have sent no request.
-fn missing_in_requests(facts: &Facts<'_>, trace: Option<&str>) -> Option<Evidence> {
+/// Returns how many units sent these requests, at most: a request that failed may be sent again by the same unit.
+fn units_with_request(facts: &Facts<'_>, requests: &[&Exchange]) -> usize {
+    let custom = facts.spec.tables.spans.header.as_deref();
+    let mut answered: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    for request in requests {
+        let trace =
+            TraceContext::read(&request.headers, custom).map(|context| normalize(&context.trace));
+        let is_success = matches!(request.answer, Answer::Status(200..=299));
+        *answered.entry(trace).or_default() += usize::from(is_success);
+    }
+    answered.values().map(|successes| (*successes).max(1)).sum()
+}
+
+/// The method and the path of a request, without the last part of the path, which is often an id.
+fn endpoint(request: &Exchange) -> (&str, &str) {
+    let path = request.path.rsplit_once('/').map_or("", |(path, _)| path);
+    (&request.method, path)
+}
+
+/// Returns what is wrong if there are requests to the fake upstream and none of them contains one of the trace
+/// ids of a unit in the header that the spec names. `None` if the unit may have sent no request.
+fn missing_in_requests(facts: &Facts<'_>, traces: &[&str]) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
     let requests = facts.exchanges();
-    let trace = trace?;
+    let trace = traces.first()?;
     let mut values = requests.iter().filter_map(|request| request.headers.get(&header));
-    let is_sent = values.any(|value| contains_trace(value, trace));
+    let is_sent = values.any(|value| traces.iter().any(|trace| contains_trace(value, trace)));
     if requests.is_empty() || is_sent || unit_may_have_sent_none(facts, &header) {
         return None;
     }
@@ -191,9 +237,7 @@ fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
     let mut endpoints: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
     for request in facts.exchanges() {
-        // The last part of a path is often an id.
-        let path = request.path.rsplit_once('/').map_or("", |(path, _)| path);
-        let counts = endpoints.entry((&request.method, path)).or_default();
+        let counts = endpoints.entry(endpoint(request)).or_default();
         match request.headers.get(&header).map(|value| value.trim()) {
             None | Some("") => counts[0] += 1,
             Some(value) => counts[1] += usize::from(contains_stored_trace(facts, value)),

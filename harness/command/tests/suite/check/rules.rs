@@ -56,11 +56,6 @@ use super::project::Project;
     "[[span]]\nname = 'work'\nunit = 'trace'",
     "unknown variant `trace`, expected one of `column`, `parent`, `none`"
 )]
-#[case::repeated_root(
-    "[[span]]\nname = 'work'",
-    "[[span]]\nname = 'work'\nrepeats = true",
-    "`work` is the span of the unit itself, and a unit has only one; remove `repeats`"
-)]
 #[case::same_place_twice(
     "[[span]]\nname = 'work'",
     "[[span]]\nname = 'work'\n[[span]]\nname = 'a'\nparent = 'work'\n[[span]]\nname = 'a'\nparent = ['a', 'work']",

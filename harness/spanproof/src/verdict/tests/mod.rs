@@ -18,6 +18,7 @@ mod other_spans;
 mod remarks;
 mod repeated_ids;
 mod repetitions;
+mod tries;
 mod updates;
 
 use rstest::rstest;
