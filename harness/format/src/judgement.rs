@@ -18,8 +18,8 @@ pub enum Verdict {
     /// The database or the service did not start, for this reason. This proves nothing about the
     /// service.
     Broken(String),
-    /// The case fails as a rule under `[[expected]]` predicts. Contains the code, the last day of
-    /// the rule and its reason.
+    /// The case fails as a rule under `[[expected]]` predicts, or as the same case without its fault does.
+    /// Contains the code, the last day of the rule and its reason, or the case without the fault.
     Known(String),
     /// The case fails under a fault that spanproof adds by itself, although the spec does not declare it. The
     /// run still passes.

@@ -386,12 +386,6 @@ impl Spec {
         self.spans.iter().any(|rule| rule.unit == UnitLink::Parent && rule.matches(name))
     }
 
-    /// Whether spans of this name belong to no unit.
-    pub(crate) fn is_outside_units(&self, name: &str) -> bool {
-        let mut rules = self.spans.iter().filter(|rule| rule.matches(name)).peekable();
-        rules.peek().is_some() && rules.all(|rule| rule.unit == UnitLink::None)
-    }
-
     /// Returns the rules for a unit's own span, which have no `parent`. If there are several, no two of them
     /// hold in the same case.
     pub(crate) fn unit_spans(&self) -> impl Iterator<Item = &SpanRule> {

@@ -100,6 +100,14 @@ impl SpanRule {
     }
 }
 
+impl super::Spec {
+    /// Whether spans of this name belong to no unit.
+    pub(crate) fn is_outside_units(&self, name: &str) -> bool {
+        let mut rules = self.spans.iter().filter(|rule| rule.matches(name)).peekable();
+        rules.peek().is_some() && rules.all(|rule| rule.unit == UnitLink::None)
+    }
+}
+
 /// Whether a pattern, in which `*` stands for any text, matches the whole text.
 fn matches_pattern(pattern: &str, text: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };

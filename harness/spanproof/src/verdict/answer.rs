@@ -336,7 +336,10 @@ impl GapEvidence<'_> {
                     && other.fault == case.fault
                     && other.work(facts.spec) == work
             };
-            if let Some(peer) = peers.iter().filter(differs_in_flag_only).find(has_all_spans) {
+            // A value with which any span is recorded is recognised.
+            let is_recognised = peers.iter().filter(has_same_flags).any(|peer| has_any_span(peer));
+            let mut others = peers.iter().filter(|_| !is_recognised).filter(differs_in_flag_only);
+            if let Some(peer) = others.find(has_all_spans) {
                 let value = peer.observation.case.flag(&flag.name);
                 let text = format!(
                     "case {} with {}={value} has its spans",
@@ -349,6 +352,12 @@ impl GapEvidence<'_> {
             answers.set(Q::TracerPatternWorks, Fact::Yes(vec![line.into()]));
         }
     }
+}
+
+/// Whether a case has any span, also one of a later job.
+fn has_any_span(facts: &Facts<'_>) -> bool {
+    let later = facts.trial().and_then(|trial| trial.second_job.as_deref());
+    !facts.spans.is_empty() || later.is_some_and(|job| !job.tables.spans.all().is_empty())
 }
 
 /// Answers whether spans began and never reached the database server, from the answers about both. Keeps an

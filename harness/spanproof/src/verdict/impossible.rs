@@ -291,6 +291,10 @@ fn starts_before_parent(facts: &Facts<'_>, span: &Span) -> Option<String> {
     let mut parents = parents.filter(|other| other.trace == span.trace);
     // If spans share an id, it is not known which of them is the parent.
     let parent = parents.next().filter(|_| parents.next().is_none())?;
+    // If units use the same ids, the parent of one of them may be lost, and another one has its id.
+    if span.unit.is_some() && parent.unit.is_some() && span.unit != parent.unit {
+        return None;
+    }
     let early = parent.start()? - span.start()?;
     let starts = [&parent.started, &span.started].into_iter().flatten();
     let rounding = starts.map(Time::rounding).max().unwrap_or_default();

@@ -19,8 +19,8 @@ pub enum Verdict {
     Fail(Vec<Finding>),
     /// The trial did not start, for a reason that may be outside the service. Contains the reason.
     Broken(String),
-    /// The case failed as an `[[expected]]` rule of the spec allows. Contains the code, the last day of
-    /// the rule, and its reason.
+    /// The case failed as an `[[expected]]` rule of the spec allows, or as the same case without its fault does.
+    /// Contains the code, the last day of the rule, and its reason, or the case without the fault.
     Known(String),
     /// The case failed under a fault that the spec does not declare, and that spanproof added by itself.
     Notice(Vec<Finding>),

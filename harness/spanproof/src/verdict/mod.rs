@@ -64,6 +64,7 @@ mod tree;
 mod tries;
 mod unclear_log;
 mod unit_time;
+mod without_fault;
 mod witness;
 
 pub(crate) use contract::{ContractCheck, contract_checks};

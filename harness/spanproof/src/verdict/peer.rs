@@ -14,6 +14,7 @@ use super::judge::{judge, judge_facts};
 use super::judgement::{Judgement, Verdict, failure_signature};
 use super::same_job::{compare_outcomes, note_unfinished_jobs};
 use super::stage;
+use super::without_fault::explain_by_case_without_fault;
 use crate::observation::{Observation, Origin};
 use crate::spec::Spec;
 use spanproof_format::{Code, Confidence};
@@ -38,6 +39,7 @@ pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
     check_inert_flags(spec, all, judgements);
     compare_outcomes(spec, all, judgements);
     note_unfinished_jobs(spec, all, judgements);
+    explain_by_case_without_fault(all, judgements);
 }
 
 /// Whether the service became ready; `true` for an existing system.

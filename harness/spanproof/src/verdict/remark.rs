@@ -16,7 +16,8 @@ pub(crate) fn remarks(spec: &Spec, observation: &Observation) -> Vec<String> {
     let Some(trial) = facts.trial() else { return Vec::new() };
     let tolerance = clock_tolerance(trial) + rounding(&facts);
     let early = early_ends(&facts, tolerance);
-    [early, unit_time::remark(&facts, tolerance)].into_iter().flatten().collect()
+    let all = [early, unit_time::remark(&facts, tolerance), more_written(&facts)];
+    all.into_iter().flatten().collect()
 }
 
 /// Returns how far the times of spans and units may be off because they are rounded.
@@ -26,6 +27,17 @@ fn rounding(facts: &Facts<'_>) -> TimeDelta {
     let of_units = TimeDelta::seconds(i64::from(units.any(is_whole)));
     let spans = facts.spans.iter().flat_map(|span| [&span.started, &span.ended]).flatten();
     spans.map(Time::rounding).max().unwrap_or_default().max(of_units)
+}
+
+/// Returns a remark if the service reports more spans as written than are stored, although none is missing.
+fn more_written(facts: &Facts<'_>) -> Option<String> {
+    let (reported, stored) = (facts.written_count(), facts.spans.len());
+    (reported > stored).then(|| {
+        format!(
+            "the service reports {reported} spans as written, and {stored} are stored: some were lost, unless it \
+             writes spans twice"
+        )
+    })
 }
 
 /// Returns a remark if spans end before the answers to their own requests.

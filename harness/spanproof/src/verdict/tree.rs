@@ -11,6 +11,9 @@ use crate::observation::{Field, Span, Unit};
 use crate::upstream::{Answer, Exchange};
 use spanproof_format::count_phrase;
 
+/// Number of digits of the trace id in `traceparent` (W3C Trace Context, 3.2.2.3).
+const TRACEPARENT_ID: usize = 32;
+
 /// Returns the spans that contain a wrong unit id.
 pub(super) fn misattributed<'a>(facts: &'a Facts<'_>) -> Vec<&'a Span> {
     facts.expected_spans.iter().flat_map(|expected| facts.misattributed(expected)).collect()
@@ -165,9 +168,28 @@ pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Opti
 /// Whether the value of a header contains a trace id. Hyphens separate the fields of a header, but may also
 /// be a part of the id.
 fn contains_trace(value: &str, trace: &str) -> bool {
+    // An id of zeros equals the version and the flags of `traceparent`.
+    if normalize(trace).is_empty() {
+        return false;
+    }
+    let fields: Vec<_> = value.split('-').collect();
+    if let [version, id, _, _] = fields[..]
+        && version.len() == 2
+        && id.len() == TRACEPARENT_ID
+    {
+        return same_id(id, trace);
+    }
     same_id(value, trace)
-        || value.split('-').any(|field| same_id(field, trace))
-        || value.contains(trace)
+        || fields.iter().any(|field| same_id(field, trace))
+        || contains_word(value, trace)
+}
+
+/// Whether a text contains another one, and not as a part of a longer id.
+fn contains_word(text: &str, word: &str) -> bool {
+    let ends_id = |rest: Option<char>| !rest.is_some_and(char::is_alphanumeric);
+    text.match_indices(word).any(|(at, _)| {
+        ends_id(text[..at].chars().next_back()) && ends_id(text[at + word.len()..].chars().next())
+    })
 }
 
 /// Whether the value of a header contains the trace of a stored span.

@@ -18,6 +18,7 @@ mod other_spans;
 mod remarks;
 mod repeated_ids;
 mod repetitions;
+mod requests;
 mod tries;
 mod updates;
 

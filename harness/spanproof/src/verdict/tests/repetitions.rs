@@ -157,8 +157,16 @@ fn failed_job() -> TrialParts {
     evidence
 }
 
+/// A job during which the tracer prints no startup line: it was made for the first job.
+fn job_without_startup_line() -> TrialParts {
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "DBTracer");
+    evidence
+}
+
 #[rstest]
 #[case::none(&[], &[])]
+#[case::lazy_tracer(&[job_without_startup_line()], &[])]
 #[case::all_recorded(&[recording_case(), recording_case()], &[])]
 #[case::stopped(&[recording_case(), silent_case(), silent_case()], &["recording-stopped"])]
 #[case::stopped_at_once(&[silent_case(), silent_case()], &["recording-stopped"])]

@@ -1,0 +1,150 @@
+//! Requests to the fake upstream that carry, or should carry, the traces of units.
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::impossible_values::set;
+use super::*;
+use spanproof_format::Code;
+
+/// The healthy case, in which the fourth unit sent no request, and the upstream answered these requests of the
+/// others.
+fn case_with_requests(requests: &[(&str, Answer)]) -> TrialParts {
+    let exchanges =
+        requests.iter().map(|(trace, answer)| exchange(answer.clone(), trace)).collect();
+    TrialParts { exchanges, ..recording_case() }
+}
+
+/// Regression test: a unit without a request had a broken tree if others sent several requests.
+#[rstest]
+#[case::fewer_requests(&[("t1", Answer::Status(200)), ("t2", Answer::Status(200)), ("t3", Answer::Status(200))], &[])]
+#[case::retries(
+    &[("t1", Answer::Status(503)), ("t1", Answer::Closed), ("t1", Answer::Status(200)), ("t2", Answer::Status(500)),
+      ("t2", Answer::Status(500)), ("t3", Answer::Hanging)],
+    &[]
+)]
+#[case::trace_of_another_unit(
+    &[("t1", Answer::Status(200)), ("t1", Answer::Status(200)), ("t2", Answer::Status(200)), ("t3", Answer::Status(200))],
+    &["broken-tree"]
+)]
+#[case::unknown_trace(
+    &[("t1", Answer::Status(200)), ("t2", Answer::Status(200)), ("t9", Answer::Status(200))],
+    &["broken-tree"]
+)]
+fn a_unit_may_send_no_request_if_fewer_units_than_there_are_sent_one(
+    #[case] requests: &[(&str, Answer)],
+    #[case] expected: &[&str],
+) {
+    let judgement = judge_parts(&spec(), &case_with_requests(requests));
+    assert_eq!(codes(&judgement), expected, "{judgement:#?}");
+}
+
+/// The service may load its settings from another endpoint, without a trace.
+#[test]
+fn a_request_to_another_endpoint_need_not_carry_a_trace() {
+    let mut evidence = case_with_requests(&[
+        ("t1", Answer::Status(200)),
+        ("t2", Answer::Status(200)),
+        ("t3", Answer::Status(200)),
+        ("", Answer::Status(200)),
+    ]);
+    evidence.exchanges[3].path = "/config/current".into();
+    assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
+    evidence.exchanges[3].path = "/inference".into();
+    assert_eq!(codes(&judge_parts(&spec(), &evidence)), ["broken-tree"]);
+}
+
+/// Regression test: a stored id that was a part of the sent one counted as sent.
+#[rstest]
+#[case::first_half("0af7651916cd43dd", "0af7651916cd43dd8448eb211c80319c", false)]
+#[case::zeros("00", "0af7651916cd43dd8448eb211c80319c", false)]
+#[case::whole("0af7651916cd43dd8448eb211c80319c", "0af7651916cd43dd8448eb211c80319c", true)]
+#[case::padded("8448eb211c80319c", "00000000000000008448eb211c80319c", true)]
+fn a_part_of_a_trace_id_is_another_id(
+    #[case] stored: &str,
+    #[case] sent: &str,
+    #[case] same: bool,
+) {
+    for form in ["00-#-b7ad6b7169203331-01", "#", "trace=#;parent=1", "req_#"] {
+        let mut evidence = recording_case();
+        change_rows(&mut evidence.spans, |row| set(row, "trace_id", stored));
+        for exchange in &mut evidence.exchanges {
+            exchange.headers.insert("x-trace-id".into(), form.replace('#', sent));
+        }
+        // A padded id is recognised only as a field of its own.
+        let expected = same && (stored == sent || !form.contains(['=', '_']));
+        let judgement = judge_parts(&spec(), &evidence);
+        assert_eq!(judgement.verdict == Verdict::Pass, expected, "{form} {judgement:#?}");
+    }
+}
+
+/// Regression test: the same defect counted once more as one under the fault, with another code.
+#[rstest]
+#[case::also_fails_without_it(true, "known")]
+#[case::only_under_the_fault(false, "write-failed-silent")]
+fn a_defect_that_is_there_without_the_fault_is_not_one_under_it(
+    #[case] also_without: bool,
+    #[case] expected: &str,
+) {
+    let lossy = |lossy: bool| {
+        let mut evidence = recording_case();
+        if lossy {
+            clear_rows(&mut evidence.spans);
+            drop_lines(&mut evidence, "RecordSpan");
+        }
+        evidence.observation()
+    };
+    let (plain, mut under_fault) = (lossy(also_without), lossy(true));
+    under_fault.case = under_fault.case.with_fault(&spec(), Some("insert-revoked"));
+    let judgements = judge_all(&spec(), &[plain, under_fault]);
+    let found = match &judgements[1].verdict {
+        Verdict::Known(_) => "known",
+        _ => judgements[1].code().map_or("", Code::text),
+    };
+    assert_eq!(found, expected, "{judgements:#?}");
+}
+
+#[test]
+fn a_report_of_more_spans_than_are_stored_gets_a_remark() {
+    let mut evidence = recording_case();
+    evidence.output.lines.push(line(Stream::Stderr, "✅ StartSpan RecordSpan success"));
+    let found = remarks(&spec(), &evidence.observation()).join("\n");
+    assert!(found.contains("reports 9 spans as written, and 8 are stored"), "{found}");
+    assert_eq!(remarks(&spec(), &recording_case().observation()), [""; 0]);
+}
+
+/// Regression test: the parent of a unit's own span counted as a span of the unit.
+#[test]
+fn spans_of_no_unit_may_have_the_id_of_one() {
+    let rule =
+        "[[span]]\nname = \"request\"\nunit = \"none\"\n\n[[span]]\nname = \"execute_question\"";
+    let spec = example(|text| text.replacen("[[span]]\nname = \"execute_question\"", rule, 1));
+    let mut evidence = recording_case();
+    let mut request = span(1, "request", "r1", &Json::Null).as_object().unwrap().clone();
+    request.insert("execution_id".into(), json!(1));
+    evidence.spans.found_mut().unwrap().push(request);
+    change_rows(&mut evidence.spans, |row| {
+        if row["span_id"] == "s1" {
+            row.insert("parent_span_id".into(), json!("r1"));
+        }
+    });
+    let judgement = judge_parts(&spec, &evidence);
+    assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
+}
+
+/// Regression test: the spans of a unit were `unlinked` if its UUID was written in capitals or without hyphens.
+#[rstest]
+#[case::capitals("6F1B2C3D-0000-4000-8000-00000000000#")]
+#[case::without_hyphens("6f1b2c3d00004000800000000000000#")]
+fn a_uuid_may_be_spelled_in_several_ways(#[case] form: &str) {
+    let mut evidence = recording_case();
+    change_rows(&mut evidence.units, |row| {
+        let id = format!("6f1b2c3d-0000-4000-8000-00000000000{}", row["id"]);
+        set(row, "id", &id);
+    });
+    change_rows(&mut evidence.spans, |row| {
+        let id = form.replace('#', &row["execution_id"].to_string());
+        set(row, "execution_id", &id);
+    });
+    assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
+}
