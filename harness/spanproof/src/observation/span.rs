@@ -73,7 +73,7 @@ pub(crate) struct Span {
     pub error_type: Option<String>,
     /// The id of the unit (the part of a job) that the span belongs to.
     pub unit: Option<String>,
-    /// Whether the span is known to belong to no unit, because an ancestor belongs to none.
+    /// Whether the span is known to belong to no unit: by its own rule, or because an ancestor belongs to none.
     pub outside_units: bool,
     /// Attributes that must equal columns of the unit's row, by attribute name.
     pub unit_attributes: BTreeMap<String, Option<String>>,
@@ -133,7 +133,8 @@ impl Span {
     pub(crate) fn from_rows(mapping: &SpanTable, rows: &[Row]) -> Vec<Self> {
         let mut spans: Vec<_> = rows.iter().map(|row| Self::from_row(mapping, row)).collect();
         // A short id may be a number that counts from 0, so that `0` is the parent of a span only if it is an id.
-        let is_short_zero = |id: &String| id.bytes().all(|byte| byte == b'0');
+        let is_short_zero =
+            |id: &String| !id.is_empty() && id.bytes().all(|byte| byte == b'0') && !is_zero_id(id);
         if !spans.iter().filter_map(|span| span.id.as_ref()).any(is_short_zero) {
             for span in &mut spans {
                 span.parent.take_if(|id| is_short_zero(id));

@@ -48,8 +48,8 @@ impl Time {
         self.unit.is_some() || self.text.ends_with('Z') || tail.contains(['+', '-'])
     }
 
-    /// Whether this time is before the other one, however they are rounded. Times with the same number of
-    /// digits keep their order. Texts that are not points in time are compared as numbers; `false` if they
+    /// Whether this time is before the other one. Times with the same number of digits are rounded in the same
+    /// way and keep their order. Texts that are not points in time are compared as numbers; `false` if they
     /// are not numbers either.
     pub(crate) fn is_before(&self, other: &Self) -> bool {
         let (this, that) = (self.rounding(), other.rounding());

@@ -54,7 +54,7 @@ impl EarlierRows {
         self.spans.changed(spans).filter(is_new)
     }
 
-    /// Returns the rows that are new or were changed. If no unit is new or changed, because the service does
+    /// Returns the rows of the case: those that are new, and some that were changed. If no unit is new or changed, because the service does
     /// not write units, returns the units that the returned spans name.
     pub(super) fn own_tables(&self, tables: &Tables, all: TableRows) -> TableRows {
         let jobs = self.own_jobs(tables, all.jobs);
@@ -73,7 +73,7 @@ impl EarlierRows {
         TableRows { jobs, units: all.units.filter(is_named), spans }
     }
 
-    /// Returns the units that are new or were changed, without changed units of other jobs than these.
+    /// Returns the units that are new or were changed; without changed units of other jobs, if there are any others.
     fn own_units(&self, tables: &Tables, jobs: &Rows, units: Rows) -> Rows {
         let ids: BTreeSet<String> =
             jobs.all().iter().filter_map(|job| job_id(tables, job)).collect();
@@ -83,7 +83,10 @@ impl EarlierRows {
         };
         let is_earlier =
             |unit: &Row| id(unit, &tables.units.id).is_some_and(|id| self.units.ids.contains(&id));
-        self.units.changed(units).filter(|unit| !(is_earlier(unit) && is_of_other_job(unit)))
+        let changed = self.units.changed(units);
+        let is_own = |unit: &Row| !(is_earlier(unit) && is_of_other_job(unit));
+        // The work of a job may be the units of an earlier one.
+        if changed.all().iter().any(is_own) { changed.filter(is_own) } else { changed }
     }
 
     /// Returns the number of earlier spans.
@@ -200,5 +203,12 @@ mod tests {
         assert_eq!(ids(&own.jobs), ["2"]);
         assert_eq!(ids(&own.units), ["2", "3"], "unit 2 was given to the new job");
         assert_eq!(own.spans.all().len(), 1, "the id of a span is unique in its trace");
+        let after = TableRows {
+            jobs: rows(&[job(1, "running"), job(2, "completed")]),
+            units: rows(&[unit(1, 1, "sent"), unit(2, 1, "sent")]),
+            spans: rows(&[]),
+        };
+        let own = EarlierRows::new(&tables, &before, false).own_tables(&tables, after);
+        assert_eq!(ids(&own.units), ["1", "2"], "job 2 works on the units of job 1");
     }
 }

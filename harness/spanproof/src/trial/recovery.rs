@@ -87,10 +87,9 @@ impl FirstJob {
 /// were stored before the fault was removed, `all` the spans at the end of the trial, and `second` those of
 /// the second job.
 fn spans_of_first_job(mapping: &Tables, before_removal: Rows, all: Rows, second: &Rows) -> Rows {
-    let same_id = |old: &Row, new: &Row| span_id(mapping, old) == span_id(mapping, new);
-    match all.difference(second, same_id) {
+    match without(mapping, all, second) {
         rows @ Rows::Found(_) => {
-            let deleted = before_removal.difference(&rows, same_id);
+            let deleted = without(mapping, before_removal, &rows);
             Rows::from([rows.all(), deleted.all()].concat())
         }
         Rows::Unreadable(_) => before_removal,
@@ -101,7 +100,6 @@ fn spans_of_first_job(mapping: &Tables, before_removal: Rows, all: Rows, second:
 /// belong to the first job. `first` are the rows when the fault was removed, and `all` the rows now.
 pub(super) fn rows_of_second_job(spec: &Spec, first: &TableRows, all: TableRows) -> TableRows {
     let mapping = &spec.tables;
-    let same_id = |old: &Row, new: &Row| span_id(mapping, old) == span_id(mapping, new);
     let units = all.units.difference(&first.units, Row::eq);
     let belongs_to = |rows: &Rows, span: &Row| {
         let unit = unit_id(spec, span);
@@ -120,7 +118,7 @@ pub(super) fn rows_of_second_job(spec: &Spec, first: &TableRows, all: TableRows)
         let names_unit = unit_id(spec, span).is_some();
         !names_unit && parent.is_some_and(|parent| first_ids.contains(&parent))
     };
-    let mut spans = all.spans.difference(&first.spans, same_id);
+    let mut spans = without(mapping, all.spans, &first.spans);
     loop {
         let known = first_ids.len();
         spans = spans.filter(|span| {
@@ -135,6 +133,12 @@ pub(super) fn rows_of_second_job(spec: &Spec, first: &TableRows, all: TableRows)
         }
     }
     TableRows { jobs: all.jobs.difference(&first.jobs, Row::eq), units, spans }
+}
+
+/// Returns the spans that have other ids than those in `others`.
+fn without(mapping: &Tables, spans: Rows, others: &Rows) -> Rows {
+    let ids: BTreeSet<_> = others.all().iter().map(|span| span_id(mapping, span)).collect();
+    spans.filter(|span| !ids.contains(&span_id(mapping, span)))
 }
 
 /// Keeps the lines for which `keep` returns true. `keep` gets each line's stream and its index in the

@@ -26,7 +26,7 @@ pub(super) struct RunningService {
     main: Child,
     /// The other processes under test, in the order in which they were started.
     others: Vec<RunningProcess>,
-    /// The exits and the outputs of those of them that were stopped.
+    /// The exits and the outputs of other processes that were already stopped.
     stopped: Vec<(Exit, Output)>,
     pub(super) upstream: Upstream,
     pub(super) values: Values,

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::earlier_rows::span_id;
+use super::earlier_rows::{span_id, span_key};
 use crate::observation::{self, Row, TableRows};
 use crate::spec::{Spec, Tables};
 
@@ -31,10 +31,8 @@ impl<'a> SpanJobs<'a> {
         let mapping = &spec.tables;
         let spans = states.last().map_or(&[][..], |state| state.spans.all());
         let key = |span: &Row| key(mapping, span);
-        let by_id: HashMap<String, &Row> = spans
-            .iter()
-            .filter_map(|span| Some((observation::text(span, &mapping.spans.id)?, span)))
-            .collect();
+        let by_id: HashMap<String, &Row> =
+            spans.iter().filter_map(|span| Some((span_id(mapping, span)?, span))).collect();
         let own = |span: &Row| job_of_unit.get(&unit_id(spec, span)?).copied();
         let trace = |span: &Row| observation::text(span, &mapping.spans.trace);
         let mut all = Self { mapping, jobs: HashMap::new() };
@@ -95,7 +93,7 @@ fn ancestors<'r>(
     span: &'r Row,
 ) -> impl Iterator<Item = &'r Row> {
     let parent =
-        |span: &&'r Row| by_id.get(&observation::text(span, &mapping.spans.parent)?).copied();
+        |span: &&'r Row| by_id.get(&span_key(mapping, span, &mapping.spans.parent)?).copied();
     std::iter::successors(Some(span), parent).take(by_id.len() + 1)
 }
 

@@ -75,6 +75,7 @@ impl GapEvidence<'_> {
             answers.set(Q::NoTracerLine, Fact::no("the tracer printed its startup line"));
         } else if facts.spec.probes.has_tracer()
             && facts.process_run().is_some()
+            && !facts.trial().is_some_and(|trial| trial.is_later_job)
             && facts.spans.is_empty()
             && facts.total_begun() == 0
             && facts.observation.dropped_bytes() == 0

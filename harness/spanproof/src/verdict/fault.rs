@@ -10,7 +10,7 @@ use super::finding::{Checks, Finding};
 use super::judgement::{Judgement, Verdict};
 use super::{missing, stage};
 use crate::identifier;
-use crate::observation::KnownError;
+use crate::observation::{KnownError, Line};
 use crate::spec::{Fault, FaultKind};
 use spanproof_format::Code;
 
@@ -42,10 +42,7 @@ fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Chec
         return;
     }
     let lost = incomplete_spans(facts);
-    let is_reported = !facts.refused_lines.is_empty()
-        || !facts.unfinished_lines.is_empty()
-        || has_known_error(facts);
-    checks.expect(lost.is_empty() || is_reported, || {
+    checks.expect(lost.is_empty() || reports_loss(facts), || {
         let message = format!(
             "under the fault `{}`, spans were lost, and the service did not report the loss: {}",
             fault.name(),
@@ -60,17 +57,19 @@ fn check_losses_are_reported(facts: &Facts<'_>, fault: &Fault, checks: &mut Chec
     });
 }
 
-/// Whether a line of output is a known error of an exporter or a driver about spans.
-fn has_known_error(facts: &Facts<'_>) -> bool {
+/// Whether a line reports lost spans: one that the spec describes, or a known error of an exporter or a driver.
+fn reports_loss(facts: &Facts<'_>) -> bool {
     let (_, table) = identifier::parts(&facts.spec.tables.spans.table);
-    facts.observation.lines().iter().any(|line| KnownError::is_in(line.text, &table))
+    let is_known = |line: &Line<'_>| KnownError::is_in(line.text, &table);
+    !facts.refused_lines.is_empty()
+        || !facts.unfinished_lines.is_empty()
+        || facts.observation.lines().iter().any(is_known)
 }
 
 /// The service must begin at least one span before the fault stops its work. The log level may hide the begin
 /// lines. Then stored spans, or a line about lost spans, also show that spans were begun.
 fn check_any_span_begun(facts: &Facts<'_>, checks: &mut Checks) {
-    let has_loss = !facts.refused_lines.is_empty() || !facts.unfinished_lines.is_empty();
-    let has_begun = facts.total_begun() > 0 || !facts.spans.is_empty() || has_loss;
+    let has_begun = facts.total_begun() > 0 || !facts.spans.is_empty() || reports_loss(facts);
     if facts.spec.probes.has_attempt() && !has_begun {
         missing::check_spans(facts, &[], checks);
     }

@@ -90,7 +90,7 @@ fn is_linked(facts: &Facts<'_>, unit: &Unit) -> bool {
 /// Returns the names of the attributes in which a span differs from the row of its unit. If the spec lists
 /// the unit statuses that mean success, the status texts may differ, but must both mean success or failure.
 /// Success is compared only for the unit's own span: a span below it may fail and be retried. If the unit
-/// was tried again, only the spans of the last try have the status of the unit.
+/// was tried again, only the spans of the last try must agree with its row.
 pub(super) fn differences<'a>(facts: &'a Facts<'_>, span: &'a Span, unit: &Unit) -> Vec<&'a str> {
     let tables = &facts.spec.tables;
     let compares_success = tables.compares_success();
@@ -114,8 +114,8 @@ pub(super) fn differences<'a>(facts: &'a Facts<'_>, span: &'a Span, unit: &Unit)
     if compares_success && is_unit_span && has_final_status && span.failed() != unit.failed {
         names.push(status);
     }
-    if names.contains(&status.as_str()) && is_of_earlier_try(facts, span, unit) {
-        names.retain(|name| *name != status);
+    if !names.is_empty() && is_of_earlier_try(facts, span, unit) {
+        names.clear();
     }
     names
 }

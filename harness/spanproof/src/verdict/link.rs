@@ -20,7 +20,7 @@ struct UnitOfParent {
 }
 
 /// Sets the unit of each span whose rule has `unit = "parent"`. Such a span has no attributes that must
-/// agree with the unit's row. A UUID in another spelling than that of the unit's row is replaced.
+/// agree with the unit's row. A UUID in another spelling than that of the unit's row is replaced, and spans with `unit = "none"` have no unit.
 pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>, units: &[Unit]) -> Vec<Span> {
     let uuids: BTreeMap<Uuid, &String> = units
         .iter()

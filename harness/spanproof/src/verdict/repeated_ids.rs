@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::propagation::normalize;
 use crate::observation::{Observation, text};
 use crate::spec::Spec;
-use spanproof_format::count;
+use spanproof_format::count_phrase;
 
 /// Minimum number of hexadecimal digits of a random id without leading zeros; OpenTelemetry's have 16 with them.
 /// Shorter ids may come from a sequence of the database, and each trial (one run of the service) has its own.
@@ -32,12 +32,12 @@ pub(crate) fn repeated_ids<'a>(
         ids.dedup();
         let repeated: Vec<_> = ids.iter().filter_map(|id| first_case.get(id)).collect();
         if let Some(case) = repeated.first() {
-            let spans = count(repeated.len(), "span");
+            let spans = count_phrase(repeated.len(), "span has", "spans have");
             return Some((
                 index,
                 format!(
-                    "{spans} of this case and of case {case} have the same ids, although two processes of the service \
-                     made them: unless ids are derived from the job, they repeat after each restart"
+                    "{spans} the id of a span of another case, such as {case}, although another process of the service \
+                     made it: unless ids are derived from the job, they repeat after each restart"
                 ),
             ));
         }

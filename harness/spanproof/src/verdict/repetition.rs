@@ -8,8 +8,8 @@ use super::evidence::Evidence;
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::judgement::Judgement;
-use super::propagation::normalize;
 use super::running_statement;
+use super::tree::contains_trace;
 use crate::observation::{Observation, Span, Submission, WaitResult};
 use crate::spec::Spec;
 use spanproof_format::{Code, Confidence, count_phrase};
@@ -79,11 +79,11 @@ fn shared_trace(first: &Facts<'_>, later: &[LaterJob<'_>]) -> Option<(String, us
     shared.next()
 }
 
-/// Whether the spec sends a trace id with each job, so that the service continues this trace.
+/// Whether the client sends a trace id with each job, so that the service continues this trace.
 fn is_sent_with_job(facts: &Facts<'_>, trace: &str) -> bool {
     let case = &facts.observation.case;
     let route = facts.spec.routes.iter().find(|route| route.name == case.route);
-    let contains = |text: &String| normalize(text).contains(&normalize(trace));
+    let contains = |text: &String| contains_trace(text, trace);
     let is_in_headers = route.is_some_and(|route| route.headers.values().any(contains));
     // The parent is a span of the client, whose context may be in the job itself.
     let has_remote_parent = |span: &Span| {

@@ -240,7 +240,7 @@ pub(super) fn check_acknowledged(facts: &Facts<'_>, checks: &mut Checks) {
     });
 }
 
-/// What the spans of a unit that was tried again have in common.
+/// The hint for own spans that look like those of a unit that was tried again.
 const TRIES: &str = "each of these spans starts after the one before it has ended, and all but the last one failed: \
      if the unit was tried again, write `repeats = true` in the `[[span]]`";
 

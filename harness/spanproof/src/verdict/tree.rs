@@ -126,7 +126,7 @@ impl UnitTree<'_> {
     }
 
     /// Returns what is wrong if the unit's own span has a parent that is not a stored span of the same trace
-    /// outside the unit; `None` if it has no parent.
+    /// outside the unit, or without a rule; `None` if it has no parent.
     fn wrong_parent_of_root(&self, span: &Span) -> Option<String> {
         span.parent.as_ref()?;
         let facts = self.facts;
@@ -139,13 +139,16 @@ impl UnitTree<'_> {
                 .any(|rule| other.name.as_ref().is_some_and(|name| rule.matches(name)))
         };
         let is_outside = |other: &&Span| other.unit != self.unit.id || is_unknown(other);
-        let mut outside = facts.spans.iter().filter(is_outside);
-        let Some(parent) = outside.find(|other| other.id == span.parent) else {
+        let parents: Vec<_> =
+            facts.spans_with_id(span.parent.as_deref()).filter(is_outside).collect();
+        if parents.is_empty() {
             // If spans of units are missing, the parent may be missing, too.
             let text = "no span outside this unit has that id".to_owned();
             return (!facts.lacks_spans()).then_some(text);
-        };
-        (parent.trace != span.trace).then(|| "the span with that id is in another trace".to_owned())
+        }
+        // An id may be unique only within its trace.
+        (!parents.iter().any(|parent| parent.trace == span.trace))
+            .then(|| "the span with that id is in another trace".to_owned())
     }
 }
 
@@ -167,17 +170,19 @@ pub(super) fn ended_parent_of_other_unit(facts: &Facts<'_>, unit: &Unit) -> Opti
 
 /// Whether the value of a header contains a trace id. Hyphens separate the fields of a header, but may also
 /// be a part of the id.
-fn contains_trace(value: &str, trace: &str) -> bool {
+pub(super) fn contains_trace(value: &str, trace: &str) -> bool {
     // An id of zeros equals the version and the flags of `traceparent`.
     if normalize(trace).is_empty() {
-        return false;
+        return value.trim() == trace;
     }
     let fields: Vec<_> = value.split('-').collect();
     if let [version, id, _, _] = fields[..]
         && version.len() == 2
         && id.len() == TRACEPARENT_ID
     {
-        return same_id(id, trace);
+        // B3 allows to keep only the lower half of an id.
+        return same_id(id, trace)
+            || (trace.len() == TRACEPARENT_ID / 2 && id.ends_with(&trace.to_ascii_lowercase()));
     }
     same_id(value, trace)
         || fields.iter().any(|field| same_id(field, trace))
@@ -217,17 +222,21 @@ fn unit_may_have_sent_none(facts: &Facts<'_>, header: &str) -> bool {
         && units_with_request(facts, &traced) < facts.units.len()
 }
 
-/// Returns how many units sent these requests, at most: a request that failed may be sent again by the same unit.
+/// Returns how many units sent these requests, at most. A request that failed may be sent again by the same unit,
+/// and a unit may send requests to several endpoints.
 fn units_with_request(facts: &Facts<'_>, requests: &[&Exchange]) -> usize {
     let custom = facts.spec.tables.spans.header.as_deref();
-    let mut answered: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    let mut traces: BTreeMap<Option<String>, BTreeMap<(&str, &str), usize>> = BTreeMap::new();
     for request in requests {
         let trace =
             TraceContext::read(&request.headers, custom).map(|context| normalize(&context.trace));
         let is_success = matches!(request.answer, Answer::Status(200..=299));
-        *answered.entry(trace).or_default() += usize::from(is_success);
+        let successes = traces.entry(trace).or_default();
+        *successes.entry((&request.method, &request.path)).or_default() += usize::from(is_success);
     }
-    answered.values().map(|successes| (*successes).max(1)).sum()
+    let most =
+        |successes: &BTreeMap<_, usize>| successes.values().copied().max().unwrap_or(0).max(1);
+    traces.values().map(most).sum()
 }
 
 /// The method and the path of a request, without the last part of the path, which is often an id.

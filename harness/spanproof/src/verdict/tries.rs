@@ -4,7 +4,8 @@
 use super::facts::Facts;
 use crate::observation::{Span, Unit};
 
-/// Maximum number of own spans of one unit that may be those of its tries. Every pair of them is compared.
+/// Maximum number of own spans of one unit that may be those of its tries: each span of the unit is compared with
+/// all of them.
 const MAX_TRIES: usize = 1000;
 /// Maximum number of spans between a span and the own span of its unit.
 const MAX_DEPTH: usize = 100;
@@ -14,6 +15,9 @@ const MAX_DEPTH: usize = 100;
 pub(super) fn roots<'a>(facts: &'a Facts<'_>, unit: &Unit) -> Vec<&'a Span> {
     let Some(own) = facts.expected_spans.first() else { return Vec::new() };
     let mut spans = facts.spans_of_unit(unit, own.name);
+    if spans.len() < 2 {
+        return spans;
+    }
     if spans.len() > MAX_TRIES || !(own.may_repeat() || are_tries(&mut spans.clone())) {
         spans.truncate(1);
     }
@@ -41,8 +45,11 @@ pub(super) fn is_of_earlier_try(facts: &Facts<'_>, span: &Span, unit: &Unit) -> 
         return false;
     };
     let is = |one: &Span, other: &Span| std::ptr::eq(one, other);
-    let above =
-        std::iter::successors(Some(span), |span| facts.only_span_with_id(span.parent.as_deref()));
+    let parent = |span: &&Span| {
+        let mut parents = facts.spans_with_id(span.parent.as_deref());
+        parents.find(|parent| parent.trace == span.trace)
+    };
+    let above = std::iter::successors(Some(span), parent);
     // Wrong parents may form a cycle, so the number of steps is limited.
     let mut above = above.take(MAX_DEPTH).take_while(|span| !is(span, last));
     above.any(|span| earlier.iter().any(|root| is(span, root)))

@@ -53,7 +53,7 @@ impl OwnSpan {
 }
 
 /// Returns a remark if units and their own spans have no time in common. The row of a unit that was tried again
-/// has the times of its last attempt, so one span of several is enough.
+/// has the times of its last try, so one span of several is enough.
 fn outside_units(by_unit: &[Vec<OwnSpan>], tolerance: TimeDelta, name: &str) -> Option<String> {
     let distance = |spans: &Vec<OwnSpan>| {
         let distances = spans.iter().map(|span| span.distance(tolerance));

@@ -1,5 +1,5 @@
 //! Compares each case with a fault, a disturbance that spanproof causes on purpose, with the same case without it.
-//! A defect that is there without the fault is not one of the behaviour under the fault.
+//! A defect that the service also has without the fault is reported once, for the case without it.
 
 use super::finding::Finding;
 use super::judgement::{Judgement, Verdict};
@@ -21,8 +21,14 @@ pub(super) fn explain_by_case_without_fault(all: &[&Observation], judgements: &m
             continue;
         };
         let plain = judgements[peer].clone();
+        let next_job = all[index].trial().and_then(|trial| trial.second_job.as_deref());
+        let spans = Spans {
+            plain: plain.spans,
+            under_fault: judgements[index].spans,
+            after_fault: next_job.map_or(0, |job| job.tables.spans.all().len()),
+        };
         let Verdict::Fail(findings) = &mut judgements[index].verdict else { continue };
-        findings.retain(|finding| !explains(&plain, finding));
+        findings.retain(|finding| !explains(&plain, &spans, finding));
         if findings.is_empty() {
             let codes: Vec<_> = plain.codes().iter().map(ToString::to_string).collect();
             judgements[index].verdict = Verdict::Known(format!(
@@ -34,16 +40,29 @@ pub(super) fn explain_by_case_without_fault(all: &[&Observation], judgements: &m
     }
 }
 
-/// Whether the judgement of the case without the fault explains a finding of the case with it.
-fn explains(plain: &Judgement, finding: &Finding) -> bool {
+/// The numbers of stored spans.
+struct Spans {
+    /// In the case without the fault.
+    plain: usize,
+    under_fault: usize,
+    /// Of the job after the fault.
+    after_fault: usize,
+}
+
+/// Whether the judgement of the case without the fault explains a finding of the case with it. It does not explain
+/// that more spans are lost.
+fn explains(plain: &Judgement, spans: &Spans, finding: &Finding) -> bool {
     let lacks_spans = plain
         .findings()
         .iter()
         .any(|one| one.is_about_missing_spans() || one.code == Code::NotFinished);
     match finding.code {
-        Code::WriteFailedSilent | Code::LostAtExit => lacks_spans,
+        Code::WriteFailedSilent | Code::LostAtExit => {
+            lacks_spans && spans.under_fault >= spans.plain
+        }
         Code::NotRecovered => {
-            lacks_spans || plain.codes().iter().any(|code| is_about(finding, *code))
+            let lost_as_before = lacks_spans && spans.after_fault >= spans.plain;
+            lost_as_before || plain.codes().iter().any(|code| is_about(finding, *code))
         }
         code => plain.codes().contains(&code),
     }

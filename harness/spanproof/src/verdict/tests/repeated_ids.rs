@@ -21,9 +21,9 @@ fn case_with_ids(name: &str, form: &str) -> Observation {
 #[rstest]
 #[case::fixed_start(
     "00f067aa0ba902#",
-    Some("8 spans of this case and of case one have the same ids")
+    Some("8 spans have the id of a span of another case, such as one")
 )]
-#[case::bytea("\\x00f067aa0ba902#", Some("case one"))]
+#[case::bytea("\\x00f067aa0ba902#", Some("another case, such as one"))]
 #[case::sequence("1000#", None)]
 #[case::name("span-00f067aa0ba902-#", None)]
 fn ids_that_repeat_in_another_process_get_a_remark(

@@ -39,6 +39,17 @@ fn a_unit_may_send_no_request_if_fewer_units_than_there_are_sent_one(
     assert_eq!(codes(&judgement), expected, "{judgement:#?}");
 }
 
+/// A unit may send several requests, to different endpoints.
+#[test]
+fn requests_of_one_unit_to_several_endpoints_count_once() {
+    let traces = ["t1", "t1", "t2", "t2", "t3", "t3"];
+    let mut evidence = case_with_requests(&traces.map(|trace| (trace, Answer::Status(200))));
+    for exchange in evidence.exchanges.iter_mut().step_by(2) {
+        exchange.path = "/invoice/new".into();
+    }
+    assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
+}
+
 /// The service may load its settings from another endpoint, without a trace.
 #[test]
 fn a_request_to_another_endpoint_need_not_carry_a_trace() {
@@ -59,6 +70,7 @@ fn a_request_to_another_endpoint_need_not_carry_a_trace() {
 #[case::first_half("0af7651916cd43dd", "0af7651916cd43dd8448eb211c80319c", false)]
 #[case::zeros("00", "0af7651916cd43dd8448eb211c80319c", false)]
 #[case::whole("0af7651916cd43dd8448eb211c80319c", "0af7651916cd43dd8448eb211c80319c", true)]
+#[case::lower_half("8448eb211c80319c", "0af7651916cd43dd8448eb211c80319c", true)]
 #[case::padded("8448eb211c80319c", "00000000000000008448eb211c80319c", true)]
 fn a_part_of_a_trace_id_is_another_id(
     #[case] stored: &str,
@@ -71,8 +83,10 @@ fn a_part_of_a_trace_id_is_another_id(
         for exchange in &mut evidence.exchanges {
             exchange.headers.insert("x-trace-id".into(), form.replace('#', sent));
         }
-        // A padded id is recognised only as a field of its own.
-        let expected = same && (stored == sent || !form.contains(['=', '_']));
+        // Another form of an id is recognised only as a field of its own, and its half only in `traceparent`.
+        let is_whole = stored == sent || sent.trim_start_matches('0') == stored;
+        let is_field = if is_whole { !form.contains(['=', '_']) } else { form.contains('-') };
+        let expected = same && (stored == sent || is_field);
         let judgement = judge_parts(&spec(), &evidence);
         assert_eq!(judgement.verdict == Verdict::Pass, expected, "{form} {judgement:#?}");
     }
@@ -80,21 +94,22 @@ fn a_part_of_a_trace_id_is_another_id(
 
 /// Regression test: the same defect counted once more as one under the fault, with another code.
 #[rstest]
-#[case::also_fails_without_it(true, "known")]
-#[case::only_under_the_fault(false, "write-failed-silent")]
+#[case::also_fails_without_it(8, "known")]
+#[case::only_under_the_fault(0, "write-failed-silent")]
+#[case::more_under_the_fault(2, "write-failed-silent")]
 fn a_defect_that_is_there_without_the_fault_is_not_one_under_it(
-    #[case] also_without: bool,
+    #[case] lost_without: usize,
     #[case] expected: &str,
 ) {
-    let lossy = |lossy: bool| {
+    let lossy = |lost: usize| {
         let mut evidence = recording_case();
-        if lossy {
-            clear_rows(&mut evidence.spans);
+        if lost > 0 {
+            drop(evidence.spans.found_mut().unwrap().drain(..lost));
             drop_lines(&mut evidence, "RecordSpan");
         }
         evidence.observation()
     };
-    let (plain, mut under_fault) = (lossy(also_without), lossy(true));
+    let (plain, mut under_fault) = (lossy(lost_without), lossy(8));
     under_fault.case = under_fault.case.with_fault(&spec(), Some("insert-revoked"));
     let judgements = judge_all(&spec(), &[plain, under_fault]);
     let found = match &judgements[1].verdict {
@@ -147,4 +162,25 @@ fn a_uuid_may_be_spelled_in_several_ways(#[case] form: &str) {
         set(row, "execution_id", &id);
     });
     assert_eq!(judge_parts(&spec(), &evidence).verdict, Verdict::Pass);
+}
+
+/// Regression test: the id of a parent was searched for in all traces.
+#[test]
+fn an_id_may_be_unique_only_within_its_trace() {
+    let rule =
+        "[[span]]\nname = \"request\"\nunit = \"none\"\n\n[[span]]\nname = \"execute_question\"";
+    let spec = example(|text| text.replacen("[[span]]\nname = \"execute_question\"", rule, 1));
+    let mut evidence = recording_case();
+    change_rows(&mut evidence.spans, |row| {
+        let is_own = row["operation"] == "execute_question";
+        set(row, "span_id", if is_own { "2" } else { "3" });
+        set(row, "parent_span_id", if is_own { "1" } else { "2" });
+    });
+    for id in 1..=4 {
+        let mut request = span(id, "request", "1", &Json::Null).as_object().unwrap().clone();
+        request.remove("execution_id");
+        evidence.spans.found_mut().unwrap().push(request);
+    }
+    let judgement = judge_parts(&spec, &evidence);
+    assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
 }

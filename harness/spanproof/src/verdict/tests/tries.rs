@@ -58,6 +58,19 @@ fn each_try_may_have_an_own_span() {
     assert_eq!(judgement.findings()[0].confidence, Confidence::Likely);
 }
 
+/// Another worker may do the next try, so that the row of the unit has the values of the last one.
+#[test]
+fn only_the_last_try_has_the_attributes_of_the_unit() {
+    let mut evidence = case_with_tries();
+    for id in ["s1", "c1"] {
+        change_span(&mut evidence, id, "region", "r9");
+    }
+    let judgement = judge_parts(&spec_with_tries(), &evidence);
+    assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
+    change_span(&mut evidence, "s9", "region", "r9");
+    assert_eq!(codes(&judge_parts(&spec_with_tries(), &evidence)), ["unlinked"]);
+}
+
 #[rstest]
 #[case::failed_at_last("s9", "status", "failed", "status-disagrees")]
 #[case::inner_span_of_another_try("c9", "parent_span_id", "s1", "broken-tree")]
