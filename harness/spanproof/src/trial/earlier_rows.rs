@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use super::span_jobs::span_id;
 use crate::observation::{self, Row, Rows, TableRows, id};
 use crate::spec::Tables;
 
@@ -54,8 +55,8 @@ impl EarlierRows {
         self.spans.changed(spans).filter(is_new)
     }
 
-    /// Returns the rows of the case: those that are new, and some that were changed. If no unit is new or changed, because the service does
-    /// not write units, returns the units that the returned spans name.
+    /// Returns the rows of the case: those that are new, and some that were changed. If no unit is new or
+    /// changed, because the service does not write units, returns the units that the returned spans name.
     pub(super) fn own_tables(&self, tables: &Tables, all: TableRows) -> TableRows {
         let jobs = self.own_jobs(tables, all.jobs);
         let spans = self.own_spans(tables, all.spans);
@@ -112,18 +113,6 @@ impl Earlier {
 
 fn job_id(tables: &Tables, job: &Row) -> Option<String> {
     observation::text(job, &tables.jobs.id)
-}
-
-/// Returns the ids of a span and of its trace: an id may be unique only within a trace.
-pub(super) fn span_id(tables: &Tables, span: &Row) -> Option<String> {
-    span_key(tables, span, &tables.spans.id)
-}
-
-/// Returns the id of the span that a column names, with that of its trace; `None` if it names none.
-pub(super) fn span_key(tables: &Tables, span: &Row, column: &str) -> Option<String> {
-    let id = observation::text(span, column)?;
-    let trace = observation::text(span, &tables.spans.trace).unwrap_or_default();
-    Some(format!("{trace} {id}"))
 }
 
 fn text(row: &Row) -> String {

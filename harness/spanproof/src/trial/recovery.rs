@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::earlier_rows::{span_id, span_key};
 use super::service::StoppedService;
-use super::span_jobs::unit_id;
+use super::span_jobs::{span_id, span_key, unit_id};
 use crate::matrix::Case;
 use crate::observation::{
     self, Failure, JobRun, LineCounts, Observation, Origin, ProcessRun, Row, Rows, SecondJob,

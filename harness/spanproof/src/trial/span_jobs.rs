@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::earlier_rows::{span_id, span_key};
 use crate::observation::{self, Row, TableRows};
 use crate::spec::{Spec, Tables};
 
@@ -107,4 +106,16 @@ fn key(mapping: &Tables, span: &Row) -> String {
 pub(super) fn unit_id(spec: &Spec, span: &Row) -> Option<String> {
     let name = observation::text(span, &spec.tables.spans.name).unwrap_or_default();
     observation::id(span, &spec.tables.spans.unit).filter(|_| !spec.is_outside_units(&name))
+}
+
+/// Returns the ids of a span and of its trace: an id may be unique only within a trace.
+pub(super) fn span_id(tables: &Tables, span: &Row) -> Option<String> {
+    span_key(tables, span, &tables.spans.id)
+}
+
+/// Returns the id of the span that a column names, with that of its trace; `None` if it names none.
+pub(super) fn span_key(tables: &Tables, span: &Row, column: &str) -> Option<String> {
+    let id = observation::text(span, column)?;
+    let trace = observation::text(span, &tables.spans.trace).unwrap_or_default();
+    Some(format!("{trace} {id}"))
 }

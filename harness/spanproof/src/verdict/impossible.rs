@@ -215,9 +215,7 @@ impl Limits {
             let range = shifted(submitted, -tolerance)..=shifted(stopped, tolerance);
             !range.contains(at) && !range.contains(&shifted(*at, -self.offset))
         };
-        let start = span.start().filter(|at| is_outside(at, span.started.as_ref()));
-        let end = span.end().filter(|at| is_outside(at, span.ended.as_ref()));
-        let (at, word) = start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))?;
+        let (at, word) = start_or_end(span, is_outside)?;
         if let Some(offset) = zone_offset(at - submitted) {
             let lacks_zone = span.started.as_ref().is_some_and(|time| !time.has_zone());
             // A service may write local times into a column without a time zone. The zone of an existing
@@ -245,9 +243,7 @@ impl Limits {
             let last = shifted(self.period.stopped, self.tolerance_of(time));
             *at > last && shifted(*at, -self.offset) > last
         };
-        let start = span.start().filter(|at| is_late(at, span.started.as_ref()));
-        let end = span.end().filter(|at| is_late(at, span.ended.as_ref()));
-        let (at, word) = start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))?;
+        let (at, word) = start_or_end(span, is_late)?;
         // A service may write local times into a column without a time zone.
         let has_zone = span.started.as_ref().is_none_or(Time::has_zone);
         let ms = (at - self.period.stopped).num_milliseconds();
@@ -266,6 +262,16 @@ impl Limits {
         (is_own && span.unit.is_some() && !is_local_time && is_late)
             .then(|| format!("it starts {} ms after the job had ended", late.num_milliseconds()))
     }
+}
+
+/// Returns the start of a span if it is wrong, or else the end if that is wrong, with its name.
+fn start_or_end(
+    span: &Span,
+    is_wrong: impl Fn(&DateTime<Utc>, Option<&Time>) -> bool,
+) -> Option<(DateTime<Utc>, &'static str)> {
+    let start = span.start().filter(|at| is_wrong(at, span.started.as_ref()));
+    let end = span.end().filter(|at| is_wrong(at, span.ended.as_ref()));
+    start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))
 }
 
 /// Returns what is wrong if a span starts or ends at `infinity`, which Postgres accepts as a time; `None` if it does not.

@@ -206,14 +206,11 @@ fn contains_stored_trace(facts: &Facts<'_>, value: &str) -> bool {
 /// Whether a unit whose trace is in no request may have sent none: all requests with a trace carry that of a stored
 /// span, and fewer units than there are sent one.
 fn unit_may_have_sent_none(facts: &Facts<'_>, header: &str) -> bool {
-    let value = |request: &Exchange| {
-        request.headers.get(header).filter(|value| !value.trim().is_empty()).cloned()
-    };
     let (traced, untraced): (Vec<_>, Vec<_>) =
-        facts.exchanges().iter().partition(|request| value(request).is_some());
+        facts.exchanges().iter().partition(|request| sent_value(request, header).is_some());
     let endpoints: BTreeSet<_> = traced.iter().map(|request| endpoint(request)).collect();
     let is_of_stored_span = |request: &&Exchange| {
-        value(request).is_some_and(|value| contains_stored_trace(facts, &value))
+        sent_value(request, header).is_some_and(|value| contains_stored_trace(facts, value))
     };
     // Not every request is part of a unit's work: the service may also load its settings, for example.
     !traced.is_empty()
@@ -237,6 +234,11 @@ fn units_with_request(facts: &Facts<'_>, requests: &[&Exchange]) -> usize {
     let most =
         |successes: &BTreeMap<_, usize>| successes.values().copied().max().unwrap_or(0).max(1);
     traces.values().map(most).sum()
+}
+
+/// Returns the value of a request's header; `None` if the header is missing or empty.
+fn sent_value<'a>(request: &'a Exchange, header: &str) -> Option<&'a str> {
+    request.headers.get(header).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
 /// The method and the path of a request, without the last part of the path, which is often an id.
@@ -269,8 +271,8 @@ fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
     let mut endpoints: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
     for request in facts.exchanges() {
         let counts = endpoints.entry(endpoint(request)).or_default();
-        match request.headers.get(&header).map(|value| value.trim()) {
-            None | Some("") => counts[0] += 1,
+        match sent_value(request, &header) {
+            None => counts[0] += 1,
             Some(value) => counts[1] += usize::from(contains_stored_trace(facts, value)),
         }
     }

@@ -128,12 +128,16 @@ fn a_report_of_more_spans_than_are_stored_gets_a_remark() {
     assert_eq!(remarks(&spec(), &recording_case().observation()), [""; 0]);
 }
 
+/// The spec of this repository, with spans named `request` that belong to no unit.
+fn spec_with_request() -> Spec {
+    let rule =
+        "[[span]]\nname = \"request\"\nunit = \"none\"\n\n[[span]]\nname = \"execute_question\"";
+    example(|text| text.replacen("[[span]]\nname = \"execute_question\"", rule, 1))
+}
+
 /// Regression test: the parent of a unit's own span counted as a span of the unit.
 #[test]
 fn spans_of_no_unit_may_have_the_id_of_one() {
-    let rule =
-        "[[span]]\nname = \"request\"\nunit = \"none\"\n\n[[span]]\nname = \"execute_question\"";
-    let spec = example(|text| text.replacen("[[span]]\nname = \"execute_question\"", rule, 1));
     let mut evidence = recording_case();
     let mut request = span(1, "request", "r1", &Json::Null).as_object().unwrap().clone();
     request.insert("execution_id".into(), json!(1));
@@ -143,7 +147,7 @@ fn spans_of_no_unit_may_have_the_id_of_one() {
             row.insert("parent_span_id".into(), json!("r1"));
         }
     });
-    let judgement = judge_parts(&spec, &evidence);
+    let judgement = judge_parts(&spec_with_request(), &evidence);
     assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
 }
 
@@ -167,9 +171,6 @@ fn a_uuid_may_be_spelled_in_several_ways(#[case] form: &str) {
 /// Regression test: the id of a parent was searched for in all traces.
 #[test]
 fn an_id_may_be_unique_only_within_its_trace() {
-    let rule =
-        "[[span]]\nname = \"request\"\nunit = \"none\"\n\n[[span]]\nname = \"execute_question\"";
-    let spec = example(|text| text.replacen("[[span]]\nname = \"execute_question\"", rule, 1));
     let mut evidence = recording_case();
     change_rows(&mut evidence.spans, |row| {
         let is_own = row["operation"] == "execute_question";
@@ -181,6 +182,6 @@ fn an_id_may_be_unique_only_within_its_trace() {
         request.remove("execution_id");
         evidence.spans.found_mut().unwrap().push(request);
     }
-    let judgement = judge_parts(&spec, &evidence);
+    let judgement = judge_parts(&spec_with_request(), &evidence);
     assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
 }
