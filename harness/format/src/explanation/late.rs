@@ -5,8 +5,8 @@ use super::Explanation;
 
 pub(super) const NEVER_SENT: Explanation = Explanation::new(
     &[
-        "the service prints that spans started, or the upstream received their trace, but the witness (`check --witness`) \
-         counts no statement for them",
+        "the service prints that spans started, or that a queue was full, or the upstream received their trace, but the \
+         witness (`check --witness`) counts no statement for them",
     ],
     &[
         "the exporter reports an error: `export-failed`",
@@ -16,7 +16,7 @@ pub(super) const NEVER_SENT: Explanation = Explanation::new(
     &[
         "a queue between the tracer and its writer is full or closed, and drops spans",
         "the tracer samples after it has printed that the span started",
-        "spans are collected, but never flushed",
+        "spans are collected, but not flushed before the service stops: never, or by a timer that is too slow",
         "a disabled or unconnected tracer prints success",
     ],
 );

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::log::Entry;
+use crate::observation::reports_library_off;
 
 /// Patterns for statements about lost lines: those of rsyslog, journald, Docker, Fluent Bit, `zap` and others.
 const LOSS_PATTERNS: [&str; 5] = [
@@ -14,12 +15,6 @@ const LOSS_PATTERNS: [&str; 5] = [
     r"(?i)\b(?:messages|lines|logs|log entries|events) (?:lost|dropped|suppressed|missed|discarded|truncated|omitted)\W{1,3}[1-9]\d*\b",
     r"(?i)\bmessage repeated [1-9]\d* times?\b",
     r"(?i)\bpaused \(mem buf overlimit\)",
-];
-
-/// Patterns for lines that report that OpenTelemetry is switched off by its own variables.
-const LIBRARY_OFF_PATTERNS: [&str; 2] = [
-    r#"(?i)\bOTEL_SDK_DISABLED["']?\s*[=:]\s*["']?true\b"#,
-    r#"(?i)\bOTEL_TRACES_EXPORTER["']?\s*[=:]\s*["']?none\b"#,
 ];
 
 /// Texts of which every line that matches one of the patterns contains at least one, in the spelling of common
@@ -38,12 +33,7 @@ pub(super) const DOUBT_TEXTS: [&str; 11] = [
     "OTEL_TRACES_EXPORTER",
 ];
 
-static LOSS: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(&LOSS_PATTERNS));
-static LIBRARY_OFF: LazyLock<Option<Regex>> = LazyLock::new(|| any_of(&LIBRARY_OFF_PATTERNS));
-
-fn any_of(patterns: &[&str]) -> Option<Regex> {
-    Regex::new(&patterns.join("|")).ok()
-}
+static LOSS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&LOSS_PATTERNS.join("|")).ok());
 
 /// Maximum number of doubts about a log.
 const MAX_DOUBTS: usize = 4;
@@ -78,7 +68,7 @@ fn loss(number: u64, text: &str) -> Option<String> {
 /// Returns why missing lines about spans prove nothing; `None` if the line does not report that OpenTelemetry is
 /// switched off.
 fn library_off(number: u64, text: &str) -> Option<String> {
-    LIBRARY_OFF.as_ref()?.is_match(text).then(|| {
+    reports_library_off(text).then(|| {
         format!(
             "log:{number} reports that an environment variable switches OpenTelemetry off, which may be the reason; \
              start the service without this variable: {text}"

@@ -43,6 +43,23 @@ const QUEUES: &[(&str, &str)] = &[
     ("BatchSpanProcessor.SpanDroppingStarted", "opentelemetry_sdk, Rust"),
 ];
 
+/// Matches a service's own words for a queue that has no room for a span.
+static FULL_QUEUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)\b(?:queue|buffer|backlog|channel)\b[^.;]{0,30}\b(?:full|overflow(?:ed|s|ing)?|over capacity|at capacity|limit reached|exceeded)\b|\bfull (?:span |trace |export )?(?:queue|buffer|channel)\b|\bno available capacity\b",
+    )
+    .ok()
+});
+
+/// Matches a line that reports that OpenTelemetry is switched off by one of its variables (OpenTelemetry
+/// specification, "Environment Variable Specification").
+static LIBRARY_OFF: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?i)\b(?:OTEL_SDK_DISABLED["']?\s*[=:]\s*["']?true|OTEL_TRACES_EXPORTER["']?\s*[=:]\s*["']?none)\b"#,
+    )
+    .ok()
+});
+
 /// Parts of Postgres's own messages about failed statements (from src/backend). Drivers print these
 /// messages unchanged.
 const WRITE_ERRORS: &[&str] = &[
@@ -120,6 +137,16 @@ impl KnownError {
     }
 }
 
+/// Whether a line about lost spans says that a queue has no room for them. Such spans were never sent.
+pub(crate) fn reports_full_queue(line: &str) -> bool {
+    FULL_QUEUE.as_ref().is_some_and(|queue| queue.is_match(line))
+}
+
+/// Whether a line reports that OpenTelemetry is switched off by one of its variables.
+pub(crate) fn reports_library_off(line: &str) -> bool {
+    LIBRARY_OFF.as_ref().is_some_and(|off| off.is_match(line))
+}
+
 /// Whether a line is about an error that the service recovers from.
 pub(crate) fn is_handled(line: &str) -> bool {
     let contains = |words: &Option<Regex>| words.as_ref().is_some_and(|words| words.is_match(line));
@@ -183,5 +210,18 @@ mod tests {
         #[case] expected: Option<KnownError>,
     ) {
         assert_eq!(KnownError::parse(line, "spans"), expected);
+    }
+
+    #[rstest]
+    #[case::queue("span queue is full, dropping span", true)]
+    #[case::limit("dropped 3 spans: queue size limit of 2 exceeded", true)]
+    #[case::buffer("trace buffer overflow, 1 span lost", true)]
+    #[case::tokio("could not record span: no available capacity", true)]
+    #[case::full_first("dropping span: full queue", true)]
+    #[case::error("could not write span: connection refused", false)]
+    #[case::disk("could not write span: disk full", false)]
+    #[case::other_sentence("message from queue received; the disk is full", false)]
+    fn a_full_queue_is_recognised(#[case] line: &str, #[case] expected: bool) {
+        assert_eq!(reports_full_queue(line), expected);
     }
 }

@@ -6,10 +6,8 @@ use super::fact::{Answers, Fact, Question};
 use super::facts::Facts;
 use super::gap::Gap;
 use super::propagation::TraceContext;
-use super::server_errors::{self, ServerErrors};
-use super::{sign, span_lines};
-use crate::identifier;
-use crate::observation::{KnownError, Line, TrialRecord};
+use super::{error_line, server_errors, sign, span_lines};
+use crate::observation::{TrialRecord, reports_library_off};
 use crate::process::Ending;
 use Question as Q;
 use spanproof_format::count_phrase;
@@ -32,7 +30,7 @@ pub(super) fn answers(
     let evidence = GapEvidence { facts, gap };
     evidence.answer_from_startup_line(&mut answers);
     span_lines::answer(facts, gap, peers, &mut answers);
-    evidence.answer_from_error_lines(&mut answers);
+    error_line::answer(facts, gap, &mut answers);
     evidence.answer_from_environment(&mut answers);
     evidence.answer_from_requests(&mut answers);
     evidence.answer_from_signs(peers, &mut answers);
@@ -42,7 +40,7 @@ pub(super) fn answers(
     server_errors::answer(facts, gap, use_witness, &mut answers);
     server_errors::compare_with_passing(facts, peers, &mut answers);
     server_errors::compare_with_single_rows(facts, peers, &mut answers);
-    evidence.answer_from_reported_losses(&mut answers);
+    error_line::answer_from_losses(facts, &mut answers);
     answer_unsent(&mut answers);
     answers
 }
@@ -86,85 +84,6 @@ impl GapEvidence<'_> {
         }
     }
 
-    /// Uses the errors that the service, its exporter or its database driver print.
-    fn answer_from_error_lines(&self, answers: &mut Answers) {
-        let facts = self.facts;
-        let (_, table) = identifier::parts(&facts.spec.tables.spans.table);
-        let mut reported = Evidence::lines(&facts.refused_lines);
-        let lines = facts.observation.lines();
-        let known = |kind: KnownError| {
-            let is_kind = |line: &&Line<'_>| KnownError::parse(line.text, &table) == Some(kind);
-            limit(lines.iter().copied().filter(|line| is_kind(&line)).map(Evidence::from))
-        };
-        if reported.is_empty() {
-            reported = known(KnownError::Write);
-        }
-        if reported.is_empty() {
-            reported = self.repeated_server_errors();
-        }
-        let is_statement_error =
-            |line: &Evidence| KnownError::refuses_whole_statement(&line.to_string());
-        if facts.refused_count() >= self.gap.missing && !facts.refused_lines.is_empty() {
-            answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
-        } else if reported.iter().any(is_statement_error) {
-            let control = "the error is about the statement, and not about a row";
-            answers.set(Q::Poisoned, Fact::no(control));
-        }
-        if !reported.is_empty() {
-            answers.set(Q::Reported, Fact::Yes(reported));
-        }
-        let dropped = known(KnownError::Dropped);
-        if !dropped.is_empty() {
-            answers.set(Q::Unsent, Fact::Yes(dropped));
-        }
-        let exporter = known(KnownError::Exporter);
-        if !exporter.is_empty() {
-            answers.set(Q::ExporterError, Fact::Yes(exporter));
-        } else if facts.process_run().is_some() && facts.observation.dropped_bytes() == 0 {
-            answers.set(Q::ExporterError, Fact::no("the output has no error of a known exporter"));
-        }
-    }
-
-    /// If the service reports a failed write for each missing span, all of them began, and no sampler dropped
-    /// one. An earlier yes about a sampler stays.
-    fn answer_from_reported_losses(&self, answers: &mut Answers) {
-        let facts = self.facts;
-        let missing: usize = Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
-        let log = facts.observation.deployment().and_then(|deployment| deployment.log.as_ref());
-        let has_begin_lines =
-            facts.total_begun() > 0 || log.is_some_and(|log| log.facts.has_begin_lines);
-        let has_begun = answers.is_yes(Q::Begun) || !has_begin_lines;
-        if !has_begun || facts.refused_lines.is_empty() || facts.refused_count() < missing {
-            return;
-        }
-        let why = "each missing span has a failed write of its own";
-        for question in [Q::NoBeginLine, Q::SampledOut] {
-            if !answers.is_yes(question) || question == Q::NoBeginLine {
-                answers.set(question, Fact::no(why));
-            }
-        }
-    }
-
-    /// Returns the service's lines that repeat an error of the database server about spans.
-    fn repeated_server_errors(&self) -> Vec<Evidence> {
-        let facts = self.facts;
-        let Some(trial) = facts.trial() else { return Vec::new() };
-        let errors = ServerErrors::select(&trial.server_errors, facts);
-        let errors = errors.inserts.iter().chain(&errors.connections);
-        // The server's log appends the position in the statement; the service's line lacks it.
-        let without_position = |message: &str| {
-            let end = message.find(" at character ").unwrap_or(message.len());
-            message[..end].to_owned()
-        };
-        let errors: Vec<_> = errors.map(|error| without_position(&error.message)).collect();
-        let lines = facts.observation.lines().into_iter();
-        // A line could contain a shorter text by chance.
-        let repeats = |line: &Line<'_>| {
-            errors.iter().any(|error| error.len() > 8 && line.text.contains(error))
-        };
-        limit(lines.filter(repeats).map(Evidence::from))
-    }
-
     /// Uses OpenTelemetry's environment variables of the process.
     fn answer_from_environment(&self, answers: &mut Answers) {
         let Some(trial) = self.facts.trial() else { return };
@@ -176,8 +95,13 @@ impl GapEvidence<'_> {
         let is_off = |(name, off_value): &&(&str, &str)| {
             environment.get(*name).is_some_and(|value| value.trim().eq_ignore_ascii_case(off_value))
         };
+        // A service can also set these variables itself.
+        let lines = self.facts.observation.lines().into_iter();
+        let reports =
+            limit(lines.filter(|line| reports_library_off(line.text)).map(Evidence::from));
         match LIBRARY_OFF.iter().find(is_off) {
             Some((name, _)) => answers.set(Q::LibraryOff, Fact::Yes(variable(name))),
+            None if !reports.is_empty() => answers.set(Q::LibraryOff, Fact::Yes(reports)),
             None if answers.is_no(Q::ClaimedOff) => {
                 answers.set(Q::LibraryOff, Fact::no("the service says that tracing is on"));
             }

@@ -11,6 +11,7 @@ mod crossed_units;
 mod deployed;
 mod diagnosis;
 mod duration;
+mod error_line;
 mod evidence;
 mod expected_spans;
 mod fact;

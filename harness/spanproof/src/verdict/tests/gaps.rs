@@ -291,3 +291,28 @@ fn without_enables_every_spelling_that_means_on_must_record() {
         ]
     );
 }
+
+/// Regression test: a span that a full queue dropped was thought to be refused by the database.
+#[rstest]
+#[case::full_queue("the span queue is full", "never-sent")]
+#[case::failed_write("connection reset by peer", "write-failed-reported")]
+fn a_reported_loss_is_a_failed_write_or_a_full_queue(#[case] error: &str, #[case] code: &str) {
+    let mut evidence = recording_case();
+    clear_rows(&mut evidence.spans);
+    let error = format!("❌ StartSpan RecordSpan error: {error}");
+    replace_in_lines(&mut evidence, "✅ StartSpan RecordSpan success", &error);
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(codes(&judgement), [code], "{judgement:#?}");
+}
+
+/// Regression test: a service that switched its SDK off by itself, and said so, was `undetermined`.
+#[test]
+fn a_service_can_report_that_it_switched_its_sdk_off() {
+    let mut evidence = silent_case(false, "cross-region");
+    let before = judge_parts(&spec(), &evidence);
+    assert_ne!(codes(&before), ["sdk-disabled"], "{before:#?}");
+    let report = line(Stream::Stdout, "observability: OTEL_SDK_DISABLED=true");
+    evidence.output.lines.push(report);
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(codes(&judgement)[0], "sdk-disabled", "{judgement:#?}");
+}
