@@ -5,14 +5,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::log::field_texts;
+use crate::log::{compile, field_texts};
 
 /// Matches a word before a text that shows that the text is quoted.
 static QUOTING_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
+    compile(
         r"(?i)\b(?:messages?|commit|expect(?:s|ed)?|diff|patch|said|says|quot(?:e|es|ed|ing)|lines?|print(?:s|ed)?|example|subject|title|comment|wrote|grep|assertion|changelog|contains?|search(?:ed|ing)?|alert|rule|pattern)\b[^\w]*(?:\w+\W+){0,3}$",
     )
-    .ok()
 });
 
 /// What is before the text that a probe (a pattern for lines) matches, and what this says about the line.

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::first_byte::FirstBytes;
+use super::pattern::compile;
 use super::wrapper::{LOG_LEVEL, RUBY, STRUCTLOG};
 
 /// The name, in reports, of metadata that is not in the table of wrappers (`wrapper.rs`).
@@ -57,13 +58,12 @@ const SHORT: &str = r"^[TDIWEF] [\w./-]+:\d+\]\s+";
 const HOST: &str = r"^[\w.-]+ (?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL):? ";
 
 static PATTERNS: LazyLock<Vec<(FirstBytes, Regex)>> = LazyLock::new(|| {
-    let pattern =
-        |word: &&str| Some((FirstBytes::from_pattern(word).ok()?, Regex::new(word).ok()?));
+    let pattern = |word: &&str| Some((FirstBytes::from_pattern(word).ok()?, compile(word)?));
     WORDS.iter().filter_map(pattern).collect()
 });
-static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAME).ok());
-static SHORT_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SHORT).ok());
-static HOST_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(HOST).ok());
+static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| compile(NAME));
+static SHORT_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| compile(SHORT));
+static HOST_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| compile(HOST));
 
 /// Returns a text without the word of metadata at its start; `None` if it has none. `outer` is the name of
 /// the wrapper that was removed last, and `is_after_time` is whether a time was removed after that wrapper.

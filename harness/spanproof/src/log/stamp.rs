@@ -8,6 +8,7 @@ use regex::{Captures, Regex};
 
 use super::date::{Date, NO_DATE, Time, full_year};
 use super::first_byte::FirstBytes;
+use super::pattern::compile;
 use crate::timestamp::Fields;
 
 /// Notations of times. `WEEKDAY`, `MONTH`, `CLOCK` and `ZONE` stand for their patterns. An earlier entry is
@@ -120,7 +121,7 @@ impl Stamp {
             .replace("ZONE", &zone);
         let pattern = format!(r"^\[?{pattern}\]?(?:\s+|$)");
         let first = FirstBytes::from_pattern(&pattern).ok()?;
-        Some(Self { first, pattern: Regex::new(&pattern).ok()? })
+        Some(Self { first, pattern: compile(&pattern)? })
     }
 
     fn compiled(notations: &[&str]) -> Vec<Self> {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::pattern::compile;
 use super::wrapper::STRUCTLOG;
 
 /// Maximum number of `key=value` pairs to remove from a line.
@@ -19,9 +20,9 @@ const NAME: &str = r"\s+\[[A-Za-z_][\w.-]*\]$";
 const POSITION: &str =
     r"\s+(?:\([\w./-]+\.[a-z]{1,5}:\d+\)|\[[\w./-]+\.[a-z]{1,5}:\d+\]|<[\w./-]+\.[a-z]{1,5}:\d+>)$";
 
-static PAIR_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(PAIR).ok());
-static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAME).ok());
-static POSITION_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(POSITION).ok());
+static PAIR_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| compile(PAIR));
+static NAME_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| compile(NAME));
+static POSITION_PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| compile(POSITION));
 
 /// Returns the possible texts without what a logger appended, the shortest one last. `outer` is the name of
 /// the innermost wrapper (prefix or JSON object of a tool) that was removed. If none was removed, the text is

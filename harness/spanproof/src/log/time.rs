@@ -6,16 +6,16 @@ use chrono::DateTime;
 use regex::Regex;
 
 use super::date::Time;
+use super::pattern::compile;
 use super::stamp::{is_rest_of_time, stamp};
 use crate::timestamp::{Fields, epoch};
 
 /// Matches `2025-10-22T12:34:56.789Z`, also with slashes in the date, a space instead of the `T`, a comma
 /// instead of the point, a different zone or no zone.
 static TIME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
+    compile(
         r"^\[?(\d{4}[-/]\d\d[-/]\d\d)[T _](\d\d:\d\d:\d\d)(?:[.,](\d+))?\s?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?\]?(?:\s+|$)",
     )
-    .ok()
 });
 
 /// Parses a whole text as a time in ISO 8601 or another notation, or as a Unix time; `None` for any other

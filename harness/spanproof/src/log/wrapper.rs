@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::first_byte::FirstBytes;
+use super::pattern::compile;
 use super::process::Process;
 
 /// A prefix that a tool puts before the text, at the start of a line or after a time.
@@ -328,9 +329,9 @@ const SUFFIXES: [(&str, &str); 6] = [
 static WRAPPERS: LazyLock<Vec<Wrapper>> = LazyLock::new(|| {
     let wrapper = |(name, pattern): &(&'static str, &str)| {
         let suffix = SUFFIXES.iter().find(|(of, _)| of == name);
-        let suffix = suffix.map(|(_, pattern)| Regex::new(pattern)).transpose().ok()?;
+        let suffix = suffix.and_then(|(_, pattern)| compile(pattern));
         let first = FirstBytes::from_pattern(pattern).ok()?;
-        Some(Wrapper { name, pattern: Regex::new(pattern).ok()?, first, suffix })
+        Some(Wrapper { name, pattern: compile(pattern)?, first, suffix })
     };
     PREFIXES.iter().filter_map(wrapper).collect()
 });

@@ -3,6 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Minimum number of digits of half a trace id in decimal notation: shorter ones could be equal by chance.
+const DECIMAL_ID: usize = 12;
+
 /// The trace context of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TraceContext {
@@ -48,15 +54,43 @@ impl TraceContext {
     }
 }
 
-/// Whether two strings are the same id. Upper and lower case, hyphens and leading zeros do not matter.
+/// Whether two strings are the same id, perhaps in different notations.
 pub(super) fn same_id(one: &str, other: &str) -> bool {
     normalize(one) == normalize(other)
 }
 
-/// Returns an id in lower case, without hyphens and leading zeros.
+/// Whether two strings are the same trace id. Datadog's header has only the lower half of an id, in decimal
+/// notation (Datadog, "Trace Context Propagation").
+pub(super) fn same_trace(one: &str, other: &str) -> bool {
+    let is_half = |decimal: &str, whole: &str| {
+        let half = decimal.parse::<u64>().ok().map(|half| format!("{half:016x}"));
+        decimal.len() >= DECIMAL_ID && half.is_some_and(|half| normalize(whole).ends_with(&half))
+    };
+    same_id(one, other) || is_half(one, other) || is_half(other, one)
+}
+
+/// Returns an id in lower-case hexadecimal digits, without hyphens and leading zeros. It may be written in Base64, as
+/// in the JSON form of Protocol Buffers, or as `1-TIME-REST` (AWS X-Ray, "Tracing header").
 pub(super) fn normalize(id: &str) -> String {
+    if let Some(bytes) = from_base64(id) {
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        return digits.trim_start_matches('0').to_owned();
+    }
+    let id = without_x_ray_version(id).unwrap_or(id);
     let text: String = id.chars().filter(|c| *c != '-').flat_map(char::to_lowercase).collect();
     text.trim_start_matches('0').to_owned()
+}
+
+/// Decodes an id of 8 or 16 bytes; `None` if it is not in Base64. Without the `=` at the end, it could be another id.
+fn from_base64(id: &str) -> Option<Vec<u8>> {
+    let bytes = id.ends_with('=').then(|| STANDARD.decode(id).ok())??;
+    matches!(bytes.len(), 8 | 16).then_some(bytes)
+}
+
+/// Returns `TIME-REST` of the trace id `1-TIME-REST`; `None` for any other id.
+fn without_x_ray_version(id: &str) -> Option<&str> {
+    let (time, rest) = id.strip_prefix("1-")?.split_once('-')?;
+    (time.len() == 8 && rest.len() == 24).then(|| &id["1-".len()..])
 }
 
 /// Parses `00-TRACE-SPAN-01`. The lowest bit of the last field means sampled (W3C Trace Context, 3.2.2).
@@ -139,6 +173,22 @@ mod tests {
         let found = TraceContext::read(&headers.into(), None).unwrap();
         let expected = TraceContext { trace: "42".into(), span: Some("7".into()), sampled };
         assert_eq!(found, expected);
+    }
+
+    #[rstest]
+    #[case::base64("S/kvNXezTaajzpKdDg5HNg==", "4bf92f3577b34da6a3ce929d0e0e4736", true)]
+    #[case::x_ray("1-4bf92f35-77b34da6a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736", true)]
+    #[case::uuid("4BF92F35-77B3-4DA6-A3CE-929D0E0E4736", "4bf92f3577b34da6a3ce929d0e0e4736", true)]
+    #[case::datadog("11803532876627986230", "4bf92f3577b34da6a3ce929d0e0e4736", true)]
+    #[case::short_decimal("54", "4bf92f3577b34da60000000000000036", false)]
+    #[case::lower_half("a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736", false)]
+    #[case::other("4bf92f3577b34da6a3ce929d0e0e4737", "4bf92f3577b34da6a3ce929d0e0e4736", false)]
+    fn a_trace_id_has_several_notations(
+        #[case] one: &str,
+        #[case] other: &str,
+        #[case] same: bool,
+    ) {
+        assert_eq!([same_trace(one, other), same_trace(other, one)], [same; 2]);
     }
 
     #[rstest]

@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::judgement::Judgement;
 use super::running_statement;
-use super::tree::contains_trace;
+use super::tree::is_sent_by_client;
 use crate::observation::{Observation, Span, Submission, WaitResult};
 use crate::spec::Spec;
 use spanproof_format::{Code, Confidence, count_phrase};
@@ -81,17 +81,13 @@ fn shared_trace(first: &Facts<'_>, later: &[LaterJob<'_>]) -> Option<(String, us
 
 /// Whether the client sends a trace id with each job, so that the service continues this trace.
 fn is_sent_with_job(facts: &Facts<'_>, trace: &str) -> bool {
-    let case = &facts.observation.case;
-    let route = facts.spec.routes.iter().find(|route| route.name == case.route);
-    let contains = |text: &String| contains_trace(text, trace);
-    let is_in_headers = route.is_some_and(|route| route.headers.values().any(contains));
     // The parent is a span of the client, whose context may be in the job itself.
     let has_remote_parent = |span: &Span| {
         span.trace.as_deref() == Some(trace)
             && span.parent.is_some()
             && facts.spans_with_id(span.parent.as_deref()).next().is_none()
     };
-    is_in_headers || facts.spans.iter().any(has_remote_parent)
+    is_sent_by_client(facts, trace) || facts.spans.iter().any(has_remote_parent)
 }
 
 /// Returns how many jobs can be compared, including job 1: those before the first job whose outcome differs.

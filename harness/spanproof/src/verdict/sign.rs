@@ -8,7 +8,7 @@ use super::evidence::{Evidence, limit};
 use super::fact::Fact;
 use super::facts::Facts;
 use super::gap::Gap;
-use super::propagation::{TraceContext, normalize, same_id};
+use super::propagation::{TraceContext, normalize, same_id, same_trace};
 use crate::observation::{Field, Span};
 use spanproof_format::count_phrase;
 
@@ -128,7 +128,7 @@ pub(super) fn contexts(facts: &Facts<'_>) -> Vec<TraceContext> {
 
 /// Whether any span of the request's trace is stored.
 pub(super) fn has_stored_span(facts: &Facts<'_>, context: &TraceContext) -> bool {
-    let is_same = |trace: &String| same_id(trace, &context.trace);
+    let is_same = |trace: &String| same_trace(trace, &context.trace);
     facts.spans.iter().any(|span| span.trace.as_ref().is_some_and(is_same))
 }
 

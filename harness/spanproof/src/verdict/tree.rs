@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::Evidence;
 use super::facts::Facts;
-use super::propagation::{TraceContext, normalize, same_id};
+use super::propagation::{TraceContext, normalize, same_id, same_trace};
 use super::tries;
 use crate::observation::{Field, Span, Unit};
 use crate::upstream::{Answer, Exchange};
@@ -13,6 +13,8 @@ use spanproof_format::count_phrase;
 
 /// Number of digits of the trace id in `traceparent` (W3C Trace Context, 3.2.2.3).
 const TRACEPARENT_ID: usize = 32;
+/// Minimum length of an id that the client sends.
+const MIN_REMOTE_ID: usize = 8;
 
 /// Returns the spans that contain a wrong unit id.
 pub(super) fn misattributed<'a>(facts: &'a Facts<'_>) -> Vec<&'a Span> {
@@ -141,6 +143,10 @@ impl UnitTree<'_> {
         let is_outside = |other: &&Span| other.unit != self.unit.id || is_unknown(other);
         let parents: Vec<_> =
             facts.spans_with_id(span.parent.as_deref()).filter(is_outside).collect();
+        let is_remote = || span.parent.as_deref().is_some_and(|id| is_sent_by_client(facts, id));
+        if parents.is_empty() && is_remote() {
+            return None;
+        }
         if parents.is_empty() {
             // If spans of units are missing, the parent may be missing, too.
             let text = "no span outside this unit has that id".to_owned();
@@ -184,9 +190,27 @@ pub(super) fn contains_trace(value: &str, trace: &str) -> bool {
         return same_id(id, trace)
             || (trace.len() == TRACEPARENT_ID / 2 && id.ends_with(&trace.to_ascii_lowercase()));
     }
-    same_id(value, trace)
-        || fields.iter().any(|field| same_id(field, trace))
+    // `Root=1-TIME-REST;Parent=SPAN`, `TRACE:SPAN:0:1`, `TRACE/SPAN;o=1`.
+    let parts = value.split([';', ',', ' ', ':', '/']);
+    let mut parts = parts.flat_map(|part| [part, part.rsplit_once('=').map_or(part, |(_, id)| id)]);
+    same_trace(value, trace)
+        || fields.iter().any(|field| same_trace(field, trace))
+        || parts.any(|part| same_trace(part, trace))
         || contains_word(value, trace)
+}
+
+/// Whether the client sends an id with each job, in a header, the body, the SQL or the command of the route. A
+/// short id could be there by chance.
+pub(super) fn is_sent_by_client(facts: &Facts<'_>, id: &str) -> bool {
+    if id.len() < MIN_REMOTE_ID {
+        return false;
+    }
+    let case = &facts.observation.case;
+    let Some(route) = facts.spec.routes.iter().find(|route| route.name == case.route) else {
+        return false;
+    };
+    let texts = route.headers.values().chain(&route.sql).chain(&route.command).chain([&route.body]);
+    { texts }.any(|text| contains_word(text, id) || contains_trace(text, id))
 }
 
 /// Whether a text contains another one, and not as a part of a longer id.
