@@ -60,18 +60,26 @@ impl EarlierRows {
     pub(super) fn own_tables(&self, tables: &Tables, all: TableRows) -> TableRows {
         let jobs = self.own_jobs(tables, all.jobs);
         let spans = self.own_spans(tables, all.spans);
-        if self.units.texts.is_empty() {
-            return TableRows { jobs, units: all.units, spans };
-        }
         let units = self.own_units(tables, &jobs, all.units.clone());
-        if matches!(&units, Rows::Unreadable(_)) || !units.all().is_empty() {
-            return TableRows { jobs, units, spans };
+        let unit_ids = |units: &Rows| -> BTreeSet<String> {
+            units.all().iter().filter_map(|unit| id(unit, &tables.units.id)).collect()
+        };
+        let has_no_units = units.all().is_empty() && !self.units.texts.is_empty();
+        if has_no_units && !matches!(&units, Rows::Unreadable(_)) {
+            let named: BTreeSet<String> =
+                spans.all().iter().filter_map(|span| id(span, &tables.spans.unit)).collect();
+            let is_named =
+                |unit: &Row| id(unit, &tables.units.id).is_some_and(|id| named.contains(&id));
+            return TableRows { jobs, units: all.units.filter(is_named), spans };
         }
-        let named: BTreeSet<String> =
-            spans.all().iter().filter_map(|span| id(span, &tables.spans.unit)).collect();
-        let is_named =
-            |unit: &Row| id(unit, &tables.units.id).is_some_and(|id| named.contains(&id));
-        TableRows { jobs, units: all.units.filter(is_named), spans }
+        let own = unit_ids(&units);
+        let others: BTreeSet<String> = unit_ids(&self.units.changed(all.units));
+        let is_of_other_unit = |span: &Row| {
+            id(span, &tables.spans.unit)
+                .is_some_and(|id| others.contains(&id) && !own.contains(&id))
+        };
+        let spans = spans.filter(|span| !is_of_other_unit(span));
+        TableRows { jobs, units, spans }
     }
 
     /// Returns the units that are new or were changed; without changed units of other jobs, if there are any others.
@@ -84,8 +92,14 @@ impl EarlierRows {
         };
         let is_earlier =
             |unit: &Row| id(unit, &tables.units.id).is_some_and(|id| self.units.ids.contains(&id));
+        // The service may also execute jobs that a seed put into its queue.
+        let is_of_earlier_job = |unit: &Row| {
+            let job = observation::text(unit, &tables.units.job);
+            is_of_other_job(unit) && job.is_some_and(|job| self.jobs.ids.contains(&job))
+        };
         let changed = self.units.changed(units);
-        let is_own = |unit: &Row| !(is_earlier(unit) && is_of_other_job(unit));
+        let is_own =
+            |unit: &Row| !(is_earlier(unit) && is_of_other_job(unit) || is_of_earlier_job(unit));
         // The work of a job may be the units of an earlier one.
         if changed.all().iter().any(is_own) { changed.filter(is_own) } else { changed }
     }
@@ -168,6 +182,33 @@ mod tests {
         let own = EarlierRows::new(&tables, &before, true).own_tables(&tables, after());
         assert_eq!(own.jobs.all().len(), 3);
         assert_eq!((own.units.all().len(), own.spans.all().len()), (4, 2));
+    }
+
+    /// Regression test: units of a job that a seed had put into the queue counted as those of the case.
+    #[test]
+    fn a_job_of_a_seed_may_be_executed_beside_the_case() {
+        let tables = example(|text| text).tables;
+        let job = |id: u64, status: &str| json!({ "id": id, "status": status });
+        let unit = |id: u64, job: u64| json!({ "id": id, "job_id": job });
+        let span =
+            |unit: u64| json!({"trace_id": unit.to_string(), "span_id": "1", "execution_id": unit});
+        let before = TableRows {
+            jobs: rows(&[job(1, "queued")]),
+            units: rows(&[unit(1, 9)]),
+            spans: rows(&[]),
+        };
+        let after = TableRows {
+            jobs: rows(&[job(1, "completed"), job(2, "completed")]),
+            units: rows(&[unit(1, 9), unit(2, 1), unit(3, 2)]),
+            spans: rows(&[span(2), span(3)]),
+        };
+        let own = EarlierRows::new(&tables, &before, false).own_tables(&tables, after.clone());
+        assert_eq!((ids(&own.jobs), ids(&own.units)), (vec!["2".to_owned()], vec!["3".to_owned()]));
+        assert_eq!(own.spans.all().len(), 1);
+        let no_units = TableRows { units: rows(&[]), ..before };
+        let after = TableRows { units: rows(&[unit(2, 1), unit(3, 2)]), ..after };
+        let own = EarlierRows::new(&tables, &no_units, false).own_tables(&tables, after);
+        assert_eq!((ids(&own.units), own.spans.all().len()), (vec!["3".to_owned()], 1));
     }
 
     /// Regression test: old items of a dead job, and archived spans, counted as those of the case.

@@ -131,15 +131,6 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
     });
 }
 
-/// Returns the offset from UTC of the times in the rows of units; zero if these times are in UTC. A
-/// service that writes local times there also writes them into its spans.
-fn utc_offset_of_units(facts: &Facts<'_>) -> TimeDelta {
-    let period = facts.trial().and_then(|trial| trial.period.as_ref());
-    let started = facts.units.iter().filter_map(|unit| unit.started).min();
-    let (Some(period), Some(started)) = (period, started) else { return TimeDelta::zero() };
-    zone_offset(started - period.submitted).unwrap_or_default()
-}
-
 /// Returns how far the clocks of the service and of the database server may differ in a trial. The server's log
 /// can be read only if the server runs on this machine, so that there is one clock.
 pub(super) fn clock_tolerance(trial: &TrialRecord) -> TimeDelta {
@@ -153,7 +144,7 @@ struct Limits {
     end: &'static str,
     /// How far clocks may differ.
     tolerance: TimeDelta,
-    /// The offset from UTC that the times of spans may have: that of the times in the rows of units.
+    /// The offset from UTC that the times of spans may have: that of the times in other rows.
     offset: TimeDelta,
     /// The latest time at which the job can have ended; `None` if spanproof did not wait for its end.
     job_end: Option<DateTime<Utc>>,
@@ -176,7 +167,13 @@ impl Limits {
                 Some(shifted(period.submitted, TimeDelta::try_milliseconds(ms.try_into().ok()?)?))
             });
         let end = "the service stopped";
-        Some(Self { period, end, tolerance, offset: utc_offset_of_units(facts), job_end })
+        Some(Self {
+            period,
+            end,
+            tolerance,
+            offset: other_zone::utc_offset_of_rows(facts),
+            job_end,
+        })
     }
 
     /// Returns `None` if the time at which a job was created, or a unit ended, is not known.

@@ -1,7 +1,8 @@
 //! Times of spans that differ from those of their job by the offset of a time zone, in columns with and without a
 //! time zone. A unit is one part of a job.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value as Json;
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
@@ -11,6 +12,8 @@ use spanproof_format::{Code, count_phrase};
 
 /// Offsets of time zones are multiples of this (IANA time zone database, zones in use).
 const ZONE_STEP: TimeDelta = TimeDelta::minutes(15);
+/// How far a time and the submission of its job may differ if they are in the same zone.
+const NEAR: TimeDelta = TimeDelta::minutes(1);
 /// The largest offset from UTC of a time zone, in hours.
 const MAX_HOURS: i64 = 14;
 
@@ -75,6 +78,32 @@ fn columns_without_zone(facts: &Facts<'_>, spans: &[&Span]) -> Vec<String> {
     without.map(|(table, column, _)| format!("{table}.{column}")).collect()
 }
 
+/// Returns the offset from UTC of the times without a zone in the rows of a trial's units and jobs; zero if these
+/// times are in UTC, or if there is none. A service that writes local times there also writes them into its
+/// spans.
+pub(super) fn utc_offset_of_rows(facts: &Facts<'_>) -> TimeDelta {
+    let Some(period) = facts.trial().and_then(|trial| trial.period.as_ref()) else {
+        return TimeDelta::zero();
+    };
+    let offset = |at: DateTime<Utc>| zone_offset(at - period.submitted);
+    if let Some(started) = facts.units.iter().filter_map(|unit| unit.started).min() {
+        return offset(started).unwrap_or_default();
+    }
+    let rows = &facts.observation.tables;
+    let rows = rows.units.all().iter().chain(rows.jobs.all());
+    let texts = rows.flat_map(Row::values).filter_map(Json::as_str);
+    let times = texts.filter(|text| text.contains(':')).map(|text| Time::new(text.to_owned()));
+    let times: Vec<_> = times.filter(|time| !time.has_zone()).filter_map(|time| time.at).collect();
+    // A column such as the deadline of a job is an hour later without being in another zone.
+    let is_in_utc = |at: &&DateTime<Utc>| {
+        (**at - period.submitted).abs() <= NEAR || (period.submitted..=period.stopped).contains(at)
+    };
+    match times.iter().find(is_in_utc) {
+        Some(_) => TimeDelta::zero(),
+        None => times.iter().find_map(|at| offset(*at)).unwrap_or_default(),
+    }
+}
+
 /// Rounds a time difference to the nearest offset that a time zone may have; `None` if that is zero or
 /// more than a minute away.
 pub(super) fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
@@ -82,6 +111,6 @@ pub(super) fn zone_offset(difference: TimeDelta) -> Option<TimeDelta> {
     let seconds = difference.num_seconds();
     let nearest = (seconds + step / 2).div_euclid(step) * step;
     // The difference contains the time from the submission of the job to the start of the span.
-    let is_near = (seconds - nearest).abs() <= 60;
+    let is_near = (seconds - nearest).abs() <= NEAR.num_seconds();
     (nearest != 0 && is_near).then(|| TimeDelta::seconds(nearest))
 }

@@ -265,10 +265,12 @@ fn sent_value<'a>(request: &'a Exchange, header: &str) -> Option<&'a str> {
     request.headers.get(header).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
-/// The method and the path of a request, without the last part of the path, which is often an id.
+/// The method and the path of a request, without the last part of the path, which is often an id. The only part of a
+/// path without a digit names the endpoint.
 fn endpoint(request: &Exchange) -> (&str, &str) {
-    let path = request.path.rsplit_once('/').map_or("", |(path, _)| path);
-    (&request.method, path)
+    let (path, last) = request.path.rsplit_once('/').unwrap_or(("", &request.path));
+    let is_name = path.is_empty() && !last.contains(|c: char| c.is_ascii_digit());
+    (&request.method, if is_name { &request.path } else { path })
 }
 
 /// Returns what is wrong if there are requests to the fake upstream and none of them contains one of the trace
@@ -303,8 +305,10 @@ fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
     let ((method, path), [without, with]) =
         endpoints.into_iter().find(|(_, counts)| !counts.contains(&0))?;
     let requests = if without == 1 { "request" } else { "requests" };
+    let is_whole = facts.exchanges().iter().any(|request| request.path == path);
+    let path = if is_whole { path.to_owned() } else { format!("{path}/…") };
     let text = format!(
-        "upstream: {without} {requests} `{method} {path}/…` carried no `{header}`, and {with} carried a stored trace"
+        "upstream: {without} {requests} `{method} {path}` carried no `{header}`, and {with} carried a stored trace"
     );
     Some(Evidence::Note(text))
 }

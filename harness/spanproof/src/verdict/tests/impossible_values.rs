@@ -315,3 +315,22 @@ fn values_of_spans_that_belong_to_no_unit_are_checked(
     let codes = codes(&judgement).into_iter().filter(|code| *code != "not-finished");
     assert_eq!(codes.collect::<Vec<_>>().first().copied(), code, "{judgement:#?}");
 }
+
+/// Regression test: a service whose database has local times in all its columns was thought to be wrong.
+#[rstest]
+#[case::all_columns("2026-01-01T05:30:00.1", &[])]
+#[case::other_columns_are_in_utc("2026-01-01T00:00:00.1", &["impossible-times"])]
+#[case::other_columns_have_a_zone("2026-01-01T05:30:00.1+05:30", &["impossible-times"])]
+fn times_without_a_zone_are_local_if_other_columns_of_the_case_are(
+    #[case] created: &str,
+    #[case] expected: &[&str],
+) {
+    let mut evidence = case_with_period();
+    change_rows(&mut evidence.units, |unit| set(unit, "noted_at", created));
+    change_rows(&mut evidence.spans, |span| {
+        set(span, "started_at", "2026-01-01T05:30:00");
+        set(span, "completed_at", "2026-01-01T05:30:01");
+    });
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(codes(&judgement), expected, "{judgement:#?}");
+}

@@ -233,3 +233,15 @@ fn units_may_be_below_a_span_of_the_client(#[case] header: &str, #[case] expecte
     let judgement = judge_parts(&spec, &evidence);
     assert_eq!(codes(&judgement), expected, "{judgement:#?}");
 }
+
+/// Regression test: requests to two endpoints counted as requests to one, so that an untraced one broke the tree.
+#[rstest]
+#[case::another_endpoint("/notify", &[])]
+#[case::same_endpoint("/inference", &["broken-tree"])]
+fn the_only_part_of_a_path_names_an_endpoint(#[case] path: &str, #[case] expected: &[&str]) {
+    let mut evidence = recording_case();
+    let untraced = exchange(Answer::Status(200), "");
+    evidence.exchanges.push(Exchange { path: path.into(), ..untraced });
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(codes(&judgement), expected, "{judgement:#?}");
+}
