@@ -76,12 +76,14 @@ impl Trial {
         Ok(log.map(|entries| entries.len()))
     }
 
-    /// Submits another job and waits for its end. `earlier_jobs` are the rows of the jobs before this one.
+    /// Submits another job, for which the upstream behaves as for the first one, and waits for its end.
+    /// `earlier_jobs` are the rows of the jobs before this one.
     pub(super) async fn run_later_job(
         &mut self,
         job: &Json,
         earlier_jobs: &Rows,
     ) -> Result<(), Error> {
+        self.service.upstream.restart_replies();
         let submission = self.send(job).await?;
         let accepted = submission.is_accepted();
         self.job_run.submission = Some(submission);

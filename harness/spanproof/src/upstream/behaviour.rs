@@ -29,7 +29,7 @@ pub(crate) struct Reply {
     pub method: String,
     /// The exact path of the request, without its query.
     pub path: String,
-    /// The maximum number of requests that get this reply; later requests get the next reply with
+    /// The maximum number of requests of one job that get this reply; later requests get the next reply with
     /// their method and path. `None` for no limit.
     pub times: Option<u64>,
     /// The delay of the answer, in milliseconds.

@@ -43,6 +43,7 @@ pub struct UpstreamError(#[source] std::io::Error);
 pub(crate) struct Upstream {
     url: String,
     journal: Journal,
+    replies: Arc<Replies>,
     /// Ends the server's thread when dropped.
     _stop: oneshot::Sender<Infallible>,
 }
@@ -74,12 +75,13 @@ impl Upstream {
         let runtime = runtime.map_err(UpstreamError)?;
         let journal = Journal::new();
         let replies = Arc::new(Replies::new(behaviour, journal.clone()));
+        let served_replies = Arc::clone(&replies);
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             let served = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 tokio::select! {
-                    () = serve(&listener, &replies, &find_foreign_client) => {}
+                    () = serve(&listener, &served_replies, &find_foreign_client) => {}
                     _ = stopped => {}
                 }
                 std::io::Result::Ok(())
@@ -91,12 +93,17 @@ impl Upstream {
         };
         let thread = std::thread::Builder::new().name("upstream".to_owned()).spawn(serve);
         drop(thread.map_err(UpstreamError)?);
-        Ok(Self { url, journal, _stop: stop })
+        Ok(Self { url, journal, replies, _stop: stop })
     }
 
     /// Returns the base URL, without a trailing slash.
     pub(crate) fn url(&self) -> String {
         self.url.clone()
+    }
+
+    /// Counts the replies with `times` anew, so that the next job gets the same answers as the one before.
+    pub(crate) fn restart_replies(&self) {
+        self.replies.restart();
     }
 
     /// Returns the requests and answers so far, in order.
@@ -157,6 +164,7 @@ async fn serve(
 }
 
 /// The replies of a behaviour, and how many times each may still be given.
+#[derive(Debug)]
 struct Replies {
     all: Vec<Reply>,
     /// By the index of the reply; `None` without a limit.
@@ -166,9 +174,15 @@ struct Replies {
 
 impl Replies {
     fn new(behaviour: &Behaviour, journal: Journal) -> Self {
-        let all = behaviour.replies.clone();
-        let left = Mutex::new(all.iter().map(|reply| reply.times).collect());
-        Self { all, left, journal }
+        let replies = Self { all: behaviour.replies.clone(), left: Mutex::default(), journal };
+        replies.restart();
+        replies
+    }
+
+    /// Sets how many times each reply may be given.
+    fn restart(&self) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = self.all.iter().map(|reply| reply.times).collect();
     }
 
     /// Reads a request, writes it to the journal, and returns the answer.
@@ -403,6 +417,21 @@ mod tests {
         assert_eq!(post(&upstream, "/a", "").await.unwrap().0, 200);
         assert_eq!(upstream.journal().len(), 1);
         assert_eq!(upstream.foreign_requests(), BTreeMap::from([("7 (scan)".to_owned(), 2)]));
+    }
+
+    /// Regression test: the job after a fault got other answers than the first one, and failed.
+    #[tokio::test]
+    async fn each_job_gets_the_same_replies() {
+        let upstream = upstream(
+            "about = 'x'\n[[reply]]\nmethod = 'POST'\npath = '/a'\ntimes = 1\ntext = 'x'\n\
+             [[reply]]\nmethod = 'POST'\npath = '/a'\nstatus = 500\ntext = 'x'",
+        );
+        for _ in 0..2 {
+            for expected in [200, 500, 500] {
+                assert_eq!(post(&upstream, "/a", "").await.unwrap().0, expected);
+            }
+            upstream.restart_replies();
+        }
     }
 
     #[tokio::test]
