@@ -93,6 +93,10 @@ pub struct Observation {
     /// not record spans, or has a fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spans_before_stop: Option<u64>,
+    /// The largest number of spans that were stored at one moment; `None` if `spans_before_stop` is, or in
+    /// older evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_spans: Option<u64>,
     /// The statements of the service that the Postgres server was executing when the service was asked to
     /// stop. Only read if the case must record spans and no fault disturbs it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -262,6 +266,7 @@ impl Observation {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop: None,
+            most_spans: None,
             running_statements: Vec::new(),
             spans_arriving: false,
             row_gains: Vec::new(),

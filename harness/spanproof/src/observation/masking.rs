@@ -312,6 +312,7 @@ mod tests {
             }],
             job_times: None,
             spans_before_stop: None,
+            most_spans: None,
             spans_arriving: false,
             running_statements: vec![RunningStatement {
                 statement: text.into(),

@@ -49,6 +49,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
         repetitions,
         job_times,
         spans_before_stop,
+        most_spans,
         running_statements,
         spans_arriving,
         row_gains,
@@ -78,7 +79,7 @@ fn from_trial(case: Case, trial: TrialRecord) -> format::Observation {
     stored.variations = variations;
     stored.repetitions = repetitions.into_iter().map(Into::into).collect();
     stored.job_times = job_times;
-    stored.spans_before_stop = spans_before_stop;
+    (stored.spans_before_stop, stored.most_spans) = (spans_before_stop, most_spans);
     stored.spans_arriving = spans_arriving;
     stored.running_statements = running_statements.into_iter().map(Into::into).collect();
     stored.row_gains = row_gains;
@@ -146,6 +147,7 @@ impl From<format::Observation> for Observation {
             repetitions: stored.repetitions.into_iter().map(Into::into).collect(),
             job_times: stored.job_times,
             spans_before_stop: stored.spans_before_stop,
+            most_spans: stored.most_spans.or(stored.spans_before_stop),
             spans_arriving: stored.spans_arriving,
             running_statements: stored.running_statements.into_iter().map(Into::into).collect(),
             row_gains: stored.row_gains,

@@ -65,6 +65,9 @@ pub struct TrialRecord {
     /// Number of spans that were stored when the service was asked to stop; `None` if the case need not
     /// record spans or has a fault, and in evidence of spanproof 0.1.0.
     pub spans_before_stop: Option<u64>,
+    /// The largest number of spans that were stored at one moment; `None` if `spans_before_stop` is, or in
+    /// evidence of spanproof 0.1.0.
+    pub(crate) most_spans: Option<u64>,
     /// The statements that the database server was executing for the service when the service was asked
     /// to stop. Empty if the case need not record spans, or has a fault other than `job-repeated`.
     pub(crate) running_statements: Vec<RunningStatement>,

@@ -117,6 +117,7 @@ impl TrialRecord {
             repetitions,
             job_times: _,
             spans_before_stop: _,
+            most_spans: _,
             running_statements,
             spans_arriving: _,
             row_gains,

@@ -6,9 +6,12 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::sync::Mutex;
 
+use super::Error;
 use super::earlier_rows::EarlierRows;
+use super::reader::reader;
 use super::recovery::{FirstJob, output_between, rows_of_second_job};
 use super::rows::{read_spans, read_tables};
+use super::run::Trial;
 use super::service::RunningService;
 use crate::identifier;
 use crate::matrix::Case;
@@ -24,19 +27,34 @@ const MAX_WAITS: usize = 6;
 /// Minimum length of each wait after the first: a slow service may write one span a second.
 const LATER_WAIT: Duration = Duration::from_secs(1);
 
+impl Trial {
+    /// Waits for spans that the service writes after the job has ended.
+    pub(super) async fn wait_for_spans(&mut self) -> Result<(), Error> {
+        self.stopwatch.skip();
+        let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
+        let spec = self.world.spec();
+        let within = (self.timeouts.flush, self.arrival, &mut self.most_spans);
+        let case = (&self.case, self.first_job.as_ref(), &self.earlier_rows);
+        self.arrival = wait_for_spans(reader, spec, case, &self.service, within).await;
+        self.stopwatch.lap("flush");
+        Ok(())
+    }
+}
+
 /// Waits until every unit (part of the job) has its required spans, until as many spans are stored as began
 /// according to the service's output, until the service has exited, or until the time `within` is over. If
 /// missing spans arrived in this time, it waits again, up to [`MAX_WAITS`] times. Spans that are still
 /// missing then are evidence, not an error.
 ///
 /// `first_job` is `None` in a case with one job; otherwise only the spans and lines after the first job
-/// count. `last` is the result of the wait for the previous job.
-pub(super) async fn wait_for_spans(
+/// count. `last` is the result of the wait for the previous job. `most_spans` is raised to the largest number of spans
+/// that were stored at one moment.
+async fn wait_for_spans(
     connection: &mut PgConnection,
     spec: &Spec,
     (case, first_job, earlier): (&Case, Option<&FirstJob>, &EarlierRows),
     service: &RunningService,
-    (within, last): (Duration, Arrival),
+    (within, last, most_spans): (Duration, Arrival, &mut u64),
 ) -> Arrival {
     let before = (first_job, earlier);
     let units = own_rows(connection, spec, before).await.units.all().len();
@@ -65,7 +83,8 @@ pub(super) async fn wait_for_spans(
             Attempt::NotYet(String::new())
         })
         .await;
-        let has_arrived = state.into_inner().1.has_arrived;
+        let Polls { has_arrived, most, .. } = state.into_inner().1;
+        *most_spans = most.saturating_sub(earlier.span_count()).max(*most_spans);
         if has_arrived || arrival == Arrival::Continuing {
             arrival = Arrival::Ended;
         }
@@ -99,6 +118,8 @@ struct Polls {
     missing: Option<usize>,
     /// Whether a missing span has arrived since the first poll.
     has_arrived: bool,
+    /// The largest number of stored spans.
+    most: u64,
 }
 
 impl Polls {
@@ -106,6 +127,7 @@ impl Polls {
     fn add(&mut self, count: Option<i64>) -> bool {
         let has_changed = count.is_none() || count != self.count;
         self.count = count;
+        self.most = self.most.max(count.unwrap_or_default().unsigned_abs());
         self.idle = if has_changed { 0 } else { self.idle + 1 };
         has_changed
     }

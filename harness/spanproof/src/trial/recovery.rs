@@ -75,6 +75,7 @@ impl FirstJob {
             request_counts: vec![self.requests],
             period: None,
             spans_before_stop: None,
+            most_spans: None,
             ..record
         };
         Observation { case, tables, origin: Origin::Trial(Box::new(record)) }

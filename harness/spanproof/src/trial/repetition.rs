@@ -83,6 +83,7 @@ pub(super) fn separate(
         request_counts: earlier.iter().map(|job| job.request_count).collect(),
         period: None,
         spans_before_stop: None,
+        most_spans: None,
         server_log_read: first_errors.is_some(),
         server_errors: first_errors.unwrap_or_default(),
         ..record

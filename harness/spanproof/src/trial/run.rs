@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 use super::case_database::CaseDatabase;
 use super::earlier_rows::EarlierRows;
 use super::fault::ActiveFault;
-use super::flush::{Arrival, wait_for_spans};
+use super::flush::Arrival;
 use super::helper_start::start_helpers;
 use super::job_end::{JobEnd, Submitted};
 use super::overrides::{EffectiveTimeouts, Overrides};
@@ -75,6 +75,8 @@ pub struct Trial {
     pub(super) job_end: JobEnd,
     /// Whether missing spans arrived after the end of the last job.
     pub(super) arrival: Arrival,
+    /// The largest number of spans that were stored at one moment.
+    pub(super) most_spans: u64,
     /// When the last job was submitted; `None` if none was, or if the service reads the job when it starts.
     submitted_at: Option<DateTime<Utc>>,
     pub(super) secrets: Secrets,
@@ -141,6 +143,7 @@ impl Trial {
             reader: None,
             job_end: JobEnd::Status,
             arrival: Arrival::None,
+            most_spans: 0,
             submitted_at: None,
             secrets,
             stopwatch,
@@ -203,17 +206,6 @@ impl Trial {
         if settled.is_reached() && self.case.records(self.world.spec()) {
             self.wait_for_spans().await?;
         }
-        Ok(())
-    }
-
-    /// Waits for spans that the service writes after the job has ended.
-    pub(super) async fn wait_for_spans(&mut self) -> Result<(), Error> {
-        self.stopwatch.skip();
-        let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
-        let (spec, within) = (self.world.spec(), (self.timeouts.flush, self.arrival));
-        let case = (&self.case, self.first_job.as_ref(), &self.earlier_rows);
-        self.arrival = wait_for_spans(reader, spec, case, &self.service, within).await;
-        self.stopwatch.lap("flush");
         Ok(())
     }
 
@@ -346,6 +338,7 @@ impl Trial {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop,
+            most_spans: spans_before_stop.map(|spans| spans.max(self.most_spans)),
             running_statements,
             spans_arriving: self.arrival == Arrival::Continuing,
             row_gains: self.row_gains,

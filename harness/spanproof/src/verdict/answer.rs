@@ -32,7 +32,7 @@ pub(super) fn answers(
     span_lines::answer(facts, gap, peers, &mut answers);
     error_line::answer(facts, gap, &mut answers);
     evidence.answer_from_environment(&mut answers);
-    evidence.answer_from_requests(&mut answers);
+    evidence.answer_from_requests(peers, &mut answers);
     evidence.answer_from_signs(peers, &mut answers);
     evidence.answer_from_exit(&mut answers);
     evidence.answer_from_rows(&mut answers);
@@ -102,9 +102,6 @@ impl GapEvidence<'_> {
         match LIBRARY_OFF.iter().find(is_off) {
             Some((name, _)) => answers.set(Q::LibraryOff, Fact::Yes(variable(name))),
             None if !reports.is_empty() => answers.set(Q::LibraryOff, Fact::Yes(reports)),
-            None if answers.is_no(Q::ClaimedOff) => {
-                answers.set(Q::LibraryOff, Fact::no("the service says that tracing is on"));
-            }
             None => {}
         }
         if samples_nothing(trial) {
@@ -114,7 +111,7 @@ impl GapEvidence<'_> {
 
     /// Uses the trace contexts in the headers of requests to the fake upstream. A context does not
     /// show that a span began: a service may send trace ids that it makes without a tracer.
-    fn answer_from_requests(&self, answers: &mut Answers) {
+    fn answer_from_requests(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
         let facts = self.facts;
         let exchanges = facts.exchanges();
         let contexts = sign::contexts(facts);
@@ -133,7 +130,10 @@ impl GapEvidence<'_> {
             );
             answers.set(Q::SampledOut, Fact::yes(text.clone()));
             answers.set(Q::UnsampledHeader, Fact::yes(text));
-        } else if sampled == exchanges.len() {
+        } else if sampled == exchanges.len()
+            && (self.gap.expected.is_root() || sign::is_requesting(facts, self.gap, peers))
+        {
+            // A sampler may drop other spans of the same traces.
             answers.set(Q::SampledOut, Fact::no("the upstream received sampled traces only"));
         }
         let is_lost = |context: &&TraceContext| {

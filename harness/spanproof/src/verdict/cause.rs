@@ -123,7 +123,6 @@ pub(super) const CAUSES: &[Cause] = &[
             Q::NoTracerLine,
             Q::LibraryOff,
             Q::NoBeginLine,
-            Q::OtherSpans,
             Q::OtherRoute,
             Q::Killed,
             Q::Reported,

@@ -32,14 +32,14 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, use_witness: bool, answer
     }
 }
 
-/// If at least as many rows as are missing were seen before the service was asked to stop and are gone, they
-/// were removed later.
+/// If rows were seen before the service was asked to stop and are gone, they were removed later. At least half as
+/// many as are missing must be gone: the others may have been removed between two polls.
 fn answer_from_seen_rows(facts: &Facts<'_>, trial: &TrialRecord, answers: &mut Answers) {
-    let Some(before) = trial.spans_before_stop else { return };
+    let Some(before) = trial.most_spans else { return };
     let stored = u64::try_from(facts.spans.len()).unwrap_or(u64::MAX);
     let missing: usize = Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
     let gone = before.saturating_sub(stored);
-    if gone == 0 || gone < u64::try_from(missing).unwrap_or(u64::MAX) {
+    if gone == 0 || gone.saturating_mul(2) < u64::try_from(missing).unwrap_or(u64::MAX) {
         return;
     }
     let seen = format!("{before} rows were seen while the service ran, and {stored} are left");

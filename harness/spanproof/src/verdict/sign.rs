@@ -47,25 +47,33 @@ pub(super) fn begun_by_requests(
     if !has_parent || !is_requesting(facts, gap, peers) {
         return None;
     }
+    let named = spans_named_by_requests(facts);
+    (named.len() >= gap.missing).then(|| not_stored(&named))
+}
+
+/// Returns the ids of spans that are not stored, in requests of sampled traces of which other spans are stored.
+fn spans_named_by_requests(facts: &Facts<'_>) -> BTreeSet<String> {
     let sampled = contexts(facts).into_iter().filter(|context| context.sampled == Some(true));
     let has_id = |span: &Span, id: &str| span.id.as_deref().is_some_and(|own| same_id(own, id));
-    let not_stored: BTreeSet<String> = sampled
+    sampled
         .filter(|context| has_stored_span(facts, context))
         .filter_map(|context| context.span)
         .filter(|id| !facts.spans.iter().any(|span| has_id(span, id)))
-        .collect();
-    (not_stored.len() >= gap.missing).then(|| {
-        let requests = count_phrase(
-            not_stored.len(),
-            "request of a stored trace names",
-            "requests of stored traces name",
-        );
-        Fact::yes(format!("upstream: {requests} a span that is not stored"))
-    })
+        .collect()
+}
+
+/// The answer yes about spans with these ids, which requests name.
+fn not_stored(named: &BTreeSet<String>) -> Fact {
+    let requests = count_phrase(
+        named.len(),
+        "request of a stored trace names",
+        "requests of stored traces name",
+    );
+    Fact::yes(format!("upstream: {requests} a span that is not stored"))
 }
 
 /// Whether spans below the missing ones began: they are missing in the same units, and requests contain their
-/// ids.
+/// ids. If the units have no span at all, it does not matter which of the missing spans made the requests.
 pub(super) fn begun_below(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> Option<Fact> {
     let gaps = Gap::in_spec_order(facts);
     let mut at_or_below: BTreeSet<&str> = BTreeSet::from([gap.expected.name]);
@@ -87,13 +95,25 @@ pub(super) fn begun_below(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]
             && at_or_below.contains(name)
             && other.unit_ids().all(|id| own.contains(id))
     };
-    gaps.iter().filter(is_below).find_map(|other| begun_by_requests(facts, other, peers))
+    let has_spans = |unit: &&crate::observation::Unit| {
+        facts.spans_with_unit(unit.id.as_deref()).next().is_some()
+    };
+    let are_all_missing =
+        gap.expected.is_root() && !gap.units.iter().copied().any(|unit| has_spans(&unit));
+    let any_begun = || {
+        let named = spans_named_by_requests(facts);
+        (are_all_missing && named.len() >= gap.missing).then(|| not_stored(&named))
+    };
+    gaps.iter()
+        .filter(is_below)
+        .find_map(|other| begun_by_requests(facts, other, peers))
+        .or_else(any_begun)
 }
 
 /// Whether the spans that make the requests to the upstream all have the missing name. The stored spans of
 /// this case and its peers whose ids are in requests show it. If there is no such span, the missing name must
 /// be the only required one that is not the parent of another.
-fn is_requesting(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> bool {
+pub(super) fn is_requesting(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]) -> bool {
     let is_same_route =
         |peer: &&&Facts<'_>| peer.observation.case.route == facts.observation.case.route;
     let all = std::iter::once(facts).chain(peers.iter().filter(is_same_route).copied());

@@ -201,6 +201,7 @@ impl TrialParts {
             repetitions: Vec::new(),
             job_times: None,
             spans_before_stop: None,
+            most_spans: None,
             running_statements: Vec::new(),
             spans_arriving: false,
             row_gains: Vec::new(),

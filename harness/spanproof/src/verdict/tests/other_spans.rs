@@ -110,10 +110,12 @@ fn one_removed_row_does_not_explain_eight_missing_spans(
 
 #[test]
 fn rows_that_were_seen_and_are_gone_were_removed() {
-    for (seen, expected) in [(8, Code::RemovedLater), (1, Code::Undetermined)] {
+    for (seen, expected) in
+        [(8, Code::RemovedLater), (4, Code::RemovedLater), (1, Code::Undetermined)]
+    {
         let mut observation = case_without_spans().observation();
         let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
-        trial.spans_before_stop = Some(seen);
+        trial.most_spans = Some(seen);
         assert_eq!(first_causes(&spec_without_begin_lines(), &observation).0, expected, "{seen}");
     }
 }
