@@ -286,6 +286,10 @@ mod tests {
         with_text(spec, "hunter3 http://u:swordfish@h")
     }
 
+    fn repetition(text: &str) -> Repetition {
+        Repetition { witness: true, codes: Vec::new(), error: Some(text.into()), longer_wait: None }
+    }
+
     /// An observation with this text in every field.
     fn with_text(spec: &Spec, text: &str) -> Observation {
         let named = |name: &str| (name.to_owned(), "swordfish".to_owned());
@@ -304,12 +308,7 @@ mod tests {
             other_tables: Vec::new(),
             period: None,
             variations: None,
-            repetitions: vec![Repetition {
-                witness: true,
-                codes: Vec::new(),
-                error: Some(text.into()),
-                longer_wait: None,
-            }],
+            repetitions: vec![repetition(text)],
             job_times: None,
             spans_before_stop: None,
             most_spans: None,

@@ -56,7 +56,7 @@ pub(crate) use store::{Error, is_stored};
 pub use store::{EvidenceError, list, read, write};
 pub(crate) use table::Table;
 pub use table::{Row, Rows, TableRows};
-pub(crate) use table::{id, text, time};
+pub(crate) use table::{canonical_id, id, id_to_compare, text, time};
 pub(crate) use time::Time;
 pub use trial::{
     JobRun, LineCounts, Period, ProcessRun, SecondJob, Service, Submission, TrialRecord, WaitResult,

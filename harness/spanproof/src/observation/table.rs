@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::json_path::Paths;
 use crate::spec::{Columns, Tables};
@@ -156,6 +157,22 @@ pub(crate) fn text(row: &Row, column: &str) -> Option<String> {
 pub(crate) fn id(row: &Row, columns: &Columns) -> Option<String> {
     let parts: Option<Vec<_>> = columns.columns().iter().map(|column| text(row, column)).collect();
     parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("/"))
+}
+
+/// Returns an id in one spelling for all spellings of its parts: a UUID may be in capitals, without hyphens or in
+/// braces, and a `bytea` column writes `\x` before the digits.
+pub(crate) fn canonical_id(id: &str) -> String {
+    let canonical = |part: &str| {
+        let digits = part.strip_prefix("\\x").unwrap_or(part);
+        Uuid::try_parse(digits).map_or_else(|_| part.to_owned(), |uuid| uuid.to_string())
+    };
+    id.split('/').map(canonical).collect::<Vec<_>>().join("/")
+}
+
+/// Returns the [canonical id](canonical_id) of a row, to compare it with that of another row; `None` if a part is
+/// null or missing.
+pub(crate) fn id_to_compare(row: &Row, columns: &Columns) -> Option<String> {
+    id(row, columns).map(|id| canonical_id(&id))
 }
 
 /// Returns a column as a time; `None` if its value is not a time. Times without a zone are UTC, the

@@ -142,10 +142,8 @@ impl TrialRecord {
         for output in helpers {
             output.visit(visitor);
         }
-        for error in repetitions.iter_mut().filter_map(|repetition| repetition.error.as_mut()) {
-            visitor.text(Part::Output, error);
-        }
-        for error in row_gains.iter_mut().filter_map(|gain| gain.error.as_mut()) {
+        let errors = repetitions.iter_mut().filter_map(|repetition| repetition.error.as_mut());
+        for error in errors.chain(row_gains.iter_mut().filter_map(|gain| gain.error.as_mut())) {
             visitor.text(Part::Output, error);
         }
         if let Some(keys) = variations {

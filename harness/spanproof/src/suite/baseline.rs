@@ -11,14 +11,19 @@ use tokio::task::JoinSet;
 use super::attempt::run_once;
 use super::options::RunOptions;
 use super::result::{CaseOutcome, finished_cases};
+use crate::observation::Observation;
 use crate::spec::Spec;
 use crate::trial::World;
 use crate::verdict::{Evidence, Judgement, cases_to_repeat, compare, different_units};
 use spanproof_format::Code;
 
-/// Number of repetitions of one case. With four, a unit that has a different outcome in every second run on
-/// average remains undetected with a probability of 1/16.
-pub(super) const REPETITIONS: usize = 4;
+/// Number of repetitions that run at the same time.
+const ROUND: usize = 4;
+/// Maximum number of rounds: another one runs if nothing varied so far. With twelve repetitions, a unit that has a
+/// different outcome in every second run on average remains undetected with a probability of 1/4096.
+const ROUNDS: usize = 3;
+/// Maximum number of repetitions of one case.
+pub(super) const REPETITIONS: usize = ROUND * ROUNDS;
 /// Maximum number of baselines that are repeated.
 pub(super) const MAX_BASELINES: usize = 8;
 
@@ -32,27 +37,35 @@ pub(super) async fn repeat_baselines(
 ) {
     for index in baselines(world.spec(), slots).into_iter().take(MAX_BASELINES) {
         let Some(Some(Ok(first))) = slots.get_mut(index) else { continue };
-        let mut running = JoinSet::new();
-        for _ in 0..REPETITIONS {
-            let (world, case) = (world.clone(), first.observation.case.clone());
-            running.spawn(async move { run_once(&world, &case, false).await });
+        let mut variations = Some(BTreeSet::new());
+        for _ in 0..ROUNDS {
+            if variations.as_ref().is_some_and(BTreeSet::is_empty) {
+                let mut cancelled = cancelled.clone();
+                variations = tokio::select! {
+                    variations = repeat(world, &first.observation) => variations,
+                    _ = cancelled.wait_for(|cancelled| *cancelled) => return,
+                };
+            }
         }
-        let mut cancelled = cancelled.clone();
-        let repetitions = tokio::select! {
-            all = running.join_all() => all,
-            _ = cancelled.wait_for(|cancelled| *cancelled) => return,
-        };
-        let mut variations = BTreeSet::new();
-        for again in repetitions.iter().flatten() {
-            let pair = (&first.observation, &again.observation);
-            variations.extend(different_units(world.spec(), pair));
-        }
-        if repetitions.iter().any(Result::is_err) {
-            continue;
-        }
+        let Some(variations) = variations else { continue };
         first.observation.set_variations(variations);
         first.store(&options.evidence);
     }
+}
+
+/// Runs one round of repetitions of a case. Returns the keys of what differs from the first trial; `None` if a
+/// repetition can't be run.
+async fn repeat(world: &World, first: &Observation) -> Option<BTreeSet<String>> {
+    let mut running = JoinSet::new();
+    for _ in 0..ROUND {
+        let (world, case) = (world.clone(), first.case.clone());
+        running.spawn(async move { run_once(&world, &case, false).await });
+    }
+    let mut variations = BTreeSet::new();
+    for again in running.join_all().await {
+        variations.extend(different_units(world.spec(), (first, &again.ok()?.observation)));
+    }
+    Some(variations)
 }
 
 /// Returns the indexes of the baselines, and of cases whose values or requests differ from those of the

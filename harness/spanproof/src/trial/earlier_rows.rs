@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
+use sqlx::PgConnection;
 
+use super::rows::{TooMuch, read_tables};
 use super::span_jobs::span_id;
-use crate::observation::{self, Row, Rows, TableRows, id};
+use crate::observation::{self, Row, Rows, TableRows, id_to_compare};
 use crate::spec::Tables;
 
 /// The earlier rows of the tables of jobs, units and spans.
@@ -35,7 +37,7 @@ impl EarlierRows {
             return Self { spans, ..Self::default() };
         }
         let jobs = Earlier::new(&rows.jobs, |row| job_id(tables, row));
-        let units = Earlier::new(&rows.units, |row| id(row, &tables.units.id));
+        let units = Earlier::new(&rows.units, |row| id_to_compare(row, &tables.units.id));
         Self { jobs, units, spans }
     }
 
@@ -55,6 +57,18 @@ impl EarlierRows {
         self.spans.changed(spans).filter(is_new)
     }
 
+    /// Reads the rows of the case, as [`own_tables`](Self::own_tables) selects them.
+    ///
+    /// # Errors
+    /// If the tables have too much data.
+    pub(super) async fn read_own_tables(
+        &self,
+        connection: &mut PgConnection,
+        tables: &Tables,
+    ) -> Result<TableRows, TooMuch> {
+        Ok(self.own_tables(tables, read_tables(connection, tables).await?))
+    }
+
     /// Returns the rows of the case: those that are new, and some that were changed. If no unit is new or
     /// changed, because the service does not write units, returns the units that the returned spans name.
     pub(super) fn own_tables(&self, tables: &Tables, all: TableRows) -> TableRows {
@@ -62,20 +76,24 @@ impl EarlierRows {
         let spans = self.own_spans(tables, all.spans);
         let units = self.own_units(tables, &jobs, all.units.clone());
         let unit_ids = |units: &Rows| -> BTreeSet<String> {
-            units.all().iter().filter_map(|unit| id(unit, &tables.units.id)).collect()
+            units.all().iter().filter_map(|unit| id_to_compare(unit, &tables.units.id)).collect()
         };
         let has_no_units = units.all().is_empty() && !self.units.texts.is_empty();
         if has_no_units && !matches!(&units, Rows::Unreadable(_)) {
-            let named: BTreeSet<String> =
-                spans.all().iter().filter_map(|span| id(span, &tables.spans.unit)).collect();
-            let is_named =
-                |unit: &Row| id(unit, &tables.units.id).is_some_and(|id| named.contains(&id));
+            let named: BTreeSet<String> = spans
+                .all()
+                .iter()
+                .filter_map(|span| id_to_compare(span, &tables.spans.unit))
+                .collect();
+            let is_named = |unit: &Row| {
+                id_to_compare(unit, &tables.units.id).is_some_and(|id| named.contains(&id))
+            };
             return TableRows { jobs, units: all.units.filter(is_named), spans };
         }
         let own = unit_ids(&units);
         let others: BTreeSet<String> = unit_ids(&self.units.changed(all.units));
         let is_of_other_unit = |span: &Row| {
-            id(span, &tables.spans.unit)
+            id_to_compare(span, &tables.spans.unit)
                 .is_some_and(|id| others.contains(&id) && !own.contains(&id))
         };
         let spans = spans.filter(|span| !is_of_other_unit(span));
@@ -90,8 +108,9 @@ impl EarlierRows {
             let job = observation::text(unit, &tables.units.job);
             !ids.is_empty() && job.is_some_and(|job| !ids.contains(&job))
         };
-        let is_earlier =
-            |unit: &Row| id(unit, &tables.units.id).is_some_and(|id| self.units.ids.contains(&id));
+        let is_earlier = |unit: &Row| {
+            id_to_compare(unit, &tables.units.id).is_some_and(|id| self.units.ids.contains(&id))
+        };
         // The service may also execute jobs that a seed put into its queue.
         let is_of_earlier_job = |unit: &Row| {
             let job = observation::text(unit, &tables.units.job);

@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 
 use super::Error;
 use super::recovery::FirstJob;
-use super::rows::{read_rows, read_tables};
+use super::rows::read_rows;
 use super::run::Trial;
 use super::service::{RunningService, ServiceOptions, StoppedService};
 use super::session::connect;
@@ -65,9 +65,9 @@ impl Trial {
     pub(super) async fn own_tables(&self) -> Result<TableRows, Error> {
         let mut connection = connect(self.database.url()).await?;
         let mapping = &self.world.spec().tables;
-        let tables = read_tables(&mut connection, mapping).await?;
+        let tables = self.earlier_rows.read_own_tables(&mut connection, mapping).await?;
         drop(sqlx::Connection::close(connection).await);
-        Ok(self.earlier_rows.own_tables(mapping, tables))
+        Ok(tables)
     }
 
     /// Returns the number of entries in the server's log; `None` if it can't be read.

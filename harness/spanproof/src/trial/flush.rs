@@ -10,7 +10,7 @@ use super::Error;
 use super::earlier_rows::EarlierRows;
 use super::reader::reader;
 use super::recovery::{FirstJob, output_between, rows_of_second_job};
-use super::rows::{read_spans, read_tables};
+use super::rows::read_spans;
 use super::run::Trial;
 use super::service::RunningService;
 use crate::identifier;
@@ -163,8 +163,8 @@ async fn own_rows(
     spec: &Spec,
     (first_job, earlier): (Option<&FirstJob>, &EarlierRows),
 ) -> TableRows {
-    let tables = match read_tables(connection, &spec.tables).await {
-        Ok(tables) => earlier.own_tables(&spec.tables, tables),
+    let tables = match earlier.read_own_tables(connection, &spec.tables).await {
+        Ok(tables) => tables,
         Err(error) => return TableRows::unreadable(&error.to_string()),
     };
     match first_job {

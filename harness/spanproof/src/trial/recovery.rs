@@ -97,18 +97,34 @@ fn spans_of_first_job(mapping: &Tables, before_removal: Rows, all: Rows, second:
 }
 
 /// Returns the rows of the second job: new or changed jobs and units, and those new spans that do not
-/// belong to the first job. `first` are the rows when the fault was removed, and `all` the rows now.
+/// belong to the first job. `first` are the rows when the fault was removed, and `all` the rows now. If there is a
+/// job with a new id, changes of the first job do not count: a service may resume it after a crash.
 pub(super) fn rows_of_second_job(spec: &Spec, first: &TableRows, all: TableRows) -> TableRows {
     let mapping = &spec.tables;
-    let units = all.units.difference(&first.units, Row::eq);
+    let job_id = |job: &Row| observation::text(job, &mapping.jobs.id);
+    let known: BTreeSet<String> = first.jobs.all().iter().filter_map(job_id).collect();
+    let is_known = |id: Option<String>| id.is_some_and(|id| known.contains(&id));
+    let has_new_job =
+        all.jobs.all().iter().any(|job| job_id(job).is_some() && !is_known(job_id(job)));
+    let is_resumed = |id: Option<String>| has_new_job && is_known(id);
+    let jobs = all.jobs.difference(&first.jobs, Row::eq).filter(|job| !is_resumed(job_id(job)));
+    let changed = all.units.difference(&first.units, Row::eq);
+    let is_of_first_job = |unit: &Row| is_resumed(observation::text(unit, &mapping.units.job));
+    let resumed = changed.clone().filter(|unit| is_of_first_job(unit));
+    let units = changed.filter(|unit| !is_of_first_job(unit));
     let belongs_to = |rows: &Rows, span: &Row| {
         let unit = unit_id(spec, span);
         unit.is_some()
-            && rows.all().iter().any(|row| observation::id(row, &mapping.units.id) == unit)
+            && rows
+                .all()
+                .iter()
+                .any(|row| observation::id_to_compare(row, &mapping.units.id) == unit)
     };
     // Spans of the first job may be stored after the fault was removed, so not every new span is of the
     // second.
-    let is_of_first_unit = |span: &Row| belongs_to(&first.units, span) && !belongs_to(&units, span);
+    let is_of_first_unit = |span: &Row| {
+        (belongs_to(&first.units, span) || belongs_to(&resumed, span)) && !belongs_to(&units, span)
+    };
     let id = |span: &Row| span_id(mapping, span);
     let mut first_ids: BTreeSet<String> = first.spans.all().iter().filter_map(id).collect();
     // A span without a unit id belongs to the job of its parent. The parent may also have been stored only
@@ -132,7 +148,7 @@ pub(super) fn rows_of_second_job(spec: &Spec, first: &TableRows, all: TableRows)
             break;
         }
     }
-    TableRows { jobs: all.jobs.difference(&first.jobs, Row::eq), units, spans }
+    TableRows { jobs, units, spans }
 }
 
 /// Returns the spans that have other ids than those in `others`.
@@ -170,4 +186,83 @@ pub(super) fn output_between(
         let is_before_end = to.is_none_or(|to| index < to.stream(stream));
         index < startup.stream(stream) || (index >= from.stream(stream) && is_before_end)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::spec::example;
+
+    fn rows(rows: &[Json]) -> Rows {
+        rows.iter().map(|row| row.as_object().unwrap().clone()).collect()
+    }
+
+    /// The spans of the unit with this id; the first of them was stored before the fault was removed.
+    fn span(id: &str, unit: &str) -> Json {
+        json!({"span_id": id, "trace_id": unit, "operation": "execute_question", "execution_id": unit})
+    }
+
+    fn unit(id: &str, job: u64, status: &str) -> Json {
+        json!({"id": id, "job_id": job, "status": status})
+    }
+
+    fn job(id: u64, status: &str) -> Json {
+        json!({"id": id, "status": status})
+    }
+
+    fn ids(rows: &Rows, column: &str) -> Vec<String> {
+        rows.all().iter().filter_map(|row| observation::text(row, column)).collect()
+    }
+
+    /// Regression test: the units of the resumed job counted for the next job, and lacked the spans that they had
+    /// before the crash.
+    #[test]
+    fn a_job_that_is_resumed_after_a_crash_is_not_part_of_the_next_one() {
+        let spec = example(|text| text);
+        let first = TableRows {
+            jobs: rows(&[job(1, "running")]),
+            units: rows(&[unit("a", 1, "running")]),
+            spans: rows(&[span("s1", "a")]),
+        };
+        let all = TableRows {
+            jobs: rows(&[job(1, "completed"), job(2, "completed")]),
+            units: rows(&[
+                unit("a", 1, "completed"),
+                unit("b", 1, "completed"),
+                unit("c", 2, "completed"),
+            ]),
+            spans: rows(&[span("s1", "a"), span("s2", "b"), span("s3", "c")]),
+        };
+        let second = rows_of_second_job(&spec, &first, all.clone());
+        assert_eq!(ids(&second.jobs, "id"), ["2"]);
+        assert_eq!(ids(&second.units, "id"), ["c"]);
+        assert_eq!(ids(&second.spans, "span_id"), ["s3"]);
+        // Without a new job, the service works off the same row again.
+        let only_one = TableRows { jobs: rows(&[job(1, "completed")]), ..all };
+        let second = rows_of_second_job(&spec, &first, only_one);
+        assert_eq!(ids(&second.units, "id"), ["a", "b", "c"]);
+    }
+
+    /// Regression test: late spans of the first job belonged to the second one, because they wrote the ids of
+    /// their units in another way than the table of units.
+    #[test]
+    fn late_spans_with_another_spelling_of_a_uuid_belong_to_the_first_job() {
+        let spec = example(|text| text);
+        let (hyphens, plain) =
+            ("6F9619FF-8B86-D011-B42D-00CF4FC964FF", "6f9619ff8b86d011b42d00cf4fc964ff");
+        let first = TableRows {
+            jobs: rows(&[job(1, "completed")]),
+            units: rows(&[unit(hyphens, 1, "completed")]),
+            spans: rows(&[]),
+        };
+        let all = TableRows {
+            jobs: rows(&[job(1, "completed"), job(2, "completed")]),
+            units: rows(&[unit(hyphens, 1, "completed"), unit("c", 2, "completed")]),
+            spans: rows(&[span("s1", plain), span("s2", &format!("\\x{plain}")), span("s3", "c")]),
+        };
+        let second = rows_of_second_job(&spec, &first, all);
+        assert_eq!(ids(&second.spans, "span_id"), ["s3"]);
+    }
 }

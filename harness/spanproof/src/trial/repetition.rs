@@ -101,7 +101,7 @@ fn rows_by_job(spec: &Spec, states: &[TableRows]) -> Vec<TableRows> {
         let new = |rows: &Rows, before: Option<&Rows>, id: &dyn Fn(&Row) -> Option<String>| {
             before.map_or_else(|| rows.clone(), |before| new_rows(rows, before, id))
         };
-        let unit_id = |row: &Row| observation::id(row, &mapping.units.id);
+        let unit_id = |row: &Row| observation::id_to_compare(row, &mapping.units.id);
         let job_id = |row: &Row| observation::text(row, &mapping.jobs.id);
         jobs.push(TableRows {
             jobs: new(&state.jobs, before.map(|before| &before.jobs), &job_id),
@@ -110,14 +110,22 @@ fn rows_by_job(spec: &Spec, states: &[TableRows]) -> Vec<TableRows> {
         });
     }
     let Some(last) = states.last() else { return jobs };
-    let mut job_of_unit: HashMap<String, usize> = HashMap::new();
+    let mut jobs_of_unit: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, job) in jobs.iter().enumerate() {
-        let ids = job.units.all().iter().filter_map(|row| observation::id(row, &mapping.units.id));
-        job_of_unit.extend(ids.map(|id| (id, at)));
+        let id = |row| observation::id_to_compare(row, &mapping.units.id);
+        for id in job.units.all().iter().filter_map(id) {
+            jobs_of_unit.entry(id).or_default().push(at);
+        }
     }
+    // A later job may take over the units of an earlier one.
+    let only_job = |(id, jobs): (String, Vec<usize>)| match jobs[..] {
+        [job] => Some((id, job)),
+        _ => None,
+    };
+    let job_of_unit = jobs_of_unit.into_iter().filter_map(only_job).collect();
     let owners = SpanJobs::new(spec, states, &job_of_unit);
     for (at, job) in jobs.iter_mut().enumerate() {
-        job.spans = last.spans.clone().filter(|span| owners.job(span) == Some(at));
+        job.spans = last.spans.clone().filter(|span| owners.belongs_to(span, at));
     }
     jobs
 }
@@ -205,6 +213,32 @@ mod tests {
         let jobs = rows_by_job(&spec, &states);
         let spans: Vec<_> = jobs.iter().map(span_ids).collect();
         assert_eq!(spans, [&["run", "a", "sibling"][..], &["b"], &[]]);
+    }
+
+    /// Regression test: units below a span that lives as long as the process had a broken tree in all jobs but the last.
+    #[test]
+    fn a_span_that_ends_with_the_process_belongs_to_each_job_below_it() {
+        let spec = example(|text| text);
+        let (a, b) = (("a", Some("1"), Some("worker")), ("b", Some("2"), Some("worker")));
+        let worker = ("worker", None, None);
+        let states = [state(&["1"], &[a]), state(&["1", "2"], &[a, b, worker])];
+        let spans: Vec<_> = rows_by_job(&spec, &states).iter().map(span_ids).collect();
+        assert_eq!(spans, [["a", "worker"], ["b", "worker"]]);
+        let states = [state(&["1"], &[a, worker]), state(&["1", "2"], &[a, worker, b])];
+        let spans: Vec<_> = rows_by_job(&spec, &states).iter().map(span_ids).collect();
+        assert_eq!(spans, [&["a", "worker"][..], &["b"]], "it had ended before the second job");
+    }
+
+    /// Regression test: the spans of the first job counted as those of the second one.
+    #[test]
+    fn a_later_job_may_take_over_the_units_of_an_earlier_one() {
+        let spec = example(|text| text);
+        let mut second = state(&["1"], &[("a", Some("1"), None), ("b", Some("1"), None)]);
+        second.units.found_mut().unwrap()[0].insert("status".into(), "again".into());
+        let first = state(&["1"], &[("a", Some("1"), None)]);
+        let jobs = rows_by_job(&spec, &[first, second]);
+        assert_eq!(jobs.iter().map(span_ids).collect::<Vec<_>>(), [["a"], ["b"]]);
+        assert_eq!(jobs.iter().map(|job| job.units.all().len()).collect::<Vec<_>>(), [1, 1]);
     }
 
     #[test]

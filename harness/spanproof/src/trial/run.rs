@@ -22,7 +22,6 @@ use super::recovery::FirstJob;
 use super::repetition::{JobRecord, separate};
 use super::request::Request;
 use super::resources::Resources;
-use super::rows::read_tables;
 use super::server_evidence::ServerBefore;
 use super::service::{RunningService, ServiceOptions};
 use super::session::{connect, run_sql};
@@ -310,8 +309,7 @@ impl Trial {
         let server = before.evidence(&self.world, place, &self.phases, &self.overrides).await?;
         run_sql(&mut connection, "after the service has stopped", &self.overrides.sql_after)
             .await?;
-        let tables = read_tables(&mut connection, &spec.tables).await?;
-        let tables = self.earlier_rows.own_tables(&spec.tables, tables);
+        let tables = self.earlier_rows.read_own_tables(&mut connection, &spec.tables).await?;
         row_gains::after(&mut connection, spec, &mut self.row_gains).await;
         drop(connection.close().await);
         if let Some(fault) = self.fault {

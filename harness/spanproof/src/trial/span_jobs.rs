@@ -11,6 +11,8 @@ pub(super) struct SpanJobs<'a> {
     mapping: &'a Tables,
     /// The job of each span, by the span's key.
     jobs: HashMap<String, usize>,
+    /// The jobs of the spans below each span that belongs to no unit and ended only with the process, by its key.
+    below: HashMap<String, BTreeSet<usize>>,
 }
 
 impl<'a> SpanJobs<'a> {
@@ -34,7 +36,7 @@ impl<'a> SpanJobs<'a> {
             spans.iter().filter_map(|span| Some((span_id(mapping, span)?, span))).collect();
         let own = |span: &Row| job_of_unit.get(&unit_id(spec, span)?).copied();
         let trace = |span: &Row| observation::text(span, &mapping.spans.trace);
-        let mut all = Self { mapping, jobs: HashMap::new() };
+        let mut all = Self { mapping, jobs: HashMap::new(), below: HashMap::new() };
         all.add(spans, |span| ancestors(mapping, &by_id, span).find_map(own));
         let below = all
             .only_jobs(spans, |span| ancestors(mapping, &by_id, span).skip(1).map(key).collect());
@@ -48,11 +50,32 @@ impl<'a> SpanJobs<'a> {
             }
         }
         all.add(spans, |span| appeared.get(&key(span)).copied());
+        for span in spans {
+            let Some(job) = all.job(span) else { continue };
+            for ancestor in ancestors(mapping, &by_id, span).skip(1) {
+                if unit_id(spec, ancestor).is_none() {
+                    all.below.entry(key(ancestor)).or_default().insert(job);
+                }
+            }
+        }
+        // A job must not continue below a span of an earlier job that had ended.
+        let earlier = states.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        let had_ended = |span: &Row| earlier.iter().any(|state| state.spans.all().contains(span));
+        for span in spans.iter().filter(|span| had_ended(span)) {
+            all.below.remove(&key(span));
+        }
         all
     }
 
+    /// Whether a span belongs to a job, or to no unit and is above spans of the job.
+    pub(super) fn belongs_to(&self, span: &Row, job: usize) -> bool {
+        let is_above =
+            || self.below.get(&key(self.mapping, span)).is_some_and(|jobs| jobs.contains(&job));
+        self.job(span) == Some(job) || is_above()
+    }
+
     /// Returns the number of the job that a span belongs to.
-    pub(super) fn job(&self, span: &Row) -> Option<usize> {
+    fn job(&self, span: &Row) -> Option<usize> {
         self.jobs.get(&key(self.mapping, span)).copied()
     }
 
@@ -105,7 +128,8 @@ fn key(mapping: &Tables, span: &Row) -> String {
 /// unit: the column may contain the id of something else then.
 pub(super) fn unit_id(spec: &Spec, span: &Row) -> Option<String> {
     let name = observation::text(span, &spec.tables.spans.name).unwrap_or_default();
-    observation::id(span, &spec.tables.spans.unit).filter(|_| !spec.is_outside_units(&name))
+    observation::id_to_compare(span, &spec.tables.spans.unit)
+        .filter(|_| !spec.is_outside_units(&name))
 }
 
 /// Returns the ids of a span and of its trace: an id may be unique only within a trace.

@@ -5,7 +5,7 @@ use super::expected_spans::ExpectedSpans;
 use super::facts::Facts;
 use super::tree;
 use super::tries::is_of_earlier_try;
-use crate::observation::{Span, Unit};
+use crate::observation::{Span, Unit, canonical_id};
 
 /// The number of units that passed each stage. Each number is at most the one before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,8 +104,11 @@ pub(super) fn differences<'a>(facts: &'a Facts<'_>, span: &'a Span, unit: &Unit)
         let by_success = compares_success && is_unit_status(name);
         !by_success && (name != status || has_final_status)
     };
+    let canonical = |value: &Option<String>| value.as_deref().map(canonical_id);
     let differs = |(name, value): &(&'a String, &Option<String>)| {
-        is_compared(name) && unit.span_attributes.get(*name).is_none_or(|other| other != *value)
+        let other = unit.span_attributes.get(*name);
+        is_compared(name)
+            && other.is_none_or(|other| other != *value && canonical(other) != canonical(value))
     };
     let mut names: Vec<_> =
         span.unit_attributes.iter().filter(differs).map(|(name, _)| name.as_str()).collect();

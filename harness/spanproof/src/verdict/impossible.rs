@@ -208,7 +208,8 @@ impl Limits {
     fn outside_period(&self, facts: &Facts<'_>, span: &Span) -> Option<String> {
         let (submitted, stopped) = (self.period.submitted, self.period.stopped);
         let is_outside = |at: &DateTime<Utc>, time: Option<&Time>| {
-            let tolerance = self.tolerance_of(time);
+            // The end may be the sum of a rounded start and an exact duration.
+            let tolerance = self.tolerance_of(time).max(self.tolerance_of(span.started.as_ref()));
             let range = shifted(submitted, -tolerance)..=shifted(stopped, tolerance);
             !range.contains(at) && !range.contains(&shifted(*at, -self.offset))
         };

@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use uuid::Uuid;
-
-use crate::observation::{Span, Unit};
+use crate::observation::{Span, Unit, canonical_id};
 use crate::spec::{SpanRule, Spec, UnitLink};
 
 /// The trace id and the span id of a span, by which its children refer to it.
@@ -22,15 +20,11 @@ struct UnitOfParent {
 /// Sets the unit of each span whose rule has `unit = "parent"`. Such a span has no attributes that must
 /// agree with the unit's row. A UUID in another spelling than that of the unit's row is replaced, and spans with `unit = "none"` have no unit.
 pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>, units: &[Unit]) -> Vec<Span> {
-    let uuids: BTreeMap<Uuid, &String> = units
-        .iter()
-        .filter_map(|unit| Some((uuid(unit.id.as_ref()?)?, unit.id.as_ref()?)))
-        .collect();
-    if !uuids.is_empty() {
-        for id in spans.iter_mut().filter_map(|span| span.unit.as_mut()) {
-            if let Some(spelling) = uuid(id).and_then(|uuid| uuids.get(&uuid)) {
-                id.clone_from(spelling);
-            }
+    let ids: BTreeMap<String, &String> =
+        units.iter().filter_map(|unit| unit.id.as_ref()).map(|id| (canonical_id(id), id)).collect();
+    for id in spans.iter_mut().filter_map(|span| span.unit.as_mut()) {
+        if let Some(spelling) = ids.get(&canonical_id(id)) {
+            id.clone_from(spelling);
         }
     }
     // The column may contain the id of something else in a span that belongs to no unit.
@@ -52,11 +46,6 @@ pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>, units: &[Unit]) -> Vec
         }
     }
     spans
-}
-
-/// Parses a UUID in any spelling: in capitals, without hyphens or in braces.
-fn uuid(id: &str) -> Option<Uuid> {
-    Uuid::try_parse(id).ok()
 }
 
 fn name(span: &Span) -> &str {

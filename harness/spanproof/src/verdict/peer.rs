@@ -39,7 +39,7 @@ pub(crate) fn compare(spec: &Spec, all: &[&Observation], judgements: &mut [Judge
     check_inert_flags(spec, all, judgements);
     compare_outcomes(spec, all, judgements);
     note_unfinished_jobs(spec, all, judgements);
-    explain_by_case_without_fault(all, judgements);
+    explain_by_case_without_fault(spec, all, judgements);
 }
 
 /// Whether the service became ready; `true` for an existing system.

@@ -72,7 +72,19 @@ fn shared_trace(first: &Facts<'_>, later: &[LaterJob<'_>]) -> Option<(String, us
     };
     let traces_of_first: BTreeSet<String> =
         traces(first).into_iter().filter(|trace| !is_sent_with_job(first, trace)).collect();
-    let numbered = later.iter().map(|job| traces(&job.facts)).zip(2..);
+    // Both jobs may be below a span that lives as long as the process.
+    let is_below_same_span = |job: &Facts<'_>, trace: &String| {
+        let is_in_trace = |span: &&Span| span.trace.as_ref() == Some(trace) && span.unit.is_none();
+        let mut spans = job.spans.iter().filter(is_in_trace);
+        spans.any(|span| first.spans_with_id(span.id.as_deref()).any(|other| is_in_trace(&other)))
+    };
+    let numbered = later
+        .iter()
+        .map(|job| {
+            let traces = traces(&job.facts).into_iter();
+            traces.filter(|trace| !is_below_same_span(&job.facts, trace)).collect::<BTreeSet<_>>()
+        })
+        .zip(2..);
     let mut shared = numbered.filter_map(|(traces, number)| {
         traces.intersection(&traces_of_first).next().map(|trace| (trace.clone(), number))
     });

@@ -232,14 +232,15 @@ fn contains_stored_trace(facts: &Facts<'_>, value: &str) -> bool {
 fn unit_may_have_sent_none(facts: &Facts<'_>, header: &str) -> bool {
     let (traced, untraced): (Vec<_>, Vec<_>) =
         facts.exchanges().iter().partition(|request| sent_value(request, header).is_some());
-    let endpoints: BTreeSet<_> = traced.iter().map(|request| endpoint(request)).collect();
+    let names = UnitNames::new(facts);
+    let endpoints: BTreeSet<_> = traced.iter().map(|request| names.endpoint(request)).collect();
     let is_of_stored_span = |request: &&Exchange| {
         sent_value(request, header).is_some_and(|value| contains_stored_trace(facts, value))
     };
     // Not every request is part of a unit's work: the service may also load its settings, for example.
     !traced.is_empty()
         && traced.iter().all(is_of_stored_span)
-        && !untraced.iter().any(|request| endpoints.contains(&endpoint(request)))
+        && !untraced.iter().any(|request| endpoints.contains(&names.endpoint(request)))
         && units_with_request(facts, &traced) < facts.units.len()
 }
 
@@ -265,12 +266,21 @@ fn sent_value<'a>(request: &'a Exchange, header: &str) -> Option<&'a str> {
     request.headers.get(header).map(|value| value.trim()).filter(|value| !value.is_empty())
 }
 
-/// The method and the path of a request, without the last part of the path, which is often an id. The only part of a
-/// path without a digit names the endpoint.
-fn endpoint(request: &Exchange) -> (&str, &str) {
-    let (path, last) = request.path.rsplit_once('/').unwrap_or(("", &request.path));
-    let is_name = path.is_empty() && !last.contains(|c: char| c.is_ascii_digit());
-    (&request.method, if is_name { &request.path } else { path })
+/// The ids that paths of requests may contain: those of units, and the parts of their keys.
+struct UnitNames<'a>(BTreeSet<&'a str>);
+
+impl<'a> UnitNames<'a> {
+    fn new(facts: &'a Facts<'_>) -> Self {
+        let names = |unit: &'a Unit| unit.key.split_whitespace().chain(unit.id.as_deref());
+        Self(facts.units.iter().flat_map(names).collect())
+    }
+
+    /// The method and the path of a request, without the last part of the path if that is an id.
+    fn endpoint<'r>(&self, request: &'r Exchange) -> (&'r str, &'r str) {
+        let (path, last) = request.path.rsplit_once('/').unwrap_or(("", &request.path));
+        let is_id = last.contains(|c: char| c.is_ascii_digit()) || self.0.contains(last);
+        (&request.method, if is_id { path } else { &request.path })
+    }
 }
 
 /// Returns what is wrong if there are requests to the fake upstream and none of them contains one of the trace
@@ -294,9 +304,10 @@ fn missing_in_requests(facts: &Facts<'_>, traces: &[&str]) -> Option<Evidence> {
 /// another client.
 fn missing_in_some_requests(facts: &Facts<'_>) -> Option<Evidence> {
     let header = facts.spec.tables.spans.header.as_ref()?.to_ascii_lowercase();
+    let names = UnitNames::new(facts);
     let mut endpoints: BTreeMap<(&str, &str), [usize; 2]> = BTreeMap::new();
     for request in facts.exchanges() {
-        let counts = endpoints.entry(endpoint(request)).or_default();
+        let counts = endpoints.entry(names.endpoint(request)).or_default();
         match sent_value(request, &header) {
             None => counts[0] += 1,
             Some(value) => counts[1] += usize::from(contains_stored_trace(facts, value)),

@@ -334,3 +334,17 @@ fn times_without_a_zone_are_local_if_other_columns_of_the_case_are(
     let judgement = judge_parts(&spec(), &evidence);
     assert_eq!(codes(&judgement), expected, "{judgement:#?}");
 }
+
+/// Regression test: an end that was computed from a start in whole seconds was before the job.
+#[test]
+fn an_end_may_be_the_sum_of_a_rounded_start_and_a_duration() {
+    let mut evidence = case_with_period();
+    evidence.period.as_mut().unwrap().submitted = "2026-01-01T00:00:00.6Z".parse().unwrap();
+    change_rows(&mut evidence.spans, |span| {
+        set(span, "started_at", "2026-01-01T00:00:00+00:00");
+        set(span, "completed_at", "2026-01-01T00:00:00.3+00:00");
+        span.insert("duration_ms".into(), json!(300));
+    });
+    let judgement = judge_parts(&spec(), &evidence);
+    assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
+}

@@ -260,3 +260,25 @@ fn a_different_failing_unit_is_a_changed_outcome_only_if_chance_can_not_explain_
     let found: Vec<_> = changed.map(|one| one.confidence).collect();
     assert_eq!(found, Vec::from_iter(expected), "{judgements:#?}");
 }
+
+/// Regression test: the spans of a helper in the same table were thought to be those of the service.
+#[rstest]
+#[case::helper("gateway", "helper = true\n", false)]
+#[case::process_under_test("gateway", "", true)]
+#[case::the_service("runner", "helper = true\n", true)]
+fn a_helper_may_write_spans_while_tracing_is_off(
+    #[case] service: &str,
+    #[case] key: &str,
+    #[case] is_leak: bool,
+) {
+    let spec = example(|text| {
+        text + &format!("\n[[process]]\nname = \"gateway\"\n{key}command = [\"gateway\"]\n")
+    });
+    let mut evidence = case_with_tracing_off();
+    evidence.spans = recording_case().spans;
+    change_rows(&mut evidence.spans, |span| {
+        span.insert("service".into(), json!(service));
+    });
+    let judgement = judge_parts(&spec, &evidence);
+    assert_eq!(codes(&judgement).contains(&"leaked-while-off"), is_leak, "{judgement:#?}");
+}

@@ -114,9 +114,14 @@ fn judge_jobs(later: &[TrialParts]) -> Judgement {
 
 /// Judges a case whose first job is healthy, with these later jobs.
 fn judge_jobs_unchanged(later: &[TrialParts]) -> Judgement {
+    judge(&spec(), &with_later_jobs("job-repeated", later))
+}
+
+/// A case with a fault whose first job is healthy, with these later jobs.
+fn with_later_jobs(fault: &str, later: &[TrialParts]) -> Observation {
     let spec = spec();
     let mut observation = recording_case().observation();
-    observation.case = observation.case.with_fault(&spec, Some("job-repeated"));
+    observation.case = observation.case.with_fault(&spec, Some(fault));
     let jobs = later.iter().map(|parts| {
         let Observation { tables, origin, .. } = parts.observation();
         let Origin::Trial(trial) = origin else { panic!("not a trial") };
@@ -132,7 +137,7 @@ fn judge_jobs_unchanged(later: &[TrialParts]) -> Judgement {
         count += parts.exchanges.len();
     }
     trial.exchanges.extend(later.iter().flat_map(|parts| parts.exchanges.clone()));
-    judge(&spec, &observation)
+    observation
 }
 
 fn refused_job() -> TrialParts {
@@ -223,4 +228,37 @@ fn recording_stopped_is_certain_only_if_it_is_known_how_spans_were_lost() {
     for part in ["jobs 1 to 2 left their spans", "job 2: 8 spans", "job 4: 0 spans for 4 units"] {
         assert!(text.contains(part), "expected {part}\nfound {text}");
     }
+}
+
+/// A job that executes none of its units.
+fn empty_job() -> TrialParts {
+    let mut evidence = silent_case();
+    clear_rows(&mut evidence.units);
+    evidence
+}
+
+/// Regression test: the fault was blamed for a next job that ends in the same way without it.
+#[rstest]
+#[case::other_outcome(&empty_job(), &empty_job(), "known")]
+#[case::lost_without_it(&untraced_job(), &untraced_job(), "known")]
+#[case::healthy_without_it(&recording_case(), &untraced_job(), "not-recovered")]
+#[case::ends_otherwise_only_after_it(&recording_case(), &empty_job(), "not-recovered")]
+#[case::loses_spans_only_after_it(&empty_job(), &untraced_job(), "not-recovered")]
+fn the_job_after_a_fault_is_compared_with_a_repeated_job(
+    #[case] repeated: &TrialParts,
+    #[case] after_fault: &TrialParts,
+    #[case] expected: &str,
+) {
+    let case = |fault, job: &TrialParts| with_later_jobs(fault, &[with_own_traces(job.clone(), 2)]);
+    let all = [
+        recording_case().observation(),
+        case("insert-revoked", after_fault),
+        case("job-repeated", repeated),
+    ];
+    let judgements = judge_all(&spec(), &all);
+    let found = match &judgements[1].verdict {
+        Verdict::Known(_) => "known",
+        _ => judgements[1].code().map_or("", Code::text),
+    };
+    assert_eq!(found, expected, "{judgements:#?}");
 }

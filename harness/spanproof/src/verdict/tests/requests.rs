@@ -236,10 +236,19 @@ fn units_may_be_below_a_span_of_the_client(#[case] header: &str, #[case] expecte
 
 /// Regression test: requests to two endpoints counted as requests to one, so that an untraced one broke the tree.
 #[rstest]
-#[case::another_endpoint("/notify", &[])]
-#[case::same_endpoint("/inference", &["broken-tree"])]
-fn the_only_part_of_a_path_names_an_endpoint(#[case] path: &str, #[case] expected: &[&str]) {
+#[case::another_endpoint("/v1/notify", &[])]
+#[case::same_endpoint("/v1/inference", &["broken-tree"])]
+#[case::number("/v1/7", &["broken-tree"])]
+#[case::key_of_a_unit("/v1/r2", &["broken-tree"])]
+fn the_last_part_of_a_path_names_an_endpoint_or_an_id(
+    #[case] path: &str,
+    #[case] expected: &[&str],
+) {
     let mut evidence = recording_case();
+    let is_id = path.ends_with(['7', '2']);
+    for exchange in &mut evidence.exchanges {
+        exchange.path = if is_id { "/v1/r1".into() } else { "/v1/inference".into() };
+    }
     let untraced = exchange(Answer::Status(200), "");
     evidence.exchanges.push(Exchange { path: path.into(), ..untraced });
     let judgement = judge_parts(&spec(), &evidence);
