@@ -6,10 +6,35 @@ use spanproof_postgres::{Migrations, Server, Source};
 
 use crate::{chain, execute, migrations, query, start};
 
-/// The second migration of a test. It fails, or creates its table elsewhere, if a setting of the
-/// first migration still applies.
-const NEXT: (&str, &str) =
-    ("0200_next.sql", "create table next (n int); insert into next values (1)");
+/// The second migration of a test. It fails, or creates its table in another schema, if the first migration's search
+/// path, role, timeout, read-only mode or unchecked function bodies still apply.
+const NEXT: (&str, &str) = (
+    "0200_next.sql",
+    "create table next (n int);
+    insert into next values (1);
+    do $$
+    begin
+        assert current_user = (select pg_get_userbyid(datdba) from pg_database where datname = current_database());
+        create function unchecked() returns int language sql as 'select nothing from nowhere';
+        raise 'function bodies are not checked';
+    exception when undefined_table then
+        null;
+    end $$",
+);
+
+/// Applies a migration and then [`NEXT`]. Asserts that the latter created its table in the schema `public`, and that
+/// both are recorded.
+async fn apply_before_next(sql: &str) {
+    let server = start(Source::Binaries(None)).await.unwrap();
+    let (_folder, migrations) = migrations(&[("0100_first.sql", sql), NEXT]);
+    let database = server.migrated_database(&migrations).await.map_err(chain).unwrap();
+    let rows = query::<i64>(&database, "select count(*) from public.next").await;
+    assert_eq!(rows, 1);
+    let recorded = "select count(*) from _sqlx_migrations where success";
+    assert_eq!(query::<i64>(&database, recorded).await, 2);
+    database.close().await.unwrap();
+    server.close().await.unwrap();
+}
 
 #[rstest]
 #[case::search_path("select pg_catalog.set_config('search_path', '', false)")]
@@ -22,6 +47,15 @@ const NEXT: (&str, &str) =
 #[case::checks(
     "set check_function_bodies = false; create function f() returns int language sql as 'select nothing from nowhere'"
 )]
+#[case::dump(
+    "\\restrict x\nset client_encoding = 'UTF8';\nselect pg_catalog.set_config('search_path', '', false);\ncreate table public.d (n int);\n\\unrestrict x\n"
+)]
+#[tokio::test]
+async fn the_next_file_starts_with_the_settings_of_a_new_session(#[case] sql: &str) {
+    apply_before_next(sql).await;
+}
+
+#[rstest]
 #[case::byte_order_mark("\u{feff}create table marked (n int)")]
 #[case::windows("create table lines (\r\n n int\r\n);\r\n")]
 #[case::concurrently(
@@ -43,20 +77,9 @@ const NEXT: (&str, &str) =
 #[case::copy(
     "create table c (a int, b text);\ncopy c (a, b) from stdin;\n1\tone;\n2\t\\N\n\\.\nalter table c add d int;"
 )]
-#[case::dump(
-    "\\restrict x\nset client_encoding = 'UTF8';\nselect pg_catalog.set_config('search_path', '', false);\ncreate table public.d (n int);\n\\unrestrict x\n"
-)]
 #[tokio::test]
-async fn the_next_file_starts_with_the_settings_of_a_new_session(#[case] sql: &str) {
-    let server = start(Source::Binaries(None)).await.unwrap();
-    let (_folder, migrations) = migrations(&[("0100_first.sql", sql), NEXT]);
-    let database = server.migrated_database(&migrations).await.map_err(chain).unwrap();
-    let rows = query::<i64>(&database, "select count(*) from public.next").await;
-    assert_eq!(rows, 1);
-    let recorded = "select count(*) from _sqlx_migrations where success";
-    assert_eq!(query::<i64>(&database, recorded).await, 2);
-    database.close().await.unwrap();
-    server.close().await.unwrap();
+async fn a_file_as_people_write_it_is_applied_and_recorded(#[case] sql: &str) {
+    apply_before_next(sql).await;
 }
 
 #[rstest]
