@@ -1,5 +1,5 @@
-//! Lines that show that a line that is missing in a log proves nothing: a collector lost lines, or OpenTelemetry
-//! is switched off.
+//! Doubts about the lines that a log lacks: a collector reports lost lines, so a missing line proves nothing; or a
+//! line reports that OpenTelemetry is switched off, which may be why spans are missing.
 
 use std::sync::LazyLock;
 
@@ -17,16 +17,21 @@ const LOSS_PATTERNS: [&str; 5] = [
     r"(?i)\bpaused \(mem buf overlimit\)",
 ];
 
-/// Texts of which every line that matches one of the patterns contains at least one, in the spelling of common
-/// collectors.
-pub(super) const DOUBT_TEXTS: [&str; 11] = [
+/// Texts of which every line that one of the patterns or [`reports_library_off`] matches contains at least one, if
+/// the line has the usual case: `dropped`, `Dropped`, `OTEL_SDK_DISABLED`. The patterns also match other lines,
+/// such as `DROPPED 5 MESSAGES`, which are found only if they contain another text that is searched for.
+pub(super) const DOUBT_TEXTS: [&str; 15] = [
     "lost ",
+    "Lost ",
     " lost",
-    "ropped",
-    "uppressed",
-    "issed ",
-    "iscarded",
-    "runcated",
+    "ropp",
+    "uppress",
+    "issed",
+    "iscard",
+    "runcat",
+    "omitt",
+    "Omitt",
+    "hrottled",
     "epeated ",
     "overlimit",
     "OTEL_SDK_DISABLED",
@@ -65,13 +70,13 @@ fn loss(number: u64, text: &str) -> Option<String> {
     })
 }
 
-/// Returns why missing lines about spans prove nothing; `None` if the line does not report that OpenTelemetry is
-/// switched off.
+/// Returns the doubt that spans may be missing because OpenTelemetry is switched off; `None` if the line does not
+/// report this.
 fn library_off(number: u64, text: &str) -> Option<String> {
     reports_library_off(text).then(|| {
         format!(
-            "log:{number} reports that an environment variable switches OpenTelemetry off, which may be the reason; \
-             start the service without this variable: {text}"
+            "log:{number} reports that an environment variable switches OpenTelemetry off, which may be why \
+             spans are missing; start the service without this variable: {text}"
         )
     })
 }
@@ -93,6 +98,33 @@ mod tests {
     #[case::kernel("Missed 12 kernel messages")]
     fn a_statement_about_lost_lines_is_recognised(#[case] line: &str) {
         assert!(loss(7, line).unwrap().contains(line));
+    }
+
+    #[test]
+    fn every_recognised_line_contains_a_search_text() {
+        let actions = ["dropping", "suppressing", "discarding", "truncating", "omitting", "missed"];
+        let states =
+            ["dropped", "suppressed", "discarded", "truncated", "omitted", "throttled", "lost"];
+        let mut lines = vec![
+            "message repeated 3 times: [ready]".to_owned(),
+            "tail.0 paused (mem buf overlimit)".to_owned(),
+        ];
+        for word in actions.iter().chain(&states) {
+            let (first, rest) = word.split_at(1);
+            lines.extend(
+                [word.to_string(), first.to_uppercase() + rest].map(|word| word + " 5 messages"),
+            );
+        }
+        for word in states.iter().chain(&["missed"]) {
+            lines.push(format!("5 messages {word}"));
+            if *word != "throttled" {
+                lines.push(format!("messages {word}: 5"));
+            }
+        }
+        for line in &lines {
+            assert!(loss(7, line).is_some(), "{line}");
+            assert!(DOUBT_TEXTS.iter().any(|text| line.contains(text)), "{line}");
+        }
     }
 
     #[rstest]
