@@ -117,7 +117,7 @@ pub enum GuardResult {
     Disabled,
     /// The value is proved to be on, but is meant or expected to be off.
     Enabled,
-    /// No case tried the value, or the proof is stale or missing.
+    /// No case shows what the value does together with the other flags, or the proof is stale or missing.
     Unproven,
     /// The value can't be computed. Also a result of a newer version.
     #[serde(other)]

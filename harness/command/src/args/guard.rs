@@ -20,7 +20,7 @@ Results of a comparison:
   ok        the value is proved to do what the environment expects
   disabled  it is off, does nothing or is no longer set, and should be on
   enabled   it is on, and should be off
-  unproven  no case tried it, or the proof is stale or missing
+  unproven  no case shows what it does, or the proof is stale or missing
   unknown   it can't be computed: a secret, a template, a variable of a shell
 Exit codes:
   0  every comparison is ok

@@ -67,7 +67,8 @@ pub(crate) struct Check {
     ///
     /// The environment is a section `[manifests.NAME]`. The case has exactly the values that the manifests
     /// of the environment give the flags, including values that the spec does not list. The check fails if
-    /// the environment must record spans and does not. Repeatable.
+    /// the case does not pass, records no spans although the environment must record them, or records spans
+    /// although tracing must be off there. Repeatable.
     #[arg(long = "as", value_name = "NAME", conflicts_with = "prove")]
     pub(crate) environments: Vec<String>,
     /// End the run after this time: `90s`, `10m`

@@ -173,7 +173,12 @@ impl GuardBase<'_> {
         );
         comparison.with_base = true;
         comparison.files.clone_from(&was.deployed.files);
-        comparison.next = format!("name the current manifest in `[manifests.{}]`", was.environment);
+        let section = format!("`[manifests.{}]`", was.environment);
+        comparison.next = match error {
+            // The file may be gone, damaged, or without the process that the spec names.
+            Some(_) => format!("correct the manifest, or name the current one in {section}"),
+            None => format!("name the current manifest in {section}"),
+        };
         comparison
     }
 

@@ -20,12 +20,26 @@ pub(super) enum EffectLookup {
         /// Whether cases tried the value of every other flag.
         others_tried: bool,
     },
-    /// No case tried the value, or no case tried it together with the values of the other flags. Contains the
-    /// reason for a message.
-    Untried(String),
+    /// The proof does not show what the value does.
+    Untried {
+        /// The reason for a message.
+        why: String,
+        missing: Missing,
+    },
     /// The effect depends on the value of another flag, which is not known. Contains the reason for a
     /// message.
     Depends(String),
+}
+
+/// What a proof lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// The flag.
+    Flag,
+    /// A case with the value.
+    Value,
+    /// A case with the value and the values of the other flags.
+    Combination,
 }
 
 /// Looks up the effect of a value of the flag `name`. `flags` are all flags of the process.
@@ -36,15 +50,18 @@ pub(super) fn look_up_effect(
     flags: &[DeployedFlag],
 ) -> EffectLookup {
     let Some(flag) = proof.flag(name) else {
-        return EffectLookup::Untried(format!("the proof lacks the flag `{name}`"));
+        let why = format!("the proof lacks the flag `{name}`");
+        return EffectLookup::Untried { why, missing: Missing::Flag };
     };
     let tried = |other: &Option<String>| other.as_deref() == value.text();
     let Some(found) = flag.values.iter().find(|tried_value| tried(&tried_value.value)) else {
         let all: Vec<_> = flag.values.iter().map(|value| display(value.value.as_ref())).collect();
-        return EffectLookup::Untried(format!("no case tried it; cases tried {}", all.join(", ")));
+        let why = format!("no case tried it; cases tried {}", all.join(", "));
+        return EffectLookup::Untried { why, missing: Missing::Value };
     };
     if let Some(together) = untried_together(proof, name, flags) {
-        return EffectLookup::Untried(format!("no case tried it together with {together}"));
+        let why = format!("no case tried it together with {together}");
+        return EffectLookup::Untried { why, missing: Missing::Combination };
     }
     let fits = |effect: &&ProvedEffect| {
         effect.with.iter().all(|(other, value)| match setting(flags, other) {
@@ -55,9 +72,10 @@ pub(super) fn look_up_effect(
     let mut fitting = found.effects.iter().filter(fits);
     let Some(first) = fitting.next() else {
         let others = others(name, flags);
-        return EffectLookup::Untried(format!(
+        let why = format!(
             "what it does depends on other flags, and no case tried it together with {others}"
-        ));
+        );
+        return EffectLookup::Untried { why, missing: Missing::Combination };
     };
     if fitting.any(|other| other.effect != first.effect) {
         let unknown: Vec<_> = flags

@@ -6,7 +6,7 @@ use spanproof_format::{
 };
 
 use super::deployed::{Deployed, DeployedFlag, Setting};
-use super::effect::{EffectLookup, display, look_up_effect};
+use super::effect::{EffectLookup, Missing, display, look_up_effect};
 use crate::spec::{Expect, Flag, Intent, Value};
 
 /// Maximum number of cases that a comparison names.
@@ -33,8 +33,8 @@ pub(super) struct JudgedFlag<'a> {
 pub(super) struct Judge<'a> {
     /// The name of the environment.
     pub(super) environment: &'a str,
-    /// Whether the flag must be on or off; `None` if the spec does not say this, so that every value is
-    /// accepted that does what a person expects of it.
+    /// Whether the flag must be on or off; `None` for a flag other than the tracing flag if the spec does not
+    /// say this. Then every value is accepted that does what a person expects of it.
     pub(super) expect: Option<Expect>,
     /// The proof, or why it can't be used.
     pub(super) proof: Result<&'a FlagProof, &'a str>,
@@ -78,12 +78,8 @@ impl<'a> Judge<'a> {
             }
         };
         match look_up_effect(proof, &flag.name, value, &deployed.flags) {
-            EffectLookup::Untried(why) => {
-                let next = format!(
-                    "add the value to `values` of the flag and run `spanproof check --write-proof`, \
-                     or use one of: {}",
-                    working_values(proof, flag)
-                );
+            EffectLookup::Untried { why, missing } => {
+                let next = self.next_for_untried(proof, flag, value, missing);
                 judged(GuardResult::Unproven, format!("{sets}, and {why}"), &next)
             }
             EffectLookup::Depends(why) => {
@@ -100,6 +96,41 @@ impl<'a> Judge<'a> {
                 let cases = cases.into_iter().take(MAX_CASES).collect();
                 JudgedFlag { on, cases, ..judged(result, text, &next) }
             }
+        }
+    }
+
+    /// Returns what to do about a value whose effect the proof does not show.
+    fn next_for_untried(
+        &self,
+        proof: &FlagProof,
+        flag: &Flag,
+        value: &Value,
+        missing: Missing,
+    ) -> String {
+        match missing {
+            Missing::Flag => "run `spanproof check --write-proof` and commit the file".to_owned(),
+            Missing::Value if !flag.values.contains(value) => {
+                let should_be_on = match self.expect {
+                    Some(expect) => expect == Expect::On,
+                    None => value.intent() == Intent::On,
+                };
+                let values = working_values(proof, flag);
+                let others = match values.as_str() {
+                    values if should_be_on && !values.is_empty() => {
+                        format!(", or use one of: {values}")
+                    }
+                    _ => String::new(),
+                };
+                format!(
+                    "add the value to `values` of the flag and run `spanproof check \
+                     --write-proof`{others}"
+                )
+            }
+            // `exclude` or `pin` may leave out cases with a value of the spec.
+            Missing::Value | Missing::Combination => format!(
+                "run `spanproof check --as {} --write-proof`, which adds a case with exactly these values",
+                self.environment
+            ),
         }
     }
 
@@ -131,15 +162,16 @@ impl ValueEffect<'_> {
         let on = match self.effect {
             Effect::Records => true,
             Effect::RecordsNothing | Effect::ChangesNothing => false,
-            // A value that means off and changes something is on, if the flag is a switch.
-            Effect::Changes => means_on || is_switch(flag),
-            // If the flag is not a switch, a value such as `300` or `info` is on.
-            Effect::Baseline if !(means_on && is_switch(flag)) => means_on,
+            // If all values are words for on and off, the baseline is off. So a value that changes something
+            // is on, also one that a person reads as off, such as `0`.
+            Effect::Changes => means_on || has_only_on_off_words(flag),
+            // A baseline such as `300` or `info` is on.
+            Effect::Baseline if !(means_on && has_only_on_off_words(flag)) => means_on,
             _ => return (None, GuardResult::Unproven),
         };
         let result = match (on, expect) {
             (true, Some(Expect::On)) | (false, Some(Expect::Off)) => GuardResult::Ok,
-            (true, None) if means_on || flag.tracing => GuardResult::Ok,
+            (true, None) if means_on => GuardResult::Ok,
             (true, _) => GuardResult::Enabled,
             (false, None) if !means_on => GuardResult::Ok,
             (false, _) => GuardResult::Disabled,
@@ -152,6 +184,15 @@ impl ValueEffect<'_> {
         match result {
             GuardResult::Ok => String::new(),
             GuardResult::Enabled => "use a value that is proved to be off".to_owned(),
+            GuardResult::Unproven if self.effect == Effect::Baseline => {
+                "add a value that means off to `values` of the flag and run `spanproof check \
+                 --write-proof`"
+                    .to_owned()
+            }
+            GuardResult::Unproven => {
+                "let passing cases differ only in this flag and run `spanproof check --write-proof`"
+                    .to_owned()
+            }
             _ if !self.depends_on.is_empty() => format!("it needs {}", self.depends_on),
             _ => disabled(),
         }
@@ -173,7 +214,7 @@ impl ValueEffect<'_> {
             }
             Effect::Baseline if self.value.intent() == Intent::Off => "leaves it off".to_owned(),
             Effect::Baseline => "is the value that the others were compared with".to_owned(),
-            _ => "has an effect that the cases of the proof do not show".to_owned(),
+            _ => "has no proved effect: the cases of the proof do not show what it does".to_owned(),
         }
     }
 }
@@ -191,8 +232,9 @@ fn difference_name(difference: Difference) -> Option<&'static str> {
     })
 }
 
-/// Whether a flag is a switch: each of its values means on or off to a person.
-fn is_switch(flag: &Flag) -> bool {
+/// Whether each value of a flag is unset or a word for on or off. The flag's `kind` does not show this: without
+/// this key, a flag with values such as `info` is a switch, too.
+fn has_only_on_off_words(flag: &Flag) -> bool {
     const WORDS: [&str; 21] = [
         "",
         "0",
@@ -224,7 +266,7 @@ fn is_switch(flag: &Flag) -> bool {
 }
 
 /// Returns the start of a sentence that names the spans that need the flag; empty unless the flag is off
-/// although it should be on, and the proof names such spans.
+/// although it should be on, and the proof names such spans and values to set.
 fn need(proof: &FlagProof, flag: &Flag, result: GuardResult) -> String {
     let proved = proof.flag(&flag.name);
     let Some(proved) = proved.filter(|proved| {
@@ -232,8 +274,11 @@ fn need(proof: &FlagProof, flag: &Flag, result: GuardResult) -> String {
     }) else {
         return String::new();
     };
-    let spans = proved.spans.join("`, `");
     let values = enabling_values(proved);
+    if values.is_empty() {
+        return String::new();
+    }
+    let spans = proved.spans.join("`, `");
     format!("`{spans}` spans need {}={}; ", flag.name, values.join("|"))
 }
 
@@ -252,22 +297,24 @@ fn proved_by(effect: Effect, cases: &[String], others_tried: bool) -> String {
 /// Returns what to do about a value that does nothing.
 fn next_for_disabled(proof: &FlagProof, flag: &Flag, found: &DeployedFlag) -> String {
     let values = working_values(proof, flag);
+    let name = &flag.name;
     let elsewhere = match found.others.as_slice() {
         [] => String::new(),
-        others => format!("; another process has it: {}", others.join(", ")),
+        [one] => format!("; {name} is set in another process: {one}"),
+        others => format!("; {name} is set in other processes: {}", others.join(", ")),
     };
     match values.as_str() {
-        "" => format!("no value of {} was proved to do anything{elsewhere}", flag.name),
-        values => format!("set {} to one of: {values}{elsewhere}", flag.name),
+        "" => format!("no value of {name} that means on was proved to do anything{elsewhere}"),
+        values => format!("set {name} to one of: {values}{elsewhere}"),
     }
 }
 
-/// Returns the values that were proved to switch a flag on, as a list for a message.
+/// Returns the [`enabling_values`] of a flag as a list for a message; empty if there are none.
 fn working_values(proof: &FlagProof, flag: &Flag) -> String {
     proof.flag(&flag.name).map(enabling_values).unwrap_or_default().join(", ")
 }
 
-/// Returns the values that were proved to switch a flag on, and that mean on to a person.
+/// Returns the values that were proved to record spans or to change something, and that mean on to a person.
 fn enabling_values(flag: &ProvedFlag) -> Vec<String> {
     let works = |effect: Effect| matches!(effect, Effect::Records | Effect::Changes);
     let values = flag.values.iter().filter(|value| {
@@ -297,5 +344,134 @@ impl JudgedFlag<'_> {
         comparison.cases.clone_from(&self.cases);
         comparison.next.clone_from(&self.next);
         comparison
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A proof of the flags `name` and `LEVEL`: of the values of `name`, `true` changes something, and `maybe` has
+    /// no proved effect. No case tried `true` together with `LEVEL=2`.
+    fn proof(name: &str) -> FlagProof {
+        let value = |value: &str, effect: &str| {
+            let effect = json!({ "effect": effect, "cases": ["1"] });
+            json!({ "value": value, "effects": [effect] })
+        };
+        let proof = json!({
+            "schema": 1,
+            "inputs": { "spec": "" },
+            "flags": [
+                {
+                    "name": name, "tracing": false, "spans": [],
+                    "values": [
+                        { "value": null, "effects": [{ "effect": "baseline", "cases": ["0"] }] },
+                        value("true", "changes"), value("maybe", "not-known"),
+                    ],
+                },
+                {
+                    "name": "LEVEL", "tracing": false, "spans": [],
+                    "values": [value("1", "baseline"), value("2", "changes")],
+                },
+            ],
+            "combinations": [
+                { "flags": { "CACHE": "true", "LEVEL": "1" }, "cases": ["1"] },
+                { "flags": { "CACHE": "maybe", "LEVEL": "1" }, "cases": ["2"] },
+            ],
+        });
+        serde_json::from_value(proof).unwrap()
+    }
+
+    fn deployed_flag(name: &str, value: &str) -> DeployedFlag {
+        let value = Value::Set(value.to_owned());
+        DeployedFlag {
+            name: name.to_owned(),
+            setting: Setting::Known(value.clone()),
+            raw: Some(value),
+            place: None,
+            steps: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
+    fn deployed(flags: Vec<DeployedFlag>) -> Deployed {
+        Deployed {
+            files: Vec::new(),
+            process: "web".into(),
+            role: None,
+            is_service: true,
+            flags,
+            variables: Vec::new(),
+            missing_scripts: Vec::new(),
+        }
+    }
+
+    /// Returns what to do about a value of the flag `CACHE`.
+    fn next(proof: &FlagProof, expect: Option<Expect>, cache: &str, level: &str) -> String {
+        let flag = "name = 'CACHE'\nvalues = [{ unset = true }, 'true', 'maybe', 'pinned']";
+        let flag: Flag = toml::from_str(flag).unwrap();
+        let deployed = deployed(vec![deployed_flag("CACHE", cache), deployed_flag("LEVEL", level)]);
+        let judge = Judge { environment: "live", expect, proof: Ok(proof) };
+        let judged = judge.judge(&flag, &deployed, &deployed.flags[0]);
+        assert_eq!(judged.result, GuardResult::Unproven, "{}", judged.found);
+        judged.next
+    }
+
+    const ADD: &str =
+        "add the value to `values` of the flag and run `spanproof check --write-proof`";
+    const RUN_AS: &str = "run `spanproof check --as live --write-proof`, which adds a case with exactly these values";
+
+    #[rstest]
+    #[case::value_that_means_on("on", "1", None, &format!("{ADD}, or use one of: true"))]
+    #[case::value_that_must_be_on("off", "1", Some(Expect::On), &format!("{ADD}, or use one of: true"))]
+    #[case::value_that_means_off("off", "1", None, ADD)]
+    #[case::value_that_must_be_off("on", "1", Some(Expect::Off), ADD)]
+    #[case::value_of_the_spec("pinned", "1", None, RUN_AS)]
+    #[case::combination("true", "2", None, RUN_AS)]
+    #[case::effect_not_known(
+        "maybe",
+        "1",
+        None,
+        "let passing cases differ only in this flag and run `spanproof check --write-proof`"
+    )]
+    fn the_advice_about_an_unproven_value_fits_the_reason(
+        #[case] cache: &str,
+        #[case] level: &str,
+        #[case] expect: Option<Expect>,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(next(&proof("CACHE"), expect, cache, level), expected);
+    }
+
+    #[test]
+    fn a_tracing_flag_without_a_value_that_means_on_and_records_is_not_said_to_need_one() {
+        let proof = json!({
+            "schema": 1,
+            "inputs": { "spec": "" },
+            "flags": [{
+                "name": "QUIET", "tracing": true, "spans": ["ask"],
+                "values": [
+                    { "value": "0", "effects": [{ "effect": "records", "cases": ["1"] }] },
+                    { "value": "1", "effects": [{ "effect": "records-nothing", "cases": ["2"] }] },
+                ],
+            }],
+            "combinations": [{ "flags": { "QUIET": "1" }, "cases": ["2"] }],
+        });
+        let proof: FlagProof = serde_json::from_value(proof).unwrap();
+        let flag = "name = 'QUIET'\nvalues = ['0', '1']\ntracing = true\nenables = ['0']";
+        let deployed = deployed(vec![deployed_flag("QUIET", "1")]);
+        let judge = Judge { environment: "live", expect: Some(Expect::On), proof: Ok(&proof) };
+        let flag: Flag = toml::from_str(flag).unwrap();
+        let judged = judge.judge(&flag, &deployed, &deployed.flags[0]);
+        assert_eq!(judged.found, "live sets 1, which records nothing (proved by case 2)");
+    }
+
+    #[test]
+    fn the_advice_about_a_flag_that_the_proof_lacks_names_no_values() {
+        let expected = "run `spanproof check --write-proof` and commit the file";
+        assert_eq!(next(&proof("OTHER"), None, "true", "1"), expected);
     }
 }

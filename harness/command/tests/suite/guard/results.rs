@@ -74,7 +74,7 @@ fn the_document_has_the_value_of_a_flag_its_processes_and_its_lines() {
     "`price` spans need TRACING=true|1; production does not set it, which records nothing",
 ])]
 #[case::in_another_process("      TRACING: \"true\"\n", "  db:\n    image: db\n    environment:\n      TRACING: \"true\"\n", 1, &[
-    "next: set TRACING to one of: true, 1; another process has it: `db` (compose.yaml:9)",
+    "next: set TRACING to one of: true, 1; TRACING is set in another process: `db` (compose.yaml:9)",
 ])]
 #[case::not_known("TRACING: \"true\"", "TRACING: \"${TRACING}\"", 8, &["unknown   TRACING not known"])]
 fn a_value_that_is_not_proved_to_be_on_does_not_pass(
