@@ -18,7 +18,7 @@ macro_rules! codes {
         }
 
         impl Code {
-            /// Every code, in the order of the funnel.
+            /// Every code, in the order of the funnel. Codes outside the funnel come last.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// Returns the name of the code, such as `flag-unset`.
@@ -111,6 +111,9 @@ codes! {
     BatchPoisoned "batch-poisoned" Accepted
         "valid spans were lost together with an invalid one in the same statement"
         "write each span separately after a batch fails, or validate spans before the batch";
+    RecordingStopped "recording-stopped" Accepted
+        "the first jobs leave spans, and later ones leave none or fewer, without a restart of the service"
+        "look for a queue that fills up, an exporter thread that ends, or a flag that remembers an error; as a workaround, restart the service";
     WrongDestination "wrong-destination" Stored
         "spans were written to a table other than the span table"
         "check the search path of the role and the database that the service connects to";
@@ -153,9 +156,6 @@ codes! {
     LeakedWhileOff "leaked-while-off" Off
         "spans were recorded although tracing is off"
         "check how the service reads the value: only values that mean on may switch tracing on";
-    RecordingStopped "recording-stopped" Accepted
-        "the first jobs leave spans, and later ones leave none or fewer, without a restart of the service"
-        "look for a queue that fills up, an exporter thread that ends, or a flag that remembers an error; as a workaround, restart the service";
     Flaky "flaky" Outcome
         "spans are missing in some trials of the same case, but not in others"
         "look for a race: spans that end after the exporter stops, work that outlives its request, shared state without a lock";
@@ -289,6 +289,11 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn codes_are_in_the_order_of_their_stages() {
+        assert!(Code::ALL.is_sorted_by_key(|code| code.stage()));
+    }
 
     #[test]
     fn a_code_is_its_name_in_json() {

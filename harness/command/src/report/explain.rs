@@ -1,6 +1,6 @@
-//! Explanations of codes, as text and as the reference in `docs/codes.md`. A code names a reason
-//! why spans are missing or wrong. The stage of a code is the step on the way to a complete trace at
-//! which spans with this code are lost.
+//! Explanations of codes, as text and as the reference in `docs/codes.md`. A code names a reason why a case
+//! fails. Its stage is the stage of the funnel that units do not pass because of it; some codes are outside
+//! the funnel.
 
 use std::fmt::Write as _;
 
@@ -40,10 +40,10 @@ pub fn codes() -> String {
 /// Returns the explanations of all codes, as Markdown.
 pub fn reference() -> String {
     let mut text =
-        "# Codes\n\nOne section for each code, in the order of the funnel, the stages from a submitted \
-         unit to a complete trace. The witness is a set of triggers that log each attempt to insert a \
-         span; `check --witness` adds it to each case. This page is the output of `spanproof explain \
-         --markdown`.\n"
+        "# Codes\n\nOne section for each code, in the order of the funnel: the stages from a flag that \
+         reaches the process to a complete trace. Codes outside the funnel come last. The witness is a \
+         set of triggers that log each attempt to insert a span; `check --witness` adds it to each case. \
+         This page is the output of `spanproof explain --markdown`.\n"
             .to_owned();
     for code in Code::ALL {
         let _infallible =
