@@ -39,7 +39,8 @@ pub(super) fn clean(args: &Clean) -> Result<Exit, Failure> {
     if count == 0 {
         if let Some(name) = args.names.first() {
             return Err(Failure::usage(anyhow::anyhow!(
-                "nothing named `{name}` to remove; `spanproof doctor` lists the names"
+                "nothing named `{name}` to remove; `spanproof clean --dry-run --cache` \
+                 lists the names, and keys of the cache need `--cache`"
             )));
         }
         output::print("nothing to remove\n");

@@ -40,8 +40,8 @@ fn replay_all(args: &Replay) -> Result<Exit, Failure> {
     for path in paths(&args.incident)? {
         let read = if args.assumptions.edited { Bundle::read_edited } else { Bundle::read };
         let mut bundle = read(&path).map_err(incident_failure)?;
-        // A bisection and a regression test run programs that differ from the recorded one on
-        // purpose.
+        // A bisection and the replay of an adopted incident run programs that differ from the recorded one on
+        // purpose. An incident adopted as `same` has no `expects`, but its setup names no program.
         if args.assumptions.any_program || args.bisect || bundle.expects.is_some() {
             bundle = bundle.with_any_program();
         }
@@ -95,7 +95,7 @@ fn paths(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let paths = spanproof::list_incidents(path).map_err(incident_failure)?;
     if paths.is_empty() {
         let text = format!(
-            "no incident in `{}`; `spanproof replay FILE --adopt` saves an incident",
+            "no incident (`*.jsonl`) in `{}`; `spanproof capture` makes one",
             path.display()
         );
         return Err(Failure { exit: Exit::Nothing, text });
@@ -104,13 +104,14 @@ fn paths(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// Returns the most severe exit code. The order is: Postgres or the service did not start,
-/// findings, uncertain replays.
+/// findings, a commit that can't be tested, uncertain replays.
 fn worst(exits: impl Iterator<Item = Exit>) -> Exit {
     let rank = |exit: &Exit| match exit {
         Exit::World => 0,
         Exit::Findings => 1,
-        Exit::Unfaithful => 2,
-        _ => 3,
+        Exit::Skip => 2,
+        Exit::Unfaithful => 3,
+        _ => 4,
     };
     exits.min_by_key(rank).unwrap_or(Exit::Nothing)
 }
@@ -176,5 +177,18 @@ fn bisect_exit(replay: &ReplayDocument) -> Exit {
             // A different failure does not show whether the incident is absent.
             if replay.attempts.iter().any(passes) { Exit::Passed } else { Exit::Skip }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_incident_that_cannot_be_tested_is_more_severe_than_absent_ones() {
+        let [absent, present, unknown] = [Exit::Passed, Exit::Findings, Exit::Skip];
+        assert_eq!(worst([absent, unknown].into_iter()), unknown);
+        assert_eq!(worst([unknown, absent].into_iter()), unknown);
+        assert_eq!(worst([unknown, present].into_iter()), present);
     }
 }

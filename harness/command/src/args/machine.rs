@@ -1,5 +1,5 @@
-//! Arguments of the commands about this machine, and of `explain`. A code names a reason why spans
-//! are missing or wrong, such as `flag-unset`.
+//! Arguments of the commands about this machine, and of `explain`. A code names a reason why a case fails, such as
+//! `flag-unset`.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,16 @@ use spanproof_format::{Code, UnknownCode};
 pub(crate) struct Doctor {
     /// Spec file
     ///
-    /// The section `[database]` selects the server. The file does not have to exist.
+    /// The section `[database]` selects the server. The default file does not have to exist.
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Clean {
-    /// Names to remove, as `doctor` prints them [default: all]
+    /// Folders, databases or cache keys to remove [default: all]
+    ///
+    /// Cache keys need `--cache`. `clean --dry-run --cache` lists the names.
     pub(crate) names: Vec<String>,
     /// Also remove cached data directories
     #[arg(long)]
@@ -27,7 +29,7 @@ pub(crate) struct Clean {
     /// Spec file
     ///
     /// If the section `[database]` has a URL, databases kept on that server are removed, too. The
-    /// file does not have to exist.
+    /// default file does not have to exist.
     #[arg(long, value_name = "FILE", default_value = spanproof::SPEC_FILE)]
     pub(crate) config: PathBuf,
     /// Print what would be removed; remove nothing

@@ -48,7 +48,8 @@ fn a_kept_database_can_be_opened_until_clean_removes_it() {
         (
             2,
             format!(
-                "error: nothing named `{folder}` to remove; `spanproof doctor` lists the names\n"
+                "error: nothing named `{folder}` to remove; `spanproof clean --dry-run --cache` lists the names, and \
+                 keys of the cache need `--cache`\n"
             )
         )
     );

@@ -127,7 +127,7 @@ fn devices_empty_folders_and_huge_files_are_refused() {
     let Output { code, stderr, .. } =
         run(folder.path(), &["replay", "empty", "--assert-only", "--config", SPEC]);
     assert_eq!(code, 4);
-    assert!(stderr.contains("no incident in"), "{stderr}");
+    assert!(stderr.contains("no incident (`*.jsonl`) in"), "{stderr}");
 }
 
 #[test]
