@@ -89,17 +89,25 @@ async fn no_job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Err
         table.descending(&columns.id).unwrap_or_default()
     );
     let newest = lookup.look_up(observation::Table::Jobs, "the newest jobs", &sql, &[]).await?;
-    let newest = newest.accepted_or_default();
-    let newest: Vec<_> = newest.iter().map(|row| describe(columns, row)).collect();
     let hint = if table.has_row_security {
         row_security(&columns.table)
-    } else if newest.is_empty() {
-        format!("`{}` is empty", columns.table)
     } else {
-        format!("the newest jobs are {}", newest.join(", "))
+        newest_hint(columns, newest)
     };
     let has = if table.has_row_security { "shows" } else { "has" };
     Ok(Error::NotFound(format!("`{}` {has} no job `{key}`; {hint}", columns.table)))
+}
+
+/// Lists the newest jobs for a message, or says why there are none in it.
+fn newest_hint(columns: &JobTable, newest: Reply<Vec<Row>>) -> String {
+    match newest {
+        Reply::Accepted(rows) if rows.is_empty() => format!("`{}` is empty", columns.table),
+        Reply::Accepted(rows) => {
+            let rows: Vec<_> = rows.iter().map(|row| describe(columns, row)).collect();
+            format!("the newest jobs are {}", rows.join(", "))
+        }
+        Reply::Refused(reason) => format!("the newest jobs: {reason}"),
+    }
 }
 
 /// Describes a job, such as `id=469 (name bias-1)`.
@@ -167,4 +175,18 @@ async fn newest(
     let jobs = observation::Table::Jobs;
     let newest = lookup.look_up(jobs, &what, &sql, &conditions.parameters()).await?;
     Ok(newest.map(|rows| rows.into_iter().rev().collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_whose_newest_jobs_were_not_read_is_not_called_empty() {
+        let spec = crate::spec::example(|text| text);
+        let hint = |newest| newest_hint(&spec.tables.jobs, newest);
+        assert_eq!(hint(Reply::Accepted(Vec::new())), "`jobs` is empty");
+        let refused = Reply::Refused("no index supports this query".to_owned());
+        assert_eq!(hint(refused), "the newest jobs: no index supports this query");
+    }
 }

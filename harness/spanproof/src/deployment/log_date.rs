@@ -8,10 +8,8 @@ use chrono::{DateTime, Datelike, Duration, FixedOffset, Utc};
 
 use super::log_zone::{NamedLines, OFFSETS, RowTimes};
 use crate::log::{Date, DateOrder, Time};
+use crate::observation::DATE_DOUBTS;
 use crate::timestamp::shifted;
-
-/// What is not known about a date such as `10/11/2025`.
-const DAY_OR_MONTH: &str = "its date may begin with the day or the month";
 
 /// Hours before and after a row in which a line may be about this row, whatever the zone of the line.
 const NEAR_HOURS: i64 = 24;
@@ -83,9 +81,10 @@ impl Calendar {
     /// Returns why the date of a time is not known; `None` if it is known, or if there are no rows.
     pub(super) fn doubt(&self, time: Time) -> Option<&'static str> {
         let is_unknown = !self.rows.is_empty() && self.at(time).is_none();
+        let [day_or_month, year] = DATE_DOUBTS;
         is_unknown.then_some(match time.date {
-            Date::MonthDay(..) => "its date may belong to several years",
-            _ => DAY_OR_MONTH,
+            Date::MonthDay(..) => year,
+            _ => day_or_month,
         })
     }
 

@@ -281,7 +281,8 @@ pub(super) fn require_complete(rows: Rows, what: &str) -> Rows {
 /// Returns the reason why rows are not read: there are more than [`ROW_LIMIT`].
 pub(super) fn too_many(what: &str) -> String {
     format!(
-        "{what}: these jobs have more than {ROW_LIMIT} rows; select fewer jobs with `--job` or `--last`"
+        "{what}: the selected jobs have more than {ROW_LIMIT} rows, the limit; if these are several jobs, select fewer with \
+         `--job` or `--last`"
     )
 }
 

@@ -7,6 +7,11 @@ use chrono::{DateTime, Utc};
 use super::{Row, SharedSpans, Span, id};
 use crate::spec::Columns;
 
+/// What may be unknown about the date of a log line: the order of `10/11/2025`, and the year of `Oct 22`. Texts in
+/// [`LogFacts::unclear`] contain these texts.
+pub(crate) const DATE_DOUBTS: [&str; 2] =
+    ["its date may begin with the day or the month", "its date may belong to several years"];
+
 /// The evidence of an existing system besides the rows of its jobs, units and spans.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deployment {
@@ -125,8 +130,8 @@ pub(crate) struct LogFacts {
     /// The formats of the tools that collected the lines, outermost first, such as `flyctl, JSON`; empty if
     /// there are none.
     pub(crate) line_format: String,
-    /// Lines that would match a probe without the text before or after, or that perhaps only quote such a
-    /// line, as `log:12  text`.
+    /// Lines that would match a probe without the text before or after, that perhaps only quote such a line, or
+    /// whose date is not known (see [`DATE_DOUBTS`]), as `log:12  text`.
     pub(crate) unclear: Vec<String>,
     /// Whether the time zone is unknown: the times do not contain it, `--log-zone` was not used, and it does
     /// not follow from a comparison with the rows. The times are then read as UTC.

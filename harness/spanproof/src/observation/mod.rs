@@ -35,7 +35,7 @@ mod witness;
 pub(crate) use claim::{contradictions, current_startup_lines, process_name};
 pub(crate) use column_role::{ColumnRole, NameMasker, is_compared};
 pub use deployment::Deployment;
-pub(crate) use deployment::{ConcurrentSpan, Log, LogFacts, LogLine, OtherTable};
+pub(crate) use deployment::{ConcurrentSpan, DATE_DOUBTS, Log, LogFacts, LogLine, OtherTable};
 pub(crate) use known_error::{
     FULL_DISK, KnownError, is_handled, known_texts, mentions, reports_full_queue,
     reports_library_off,

@@ -151,7 +151,7 @@ pub(super) fn conclude_checks(facts: &Facts<'_>, recording: bool, checks: Checks
     let dropped_bytes = facts.observation.dropped_bytes();
     if dropped_bytes > 0 {
         for finding in &mut findings {
-            make_uncertain(finding, dropped_bytes);
+            make_uncertain(facts, finding, dropped_bytes);
         }
     }
     let full_disk = full_disk::lines(facts);
@@ -226,14 +226,23 @@ fn rests_on_missing_line(code: Code) -> bool {
 }
 
 /// Makes a finding undetermined if it rests on a missing line: the line may be in the dropped output.
-fn make_uncertain(finding: &mut Finding, dropped_bytes: u64) {
+fn make_uncertain(facts: &Facts<'_>, finding: &mut Finding, dropped_bytes: u64) {
     if rests_on_missing_line(finding.code) {
         let code = finding.code;
         finding.code = Code::Undetermined;
         finding.confidence = Confidence::Undetermined;
         finding.message = format!(
             "it looks like {code}, but {dropped_bytes} bytes of output exceeded the limit and were dropped, and the \
-             missing lines may be among them; make the service print less"
+             missing lines may be among them; {}",
+            how_to_keep_all_lines(facts)
         );
+    }
+}
+
+/// Returns what to do if output exceeded the limit.
+pub(super) fn how_to_keep_all_lines(facts: &Facts<'_>) -> &'static str {
+    match facts.observation.deployment() {
+        Some(_) => "give a shorter log, from the time of these jobs",
+        None => "make the service print less",
     }
 }

@@ -14,8 +14,8 @@ pub(super) fn finding(facts: &Facts<'_>) -> Finding {
         bytes => (
             "at least ",
             Some(Evidence::Note(format!(
-                "{bytes} bytes of lines about spans exceeded the limit, and are not counted; choose a shorter time \
-                 with `--since` and `--until`"
+                "{bytes} bytes of lines about spans exceeded the limit, and are not counted; give a shorter log, or \
+                 choose a shorter time with `--since` and `--until`"
             ))),
         ),
     };

@@ -11,6 +11,7 @@ use super::facts::Facts;
 use super::finding::{Checks, Finding};
 use super::funnel::has_unknown_spans;
 use super::gap::Gap;
+use super::judgement::how_to_keep_all_lines;
 use super::refusal::{is_reported, other_tables, refusal, unended};
 use super::running_statement;
 use super::stage;
@@ -189,7 +190,8 @@ impl Missing<'_> {
         if dropped_bytes > 0 {
             return format!(
                 "{dropped_bytes} bytes of output exceeded the limit and were dropped, and the missing lines may be \
-                 among them; make the service print less"
+                 among them; {}",
+                how_to_keep_all_lines(facts)
             );
         }
         if let Some(deployment) = facts.observation.deployment() {

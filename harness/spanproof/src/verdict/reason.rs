@@ -5,6 +5,7 @@ use super::deployed::user_flag_value;
 use super::facts::Facts;
 use super::gap::gap_texts;
 use super::judgement::Judgement;
+use super::unclear_log::is_about_date;
 use crate::identifier;
 use crate::observation::{KnownError, LogFacts, Observation};
 use crate::spec::Spec;
@@ -141,10 +142,7 @@ impl Reasons<'_> {
             );
         }
         if let Some(line) = log.unclear.first() {
-            self.against(format!(
-                "this line has other text before or after the part that a probe with `^` or `$` matches, so the probe \
-                 does not match the line; remove the other text, or change the probe: {line}"
-            ));
+            self.against(unclear_line(line));
         }
         if !log.lacks_zone && !log.fitting_zone.is_empty() {
             self.supports(format!(
@@ -215,4 +213,17 @@ impl Reasons<'_> {
             ));
         }
     }
+}
+
+/// Returns why a line of the log was not used, and what to do.
+fn unclear_line(line: &str) -> String {
+    if is_about_date(line) {
+        return format!(
+            "the dates of some lines are not known; give a log with dates such as `2025-10-22`: {line}"
+        );
+    }
+    format!(
+        "this line has other text before or after the part that a probe with `^` or `$` matches, so the probe does not \
+         match the line; remove the other text, or change the probe: {line}"
+    )
 }

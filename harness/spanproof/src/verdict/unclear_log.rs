@@ -2,7 +2,7 @@
 //! or time zone, of another time or of another service, or the log is not complete.
 
 use super::facts::Facts;
-use crate::observation::LogFacts;
+use crate::observation::{DATE_DOUBTS, LogFacts};
 use crate::timestamp::shifted;
 
 /// Returns why the log does not show what happened to the spans; `None` if it does.
@@ -144,7 +144,7 @@ fn has_unsettled_zone(log: &LogFacts) -> bool {
     log.lacks_zone && !["", "+00:00"].contains(&log.fitting_zone.as_str())
 }
 
-/// Returns why lines of the log may not have been found: their format or time zone is unknown. `None` if both
+/// Returns why lines of the log may not have been found: their format, date or time zone is unknown. `None` if these
 /// are known.
 pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
     if log.unclear.is_empty() && log.lacks_zone {
@@ -161,6 +161,12 @@ pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
         ));
     }
     log.unclear.first().map(|line| {
+        if is_about_date(line) {
+            return format!(
+                "the dates of some lines of the log are not known, so these lines may be from the time of the jobs or \
+                 not; give a log with dates such as `2025-10-22`: {line}"
+            );
+        }
         format!(
             "some lines of the log have other text before or after the part that a probe matches, and no known log format \
              explains this text, so the probe does not match the lines; remove the text, or change the probe, for instance \
@@ -169,9 +175,28 @@ pub(super) fn unclear_lines(log: &LogFacts) -> Option<String> {
     })
 }
 
+/// Whether a text of [`LogFacts::unclear`] is about a date that is not known.
+pub(super) fn is_about_date(line: &str) -> bool {
+    DATE_DOUBTS.iter().any(|doubt| line.contains(doubt))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_advice_about_a_line_whose_date_is_not_known_is_about_dates() {
+        for why in
+            ["its date may begin with the day or the month", "its date may belong to several years"]
+        {
+            let unclear = vec![format!("log:3  {why}: begin span label")];
+            let text = unclear_lines(&LogFacts { unclear, ..LogFacts::default() }).unwrap();
+            assert!(
+                text.contains("give a log with dates such as `2025-10-22`: log:3  its date"),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn a_name_is_cut_at_the_end_of_a_line_or_before_an_ellipsis() {

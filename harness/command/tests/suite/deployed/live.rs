@@ -26,10 +26,10 @@ async fn jobs_469_to_472_never_called_the_tracer() {
         "{stdout}"
     );
     let dump = run(production.folder.path(), &["diagnose", "--dump", DUMP, "--log", LOG]);
-    // The diagnosis of the dump has one more line, because a dump contains one database only.
+    // The diagnosis of the dump has one more line, because only one database of a dump is read.
     let verdict = |text: &str| {
         text[text.find("\njob ").unwrap()..].replace(
-        "    against:  not looked at: other databases of the server: a dump contains one database\n", "")
+        "    against:  not looked at: other databases of the server: only one database of a dump is read\n", "")
     };
     let difference = "the diagnoses of the dump (left) and of the database differ";
     assert_eq!(verdict(&dump.stdout), verdict(&stdout), "{difference}");

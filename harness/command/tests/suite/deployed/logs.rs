@@ -86,6 +86,10 @@ fn a_log_that_is_too_long_to_be_read_completely_makes_the_verdict_undetermined()
     assert_eq!(codes(&json), ["undetermined"]);
     let message = first_message(&json);
     assert!(message.contains(" bytes of output exceeded the limit and were dropped"), "{message}");
+    assert!(
+        message.contains("among them; give a shorter log, from the time of these jobs"),
+        "{message}"
+    );
 }
 
 /// A line: a write of a span failed.
@@ -158,6 +162,7 @@ fn an_ambiguous_date_makes_the_verdict_undetermined() {
         assert_eq!(codes(&json)[0], code, "{json:#}");
         let is_named = json.to_string().contains("its date may begin with the day or the month");
         assert_eq!(is_named, code == "undetermined", "{json:#}");
+        assert!(!json.to_string().contains("change the probe"), "{json:#}");
     }
 }
 

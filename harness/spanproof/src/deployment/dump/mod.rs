@@ -1,4 +1,5 @@
-//! Reads a plain-text dump of a database, as `pg_dump` writes it. No SQL of the dump is executed.
+//! Reads a dump of `pg_dump` or `pg_dumpall`. Formats other than plain text are converted when the dump is opened. No
+//! SQL of the dump is executed.
 
 mod contents;
 mod definition;

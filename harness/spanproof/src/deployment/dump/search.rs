@@ -85,7 +85,8 @@ impl Dump {
             _ => Vec::new(),
         };
         let tables = TableRows { jobs, units, spans };
-        let unread = vec!["other databases of the server: a dump contains one database".to_owned()];
+        let unread =
+            vec!["other databases of the server: only one database of a dump is read".to_owned()];
         Ok(Records { tables, other_tables, concurrent_spans: other_spans, unread })
     }
 }
@@ -159,9 +160,10 @@ impl Search<'_> {
             }
             many => {
                 let ids: Vec<_> = many.iter().filter_map(|row| text(row, &columns.id)).collect();
-                let (ids, id) = (ids.join(", "), &columns.id);
-                let message = format!("`{key}` matches {} jobs, with {id} {ids}", many.len());
-                Err(Error::Ambiguous { message, example: format!("{id}=…") })
+                let (first, id) = (ids.first().cloned().unwrap_or_default(), &columns.id);
+                let message =
+                    format!("`{key}` matches {} jobs, with {id} {}", many.len(), ids.join(", "));
+                Err(Error::Ambiguous { message, example: format!("{id}={first}") })
             }
         }
     }
@@ -451,6 +453,17 @@ COPY public.jobs (id, \"jobspec_id\", created_at, status, spec, done) FROM stdin
             "spec": {"a": "x\ny"}, "done": true});
         assert_eq!(Json::from(rows.all()[0].clone()), expected);
         assert_eq!(rows.all()[1]["jobspec_id"], Json::Null);
+    }
+
+    #[test]
+    fn the_error_about_an_ambiguous_job_has_an_example_that_selects_one() {
+        let text = "CREATE TABLE public.jobs (\n    id bigint,\n    jobspec_id text\n);\n\
+                    COPY public.jobs (id, jobspec_id) FROM stdin;\n7\t8\n8\tbias\n\\.\n";
+        let error = find(text, &["8"], 1).unwrap_err().to_string();
+        assert!(
+            error.ends_with("matches 2 jobs, with id 7, 8; name one job, for instance `id=7`"),
+            "{error}"
+        );
     }
 
     /// `pg_dump` puts a name in double quotes if it contains a space, comma or parenthesis.
