@@ -7,9 +7,9 @@ use crate::stats::Times;
 /// A row of the table: one thing that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Row {
-    /// Start a server without a cache and run a query in a migrated database.
+    /// Start a server without a cache and run a query in a migrated database, compared with a plain server.
     Cold,
-    /// Start a server with a cache and run a query in a migrated database.
+    /// Start a server with a cache and run a query in a migrated database, compared with a plain server.
     Warm,
     /// Create migrated databases one after the other, compared with copying the files of one.
     Clone,
@@ -31,7 +31,7 @@ pub enum Row {
     Log,
     /// Diagnose a job among ten million spans, compared with ten thousand spans.
     Diagnose,
-    /// Compare 200 deploy manifests with a proof.
+    /// Check 200 deploy manifests against a proof, compared with reading the files.
     Guard,
 }
 

@@ -17,8 +17,8 @@ pub(super) struct Allocator {
     pub(super) admin: Admin,
     pub(super) run: Run,
     pub(super) drop_queue: DropQueue,
-    /// The task that copies the template databases from the cache. No database can be created before
-    /// this task ends.
+    /// The task that copies the migrated databases, from which others are cloned, from the cache. No database can
+    /// be created before this task ends.
     pub(super) copying: Background,
     /// Whether this crate started the server. Then the databases left on it are removed with the server.
     pub(super) is_ours: bool,
@@ -26,8 +26,8 @@ pub(super) struct Allocator {
 }
 
 impl Allocator {
-    /// Drops are deferred while the file system of `folder`, the server's folder, has enough free space.
-    /// Without a folder, they are not deferred.
+    /// While the server creates databases, drops are deferred as long as the file system of `folder`, the
+    /// server's folder, has enough free space. Without a folder, they are never deferred.
     pub(super) fn new(
         admin: Admin,
         run: Run,
@@ -61,7 +61,8 @@ impl Allocator {
         self.drop_queue.pause()
     }
 
-    /// Drops a database that has no sessions: in the background if this crate started the server.
+    /// Drops a database, and terminates the sessions on it. On a server that this crate started, only adds it to
+    /// the queue of drops.
     pub(super) async fn discard(self: &Arc<Self>, name: String) -> Result<(), Error> {
         if !self.is_ours {
             return self.admin.drop_database(&name).await;

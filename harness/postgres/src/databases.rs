@@ -199,7 +199,7 @@ impl Databases {
         Some(self.read_log().await?.entries_about_others().to_vec())
     }
 
-    /// Drops a database that has no sessions, and forgets its part of the server's log.
+    /// Drops a database, at once or later, and forgets its part of the server's log.
     pub(super) async fn discard(&self, name: String) -> Result<(), Error> {
         self.log.lock().await.forget(&name);
         self.allocator.discard(name).await

@@ -1,5 +1,5 @@
-//! Converts documents to text for people. Reports use only [`spanproof_format`] and compute
-//! nothing, so that two reports of a document can't disagree.
+//! Converts documents to text for people. Of the crates of this workspace, reports use only
+//! [`spanproof_format`]. They judge nothing, so two reports of a document can't disagree.
 
 mod diagnosis;
 mod explain;

@@ -75,7 +75,7 @@ async fn rows(server: &Server, tables: &Tables) -> Result<BTreeMap<String, Other
 }
 
 /// Returns the failed logins and writes. spanproof's own statements are not among them: they only create and
-/// drop databases.
+/// drop databases, and read other databases.
 fn failures_of_clients(entries: &[LogEntry]) -> Vec<Failure> {
     let named = entries.iter().map(|entry| {
         let is_named = entry.message.contains(&format!("\"{}\"", entry.database));

@@ -62,11 +62,14 @@ impl GapEvidence<'_> {
                 Some(_) if !line.report.enabled && !facts.begun_without_startup_line(true) => {
                     Fact::Yes(vec![line.into()])
                 }
-                // Another process says on, so the process that says off need not be the one that does the
-                // work.
+                // Another process says on, or begins spans and has no startup line in the log. So the process
+                // that says off need not be the one that does the work.
                 Some(off) => {
                     answers.set(Q::OffElsewhere, Fact::Yes(vec![off.into()]));
-                    Fact::unknown(format!("another line says that tracing is off: {}", off.line))
+                    Fact::unknown(format!(
+                        "a line says that tracing is off, and another process may do the work: {}",
+                        off.line
+                    ))
                 }
             };
             answers.set(Q::ClaimedOff, claimed_off);
@@ -105,12 +108,17 @@ impl GapEvidence<'_> {
             None => {}
         }
         if samples_nothing(trial) {
-            answers.set(Q::SampledOut, Fact::Yes(variable("OTEL_TRACES_SAMPLER")));
+            let mut variables = variable("OTEL_TRACES_SAMPLER");
+            if environment.contains_key("OTEL_TRACES_SAMPLER_ARG") {
+                variables.extend(variable("OTEL_TRACES_SAMPLER_ARG"));
+            }
+            answers.set(Q::SampledOut, Fact::Yes(variables));
         }
     }
 
-    /// Uses the trace contexts in the headers of requests to the fake upstream. A context does not
-    /// show that a span began: a service may send trace ids that it makes without a tracer.
+    /// Uses the trace contexts in the headers of requests to the fake upstream. A context alone does not
+    /// show that a span began: a service may send trace ids that it makes without a tracer. If other spans
+    /// of the trace are stored, [`sign::begun_by_requests`] uses it.
     fn answer_from_requests(&self, peers: &[&Facts<'_>], answers: &mut Answers) {
         let facts = self.facts;
         let exchanges = facts.exchanges();
@@ -198,8 +206,8 @@ impl GapEvidence<'_> {
         answers.set(Q::Killed, fact);
     }
 
-    /// Uses the stored spans: those of the same units with other names, and those of other units with
-    /// the same name.
+    /// Uses the stored spans: those of the units of the gap, with any name, and those with the name of the
+    /// missing spans, of any unit.
     fn answer_from_rows(&self, answers: &mut Answers) {
         let Self { facts, gap } = self;
         if facts.unreadable.is_some() {
@@ -285,9 +293,10 @@ fn has_any_span(facts: &Facts<'_>) -> bool {
     !facts.spans.is_empty() || later.is_some_and(|job| !job.tables.spans.all().is_empty())
 }
 
-/// Answers whether spans began and never reached the database server, from the answers about both. Keeps an
-/// earlier yes, unless inserts reached the server. Answers nothing if missing spans were still arriving at
-/// the end of the wait.
+/// Answers whether spans began and never reached the database server, from the answers about both. Without these,
+/// answers no if another value of the tracing flag records the spans: with this value, they probably never began.
+/// Keeps an earlier yes, unless inserts reached the server. Answers nothing if missing spans were still arriving
+/// at the end of the wait.
 fn answer_unsent(answers: &mut Answers) {
     if answers.is_yes(Q::Unsent) && !answers.is_yes(Q::Reached) || answers.is_yes(Q::Arriving) {
         return;
@@ -307,7 +316,8 @@ fn answer_unsent(answers: &mut Answers) {
     }
 }
 
-/// Whether environment variables make OpenTelemetry's SDK drop every trace.
+/// Whether environment variables make OpenTelemetry's SDK drop every trace, except, with a `parentbased_` sampler,
+/// one that continues a sampled trace.
 fn samples_nothing(trial: &TrialRecord) -> bool {
     let value = |name: &str| trial.service.environment.get(name).map(|text| text.trim());
     match value("OTEL_TRACES_SAMPLER") {

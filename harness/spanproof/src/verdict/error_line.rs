@@ -53,9 +53,9 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, answers: &mut Answers) {
 }
 
 /// Uses the number of losses that the service reports. If a full queue dropped as many spans as are missing, no
-/// row of them was lost later. If the service reports a loss for each missing span, and its lines do not show
-/// that these spans never began, all of them began, and no sampler dropped one. An earlier yes about a sampler
-/// stays.
+/// row of them was lost later. If the service reports a loss for each missing span, all of them began, and no
+/// sampler dropped one; an earlier yes about a sampler stays. This does not apply if the service prints begin lines
+/// and these do not show that the spans began.
 pub(super) fn answer_from_losses(facts: &Facts<'_>, answers: &mut Answers) {
     let missing: usize = Gap::in_spec_order(facts).iter().map(|gap| gap.missing).sum();
     let dropped = facts.refused_lines.iter().filter(|line| reports_full_queue(line.line.text));

@@ -126,9 +126,9 @@ pub(super) enum Question {
     Elsewhere,
     /// Did the process crash, or was it killed?
     Killed,
-    /// Do the units of the gap have spans of other names?
+    /// Does each unit of the gap have a stored span, of any name?
     OtherSpans,
-    /// Do other units of the same job have spans of this name?
+    /// Are any spans of this name stored for the job?
     OtherUnits,
     /// Does the same job have these spans if it is submitted in another way?
     OtherRoute,
@@ -216,7 +216,7 @@ impl Question {
             Self::Elsewhere => "rows are in another table",
             Self::Killed => "the process crashed or was killed",
             Self::OtherSpans => "the same units have other spans",
-            Self::OtherUnits => "other units of the job have this span",
+            Self::OtherUnits => "other spans of this name are stored",
             Self::OtherRoute => "the same work has this span in another case",
         }
     }

@@ -7,7 +7,8 @@ use super::tree;
 use super::tries::is_of_earlier_try;
 use crate::observation::{Span, Unit, canonical_id};
 
-/// The number of units that passed each stage. Each number is at most the one before it.
+/// The number of units that passed each stage. From `executed` on, each number is at most the one before it; more
+/// units than expected may be executed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Funnel {
     /// Units that the job should have.

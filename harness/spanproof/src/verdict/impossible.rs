@@ -272,7 +272,8 @@ fn start_or_end(
     start.map(|at| (at, "start")).or(end.map(|at| (at, "end")))
 }
 
-/// Returns what is wrong if a span starts or ends at `infinity`, which Postgres accepts as a time; `None` if it does not.
+/// Returns what is wrong if a span starts or ends at `infinity`, which Postgres accepts as a time; `None` if it does
+/// not.
 fn infinite(span: &Span) -> Option<String> {
     let is_infinite = |field: &Field| {
         let text = span.field_text(*field).unwrap_or_default().to_ascii_lowercase();

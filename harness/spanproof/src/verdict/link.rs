@@ -18,7 +18,8 @@ struct UnitOfParent {
 }
 
 /// Sets the unit of each span whose rule has `unit = "parent"`. Such a span has no attributes that must
-/// agree with the unit's row. A UUID in another spelling than that of the unit's row is replaced, and spans with `unit = "none"` have no unit.
+/// agree with the unit's row. Also replaces a UUID in another spelling than that of the unit's row, and removes the
+/// unit of spans with `unit = "none"`.
 pub(super) fn to_units(spec: &Spec, mut spans: Vec<Span>, units: &[Unit]) -> Vec<Span> {
     let ids: BTreeMap<String, &String> =
         units.iter().filter_map(|unit| unit.id.as_ref()).map(|id| (canonical_id(id), id)).collect();
