@@ -34,6 +34,10 @@ struct Session {
     offered: usize,
     /// Rows that this trigger inserted into the tables of the view.
     stored: usize,
+    /// Rows that an update moved into another partition.
+    moved_in: usize,
+    /// Rows that an update moved out of a partition, or that a trigger on the update deleted.
+    moved_out: usize,
 }
 
 /// The kind of a statement.
@@ -73,8 +77,10 @@ impl Tally {
                     in_target += usize::from(event == "tried");
                     passed_on += usize::from(event == "passed on");
                 }
-                "written" if !is_move => session.written += 1,
-                "removed" if !is_move => tally.removed += 1,
+                "written" if is_move => session.moved_in += 1,
+                "written" => session.written += 1,
+                "removed" if is_move => session.moved_out += 1,
+                "removed" => tally.removed += 1,
                 "updated" => session.updated += 1,
                 "overwritten" => {
                     session.updated += 1;
@@ -97,8 +103,9 @@ impl Tally {
 
     /// Adds the counts of a session's statement that has ended, and begins its next statement.
     fn finish(&mut self, session: &mut Session, next: Kind) {
-        let Session { kind, attempted, written, updated, offered, stored } =
+        let Session { kind, attempted, written, updated, offered, stored, moved_in, moved_out } =
             std::mem::take(session);
+        self.removed += moved_out.saturating_sub(moved_in);
         let merged = if kind == Kind::Upsert { updated } else { 0 };
         self.attempted += attempted - merged.min(attempted.saturating_sub(written)) + offered;
         self.written += written + stored.min(offered);
@@ -141,6 +148,7 @@ mod tests {
     #[case::overwritten("- begun updating tried overwritten", [1, 0, 0, 0, 1])]
     #[case::moved("- updating tried removed written", [0, 0, 0, 0, 0])]
     #[case::moved_and_removed("- updating tried removed written - removed", [0, 0, 0, 1, 0])]
+    #[case::removed_by_a_trigger_on_update("- updating removed updated - updating removed removed", [0, 0, 0, 3, 0])]
     #[case::view("- begun offered stored stored offered", [1, 2, 2, 0, 0])]
     #[case::view_that_keeps_none("- begun offered - stored", [1, 1, 0, 0, 0])]
     #[case::passed_on("- begun tried begun passed-on written", [2, 1, 1, 0, 0])]

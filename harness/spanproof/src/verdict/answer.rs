@@ -305,6 +305,8 @@ fn answer_unsent(answers: &mut Answers) {
     if answers.is_yes(Q::Reached) || answers.is_yes(Q::Refused) {
         answers.set(Q::Unsent, Fact::no("inserts reached the server"));
     } else if answers.is_no(Q::Reached)
+        // Behind a statement that the server refused, a service may send no more.
+        && !answers.is_unknown(Q::Refused)
         // A span that is not sampled begins, but need not be sent.
         && !answers.is_yes(Q::UnsampledHeader)
         && let Some(question) = shows_begun.find(|question| answers.is_yes(*question))

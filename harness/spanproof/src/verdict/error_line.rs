@@ -29,7 +29,8 @@ pub(super) fn answer(facts: &Facts<'_>, gap: &Gap<'_>, answers: &mut Answers) {
     }
     let is_statement_error =
         |line: &Evidence| KnownError::refuses_whole_statement(&line.to_string());
-    if facts.refused_count() >= gap.missing && !facts.refused_lines.is_empty() {
+    // A line may report a whole batch.
+    if facts.refused_lines.len() >= gap.missing.max(1) {
         answers.set(Q::Poisoned, Fact::no("each missing span has an error of its own"));
     } else if reported.iter().any(is_statement_error) {
         let control = "the error is about the statement, and not about a row";

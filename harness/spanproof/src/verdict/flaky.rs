@@ -8,6 +8,9 @@ use super::longer_wait::shows_late_spans;
 use crate::observation::Repetition;
 use spanproof_format::{Code, Confidence};
 
+/// Begins the next step in the message of an undetermined finding.
+const NEXT_STEP: &str = "; to decide, ";
+
 /// Compares the findings about missing spans with those of further trials of the same case. If no span
 /// is missing in some of these trials, the finding becomes `flaky`. If the reasons differ, it becomes
 /// `undetermined`.
@@ -22,9 +25,11 @@ pub(super) fn compare_trials(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let trials = repetitions.iter().map(|repetition| Evidence::Note(describe(repetition)));
     findings[first].evidence.extend(trials);
     if with_all_spans > 0 {
+        // The trial that would decide has run.
+        let message = &findings[first].message;
+        let message = message.split_once(NEXT_STEP).map_or(message.as_str(), |(what, _)| what);
         let message = format!(
-            "{}; in {with_all_spans} of {} further trials of this case no span is missing",
-            findings[first].message,
+            "{message}; in {with_all_spans} of {} further trials of this case no span is missing",
             started.len()
         );
         let evidence = findings[first].evidence.clone();

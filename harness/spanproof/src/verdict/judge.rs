@@ -65,8 +65,9 @@ fn judge_trial(facts: &Facts<'_>, peers: &[&Facts<'_>], trial: &TrialRecord) -> 
     }
     if recording {
         check_recorded(facts, peers, &mut checks);
+        let later = if repeats_job { facts.observation.later_jobs() } else { Vec::new() };
+        repetition::check_ends(facts, &later, &mut checks);
         if repeats_job && checks.is_clean() {
-            let later = facts.observation.later_jobs();
             let jobs = repetition::jobs_with_same_outcome(facts, &later);
             let judge = |facts| LaterJob { judgement: judge_facts(&facts, &[]), facts };
             let jobs: Vec<_> = jobs.into_iter().map(judge).collect();

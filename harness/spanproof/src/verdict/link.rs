@@ -69,7 +69,10 @@ impl<'a> Parents<'a> {
         let (mut in_trace, mut shared) = (BTreeMap::new(), BTreeSet::new());
         for (id, span) in with_id() {
             let key = (span.trace.as_deref(), id);
-            if in_trace.insert(key, span).is_some() {
+            // Rows that were stored twice are the same parent.
+            let is_other =
+                |other: &Span| (&other.unit, &other.parent) != (&span.unit, &span.parent);
+            if in_trace.insert(key, span).is_some_and(is_other) {
                 shared.insert(key);
             }
         }

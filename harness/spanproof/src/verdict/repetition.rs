@@ -29,6 +29,39 @@ pub(super) fn jobs_with_same_outcome<'a>(
     jobs.take_while(|job| has_same_outcome(first, job)).collect()
 }
 
+/// Reports the first later job that the service took and did not end, although the first job ended. The service may
+/// have run out of something that each job keeps, such as connections.
+pub(super) fn check_ends(first: &Facts<'_>, later: &[Observation], checks: &mut Checks) {
+    let has_ended = |facts: &Facts<'_>| {
+        let run = facts.trial().map(|trial| &trial.job_run);
+        run.and_then(|run| run.settled.as_ref()).is_none_or(WaitResult::is_reached)
+    };
+    // A job in a queue may have to wait for a limit of rates.
+    let is_running = |facts: &Facts<'_>| {
+        let jobs = &facts.spec.tables.jobs;
+        let is_taken =
+            |status: &String| !jobs.done.contains(status) && !jobs.waiting.contains(status);
+        let has_begun = !facts.units.is_empty() || !facts.exchanges().is_empty();
+        has_begun && facts.jobs.iter().any(|job| job.status.as_ref().is_some_and(is_taken))
+    };
+    let is_alive = first.process_run().is_some_and(|run| run.exit.stop_requested);
+    if !is_alive || !has_ended(first) {
+        return;
+    }
+    let numbered = (2..).zip(later.iter().map(|job| Facts::read(first.spec, job)));
+    for (number, job) in numbered.filter(|(_, job)| !has_ended(job) && is_running(job)).take(1) {
+        checks.expect(false, || {
+            let message = format!(
+                "job {number}, without a restart of the service, did not end in the time in which job 1 did"
+            );
+            let evidence = [Evidence::jobs(&job, false), Evidence::units(&job)].concat();
+            let mut finding = Finding::new(Code::JobNotFinished, message, evidence);
+            finding.confidence = Confidence::Likely;
+            finding
+        });
+    }
+}
+
 /// Compares the later jobs with the first job, which must have passed. Reports the first later job that
 /// failed. If that job and all jobs after it lack spans, reports that the service stopped recording.
 pub(super) fn check_later_jobs(first: &Facts<'_>, later: &[LaterJob<'_>], checks: &mut Checks) {

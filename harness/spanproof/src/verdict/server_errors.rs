@@ -95,6 +95,10 @@ fn answer_from_server(
         let log = ServerErrors::select(&trial.server_errors, facts);
         if answers.is_no(Q::Reached) && !log.inserts.is_empty() {
             answers.set(Q::Refused, Fact::Yes(evidence(&log.inserts)));
+        } else if answers.is_no(Q::Reached) && !log.updates.is_empty() && !facts.spans.is_empty() {
+            let why = "the server refused updates of spans, and statements behind them may not have been sent";
+            answers.set(Q::Refused, Fact::unknown(why));
+            answers.set(Q::Poisoned, Fact::unknown(why));
         }
         return;
     }

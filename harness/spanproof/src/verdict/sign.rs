@@ -9,7 +9,8 @@ use super::fact::Fact;
 use super::facts::Facts;
 use super::gap::Gap;
 use super::propagation::{TraceContext, normalize, same_id, same_trace};
-use crate::observation::{Field, Span};
+use crate::observation::{Field, Span, Unit};
+use crate::upstream::Exchange;
 use spanproof_format::count_phrase;
 
 /// Whether stored spans name the missing spans as their parents. This does not prove that the missing
@@ -95,9 +96,7 @@ pub(super) fn begun_below(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]
             && at_or_below.contains(name)
             && other.unit_ids().all(|id| own.contains(id))
     };
-    let has_spans = |unit: &&crate::observation::Unit| {
-        facts.spans_with_unit(unit.id.as_deref()).next().is_some()
-    };
+    let has_spans = |unit: &&Unit| facts.spans_with_unit(unit.id.as_deref()).next().is_some();
     let are_all_missing =
         gap.expected.is_root() && !gap.units.iter().copied().any(|unit| has_spans(&unit));
     let any_begun = || {
@@ -142,7 +141,7 @@ fn requesting_names<'a>(facts: &'a Facts<'_>) -> Vec<&'a str> {
 /// The trace contexts in the headers of requests to the fake upstream.
 pub(super) fn contexts(facts: &Facts<'_>) -> Vec<TraceContext> {
     let custom = facts.spec.tables.spans.header.as_deref();
-    let read = |exchange: &crate::upstream::Exchange| TraceContext::read(&exchange.headers, custom);
+    let read = |exchange: &Exchange| TraceContext::read(&exchange.headers, custom);
     facts.exchanges().iter().filter_map(read).collect()
 }
 
@@ -185,9 +184,13 @@ pub(super) fn lost_traces(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]
     };
     let all = contexts(facts);
     let lost = all.iter().filter(is_lost).count();
+    let target = |exchange: &Exchange| (exchange.method.clone(), exchange.path.clone());
+    let targets: BTreeSet<_> = facts.exchanges().iter().map(target).collect();
     let is_control = |peer: &&&Facts<'_>| {
         let (own, other) = (&facts.observation.case, &peer.observation.case);
-        let is_off = !other.records(facts.spec) && own.route == other.route;
+        // Another route that sends the same requests uses the same client.
+        let sends_same = || peer.exchanges().iter().any(|one| targets.contains(&target(one)));
+        let is_off = !other.records(facts.spec) && (own.route == other.route || sends_same());
         let is_unsampled = |context: &TraceContext| context.sampled == Some(false);
         is_off && !peer.exchanges().is_empty() && contexts(peer).iter().all(is_unsampled)
     };

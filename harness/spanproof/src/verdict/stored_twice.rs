@@ -9,7 +9,8 @@ use super::finding::{Checks, Finding};
 use crate::observation::{Field, Span};
 use spanproof_format::Code;
 
-/// Checks that no two rows have the same id, trace, name and unit.
+/// Checks that no two rows have the same id, trace, name, unit and start. Different spans with one id are reported
+/// by another check.
 pub(super) fn check_stored_twice(facts: &Facts<'_>, checks: &mut Checks) {
     let is_counted = |name: &str| {
         let mut expected = facts.expected_spans.iter();
@@ -20,7 +21,8 @@ pub(super) fn check_stored_twice(facts: &Facts<'_>, checks: &mut Checks) {
         if let (Some(id), Some(name)) = (&span.id, &span.name)
             && !is_counted(name)
         {
-            rows.entry((name, id, &span.trace, &span.unit)).or_default().push(span);
+            let start = span.started.as_ref().map(|start| &start.text);
+            rows.entry((name, id, &span.trace, &span.unit, start)).or_default().push(span);
         }
     }
     if rows.is_empty() {

@@ -157,3 +157,19 @@ fn a_request_that_is_sent_again_counts_once() {
     let text = judgement.findings()[0].to_string();
     assert!(text.contains("upstream: 1 of 4 requests carried no trace"), "{text}");
 }
+
+/// Regression test: a span below a span that was stored twice had no unit.
+#[test]
+fn a_parent_that_is_stored_twice_still_names_the_unit() {
+    let spec = example(|text| {
+        text.replace(
+            "name = \"hybrid_router_call\"",
+            "name = \"hybrid_router_call\"\nunit = \"parent\"",
+        )
+    });
+    let mut evidence = recording_case();
+    let spans = evidence.spans.found_mut().unwrap();
+    let again = spans.clone();
+    spans.extend(again);
+    assert_eq!(codes(&spec, &evidence), [Code::Duplicate]);
+}

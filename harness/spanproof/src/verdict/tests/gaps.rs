@@ -316,3 +316,31 @@ fn a_service_can_report_that_it_switched_its_sdk_off() {
     let judgement = judge_parts(&spec(), &evidence);
     assert_eq!(codes(&judgement)[0], "sdk-disabled", "{judgement:#?}");
 }
+
+/// Regression test: one line about a whole batch counted as an error of each row.
+#[rstest]
+#[case::one_line("8", 1, true)]
+#[case::one_line_each("1", 8, false)]
+fn a_report_about_a_batch_leaves_it_open_which_row_was_bad(
+    #[case] count: &str,
+    #[case] lines: usize,
+    #[case] may_be_poisoned: bool,
+) {
+    let spec = example(|text| {
+        text.replace(
+            "refused = '^❌ StartSpan RecordSpan error: '",
+            r"refused = 'lost (?<count>\d+) spans'",
+        )
+    });
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "✅");
+    clear_rows(&mut evidence.spans);
+    let report = line(Stream::Stderr, &format!("lost {count} spans"));
+    evidence.output.lines.extend(vec![report; lines]);
+    refuse_inserts(&mut evidence, "23514");
+    evidence.server_errors.truncate(1);
+    let finding = judge_parts(&spec, &evidence).findings()[0].clone();
+    let poisoned =
+        finding.alternatives.iter().find(|one| one.code.text() == "batch-poisoned").unwrap();
+    assert_eq!(poisoned.excluded_by.is_none(), may_be_poisoned, "{finding:#?}");
+}

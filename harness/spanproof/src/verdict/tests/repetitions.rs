@@ -262,3 +262,16 @@ fn the_job_after_a_fault_is_compared_with_a_repeated_job(
     };
     assert_eq!(found, expected, "{judgements:#?}");
 }
+
+/// Regression test: a service that hangs at its second job was only `not-stopped`.
+#[rstest]
+#[case::hangs("running", &["job-not-finished"])]
+#[case::ended_too_late("completed", &[])]
+fn a_later_job_must_end_if_the_first_one_did(#[case] status: &str, #[case] expected: &[&str]) {
+    let mut hanging = silent_case();
+    hanging.settled = Some(WaitResult::NotReached("the job is still running".into()));
+    set_job_status(&mut hanging, status);
+    clear_rows(&mut hanging.units);
+    let judgement = judge_jobs(&[hanging]);
+    assert_eq!(codes(&judgement), expected, "{judgement:#?}");
+}

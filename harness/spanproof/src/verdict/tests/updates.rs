@@ -58,6 +58,26 @@ fn a_refused_update_explains_no_missing_row_by_itself() {
     assert_eq!(insert, (Code::WriteFailedSilent, Confidence::Certain, vec![]));
 }
 
+/// Regression test: spans behind a refused update of the same batch were certainly `never-sent`.
+#[rstest]
+#[case::refused_update(vec![refused(UPDATE)], Code::Undetermined)]
+#[case::no_error(Vec::new(), Code::NeverSent)]
+fn spans_behind_a_refused_update_may_not_be_sent(
+    #[case] errors: Vec<Failure>,
+    #[case] expected: Code,
+) {
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "✅");
+    evidence.spans.found_mut().unwrap().truncate(2);
+    let mut observation = evidence.observation();
+    let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+    let counts =
+        Witness { statements: 2, attempted_rows: 2, written_rows: 2, ..Witness::default() };
+    trial.witness = Some(Witness { failures: errors.clone(), ..counts });
+    trial.server_errors = errors;
+    assert_eq!(judge(&spec(), &observation).findings()[0].code, expected);
+}
+
 #[test]
 fn a_refused_update_undoes_the_inserts_of_its_transaction() {
     let counts =
