@@ -6,12 +6,9 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::sync::Mutex;
 
-use super::Error;
 use super::earlier_rows::EarlierRows;
-use super::reader::reader;
 use super::recovery::{FirstJob, output_between, rows_of_second_job};
 use super::rows::read_spans;
-use super::run::Trial;
 use super::service::RunningService;
 use crate::identifier;
 use crate::matrix::Case;
@@ -27,20 +24,6 @@ const MAX_WAITS: usize = 6;
 /// Minimum length of each wait after the first: a slow service may write one span a second.
 const LATER_WAIT: Duration = Duration::from_secs(1);
 
-impl Trial {
-    /// Waits for spans that the service writes after the job has ended.
-    pub(super) async fn wait_for_spans(&mut self) -> Result<(), Error> {
-        self.stopwatch.skip();
-        let reader = reader(&mut self.fault, &mut self.reader, &self.database).await?;
-        let spec = self.world.spec();
-        let within = (self.timeouts.flush, self.arrival, &mut self.most_spans);
-        let case = (&self.case, self.first_job.as_ref(), &self.earlier_rows);
-        self.arrival = wait_for_spans(reader, spec, case, &self.service, within).await;
-        self.stopwatch.lap("flush");
-        Ok(())
-    }
-}
-
 /// Waits until every unit (part of the job) has its required spans, until as many spans are stored as began
 /// according to the service's output, until the service has exited, or until the time `within` is over. If
 /// missing spans arrived in this time, it waits again, up to [`MAX_WAITS`] times. Spans that are still
@@ -49,7 +32,7 @@ impl Trial {
 /// `first_job` is `None` in a case with one job; otherwise only the spans and lines after the first job
 /// count. `last` is the result of the wait for the previous job. `most_spans` is raised to the largest number of spans
 /// that were stored at one moment.
-async fn wait_for_spans(
+pub(super) async fn wait_for_spans(
     connection: &mut PgConnection,
     spec: &Spec,
     (case, first_job, earlier): (&Case, Option<&FirstJob>, &EarlierRows),

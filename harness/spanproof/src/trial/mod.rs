@@ -49,6 +49,7 @@ mod service;
 mod session;
 mod shared;
 mod span_jobs;
+mod span_wait;
 mod stopwatch;
 mod taken_port;
 mod tally;

@@ -6,6 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use crate::observation::{self, Row, TableRows};
 use crate::spec::{Spec, Tables};
 
+/// Maximum number of ancestors of a span that are searched for one that ends with the process.
+const MAX_ABOVE: usize = 100;
+
 /// The job of each span.
 pub(super) struct SpanJobs<'a> {
     mapping: &'a Tables,
@@ -52,7 +55,7 @@ impl<'a> SpanJobs<'a> {
         all.add(spans, |span| appeared.get(&key(span)).copied());
         for span in spans {
             let Some(job) = all.job(span) else { continue };
-            for ancestor in ancestors(mapping, &by_id, span).skip(1) {
+            for ancestor in ancestors(mapping, &by_id, span).skip(1).take(MAX_ABOVE) {
                 if unit_id(spec, ancestor).is_none() {
                     all.below.entry(key(ancestor)).or_default().insert(job);
                 }
@@ -61,8 +64,11 @@ impl<'a> SpanJobs<'a> {
         // A job must not continue below a span of an earlier job that had ended.
         let earlier = states.split_last().map_or(&[][..], |(_, earlier)| earlier);
         let had_ended = |span: &Row| earlier.iter().any(|state| state.spans.all().contains(span));
-        for span in spans.iter().filter(|span| had_ended(span)) {
-            all.below.remove(&key(span));
+        all.below.retain(|_, jobs| jobs.len() > 1);
+        for span in spans {
+            if all.below.contains_key(&key(span)) && had_ended(span) {
+                all.below.remove(&key(span));
+            }
         }
         all
     }

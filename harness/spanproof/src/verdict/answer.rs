@@ -105,6 +105,9 @@ impl GapEvidence<'_> {
         match LIBRARY_OFF.iter().find(is_off) {
             Some((name, _)) => answers.set(Q::LibraryOff, Fact::Yes(variable(name))),
             None if !reports.is_empty() => answers.set(Q::LibraryOff, Fact::Yes(reports)),
+            None if !self.facts.spans.is_empty() && has_one_process(self.facts) => {
+                answers.set(Q::LibraryOff, Fact::no("the same process recorded other spans"));
+            }
             None => {}
         }
         if samples_nothing(trial) {
@@ -139,7 +142,9 @@ impl GapEvidence<'_> {
             answers.set(Q::SampledOut, Fact::yes(text.clone()));
             answers.set(Q::UnsampledHeader, Fact::yes(text));
         } else if sampled == exchanges.len()
-            && (self.gap.expected.is_root() || sign::is_requesting(facts, self.gap, peers))
+            && (self.gap.expected.is_root()
+                || !self.gap.has_units_with_spans(facts)
+                || sign::is_requesting(facts, self.gap, peers))
         {
             // A sampler may drop other spans of the same traces.
             answers.set(Q::SampledOut, Fact::no("the upstream received sampled traces only"));
@@ -316,6 +321,11 @@ fn answer_unsent(answers: &mut Answers) {
     } else if answers.is_yes(Q::OtherValue) {
         answers.set(Q::Unsent, Fact::no(Q::OtherValue.yes()));
     }
+}
+
+/// Whether the service is one process.
+fn has_one_process(facts: &Facts<'_>) -> bool {
+    facts.spec.processes.iter().all(|process| process.helper)
 }
 
 /// Whether environment variables make OpenTelemetry's SDK drop every trace, except, with a `parentbased_` sampler,

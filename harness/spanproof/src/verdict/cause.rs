@@ -46,6 +46,7 @@ const TRACER_WORKED: &[Question] = &[
     Q::OtherSpans,
     Q::OtherUnits,
     Q::LostTraces,
+    Q::ChildrenBegun,
 ];
 
 /// The cause from which `CAUSES` takes the fields that an entry leaves out: no fact excludes or proves it.

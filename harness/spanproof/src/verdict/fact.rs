@@ -92,7 +92,8 @@ pub(super) enum Question {
     LostTraces,
     /// Do stored spans name the missing ones as their parents?
     Named,
-    /// Did spans begin that belong below the missing ones, and are not stored either?
+    /// Did spans begin that belong below the missing ones, or to the same units if these have no stored span, and are
+    /// not stored either?
     ChildrenBegun,
     /// Does another process of the service print that tracing is off?
     OffElsewhere,
@@ -196,7 +197,7 @@ impl Question {
                 "the upstream receives traces only with tracing on, and these are not stored"
             }
             Self::Named => "stored spans name these spans as their parents",
-            Self::ChildrenBegun => "spans below these began, and are not stored either",
+            Self::ChildrenBegun => "spans of the same units began, and are not stored either",
             Self::OffElsewhere => "another process of the service says that tracing is off",
             Self::Untraced => "the requests of these units carried no trace",
             Self::LibraryOff => "the tracing library is switched off",

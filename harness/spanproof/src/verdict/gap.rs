@@ -70,6 +70,11 @@ impl<'a> Gap<'a> {
         self.stored + self.missing
     }
 
+    /// Whether any of the units has a stored span of any name.
+    pub(super) fn has_units_with_spans(&self, facts: &Facts<'_>) -> bool {
+        self.unit_ids().any(|id| facts.spans_with_unit(Some(id)).next().is_some())
+    }
+
     /// The ids of the units that lack spans.
     pub(super) fn unit_ids(&self) -> impl Iterator<Item = &str> {
         self.units.iter().filter_map(|unit| unit.id.as_deref())

@@ -110,6 +110,8 @@ fn check_times(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], chec
             .or_else(|| infinite(span))
             .or_else(|| starts_before_parent(facts, span))
             .or_else(|| {
+                // If spans share an id, it is not known which of them a request names.
+                facts.only_span_with_id(span.id.as_deref())?;
                 requests.starts_late(span, limits.as_ref()?.tolerance_of(span.started.as_ref()))
             })
             .or_else(|| time_units.other(span))

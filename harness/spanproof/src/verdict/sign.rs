@@ -9,7 +9,7 @@ use super::fact::Fact;
 use super::facts::Facts;
 use super::gap::Gap;
 use super::propagation::{TraceContext, normalize, same_id, same_trace};
-use crate::observation::{Field, Span, Unit};
+use crate::observation::{Field, Span};
 use crate::upstream::Exchange;
 use spanproof_format::count_phrase;
 
@@ -96,12 +96,9 @@ pub(super) fn begun_below(facts: &Facts<'_>, gap: &Gap<'_>, peers: &[&Facts<'_>]
             && at_or_below.contains(name)
             && other.unit_ids().all(|id| own.contains(id))
     };
-    let has_spans = |unit: &&Unit| facts.spans_with_unit(unit.id.as_deref()).next().is_some();
-    let are_all_missing =
-        gap.expected.is_root() && !gap.units.iter().copied().any(|unit| has_spans(&unit));
     let any_begun = || {
         let named = spans_named_by_requests(facts);
-        (are_all_missing && named.len() >= gap.missing).then(|| not_stored(&named))
+        (!gap.has_units_with_spans(facts) && named.len() >= gap.missing).then(|| not_stored(&named))
     };
     gaps.iter()
         .filter(is_below)

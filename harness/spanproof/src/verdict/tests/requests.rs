@@ -254,3 +254,45 @@ fn the_last_part_of_a_path_names_an_endpoint_or_an_id(
     let judgement = judge_parts(&spec(), &evidence);
     assert_eq!(codes(&judgement), expected, "{judgement:#?}");
 }
+
+/// Regression test: units without any span ran outside the tracer, although their requests named spans that are not
+/// stored.
+#[rstest]
+#[case::own_span_of_each(["a1", "a2", "a3", "a4"], &["never-sent"])]
+#[case::span_of_the_client(["c0", "c0", "c0", "c0"], &["path-not-executed"])]
+fn requests_that_name_lost_spans_show_that_spans_began(
+    #[case] ids: [&str; 4],
+    #[case] expected: &[&str],
+) {
+    let spec = spec_with_request_and_silence();
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "Span");
+    let mut request = span(1, "request", "r1", &Json::Null).as_object().unwrap().clone();
+    request.insert("trace_id".into(), json!("t"));
+    evidence.spans = Rows::from(vec![request]);
+    for (exchange, id) in evidence.exchanges.iter_mut().zip(ids) {
+        exchange.headers = [("traceparent".to_owned(), format!("00-t-{id}-01"))].into();
+    }
+    let mut lost = evidence.observation();
+    let Origin::Trial(trial) = &mut lost.origin else { panic!("not a trial") };
+    trial.witness =
+        Some(Witness { statements: 1, attempted_rows: 1, written_rows: 1, ..Witness::default() });
+    let mut other_route = recording_case();
+    drop_lines(&mut other_route, "Span");
+    other_route.case.route = "cross-region".into();
+    let judgements = judge_all(&spec, &[lost, other_route.observation()]);
+    let mut found = codes(&judgements[0]);
+    found.dedup();
+    assert_eq!(found, expected, "{:#?}", judgements[0]);
+}
+
+/// The spec of [`spec_with_request`], for a service that prints no line about the start of a span.
+fn spec_with_request_and_silence() -> Spec {
+    let rule =
+        "[[span]]\nname = \"request\"\nunit = \"none\"\n\n[[span]]\nname = \"execute_question\"";
+    example(|text| {
+        let text = text.replacen("[[span]]\nname = \"execute_question\"", rule, 1);
+        let lines = text.lines().filter(|line| !line.starts_with("attempt = "));
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    })
+}
