@@ -20,10 +20,10 @@ const EVIDENCE_FILE: &str = "evidence.json";
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
-    /// A file or folder can't be read or written.
+    /// A file or folder can't be read, written or removed.
     #[error("could not {what} `{}`", path.display())]
     File {
-        /// What failed: `read`, `write` or `create`.
+        /// What failed: `read`, `write`, `create` or `remove`.
         what: &'static str,
         /// The file or folder.
         path: PathBuf,

@@ -151,9 +151,9 @@ async fn function_problem(
     })
 }
 
-/// Returns advice about columns of a table that the database lacks; `None` if it has all of them, or the
-/// table can't be read. Leaves out the columns of spans that the spec names, which have a check of
-/// their own.
+/// Returns advice about columns of a table that the database lacks, or a failure if the error column of spans
+/// is among them; `None` if it has all columns, or the table can't be read. Leaves out the other columns of
+/// spans that the spec names, which have a check of their own.
 async fn columns_check(
     session: &mut Session,
     spec: &Spec,

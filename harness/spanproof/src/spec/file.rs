@@ -318,7 +318,7 @@ impl Spec {
         self.processes.iter().filter(|process| process.shared)
     }
 
-    /// Whether a route submits nothing: the service reads the file `{job.file}` when it starts.
+    /// Whether a route submits nothing, because the service finds its work when it starts.
     pub(crate) fn has_work_at_start(&self) -> bool {
         self.routes.iter().any(|route| route.at_start)
     }
@@ -355,13 +355,14 @@ impl Spec {
         self.declared_fault(kind.text()).is_some()
     }
 
-    /// Returns the fault with this name, whether it is declared or one of [`Fault::undeclared`].
+    /// Returns the fault with this name, whether it is declared or one of [`Fault::undeclared`]; `None` if it is
+    /// neither.
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
         let mut all = self.faults.iter().chain(Fault::undeclared(&self.faults));
         all.find(|fault| fault.name() == name)
     }
 
-    /// Returns the fault with this name that the spec declares.
+    /// Returns the fault with this name that the spec declares; `None` if it declares none.
     pub(crate) fn declared_fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.name() == name)
     }
