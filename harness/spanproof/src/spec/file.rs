@@ -278,7 +278,7 @@ impl Spec {
         let Database { source, version, platform, .. } = &self.database;
         let (version, platform) = (*version, platform.clone());
         // The JDBC driver can't use a Unix socket.
-        let tcp = self.database.tcp || self.texts().any(|text| text.contains("{database.jdbc}"));
+        let tcp = self.database.tcp || self.uses_jdbc();
         Ok(Options { source: source.parse()?, version, platform, tcp, ..Options::default() })
     }
 
@@ -331,7 +331,7 @@ impl Spec {
     }
 
     /// Returns every string that may have placeholders whose values differ from case to case.
-    fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         let Service { command, env, url, cwd, ready, .. } = &self.service;
         let service = command.iter().chain(env.values()).chain([url]).chain(cwd).chain(&ready.tcp);
         let processes = self.processes.iter().flat_map(Process::texts);
@@ -355,8 +355,7 @@ impl Spec {
         self.declared_fault(kind.text()).is_some()
     }
 
-    /// Returns the fault with this name, whether it is declared or one of [`Fault::undeclared`]; `None` if it is
-    /// neither.
+    /// Returns the fault with this name: a declared one, or one of [`Fault::undeclared`]; `None` if it is neither.
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
         let mut all = self.faults.iter().chain(Fault::undeclared(&self.faults));
         all.find(|fault| fault.name() == name)
