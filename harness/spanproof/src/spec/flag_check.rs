@@ -42,14 +42,17 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
 fn values_problem(flag: &Flag) -> Option<String> {
     let name = &flag.name;
     if name.is_empty() || name.contains(['=', '\0']) || RESERVED.contains(&name.as_str()) {
-        return Some(format!("`{name}` can't be the name of a flag"));
+        return Some(format!(
+            "`{name}` can't be the name of a flag: it is not the name of an environment variable, or \
+             conditions use it for something else"
+        ));
     }
     if flag.values.is_empty() {
         return Some(format!("flag `{name}` has no values; add one, or remove the flag"));
     }
     for (at, value) in flag.values.iter().enumerate() {
         if flag.values[..at].contains(value) {
-            return Some(format!("flag `{name}` has the value {value} twice"));
+            return Some(format!("flag `{name}` has the value {value} twice; remove one"));
         }
     }
     let lists = flag.enables.iter().chain(&flag.disables).flatten();
@@ -109,7 +112,7 @@ fn contract_problem(flag: &Flag) -> Option<String> {
     if each.is_some() && flag.choices().count() < 2 {
         return Some(format!(
             "flag `{name}` has `each`, but fewer than two of its values are {}; add values",
-            if *kind == FlagKind::Number { "numbers" } else { "choices" }
+            if *kind == FlagKind::Number { "numbers" } else { "non-empty strings" }
         ));
     }
     let key = common_effect(on.as_ref()?, off.as_ref()?)?;
