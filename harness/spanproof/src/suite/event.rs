@@ -17,8 +17,8 @@ pub enum RunEvent {
         /// `false` if the case failed or is broken, for example because its service or Postgres did not start.
         passed: bool,
     },
-    /// A case was not run, because the same case without its fault does not pass. The fault is not in the
-    /// spec: spanproof added it.
+    /// A case was not run, because the same case without its fault does not pass or was not run. The fault is
+    /// not in the spec: spanproof added it.
     CaseUntried {
         /// The case.
         case: Case,
