@@ -372,6 +372,21 @@ mod tests {
     use crate::spec::Spec;
 
     #[test]
+    fn a_process_is_refused_for_a_fault_that_kills_none() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let process = "\n[[process]]\nname = \"worker\"\ncommand = [\"worker\"]\n";
+        let parse = |kind: &str| {
+            let old = format!("kind = \"{kind}\"\n");
+            let text = text.replace(&old, &format!("{old}process = \"worker\"\n"));
+            Spec::parse(&path, text + process).err().map(|error| error.to_string())
+        };
+        assert_eq!(parse("killed-mid-job"), None);
+        let error = parse("locked").unwrap();
+        assert!(error.contains("`process` is for the kinds that kill"), "{error}");
+    }
+
+    #[test]
     fn a_fault_can_not_kill_a_helper() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
         let text = std::fs::read_to_string(&path).unwrap();
