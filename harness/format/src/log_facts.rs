@@ -25,7 +25,7 @@ pub struct LogFacts {
     /// both are the same.
     #[serde(rename = "contradicted")]
     pub contradictions: usize,
-    /// The formats of the tools that collected the lines, outermost first, such as `flyctl, JSON`; empty if
+    /// The formats of the tools that collected the lines, outermost first, such as `flyctl around JSON`; empty if
     /// the lines have at most a time before their text, and in documents of spanproof 0.1.0.
     #[serde(default, rename = "log_format", skip_serializing_if = "String::is_empty")]
     pub line_format: String,

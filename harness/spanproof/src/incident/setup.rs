@@ -77,7 +77,8 @@ impl Setup {
             }
         };
         let job = self.case_job(spec, &mut uncertainties)?;
-        if let Some(fault) = &self.fault {
+        // A check also adds faults that the spec does not declare.
+        if let Some(fault) = self.fault.as_deref().filter(|fault| spec.fault(fault).is_none()) {
             require_name("fault", fault, spec.faults.iter().map(crate::spec::Fault::name))?;
         }
         let mut all = Vec::new();
@@ -207,5 +208,20 @@ impl From<format::Setup> for Setup {
             fault: stored.fault,
             program: stored.program,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_spanproof_added_itself_can_be_recreated() {
+        let spec = crate::spec::example(|text| text);
+        let setup = |fault: &str| Setup { fault: Some(fault.to_owned()), ..Setup::default() };
+        let found = setup("job-repeated").recreations(&spec, true).unwrap();
+        assert!(found.all.iter().all(|one| one.case.fault.as_deref() == Some("job-repeated")));
+        let error = setup("no-such-fault").recreations(&spec, true).unwrap_err();
+        assert!(error.contains("needs the fault `no-such-fault`"), "{error}");
     }
 }

@@ -32,11 +32,13 @@ impl Format {
         if text.trim().eq_ignore_ascii_case(PLAIN) {
             return Ok(Self::Given(Vec::new()));
         }
-        let mut known: Vec<&str> = wrapper_names()
-            .chain(LOGGERS)
-            .chain(["logfmt", "CSV", "TSV", LITERAL, LOGGER])
-            .collect();
-        known.dedup();
+        let all = wrapper_names().chain(LOGGERS).chain(["logfmt", "CSV", "TSV", LITERAL, LOGGER]);
+        let mut known: Vec<&str> = Vec::new();
+        for name in all {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
         let name = |name: &str| {
             let found = known.iter().find(|one| one.eq_ignore_ascii_case(name.trim()));
             found.map(|name| (*name).to_owned()).ok_or_else(|| {
@@ -65,6 +67,15 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_message_about_an_unknown_format_lists_each_name_once() {
+        let error = Format::parse("x").unwrap_err();
+        let names: Vec<_> = error.split(", ").collect();
+        let repeated =
+            names.iter().filter(|name| names.iter().filter(|one| one == name).count() > 1);
+        assert_eq!(repeated.count(), 0, "{error}");
+    }
 
     #[test]
     fn parses_the_name_of_a_format_as_reports_print_it() {

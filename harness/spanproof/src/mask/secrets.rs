@@ -1,4 +1,4 @@
-//! The secret values of one run of the service, which are masked wherever they occur.
+//! Secret values, such as those in the environment of the service, which are masked wherever they occur.
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use percent_encoding::percent_decode_str;
@@ -11,7 +11,7 @@ use super::text::{has_hint, mask_text};
 /// Minimum length of a secret, in characters; shorter strings occur by chance.
 const MIN_LENGTH: usize = 4;
 
-/// The secret values in the environment of one run of the service, to be masked wherever they occur.
+/// Secret values to be masked wherever they occur, and the names of secrets that the spec lists.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets {
     values: Vec<String>,

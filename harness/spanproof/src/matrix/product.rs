@@ -36,13 +36,13 @@ pub enum MatrixError {
     },
     /// A fault applies to no case.
     #[error(
-        "the fault `{fault}` applies to no case that must record spans{rule}; correct its `when`, or \
-         the matrix"
+        "the fault `{fault}` applies to no case that must record spans{rule}; give it a `when` that such a \
+         case meets, or change the matrix"
     )]
     UnusedFault {
         /// The name of the fault.
         fault: String,
-        /// The condition under `when`.
+        /// The condition under `when`, as ` where CONDITION`; empty if the fault has no `when`.
         rule: String,
     },
     /// A known failure applies to no case.
@@ -90,11 +90,18 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
     let all = combinations(&axes).map(|values| case(spec, &axes, &values));
     let mut used = vec![false; spec.matrix.exclude.len()];
     let mut cases: Vec<Case> = all.filter(|case| is_included(spec, case, &mut used)).collect();
+    // Checked first, because no fault and no known failure applies to an empty matrix.
+    if cases.is_empty() {
+        return Err(Error::Empty);
+    }
     let with_faults = with_faults(spec, &cases)?;
     cases.extend(with_faults.into_iter().filter(|case| is_included(spec, case, &mut used)));
     cases.retain(|case| case.matches(&spec.matrix.pin));
     if let Some(at) = used.iter().position(|used| !used) {
         return Err(Error::UnusedExclude { rule: format!("{{ {} }}", spec.matrix.exclude[at]) });
+    }
+    if cases.is_empty() {
+        return Err(Error::Empty);
     }
     if let Some(rule) =
         spec.expected.iter().find(|rule| !cases.iter().any(|case| case.matches(&rule.when)))
@@ -105,7 +112,6 @@ pub fn cases(spec: &Spec) -> Result<Vec<Case>, Error> {
         });
     }
     match cases.len() {
-        0 => Err(Error::Empty),
         found if found > spec.matrix.limit => Err(too_many(spec, &axes, found)),
         _ => require_unique_ids(spec, cases),
     }
@@ -281,6 +287,35 @@ mod tests {
                     when = { HYBRID_ROUTER_DISABLE = 'true', upstream = 'slow' } }]";
         let error = cases(&spec_with(&[], text)).unwrap_err().to_string();
         assert!(error.contains("failure `unlinked` applies to no case"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_matrix_is_reported_before_rules_that_apply_to_no_case() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let exclude = Overlay::new("matrix.exclude", "[{ job = 'four-units' }]");
+        let expected = "[{ code = 'unlinked', reason = 'r', until = 2026-12-31 }]";
+        for faults in ["[]", "[{ kind = 'locked' }]"] {
+            let overlays = [
+                exclude.clone(),
+                Overlay::new("fault", faults),
+                Overlay::new("expected", expected),
+            ];
+            let spec = Spec::read_with(&path, &overlays).unwrap();
+            assert_eq!(cases(&spec), Err(Error::Empty), "{faults}");
+        }
+    }
+
+    #[test]
+    fn advice_about_a_fault_without_when_is_to_give_it_one() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let exclude = "[{ upstream = ['healthy', 'no-providers', 'no-providers-503'] }]";
+        let overlays = [
+            Overlay::new("matrix.exclude", exclude),
+            Overlay::new("fault", "[{ kind = 'locked' }]"),
+            Overlay::new("expected", "[]"),
+        ];
+        let error = cases(&Spec::read_with(&path, &overlays).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("; give it a `when` that such a case meets"), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Case;
 use super::experiment::simplest_case;
 use super::product::cases;
-use crate::mask::is_secret;
+use crate::mask::Secrets;
 use crate::spec::{Flag, Spec, Value};
 
 /// Spellings of on and off that people use. [`spelling_cases`] adds the unset flag.
@@ -26,10 +26,16 @@ pub(crate) fn spelling_cases(spec: &Spec, flag: &Flag) -> Result<Vec<Case>, Stri
             values.push(value.clone());
         }
     }
-    let is_masked = |value: &Value| value.text().is_some_and(|text| is_secret(name, text));
+    let listed = Secrets::default().with_names(&spec.service.secrets);
+    let is_masked = |value: &Value| value.text().is_some_and(|text| listed.has_name(name, text));
     if values.iter().any(is_masked) {
+        let why = if listed.is_named(name) {
+            "the spec lists it as a secret"
+        } else {
+            "its name suggests a secret"
+        };
         return Err(format!(
-            "the spellings of `{name}` can't be compared: its name suggests a secret, and secrets are not stored"
+            "the spellings of `{name}` can't be compared: {why}, and secrets are not stored"
         ));
     }
     let all = cases(spec).map_err(|error| error.to_string())?;
@@ -66,6 +72,13 @@ mod tests {
         let spec = example(|text| text + "\n[[flag]]\nname = 'API_TOKEN'\nvalues = ['']\n");
         let error = spelling_cases(&spec, spec.flags.last().unwrap()).unwrap_err();
         assert!(error.contains("its name suggests a secret"), "{error}");
+        let listed = |text: String| {
+            text.replace("name = \"runner\"", "name = \"runner\"\nsecrets = [\"POOL\"]")
+                + "\n[[flag]]\nname = 'POOL'\nvalues = ['']\n"
+        };
+        let spec = example(listed);
+        let error = spelling_cases(&spec, spec.flags.last().unwrap()).unwrap_err();
+        assert!(error.contains("the spec lists it as a secret"), "{error}");
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub(crate) fn current_startup_lines(startup: &[Line<'_>], all: &[Line<'_>]) -> V
     current
 }
 
-/// Returns the number of startup lines that contradict the last startup line of the same process.
+/// Returns the number of startup lines that contradict the last startup line of the same process. A process
+/// that was restarted counts as the same process.
 pub(crate) fn contradictions(probes: &Probes, lines: &[LogLine]) -> usize {
     let banners = lines.iter().filter_map(|line| {
         Some((process_name(line.process.as_deref()), probes.banner(&line.text)?))

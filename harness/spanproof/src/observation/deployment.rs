@@ -19,8 +19,8 @@ pub struct Deployment {
     pub(crate) database: Option<String>,
     /// The log; `None` if none was given.
     pub(crate) log: Option<Log>,
-    /// Tables in other schemas that have the span table's name, and spans of the observed units (the parts of
-    /// a job).
+    /// Tables with the span table's name in other schemas that contain spans of the observed units (the parts
+    /// of a job).
     pub(crate) other_tables: Vec<OtherTable>,
     /// Spans of other jobs that started while the observed units ran: log lines of that period may
     /// belong to these spans.
@@ -124,11 +124,12 @@ pub(crate) struct LogFacts {
     pub(crate) last_start: Option<u64>,
     /// Lines about a process that crashed, as `log:12  text`.
     pub(crate) crashes: Vec<String>,
-    /// Number of startup lines that contradict the last startup line of the same process: only one of
-    /// the two lines reports that tracing is on, or they have different values of the tracing flag.
+    /// Number of startup lines that contradict the last startup line of the same process, which may have been
+    /// restarted: only one of the two lines reports that tracing is on, or they have different values of the
+    /// tracing flag.
     pub(crate) contradictions: usize,
-    /// The formats of the tools that collected the lines, outermost first, such as `flyctl, JSON`; empty if
-    /// there are none.
+    /// The formats of the tools that collected the lines, outermost first, such as `flyctl around JSON`; empty
+    /// if there are none.
     pub(crate) line_format: String,
     /// Lines that would match a probe without the text before or after, that perhaps only quote such a line, or
     /// whose date is not known (see [`DATE_DOUBTS`]), as `log:12  text`.

@@ -110,7 +110,7 @@ impl KnownError {
 
     /// Recognises a line that reports a known error. `None` for any other line, for a line whose level is
     /// lower than warning, and for a write error that the service recovers from. `table` is the name of the
-    /// span table without its schema: a driver's error must contain this name.
+    /// span table without its schema: a line about a write error must contain this name.
     pub(crate) fn parse(line: &str, table: &str) -> Option<Self> {
         let found = Self::find(line, table)?;
         let is_low = || parse_line(line, &Format::Detected).level == Some(Level::Low);

@@ -23,7 +23,7 @@ pub enum Location {
 pub(crate) struct Line<'a> {
     /// Where the line is.
     pub location: Location,
-    /// When the line was written; `None` if it has no timestamp.
+    /// When the line was written; `None` if it has no timestamp with a date, and for the output of a trial.
     pub at: Option<DateTime<Utc>>,
     /// The text of the line, without the line ending.
     pub text: &'a str,

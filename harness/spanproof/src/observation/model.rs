@@ -100,7 +100,7 @@ impl Observation {
 
     /// Returns the evidence of the second job as an observation of a case without a fault. A case with a
     /// fault (a disturbance that spanproof causes on purpose) submits this job after it has removed the
-    /// fault. `None` if there was no second job.
+    /// fault; a case that repeats its job submits it after the first job. `None` if there was no second job.
     pub(crate) fn second_job(&self) -> Option<Self> {
         let trial = self.trial()?;
         Some(self.later_job(trial, (1, trial.second_job.as_deref()?)))

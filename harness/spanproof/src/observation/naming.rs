@@ -48,7 +48,7 @@ pub(super) enum Naming {
     Selected,
     /// Only other jobs, one of which ran at the time of the line or shortly before.
     Other,
-    /// No job.
+    /// No job that ran at the time of the line or shortly before.
     None,
 }
 

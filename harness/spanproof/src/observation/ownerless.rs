@@ -11,7 +11,8 @@ use super::job_period::Period;
 use super::{Job, Owner, Row, Span, TableRows, Unit};
 use crate::spec::{Spec, UnitLink};
 
-/// Maximum number of jobs that are compared because each of them ran at the time of the next one.
+/// Maximum number of jobs among which spans are divided. If more jobs can own the same spans, directly or by
+/// way of other jobs, nothing is decided between them.
 const MAX_JOBS: usize = 64;
 
 /// Spans without an owner that may belong to selected jobs, or to other jobs.
@@ -48,7 +49,8 @@ pub(super) struct OwnerlessSpans {
     jobs: Vec<Candidate>,
     /// For each name, the start and the index of each span, in the order of the starts.
     spans: BTreeMap<String, Vec<(DateTime<Utc>, usize)>>,
-    /// The decision for each span that a rule of the spec is about, by the index of its row.
+    /// The decision for each span without an owner that should name its unit according to the spec, by the
+    /// index of its row.
     ownership: BTreeMap<usize, Ownership>,
     /// The indexes of jobs that share spans with a selected job.
     sharing: BTreeSet<usize>,
@@ -108,7 +110,7 @@ impl OwnerlessSpans {
     }
 
     /// Returns to which jobs the span with this row index belongs; `None` if other rules decide, because the
-    /// spec does not require that the span names its unit, or the span has no start.
+    /// span has an owner or no start, or the spec does not require that it names its unit.
     pub(super) fn ownership(&self, index: usize) -> Option<Ownership> {
         self.ownership.get(&index).copied()
     }
@@ -157,7 +159,7 @@ impl OwnerlessSpans {
         };
         let mut missing: Vec<_> = jobs.iter().flat_map(missing).collect();
         missing.sort_unstable();
-        // Each of these jobs lacks links to all its spans. Units and spans started in the same order.
+        // If there is a span for every missing one, the units own the spans in the order in which both started.
         let is_enough = claims.len() >= missing.len() && jobs.len() <= MAX_JOBS;
         let mut sharing = BTreeSet::new();
         let mut decided = Vec::new();

@@ -248,12 +248,20 @@ impl Periods {
         };
         let mut unassigned = lines.iter().filter(is_of_none);
         let first = unassigned.next()?;
-        let count = 1 + unassigned.count();
-        let lines = if count == 1 { "1 line".to_owned() } else { format!("{count} lines") };
+        let (count, number) = (1 + unassigned.count(), first.number);
+        let (lines, owners) = match count {
+            1 => (
+                format!("1 line about the start of a span, log:{number}, was"),
+                "it may belong to another job",
+            ),
+            _ => (
+                format!("{count} lines about the start of spans, the first at log:{number}, were"),
+                "they may belong to other jobs",
+            ),
+        };
         Some(format!(
-            "{lines} about the start of spans, the first at log:{}, were written while none of these jobs ran: they \
-             may belong to other jobs, or the clocks of the log and the database differ",
-            first.number
+            "{lines} written while none of these jobs ran: {owners}, or the clocks of the log and the database \
+             differ"
         ))
     }
 
@@ -261,5 +269,25 @@ impl Periods {
     fn do_not_end_before(&self, at: Option<DateTime<Utc>>) -> bool {
         let Some(at) = at else { return true };
         self.own.iter().any(|period| period.end.is_none_or(|end| at <= end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_while_no_job_ran_is_described_in_the_singular() {
+        let spec = crate::spec::example(|text| text);
+        let periods = Periods { own: Vec::new(), others: Vec::new(), ids: Default::default() };
+        let text = "StartSpan called: operation=a, enabled=true".to_owned();
+        let line = |number| LogLine { number, at: None, text: text.clone(), process: None };
+        let one = periods.unassigned_lines(&spec, &[line(7)]).unwrap();
+        assert!(one.starts_with("1 line about the start of a span, log:7, was written"), "{one}");
+        let two = periods.unassigned_lines(&spec, &[line(7), line(9)]).unwrap();
+        assert!(
+            two.starts_with("2 lines about the start of spans, the first at log:7, were"),
+            "{two}"
+        );
     }
 }

@@ -132,7 +132,8 @@ impl Span {
     /// Reads rows with the mapping of a spec.
     pub(crate) fn from_rows(mapping: &SpanTable, rows: &[Row]) -> Vec<Self> {
         let mut spans: Vec<_> = rows.iter().map(|row| Self::from_row(mapping, row)).collect();
-        // A short id may be a number that counts from 0, so that `0` is the parent of a span only if it is an id.
+        // Short ids may be numbers that count from 0. If no span has the id `0`, then the parent `0` means that
+        // there is no parent.
         let is_short_zero =
             |id: &String| !id.is_empty() && id.bytes().all(|byte| byte == b'0') && !is_zero_id(id);
         if !spans.iter().filter_map(|span| span.id.as_ref()).any(is_short_zero) {
@@ -200,8 +201,8 @@ impl Span {
         Self::from_rows(mapping, rows).into_iter().zip(rows).map(with_attributes).collect()
     }
 
-    /// Whether the span has ended: it has an end time, and no status from the spec's list `not-ended`.
-    /// The status may be missing, because OpenTelemetry sets none by default.
+    /// Whether the span has ended: it has an end time, if the spec names a column for it, and no status from
+    /// the spec's list `not-ended`. The status may be missing, because OpenTelemetry sets none by default.
     pub(crate) fn has_ended(&self) -> bool {
         self.not_ended_by.is_none()
     }
@@ -211,7 +212,7 @@ impl Span {
         self.has_ended() && !self.lacks_duration
     }
 
-    /// Returns the end time; `None` until the span ends.
+    /// Returns the end time; `None` until the span ends, and if none was recorded.
     pub(crate) fn end(&self) -> Option<DateTime<Utc>> {
         self.ended.as_ref().filter(|_| self.has_ended())?.at
     }

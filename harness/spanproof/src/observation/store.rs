@@ -20,10 +20,10 @@ const EVIDENCE_FILE: &str = "evidence.json";
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceError {
-    /// A file or folder can't be read or written.
+    /// A file or folder can't be read, written or removed.
     #[error("could not {what} `{}`", path.display())]
     File {
-        /// What failed: `read`, `write` or `create`.
+        /// What failed: `read`, `write`, `create` or `remove`.
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -143,7 +143,10 @@ pub fn read(folder: &Path) -> Result<Observation, Error> {
         |error: serde_json::Error| Error::Damaged { path: path.clone(), reason: error.to_string() };
     // The rows of a job can be much larger as JSON values than as text, so only the format is read as one.
     let versioned: Versioned = serde_json::from_slice(&bytes).map_err(damaged)?;
-    let found = versioned.format.as_str().unwrap_or("none");
+    let Some(found) = versioned.format.as_str() else {
+        let reason = "it does not name its `format`".to_owned();
+        return Err(Error::Damaged { path, reason });
+    };
     match compatibility(found, FORMAT) {
         Compatibility::Readable => {}
         Compatibility::Newer => return Err(Error::Newer { path, found: found.to_owned() }),
@@ -169,4 +172,20 @@ pub fn list(parent: &Path) -> Result<Vec<PathBuf>, Error> {
         return Err(Error::Empty { path: parent.to_owned() });
     }
     Ok(folders)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_without_a_format_is_reported_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(EVIDENCE_FILE), "{}").unwrap();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with("it does not name its `format`"), "{error}");
+        std::fs::write(folder.path().join(EVIDENCE_FILE), "{\"format\": \"x\"}").unwrap();
+        let error = read(folder.path()).unwrap_err().to_string();
+        assert!(error.ends_with("it has format `x`"), "{error}");
+    }
 }

@@ -17,6 +17,8 @@ use spanproof_manifest::Reason;
 pub struct Startup {
     /// The name of the log.
     pub(crate) log: String,
+    /// Whether the spec has a pattern for the startup line that reports whether tracing is on.
+    pub(crate) has_pattern: bool,
     /// The newest startup line that reports whether tracing is on, with its line number; `None` if
     /// the log has no such line.
     pub(crate) banner: Option<(u64, Banner)>,
@@ -48,6 +50,7 @@ impl Startup {
         let banner = current.max_by_key(|(at, _, banner)| (!banner.enabled, *at));
         Self {
             log: log.facts.name.clone(),
+            has_pattern: spec.probes.has_tracer(),
             banner: banner.map(|(_, number, banner)| (number, banner)),
             start_line: log.facts.last_start,
         }
@@ -190,6 +193,10 @@ pub fn check_startup(flag: &Flag, startup: &Startup, manifests: &[ManifestFlag])
         name,
         "the newest startup line in the log that says whether tracing is on, compared with the manifests",
     );
+    if !startup.has_pattern {
+        let why = "the spec has no pattern for a startup line that says whether tracing is on";
+        return check.untried(why, "set `tracer` and `enabled` under `[probes]`");
+    }
     let log = &startup.log;
     let Some((number, banner)) = &startup.banner else {
         return match startup.start_line {
@@ -236,6 +243,26 @@ mod tests {
     fn flag() -> Flag {
         let spec = Spec::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml"));
         spec.unwrap().tracing_flag().unwrap().clone()
+    }
+
+    #[test]
+    fn without_a_pattern_for_the_startup_line_the_check_is_not_made() {
+        let without = |text: String| {
+            let kept = text
+                .lines()
+                .filter(|line| !line.starts_with("tracer = ") && !line.starts_with("enabled = \""));
+            kept.collect::<Vec<_>>().join("\n")
+        };
+        let spec = crate::spec::example(without);
+        let log = LogStream {
+            name: "runner.log".into(),
+            bytes: Box::new(&b"listening on 127.0.0.1:1\n"[..]),
+            zone: None,
+            format: None,
+        };
+        let check = check_startup(&flag(), &Startup::read(&spec, log).unwrap(), &[]);
+        assert_eq!(check.outcome, CheckResult::Untried, "{check:?}");
+        assert!(check.next.contains("`tracer`"), "{check:?}");
     }
 
     /// Looks up the tracing flag in a manifest.
@@ -403,6 +430,7 @@ mod tests {
     fn the_running_process_is_compared_with_the_manifest() {
         let banner = |raw: &str| Banner { enabled: raw == "true", raw: Some(raw.into()) };
         let log = |banner: Option<Banner>, start_line| Startup {
+            has_pattern: true,
             log: "x.log".into(),
             banner: banner.map(|banner| (3, banner)),
             start_line,

@@ -5,7 +5,7 @@ use spanproof_format::Check;
 
 use super::check::PendingCheck;
 use super::row::text;
-use crate::deployment::{Error, Reply, Session};
+use crate::deployment::{Error, Refusal, Reply, Session};
 use crate::identifier;
 
 /// Settings that preflight sets for its own transaction: the time zone, and the timeouts that limit
@@ -39,9 +39,8 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
         match set_role(session, role).await? {
             Reply::Accepted(settings) => checks.extend(settings),
             Reply::Refused(why) => {
-                let found = format!("could not switch to the role `{role}`: {why}");
-                let next = "log in as that role, or as a member of it";
-                return Ok(Login::Denied(check.failed(found, next)));
+                let found = format!("could not switch to the role `{role}`: {}", why.message);
+                return Ok(Login::Denied(check.failed(found, next_step(&why))));
             }
         }
     }
@@ -75,10 +74,23 @@ pub(super) async fn login(session: &mut Session, role: Option<&str>) -> Result<L
     Ok(Login::Granted(checks))
 }
 
+/// Returns what to do if the session can't switch to a role.
+fn next_step(why: &Refusal) -> &'static str {
+    // The SQLSTATE of a missing privilege. Otherwise, there is no such role.
+    if why.code == "42501" {
+        "log in as that role, or as a member of it"
+    } else {
+        "correct the name of the role, or create it"
+    }
+}
+
 /// Switches to a role and applies the role's settings, as the server does at a login. `set role`
 /// alone would change only the privileges. Returns the check of the settings; `None` if the role has
 /// no settings.
-async fn set_role(session: &mut Session, role: &str) -> Result<Reply<Option<Check>>, Error> {
+async fn set_role(
+    session: &mut Session,
+    role: &str,
+) -> Result<Reply<Option<Check>, Refusal>, Error> {
     let sql = "select jsonb_build_object('name', split_part(c, '=', 1),
                   'value', substr(c, strpos(c, '=') + 1))
                from pg_db_role_setting s cross join unnest(s.setconfig) c
@@ -103,7 +115,7 @@ async fn set_role(session: &mut Session, role: &str) -> Result<Reply<Option<Chec
     }
     let set = format!("set local role {}", identifier::name(&new_role));
     if let Reply::Refused(why) = session.execute("the role", &set, &[]).await? {
-        return Ok(Reply::Refused(why.message));
+        return Ok(Reply::Refused(why));
     }
     let check = PendingCheck::new(
         "settings",
@@ -119,4 +131,17 @@ async fn set_role(session: &mut Session, role: &str) -> Result<Reply<Option<Chec
             Some(check.untried(crate::mask::text(&why), "log in as the role itself"))
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_about_a_role_fits_the_reason() {
+        let refusal = |code: &str| Refusal { code: code.to_owned(), message: String::new() };
+        assert_eq!(next_step(&refusal("42501")), "log in as that role, or as a member of it");
+        // `set role` to a role that does not exist.
+        assert_eq!(next_step(&refusal("22023")), "correct the name of the role, or create it");
+    }
 }

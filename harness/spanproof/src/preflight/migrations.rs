@@ -29,14 +29,15 @@ pub(super) async fn migration_checks(
     let checked = "the migrations applied to a disposable database, whose catalogue is compared; \
                    each table and view read with `limit 0`, and the execute privilege on each function";
     let check = PendingCheck::new("migrations", checked);
-    let next = "run preflight on a machine that has the migrations and a Postgres to apply them to; \
-                `spanproof doctor` shows what is missing";
     let declared = match read_declared(spec).await {
         Ok(declared) if declared.is_empty() => {
             return Ok(vec![check.untried("the spec has no migrations", "")]);
         }
         Ok(declared) => declared,
-        Err(why) => return Ok(vec![check.untried(why, next)]),
+        Err(why) => {
+            let next = next_step_without_migrations(spec);
+            return Ok(vec![check.untried(why, next)]);
+        }
     };
     let (mut found, missing_tables) = missing_objects(session, &declared, checked).await?;
     for (table, columns) in &declared.tables {
@@ -55,6 +56,16 @@ pub(super) async fn migration_checks(
         return Ok(vec![check.passed(found)]);
     }
     Ok(found)
+}
+
+/// Returns what to do if the migrations can't be applied to a disposable database; empty for nothing, because
+/// there are no migrations if the service creates its tables.
+fn next_step_without_migrations(spec: &Spec) -> &'static str {
+    if spec.database.service_migrates {
+        return "";
+    }
+    "run preflight on a machine that has the migrations and a Postgres to apply them to; `spanproof doctor` \
+     shows what is missing"
 }
 
 /// Applies the migrations to a disposable database and reads its catalogue. The error says why this
@@ -151,9 +162,9 @@ async fn function_problem(
     })
 }
 
-/// Returns advice about columns of a table that the database lacks; `None` if it has all of them, or the
-/// table can't be read. Leaves out the columns of spans that the spec names, which have a check of
-/// their own.
+/// Returns advice about columns of a table that the database lacks, or a failure if the error column of spans
+/// is among them; `None` if it has all columns, or the table can't be read. Leaves out the other columns of
+/// spans that the spec names, which have a check of their own.
 async fn columns_check(
     session: &mut Session,
     spec: &Spec,
@@ -268,6 +279,15 @@ mod tests {
         let problem = index_problem(&wanted, &[index(name, unique, valid, definition)]);
         assert_eq!(problem.is_some(), expected.is_some(), "{problem:?}");
         assert!(problem.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+
+    #[test]
+    fn a_service_that_migrates_needs_no_other_machine() {
+        let migrates =
+            |text: String| text.replace("migrations = \"migrations\"", "service-migrates = true");
+        assert_eq!(next_step_without_migrations(&crate::spec::example(migrates)), "");
+        let next = next_step_without_migrations(&crate::spec::example(|text| text));
+        assert!(next.contains("`spanproof doctor`"), "{next}");
     }
 
     #[test]

@@ -312,7 +312,8 @@ fn next_step(why: &Refusal, table: &str) -> String {
         }
         "42501" => format!("grant the role insert, select and update on `{table}`"),
         "25006" => {
-            "set default_transaction_read_only = off for the role, the database or the server"
+            "if the server is a standby, give the service the URL of the primary; otherwise set \
+                    default_transaction_read_only = off for the role, the database or the server"
                 .into()
         }
         "23502" => "give the column a default, or let the service write it".into(),
@@ -346,4 +347,19 @@ async fn any_unit(session: &mut Session, spec: &Spec) -> Result<Option<Row>, Err
         Table::Units.paths(&spec.tables).add_to(unit);
     }
     Ok(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_about_a_read_only_transaction_includes_a_standby() {
+        let message = "cannot execute INSERT in a read-only transaction".to_owned();
+        let next = next_step(&Refusal { code: "25006".to_owned(), message }, "spans");
+        assert!(
+            next.contains("standby") && next.contains("default_transaction_read_only"),
+            "{next}"
+        );
+    }
 }

@@ -121,18 +121,21 @@ impl Launch {
     fn error(&self, source: std::io::Error) -> Error {
         let command = self.command_line();
         let program = self.program.display().to_string();
-        let path = self.folder.join(&self.program);
         if !self.folder.is_dir() {
             return Error::NoFolder { command, folder: self.folder.display().to_string() };
         }
+        let path = self.program_file();
         match source.kind() {
-            ErrorKind::NotFound if self.is_bare_name() => {
+            ErrorKind::NotFound if self.is_bare_name() && path == self.program => {
                 Error::not_in_path(command, program, &self.folders())
             }
             // The program exists, but needs an interpreter or a loader that does not exist.
             ErrorKind::NotFound if path.exists() => Error::Spawn { command, source },
             ErrorKind::NotFound => Error::Missing { command, program },
+            ErrorKind::PermissionDenied if path.is_dir() => Error::Missing { command, program },
             ErrorKind::PermissionDenied if !is_executable(&path) => {
+                let program =
+                    if self.is_bare_name() { path.display().to_string() } else { program };
                 Error::NotExecutable { command, program }
             }
             _ => Error::Spawn { command, source },
@@ -197,9 +200,13 @@ pub(crate) async fn run(what: &Run<'_>) -> Result<Vec<u8>, Error> {
     }
     command.args(args).current_dir(what.folder).envs(&what.env);
     command.stdout(Stdio::piped()).stderr(stderr);
+    let folders = if program.contains('/') { vec![what.folder.into()] } else { program_folders() };
+    let exists = || folders.iter().any(|folder| folder.join(program).is_file());
     let output = output(command).await.map_err(|source| match source.kind() {
+        // If the program exists, it needs an interpreter or a loader that does not exist.
+        ErrorKind::NotFound if exists() => Error::Spawn { command: line.clone(), source },
         ErrorKind::NotFound if !program.contains('/') => {
-            Error::not_in_path(line.clone(), program.clone(), &program_folders())
+            Error::not_in_path(line.clone(), program.clone(), &folders)
         }
         ErrorKind::NotFound => Error::Missing { command: line.clone(), program: program.clone() },
         _ => Error::Spawn { command: line.clone(), source },
@@ -258,6 +265,29 @@ mod tests {
         std::fs::write(&path, "#!/bin/sh\n").unwrap();
         let error = launch(path.to_str().unwrap(), folder.path()).start().unwrap_err();
         assert!(matches!(error, Error::NotExecutable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_in_place_of_a_program_is_a_missing_program() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("runner")).unwrap();
+        let error = launch("./runner", folder.path()).start().unwrap_err();
+        assert!(matches!(error, Error::Missing { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_command_whose_interpreter_is_missing_is_not_reported_as_missing() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("build");
+        std::fs::write(&path, "#!/no/such/interpreter\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let words = [path.to_str().unwrap().to_owned()];
+        let command =
+            Run { words: &words, folder: folder.path(), show: false, env: BTreeMap::new() };
+        let error = run(&command).await.unwrap_err();
+        assert!(matches!(error, Error::Spawn { .. }), "{error}");
     }
 
     /// The tests themselves are started by cargo, with `CARGO_MANIFEST_DIR` and `CARGO_PKG_NAME`.

@@ -281,13 +281,19 @@ impl Check<'_> {
                 return Err(self.document.error_at(fault.span(), problem));
             }
             let Some(target) = &fault.get_ref().process else { continue };
-            let names =
-                || self.file.processes.iter().map(|process| process.get_ref().name.as_str());
-            if !names().any(|name| name == target) {
-                let hint = suggestion(target, names());
-                let message = format!("there is no `[[process]]` named `{target}`{hint}");
-                return Err(self.document.error_at(fault.span(), message));
-            }
+            let mut processes = self.file.processes.iter().map(Spanned::get_ref);
+            let names = processes.clone().map(|process| process.name.as_str());
+            let message = match processes.find(|process| process.name == *target) {
+                Some(process) if process.helper => format!(
+                    "`{target}` is a helper, and a fault kills only a process under test; name another process"
+                ),
+                Some(_) => continue,
+                None => {
+                    let hint = suggestion(target, names);
+                    format!("there is no `[[process]]` named `{target}`{hint}")
+                }
+            };
+            return Err(self.document.error_at(fault.span(), message));
         }
         Ok(())
     }
@@ -359,4 +365,35 @@ fn ready_problem(ready: &Ready) -> Option<String> {
     }
     let error = regex::Regex::new(ready.line.as_deref()?).err()?;
     Some(format!("`ready.line` is not a regular expression: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::Spec;
+
+    #[test]
+    fn a_process_is_refused_for_a_fault_that_kills_none() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let process = "\n[[process]]\nname = \"worker\"\ncommand = [\"worker\"]\n";
+        let parse = |kind: &str| {
+            let old = format!("kind = \"{kind}\"\n");
+            let text = text.replace(&old, &format!("{old}process = \"worker\"\n"));
+            Spec::parse(&path, text + process).err().map(|error| error.to_string())
+        };
+        assert_eq!(parse("killed-mid-job"), None);
+        let error = parse("locked").unwrap();
+        assert!(error.contains("`process` is for the kinds that kill"), "{error}");
+    }
+
+    #[test]
+    fn a_fault_can_not_kill_a_helper() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let process = "\n[[process]]\nname = \"redis\"\ncommand = [\"redis\"]\nhelper = true\n";
+        let old = "kind = \"killed-mid-job\"\n";
+        let text = text.replace(old, &format!("{old}process = \"redis\"\n"));
+        let error = Spec::parse(&path, text + process).unwrap_err().to_string();
+        assert!(error.contains("`redis` is a helper"), "{error}");
+    }
 }

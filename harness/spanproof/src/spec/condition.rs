@@ -90,6 +90,11 @@ impl<'de> Deserialize<'de> for OneOrMany {
                 while let Some(value) = seq.next_element()? {
                     values.push(value);
                 }
+                if values.is_empty() {
+                    let message =
+                        "an empty list holds for no case; name a value, or remove the key";
+                    return Err(de::Error::custom(message));
+                }
                 Ok(OneOrMany(values))
             }
         }
@@ -113,6 +118,12 @@ mod tests {
         assert!(!condition.holds(&facts("c", Value::Unset)));
         assert!(!condition.holds(&facts("a", Value::Set(String::new()))));
         assert_eq!(condition.to_string(), "FLAG=unset and route=a|b");
+    }
+
+    #[test]
+    fn a_name_without_values_is_rejected_because_no_case_meets_it() {
+        let error = toml::from_str::<Condition>("route = []").unwrap_err().to_string();
+        assert!(error.contains("an empty list holds for no case"), "{error}");
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn codes(root: &mut DeTable<'_>) -> Vec<FormerName> {
     found
 }
 
-/// Returns the error message if a table has a key under both names.
+/// Returns the message of the error that the spec uses a former name and the present one together.
 fn both_names(old: &str, new: &str) -> String {
     format!("`{old}` is the old name of `{new}`, and both are given; remove `{old}`")
 }

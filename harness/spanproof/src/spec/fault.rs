@@ -189,6 +189,12 @@ impl Fault {
                 return Some(format!("fault `{name}`: {message}"));
             }
         }
+        if self.process.is_some() && !self.kind.kills_service() {
+            return Some(format!(
+                "fault `{name}`: `process` is for the kinds that kill, not `{}`; remove it",
+                self.kind
+            ));
+        }
         let schema = |table: &str| identifier::parts(table).0;
         let span_schema = schema(&tables.spans.table);
         let other_schemas = [&tables.jobs.table, &tables.units.table].map(|table| schema(table));

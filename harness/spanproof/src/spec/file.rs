@@ -278,7 +278,7 @@ impl Spec {
         let Database { source, version, platform, .. } = &self.database;
         let (version, platform) = (*version, platform.clone());
         // The JDBC driver can't use a Unix socket.
-        let tcp = self.database.tcp || self.texts().any(|text| text.contains("{database.jdbc}"));
+        let tcp = self.database.tcp || self.uses_jdbc();
         Ok(Options { source: source.parse()?, version, platform, tcp, ..Options::default() })
     }
 
@@ -318,7 +318,7 @@ impl Spec {
         self.processes.iter().filter(|process| process.shared)
     }
 
-    /// Whether a route submits nothing: the service reads the file `{job.file}` when it starts.
+    /// Whether a route submits nothing, because the service finds its work when it starts.
     pub(crate) fn has_work_at_start(&self) -> bool {
         self.routes.iter().any(|route| route.at_start)
     }
@@ -331,7 +331,7 @@ impl Spec {
     }
 
     /// Returns every string that may have placeholders whose values differ from case to case.
-    fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         let Service { command, env, url, cwd, ready, .. } = &self.service;
         let service = command.iter().chain(env.values()).chain([url]).chain(cwd).chain(&ready.tcp);
         let processes = self.processes.iter().flat_map(Process::texts);
@@ -355,13 +355,13 @@ impl Spec {
         self.declared_fault(kind.text()).is_some()
     }
 
-    /// Returns the fault with this name, whether it is declared or one of [`Fault::undeclared`].
+    /// Returns the fault with this name: a declared one, or one of [`Fault::undeclared`]; `None` if it is neither.
     pub(crate) fn fault(&self, name: &str) -> Option<&Fault> {
         let mut all = self.faults.iter().chain(Fault::undeclared(&self.faults));
         all.find(|fault| fault.name() == name)
     }
 
-    /// Returns the fault with this name that the spec declares.
+    /// Returns the fault with this name that the spec declares; `None` if it declares none.
     pub(crate) fn declared_fault(&self, name: &str) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.name() == name)
     }

@@ -9,7 +9,7 @@ use super::flag::{Effects, FlagKind, Pattern, Requests};
 use super::{Condition, Flag, Value};
 use crate::document::{Error, suggestion};
 use crate::identifier::TableName;
-use crate::mask::is_secret;
+use crate::mask::{Secrets, is_secret};
 
 /// The names that a condition may use besides the names of flags. No flag can have such a name.
 const RESERVED: [&str; 4] = ["route", "upstream", "job", "fault"];
@@ -17,6 +17,7 @@ const RESERVED: [&str; 4] = ["route", "upstream", "job", "fault"];
 /// Checks every flag; `Err` is the first problem.
 pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
     let mut tracing = 0;
+    let secrets = Secrets::default().with_names(&check.file.service.get_ref().secrets);
     for place in &check.file.flags {
         let fail = |message: String| Err(check.document.error_at(place.span(), message));
         let flag = place.get_ref();
@@ -25,7 +26,7 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
             return fail("only one flag may have `tracing = true`".into());
         }
         let problem = values_problem(flag)
-            .or_else(|| contract_problem(flag))
+            .or_else(|| contract_problem(flag, &secrets))
             .or_else(|| needs_problem(flag, &check.file.flags));
         if let Some(problem) = problem {
             return fail(problem);
@@ -42,14 +43,17 @@ pub(super) fn check(check: &Check<'_>) -> Result<(), Error> {
 fn values_problem(flag: &Flag) -> Option<String> {
     let name = &flag.name;
     if name.is_empty() || name.contains(['=', '\0']) || RESERVED.contains(&name.as_str()) {
-        return Some(format!("`{name}` can't be the name of a flag"));
+        return Some(format!(
+            "`{name}` can't be the name of a flag: it is not the name of an environment variable, or \
+             conditions use it for something else"
+        ));
     }
     if flag.values.is_empty() {
         return Some(format!("flag `{name}` has no values; add one, or remove the flag"));
     }
     for (at, value) in flag.values.iter().enumerate() {
         if flag.values[..at].contains(value) {
-            return Some(format!("flag `{name}` has the value {value} twice"));
+            return Some(format!("flag `{name}` has the value {value} twice; remove one"));
         }
     }
     let lists = flag.enables.iter().chain(&flag.disables).flatten();
@@ -84,14 +88,15 @@ fn values_problem(flag: &Flag) -> Option<String> {
     None
 }
 
-/// Returns what is wrong with the contract of a flag; `None` if nothing is wrong.
-fn contract_problem(flag: &Flag) -> Option<String> {
+/// Returns what is wrong with the contract of a flag; `None` if nothing is wrong. `secrets` has the names that
+/// the spec lists as secrets.
+fn contract_problem(flag: &Flag, secrets: &Secrets) -> Option<String> {
     let Flag { name, kind, on, off, each, .. } = flag;
     if let Some(problem) = kind_problem(flag) {
         return Some(format!("flag `{name}`: {problem}"));
     }
     for (key, effects) in flag.effects() {
-        if let Some(problem) = effects_problem(flag, effects) {
+        if let Some(problem) = effects_problem(flag, effects, secrets) {
             return Some(format!("flag `{name}`: `{key}` {problem}"));
         }
     }
@@ -109,7 +114,7 @@ fn contract_problem(flag: &Flag) -> Option<String> {
     if each.is_some() && flag.choices().count() < 2 {
         return Some(format!(
             "flag `{name}` has `each`, but fewer than two of its values are {}; add values",
-            if *kind == FlagKind::Number { "numbers" } else { "choices" }
+            if *kind == FlagKind::Number { "numbers" } else { "non-empty strings" }
         ));
     }
     let key = common_effect(on.as_ref()?, off.as_ref()?)?;
@@ -146,7 +151,7 @@ fn kind_problem(flag: &Flag) -> Option<String> {
 }
 
 /// Returns what is wrong with a table of effects; `None` if nothing is wrong.
-fn effects_problem(flag: &Flag, effects: &Effects) -> Option<String> {
+fn effects_problem(flag: &Flag, effects: &Effects, secrets: &Secrets) -> Option<String> {
     if effects.is_empty() {
         let keys = "`startup`, `log`, `spans`, `requests` or `rows`";
         return Some(format!("names no effect; add {keys}, or remove it"));
@@ -166,7 +171,8 @@ fn effects_problem(flag: &Flag, effects: &Effects) -> Option<String> {
             return Some(what.to_owned());
         }
     }
-    let is_masked = |value: &Value| value.text().is_some_and(|text| is_secret(&flag.name, text));
+    let is_masked =
+        |value: &Value| value.text().is_some_and(|text| secrets.has_name(&flag.name, text));
     if flag.values.iter().any(is_masked) && patterns.iter().any(|pattern| pattern.names_value()) {
         let what = "has `{value}` in a pattern, but the value is masked in all output, because the \
                     name is that of a secret; remove `{value}`";
@@ -256,4 +262,20 @@ fn cycle<'a>(
         path.pop();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::Spec;
+
+    #[test]
+    fn a_pattern_can_not_contain_a_value_that_the_spec_lists_as_a_secret() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("name = \"runner\"", "name = \"runner\"\nsecrets = [\"POOL\"]");
+        let flag = "\n[[flag]]\nname = 'POOL'\nkind = 'number'\nvalues = ['1000', '2000']\n\
+                    each = { startup = 'pool {value}' }\n";
+        let error = Spec::parse(&path, text + flag).unwrap_err().to_string();
+        assert!(error.contains("the value is masked in all output"), "{error}");
+    }
 }

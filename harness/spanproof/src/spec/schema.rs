@@ -103,7 +103,7 @@ impl JsonSchema for OneOrMany {
         let value = generator.subschema_for::<Value>();
         json_schema!({
             "description": "A value, or a list of values.",
-            "anyOf": [value, { "type": "array", "items": value }]
+            "anyOf": [value, { "type": "array", "items": value, "minItems": 1 }]
         })
     }
 }

@@ -244,6 +244,17 @@ impl super::Spec {
     pub fn fixed_variables(&self) -> impl Iterator<Item = &str> {
         self.service.env.keys().chain(&self.service.inherit).map(String::as_str)
     }
+
+    /// Whether the spec, or a template of `[service.files]`, has the placeholder of the URL for JDBC. A template
+    /// that can't be read counts as one without it.
+    pub(super) fn uses_jdbc(&self) -> bool {
+        let has = |text: &str| text.contains("{database.jdbc}");
+        let templates = self.service.files.values();
+        let mut templates =
+            templates.filter_map(|path| std::fs::read_to_string(self.path(path)).ok());
+        let mut texts = self.texts().chain(self.database.migrate.iter().map(String::as_str));
+        texts.any(has) || templates.any(|text| has(&text))
+    }
 }
 
 fn loopback() -> String {
@@ -269,6 +280,8 @@ fn ten_seconds() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -277,5 +290,25 @@ mod tests {
         assert_eq!(version("version = 16"), Some(16));
         assert_eq!(version("version = \"16\""), Some(16));
         assert_eq!(version(""), None);
+    }
+
+    #[test]
+    fn a_url_for_jdbc_in_a_migration_command_or_a_template_needs_a_tcp_port() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spanproof.toml");
+        std::fs::write(folder.path().join("app.properties"), "url={database.jdbc}\n").unwrap();
+        std::fs::write(folder.path().join("other.properties"), "url={database.url}\n").unwrap();
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
+        let example = std::fs::read_to_string(example).unwrap();
+        let has_port = |old: &str, new: &str| {
+            let spec = super::super::Spec::parse(&path, example.replace(old, new)).unwrap();
+            spec.postgres_options().unwrap().tcp
+        };
+        let migrate = |url: &str| format!("migrate = [\"flyway\", \"-url={url}\", \"migrate\"]");
+        let files = |name: &str| format!("name = \"runner\"\nfiles = {{ a = \"{name}\" }}");
+        assert!(has_port("migrations = \"migrations\"", &migrate("{database.jdbc}")));
+        assert!(!has_port("migrations = \"migrations\"", &migrate("{database.url}")));
+        assert!(has_port("name = \"runner\"", &files("app.properties")));
+        assert!(!has_port("name = \"runner\"", &files("other.properties")));
     }
 }

@@ -70,12 +70,13 @@ fn own_problem(check: &Check<'_>, rule: &SpanRule) -> Option<String> {
              one of them another name in the service"
         ));
     }
-    let key = if parents.is_empty() { "below" } else { "parent" };
+    let (key, removed) =
+        if parents.is_empty() { ("below", "`below`") } else { ("parent", "the span") };
     let has_ancestor = !parents.is_empty() || !rule.below.is_empty();
     (has_ancestor && check.file.tables.spans.parent.is_empty()).then(|| {
         format!(
             "`{name}` has a `{key}`, but `parent` in `[tables.spans]` is empty; name the column, \
-             or remove the span"
+             or remove {removed}"
         )
     })
 }

@@ -1,4 +1,4 @@
-//! Runs one case, judges it and stores its evidence. A case is one combination of flags, route, upstream
+//! Runs one case, judges it and stores its evidence. A case is one combination of flags, route, upstream, job
 //! and fault; a trial is one run of the service for a case.
 
 use std::time::Duration;
@@ -58,7 +58,8 @@ pub(super) async fn run_once(world: &World, case: &Case, witness: bool) -> Resul
 /// Runs one trial of a case, and waits up to `flush` for its spans after the end of the job.
 ///
 /// # Errors
-/// When the service, its database or its upstream can't be started. The error is the reason.
+/// When the service, its database or its upstream can't be started, or when the case failed because of its
+/// environment, such as a full disk. The error is the reason.
 pub(super) async fn run_waiting(
     world: &World,
     case: &Case,

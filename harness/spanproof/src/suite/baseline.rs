@@ -27,8 +27,8 @@ pub(super) const REPETITIONS: usize = ROUND * ROUNDS;
 /// Maximum number of baselines that are repeated.
 pub(super) const MAX_BASELINES: usize = 8;
 
-/// Repeats the baselines, and stores in their evidence which units differ from run to run. If a repetition
-/// can't be run, nothing is stored.
+/// Repeats the baselines, and stores in their evidence which units differ from run to run. If a repetition of a
+/// baseline can't be run, the evidence of this baseline stays as it is.
 pub(super) async fn repeat_baselines(
     world: &World,
     slots: &mut [Option<CaseOutcome>],

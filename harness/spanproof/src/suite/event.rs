@@ -14,19 +14,18 @@ pub enum RunEvent {
         case: Case,
         /// `pass`, `known`, `notice`, `skipped`, `broken`, or the first code of a failure.
         verdict: String,
-        /// `false` if the case failed, or its service or Postgres did not start.
+        /// `false` if the case failed or is broken, for example because its service or Postgres did not start.
         passed: bool,
     },
-    /// A case was not run, because the same case without its fault does not pass. The fault is not in the
-    /// spec: spanproof added it.
+    /// A case was not run, because the same case without its fault does not pass or was not run. The fault is
+    /// not in the spec: spanproof added it.
     CaseUntried {
         /// The case.
         case: Case,
     },
 }
 
-/// Creates the event of a case that finished. An `Err` of `outcome` is the reason why the service or Postgres
-/// did not start.
+/// Creates the event of a case that finished. An `Err` of `outcome` is the reason why the case is broken.
 pub(super) fn event(
     spec: &Spec,
     case: &Case,

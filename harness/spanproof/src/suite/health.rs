@@ -40,25 +40,27 @@ pub(super) async fn broken_world(server: &Server, database: &Database) -> Option
         return Some(ServerFailure::SessionStopped(id).to_string());
     }
     let log = server.log(database).await.ok().flatten().unwrap_or_default();
-    let refused = log.iter().find(|entry| is_lack_of_space(&entry.message));
-    refused.map(|entry| {
-        let message = &entry.message;
-        format!("the Postgres server could not write its files: {message}; free some space, and run again")
+    let refused = log.iter().find_map(|entry| Some((&entry.message, file_advice(&entry.message)?)));
+    refused.map(|(message, advice)| {
+        format!("the Postgres server could not write its files: {message}; {advice}, and run again")
     })
 }
 
-/// Whether the server reports that a file can't be written, for a reason outside the server. Recognizes only
-/// messages in English.
-fn is_lack_of_space(message: &str) -> bool {
+/// Returns what to do if the server reports that a file can't be written, for a reason outside the server; `None`
+/// for any other message. Recognises only messages in English.
+fn file_advice(message: &str) -> Option<&'static str> {
+    const SPACE: &str = "free some space";
+    const DISK: &str = "check the disk of the server";
     let reasons = [
-        "No space left on device",
-        "Disk quota exceeded",
-        "File too large",
-        "Input/output error",
-        "Read-only file system",
+        ("No space left on device", SPACE),
+        ("Disk quota exceeded", SPACE),
+        ("File too large", "raise the limit on the size of a file (`ulimit -f`)"),
+        ("Input/output error", DISK),
+        ("Read-only file system", DISK),
     ];
     let is_about_file = message.starts_with("could not ") && message.contains(" file ");
-    is_about_file && reasons.into_iter().any(|reason| message.contains(reason))
+    let mut found = reasons.into_iter().filter(|(reason, _)| message.contains(reason));
+    found.next().filter(|_| is_about_file).map(|(_, advice)| advice)
 }
 
 #[cfg(test)]
@@ -70,12 +72,25 @@ mod tests {
         for message in [
             "could not extend file \"base/5/16385\": No space left on device",
             "could not write to file \"base/pgsql_tmp/pgsql_tmp1.0\": No space left on device",
-            "could not extend file \"base/5/16385\" with FileFallocate(): File too large",
+            "could not extend file \"base/5/16385\" with FileFallocate(): Disk quota exceeded",
         ] {
-            assert!(is_lack_of_space(message), "{message}");
+            assert_eq!(file_advice(message), Some("free some space"), "{message}");
         }
         for message in ["No space left on device", "could not open file \"x\": Permission denied"] {
-            assert!(!is_lack_of_space(message), "{message}");
+            assert_eq!(file_advice(message), None, "{message}");
+        }
+    }
+
+    #[test]
+    fn the_advice_about_a_file_that_can_not_be_written_fits_the_reason() {
+        for (reason, part) in [
+            ("File too large", "size of a file"),
+            ("Input/output error", "disk"),
+            ("Read-only file system", "disk"),
+        ] {
+            let advice = file_advice(&format!("could not extend file \"base/5/1\": {reason}"));
+            let advice = advice.unwrap();
+            assert!(advice.contains(part) && !advice.contains("free"), "{advice}");
         }
     }
 }

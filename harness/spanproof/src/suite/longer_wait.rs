@@ -30,7 +30,7 @@ const MIN_WAIT: Duration = Duration::from_secs(6);
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Runs one case of each group of cases that fail in the same way again, and waits longer for its spans. If
-/// more spans are stored then, does the same with the other cases of the group.
+/// its code is another one then, does the same with the other cases of the group.
 pub(super) async fn wait_longer(
     world: &World,
     slots: &mut [Option<CaseOutcome>],
@@ -87,7 +87,7 @@ impl LongerTrials<'_> {
     }
 
     /// Judges a case with a trial that waited longer, and returns whether its code is another one now; `None`
-    /// if one of the trials did not wait.
+    /// if the trial did not wait for spans.
     fn add(&mut self, index: usize, longer: &Attempt) -> Option<bool> {
         let first = self.slots.get_mut(index)?.as_mut()?.as_mut().ok()?;
         let waited_us = *longer.observation.trial()?.timings.get("flush")?;

@@ -21,7 +21,8 @@ pub struct RunOptions {
     /// `false`, a case is repeated with the witness only if its evidence does not explain why spans
     /// are missing.
     pub witness: bool,
-    /// Whether the run may add cases to find single changes that make failing cases pass.
+    /// Whether the run may add cases to find single changes that make failing cases pass, and repeat cases to
+    /// find out what the values of flags do.
     pub probe: bool,
     /// Whether this run will be stored as a proof of what the flags do. If so, all cases are repeated whose
     /// difference may come from chance instead of a flag, not only the first ones.
@@ -36,8 +37,7 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Creates options for a run with two workers per processor that may add cases and keeps no
-    /// database.
+    /// Creates options with two workers per processor. The run may add and repeat cases, and keeps no database.
     pub fn new(evidence: impl Into<PathBuf>, cancelled: watch::Receiver<bool>) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Self {

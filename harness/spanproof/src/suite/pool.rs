@@ -101,8 +101,8 @@ impl Pool<'_> {
     }
 
     /// Selects the cases to run among those whose fault spanproof adds by itself, because the spec declares
-    /// no such fault. Leaves out a case if the same case without the fault was run and did not pass, and
-    /// records the reason.
+    /// no such fault. Leaves out a case if the same case without the fault was selected and did not pass, or was
+    /// not run, and records the reason.
     pub(super) fn select_experiments(
         &mut self,
         indexes: Vec<usize>,
@@ -112,21 +112,26 @@ impl Pool<'_> {
         let mut kept = Vec::new();
         for index in indexes {
             let base = cases[index].clone().with_fault(spec, None).id;
-            let passes = match cases.iter().position(|case| case.id == base) {
-                None => true,
-                Some(base) => self.slots[base].as_ref().is_some_and(|outcome| {
-                    outcome.as_ref().is_ok_and(|case| case.judgement.verdict == Verdict::Pass)
-                }),
-            };
-            if passes {
-                kept.push(index);
-            } else {
-                let cause = format!("case {base} does not pass without it");
-                self.record.add_untried(&cases[index].id, &cause);
-                on_event(RunEvent::CaseUntried { case: cases[index].clone() });
+            let slot = cases.iter().position(|case| case.id == base).map(|base| &self.slots[base]);
+            match slot.and_then(|slot| untried_cause(&base, slot.as_ref())) {
+                None => kept.push(index),
+                Some(cause) => {
+                    self.record.add_untried(&cases[index].id, &cause);
+                    on_event(RunEvent::CaseUntried { case: cases[index].clone() });
+                }
             }
         }
         kept
+    }
+}
+
+/// Returns why a case with a fault is not run after the same case without the fault, whose id is `base`; `None`
+/// if it is run.
+fn untried_cause(base: &str, outcome: Option<&CaseOutcome>) -> Option<String> {
+    match outcome {
+        Some(Ok(case)) if case.judgement.verdict == Verdict::Pass => None,
+        Some(_) => Some(format!("case {base} does not pass without it")),
+        None => Some(format!("case {base} was not run")),
     }
 }
 
@@ -172,7 +177,35 @@ fn halt_reason(
     if count < workers.max(2) || !both_kinds || any_ready {
         return None;
     }
+    if count == cases.len() {
+        return Some(format!("the service became ready in none of the {count} cases"));
+    }
     Some(format!(
         "the service became ready in none of the first {count} cases, so the other cases were not run"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_that_was_not_run_is_not_said_to_fail() {
+        assert_eq!(untried_cause("a1", None).unwrap(), "case a1 was not run");
+        let broken = Err("no server".to_owned());
+        let cause = untried_cause("a1", Some(&broken)).unwrap();
+        assert_eq!(cause, "case a1 does not pass without it");
+    }
+
+    #[test]
+    fn a_run_in_which_no_case_is_left_does_not_claim_that_others_were_not_run() {
+        let spec = crate::spec::example(|text| text);
+        let cases = crate::matrix::cases(&spec).unwrap();
+        let slots: Vec<Option<CaseOutcome>> = vec![Some(Err("no server".to_owned())); cases.len()];
+        let reason = halt_reason(&spec, &cases, &slots, 2).unwrap();
+        assert!(!reason.contains("not run"), "{reason}");
+        let slots: Vec<_> = slots.into_iter().take(cases.len() - 1).chain([None]).collect();
+        let reason = halt_reason(&spec, &cases, &slots, 2).unwrap();
+        assert!(reason.ends_with("so the other cases were not run"), "{reason}");
+    }
 }

@@ -34,13 +34,13 @@ impl RunRecord {
         self.0.planned.iter().cloned().map(Case::from).collect()
     }
 
-    /// Returns the reason why the service or Postgres of a case did not start; `None` if both
-    /// started, or if the case was not run.
+    /// Returns the reason why a case is broken, for example because its service or Postgres did not start;
+    /// `None` if it was judged, or not run.
     pub(super) fn broken(&self, id: &str) -> Option<&str> {
         self.0.broken.get(id).map(String::as_str)
     }
 
-    /// Adds a case whose service or Postgres did not start.
+    /// Adds a case that is broken, and the reason.
     pub(super) fn add_broken(&mut self, id: &str, cause: &str) {
         self.0.broken.insert(id.to_owned(), cause.to_owned());
     }

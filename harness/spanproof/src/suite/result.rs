@@ -78,7 +78,8 @@ pub(crate) struct PassingChange {
     pub spans: usize,
 }
 
-/// A case that was run and judged, or the reason why its service or Postgres did not start.
+/// A case that was run and judged, or the reason why it is broken, for example because its service or Postgres
+/// did not start.
 pub(super) type CaseOutcome = Result<JudgedCase, String>;
 
 /// A case that was run and judged, and not yet compared with other cases.
@@ -93,7 +94,7 @@ pub(super) struct JudgedCase {
     pub(super) retries: Vec<String>,
 }
 
-/// Returns the cases that ran, with their indexes.
+/// Returns the cases that ran and were judged, with their indexes.
 pub(super) fn finished_cases(
     slots: &[Option<CaseOutcome>],
 ) -> impl Iterator<Item = (usize, &JudgedCase)> + Clone {

@@ -52,7 +52,9 @@ pub async fn run(
         tokio::select! {
             trials = Box::pin(further) => repetitions = trials,
             why = run_end(world.server(), options.deadline) => {
-                record.set_halted(Some(format!("{why}; cases with unclear results were not repeated")));
+                record.set_halted(Some(format!(
+                    "{why}; not all cases with unclear results were repeated"
+                )));
             }
         }
     }
@@ -71,8 +73,9 @@ pub async fn run(
             () = Box::pin(changes) => None,
             why = run_end(world.server(), options.deadline) => Some(why),
         };
-        result.halted =
-            end.map(|why| format!("{why}; no search for changes that make failing cases pass"));
+        result.halted = end.map(|why| {
+            format!("{why}; not all changes that may make failing cases pass were tried")
+        });
     }
     let removed = find_removed(&result, &repetitions.folders);
     result.unwritten.extend(removed);

@@ -17,7 +17,7 @@ const NOT_EXECUTED: &[Code] = &[
     // A service that is a command may exit with an error if it can't do its job.
     Code::ProcessCrashed,
 ];
-/// A value of the tracing flag that no service reads as on.
+/// A value of the tracing flag that a service does not know, and so should not read as on.
 const UNKNOWN_VALUE: &str = "spanproof";
 
 /// A change that breaks a healthy case, and the codes that count as detecting the change.

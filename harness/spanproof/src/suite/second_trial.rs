@@ -25,8 +25,8 @@ pub(super) const MAX_CASES: usize = 8;
 pub(super) const REPETITIONS: usize = 3;
 
 /// Runs a second trial of failing cases: first of one case of each group of cases that fail in the same
-/// way, then of a second case of each group, and so on. A case whose second trial fails differently keeps
-/// its first trial, and gets further trials.
+/// way, then of a second case of each group, and so on. A case whose second trial does not fail like the first
+/// one keeps its first trial, and gets further trials.
 pub(super) async fn run_second_trials(
     world: &World,
     slots: &mut [Option<CaseOutcome>],

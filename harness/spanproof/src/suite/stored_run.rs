@@ -78,7 +78,7 @@ pub(super) fn remove_further_trials(folder: &Path) -> Result<(), observation::Er
     for path in repetitions.chain(extra) {
         match std::fs::remove_dir_all(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(observation::Error::File { what: "write", path, source });
+                return Err(observation::Error::File { what: "remove", path, source });
             }
             _ => {}
         }

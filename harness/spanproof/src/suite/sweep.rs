@@ -23,7 +23,7 @@ pub struct SweepResult {
     pub(crate) flag: String,
     /// The observations, in the order of the spellings.
     pub(crate) observations: Vec<Observation>,
-    /// Why spellings could not be tried.
+    /// Why spellings could not be tried, or their evidence could not be written.
     pub(crate) errors: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl SweepResult {
         Some(results)
     }
 
-    /// Returns why spellings could not be tried; empty if all were tried.
+    /// Returns why spellings could not be tried, or evidence could not be written; empty if nothing failed.
     pub fn errors(&self) -> &[String] {
         &self.errors
     }

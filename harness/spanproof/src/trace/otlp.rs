@@ -33,7 +33,7 @@ pub(crate) fn otlp_request<'a>(traces: impl IntoIterator<Item = &'a Trace>) -> J
 }
 
 /// Converts a span to OTLP. In OTLP, each span has an end, so a span that has not ended gets the attribute
-/// `spanproof.open`, and its start as its end.
+/// `spanproof.open` and, if no end was recorded, its start as its end.
 fn span_json(span: &Span) -> Json {
     let ended = span.ended.as_ref().and_then(|time| time.at);
     let started = span.start().or(ended).unwrap_or_default();

@@ -24,8 +24,8 @@ pub enum Answer {
     Closed,
     /// The request was never answered.
     Hanging,
-    /// The behaviour file has no reply for the request, so the answer was 404. The text is the
-    /// method and path of the most similar reply.
+    /// The behaviour file has no reply for the request, or the `times` of its replies were used up, so the
+    /// answer was 404. The text is the method and path of the most similar reply.
     Unmatched(String),
 }
 
