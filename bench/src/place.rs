@@ -23,7 +23,8 @@ pub struct Place {
     /// The folder with the binaries of the newest Postgres that is installed.
     pub binaries: PathBuf,
     /// The user that runs the plain servers: `postgres` if this process runs as root. `None` if
-    /// this process is not root; then the plain servers run as the same user as this process.
+    /// this process is not root; then the plain servers run as the same user as this process. Also
+    /// `None` if there is no user `postgres`; then no plain server can be started as root.
     pub user: Option<User>,
     /// Whether the folder is on disk.
     pub disk: bool,

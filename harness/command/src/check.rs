@@ -2,6 +2,7 @@
 //! with which the service is started. A world is a built service with the Postgres server for its
 //! cases.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,9 @@ use spanproof::World;
 use spanproof::shell_quoted;
 use spanproof::{Case, DeployedCase, cases, experiments};
 use spanproof::{KeepDatabases, RunOptions, RunResult};
-use spanproof_format::{AdoptedIncident, FlagProof, Run, StepTime, Summary, Timings};
+use spanproof_format::{
+    AdoptedIncident, FlagProof, Run, SnapshotState, StepTime, Summary, Timings,
+};
 
 /// The steps of a trial in their order. A trial is one start of the service for one case.
 const STEPS: [&str; 8] =
@@ -33,7 +36,8 @@ const STEPS: [&str; 8] =
 #[derive(Debug)]
 pub(super) struct CheckOutcome {
     pub(super) exit: Exit,
-    /// What the run proves about the flags; `None` if it did not pass, or if no proof was requested.
+    /// What the run proves about the flags; `None` if it did not pass or not all cases were
+    /// selected, or if no proof was requested.
     pub(super) proof: Option<FlagProof>,
 }
 
@@ -319,13 +323,14 @@ pub(super) fn workers(args: &Check) -> usize {
     args.jobs.map_or(2 * processors, usize::from)
 }
 
-/// Returns the results as text. The commands in it that repeat a case start with `repeat`.
+/// Returns the results as text. The commands in it start with `repeat`.
 pub(super) fn report_text(run: &Run, repeat: &str, elapsed: Duration) -> String {
     let mut text = report::run(run, repeat);
     text.push_str(&report::incidents(&run.incidents));
     text = format!("{text}\n{}\n", report::summary(&run.summary, elapsed));
-    if run.summary.snapshots_changed > 0 {
-        text.push_str("accept the startup output with `spanproof check --update`\n");
+    let accepted = [SnapshotState::Changed, SnapshotState::Missing];
+    if run.snapshots.iter().any(|snapshot| accepted.contains(&snapshot.state)) {
+        let _infallible = writeln!(text, "accept the startup output with `{repeat} --update`");
     }
     text
 }

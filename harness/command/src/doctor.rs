@@ -1,5 +1,5 @@
-//! `spanproof doctor`: starts a server from each source of Postgres (server binaries, Docker or a
-//! URL), and lists the cached data directories and the kept folders of servers.
+//! `spanproof doctor`: starts a server from the source of Postgres that the spec names, or from server
+//! binaries and from Docker. Lists the cached data directories and the kept folders of servers.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -32,7 +32,8 @@ pub(super) fn postgres_options(config: &Path) -> Result<Options, Failure> {
     options.with_source_from_env().map_err(Failure::usage)
 }
 
-/// Starts a server from each source and prints the results. Returns whether any source works.
+/// Starts a server from the source of the options, or from each source that [`Source::Auto`] tries. Prints
+/// the results. Returns whether any source works.
 async fn check_sources(options: &Options) -> bool {
     let sources = match &options.source {
         Source::Auto => vec![Source::Binaries(None), Source::Docker(None)],
@@ -74,7 +75,7 @@ async fn start(options: Options) -> Result<String, spanproof_postgres::Error> {
 /// Returns the lines about the cache: its folder and its data directories.
 fn cache_text() -> String {
     let Some(cache) = Cache::for_user(&Prefix::default()) else {
-        return "--  cache     none: neither XDG_CACHE_HOME nor HOME is set\n".into();
+        return "--  cache     none: neither XDG_CACHE_HOME nor HOME is an absolute path\n".into();
     };
     let entries = cache.entries();
     let folder = cache.folder().display();

@@ -56,7 +56,7 @@ impl GitFiles {
         Ok(Self { commit, prefix, reader: RefCell::new(reader) })
     }
 
-    /// Reads a file as text; `None` if the commit has no such file.
+    /// Reads a file as text; `None` if the commit has no such file, or the file is not UTF-8.
     pub(super) fn text(&self, path: &Path) -> Option<String> {
         String::from_utf8(self.read(path).ok()?).ok()
     }

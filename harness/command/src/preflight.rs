@@ -35,8 +35,7 @@ pub(super) fn preflight(args: &Preflight) -> Result<Exit, Failure> {
     })
 }
 
-/// Creates a check that could not be made, because `option` is missing. `option` is an argument of
-/// the command or a line of the spec.
+/// Creates a check that could not be made, because the option `option` of the command is missing.
 fn untried(name: &str, found: &str, option: &str) -> Check {
     let mut check = Check::new(name, CheckResult::Untried, found);
     check.next = format!("use `{option}`");
@@ -47,7 +46,9 @@ fn untried(name: &str, found: &str, option: &str) -> Check {
 fn check_flag(args: &Preflight, spec: &Spec) -> Result<Vec<Check>, Failure> {
     let Some(flag) = spec.tracing_flag() else {
         let why = "no `[[flag]]` in the spec has `tracing = true`";
-        return Ok(vec![untried("the flag", why, "tracing = true")]);
+        let mut check = Check::new("the flag", CheckResult::Untried, why);
+        check.next = "add `tracing = true` to the flag that switches tracing on".into();
+        return Ok(vec![check]);
     };
     let mut checks = Vec::new();
     let manifests = sources::manifests(&args.manifests, args.secrets.as_deref())?;

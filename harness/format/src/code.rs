@@ -26,7 +26,8 @@ macro_rules! codes {
                 match self { $(Self::$name => $text,)* Self::Unknown => "unknown" }
             }
 
-            /// Returns the stage of the funnel at which units with this code are lost.
+            /// Returns the stage of the funnel to which the code belongs, or the group
+            /// [`Stage::Off`] or [`Stage::Outcome`].
             pub fn stage(self) -> Stage {
                 match self { $(Self::$name => Stage::$stage,)* Self::Unknown => Stage::Outcome }
             }

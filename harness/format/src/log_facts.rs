@@ -22,7 +22,7 @@ pub struct LogFacts {
     pub crashes: Vec<String>,
     /// The number of startup lines that do not agree with the last startup line of the same process. A
     /// startup line reports whether tracing is on, and the value of the tracing flag. Two lines agree if
-    /// both are the same.
+    /// they report the same state and the same value.
     #[serde(rename = "contradicted")]
     pub contradictions: usize,
     /// The formats of the tools that collected the lines, outermost first, such as `flyctl around JSON`; empty if

@@ -124,10 +124,8 @@ fn is_lease(folder: &Path) -> bool {
 }
 
 /// Returns whether this folder, which has no FIFO, is left over from a process that died before it
-/// created the FIFO: the folder is old, belongs to this user, and its name is one that [`guard`]
-/// creates.
-///
-/// [`guard`]: super::guard
+/// created the FIFO: the folder is old and belongs to this user, and its name ends with `-` and 12
+/// hexadecimal digits, as the names of this project's leases do.
 fn is_abandoned(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let unique = name.rsplit('-').next().unwrap_or_default();

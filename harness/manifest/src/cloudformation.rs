@@ -118,6 +118,7 @@ fn value(node: &Node, document: &Node) -> Value {
     let default = default.and_then(|parameter| parameter.text_at("Default"));
     let default = default.map(|text| format!(", whose default is `{text}`")).unwrap_or_default();
     let why = format!("CloudFormation fills it in: `{function}` of `{argument}`{default}");
-    let resolve = "`aws cloudformation describe-stacks` shows the parameters of the deployed stack";
+    let resolve = "look at the deployed task or function; `aws cloudformation describe-stacks` shows the \
+                   parameters of the stack";
     Value::Unknown(Reason::new(why, resolve))
 }

@@ -28,11 +28,8 @@ pub(crate) fn read(input: &Input<'_>) -> Result<Content, Error> {
     for path in ["build.args", "build.secrets"] {
         for entry in root.at(path).map(Node::entries).unwrap_or_default() {
             let place = Place::new(&input.name, entry.line);
-            variables.add_dropped(
-                &entry.name,
-                place,
-                "`build.args` exist only while the image is built",
-            );
+            let note = format!("`{path}` exist only while the image is built");
+            variables.add_dropped(&entry.name, place, &note);
         }
     }
     secrets::apply(input, &mut variables, "`fly secrets list > FILE` and `--secrets FILE`");

@@ -20,7 +20,7 @@ pub struct Manifest {
     pub format: Format,
     /// The paths of the files, as the user gave them.
     pub files: Vec<String>,
-    /// The processes; empty if `unresolved`.
+    /// The processes; empty if `unresolved` is `Some`.
     pub processes: Vec<Process>,
     /// Why no process can be computed; `None` if they were computed.
     pub unresolved: Option<Reason>,
@@ -41,7 +41,8 @@ impl Manifest {
     }
 
     /// Returns the processes that run a service: the best matches for the first of its names that
-    /// matches any process. If no name matches, returns all main processes.
+    /// matches any process. Leaves out helpers. If no name matches, returns all processes except
+    /// helpers, or the helpers if there is no other process.
     pub fn running(&self, names: &[&str]) -> Vec<&Process> {
         let main: Vec<_> = self.processes.iter().filter(|one| one.role != Role::Helper).collect();
         for name in names {

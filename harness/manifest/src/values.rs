@@ -119,8 +119,12 @@ fn pairs(node: &Node, location: &str, file: &str, variables: &mut Variables) {
 
 fn value(node: &Node) -> Value {
     match node.scalar() {
-        Some(Scalar::Null) | None => Value::Elsewhere(Reason::new(
-            "its value comes from a Secret or ConfigMap",
+        Some(Scalar::Null) => Value::Elsewhere(Reason::new(
+            "the file has no value for it",
+            "look at the running process",
+        )),
+        None => Value::Elsewhere(Reason::new(
+            "its value is not a string but a mapping or a list, such as a reference to a Secret",
             "look at the running process",
         )),
         Some(_) => literal(node.text().unwrap_or_default()),

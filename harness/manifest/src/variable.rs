@@ -26,7 +26,7 @@ impl fmt::Display for Place {
 /// Why a value is not known, and how to get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// Where the value comes from, or why it can't be computed; a clause about the variable ("it …").
+    /// Where the value comes from, or why it can't be computed: a clause such as `it comes from a secret`.
     pub why: String,
     /// What to do to get the value.
     pub resolve: String,

@@ -11,8 +11,10 @@ use super::options::Options;
 use super::user::server_user;
 use super::{Error, Source, environment};
 
-/// Folders that contain a folder with `bin` for each major version.
-const PARENT_FOLDERS: [&str; 3] = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/pgsql"];
+/// Folders that contain a folder with `bin` for each major version, and the start of its name: those of
+/// Debian, Homebrew and the RPMs of postgresql.org.
+const PARENT_FOLDERS: [(&str, &str); 3] =
+    [("usr/lib/postgresql", ""), ("opt/homebrew/opt", ""), ("usr", "pgsql-")];
 /// Folders that may contain the binaries themselves.
 const BIN_FOLDERS: [&str; 3] = ["/usr/local/pgsql/bin", "/usr/libexec/postgresql", "/usr/bin"];
 
@@ -145,10 +147,7 @@ fn run_version(postgres: &Path, user: Option<&User>) -> Result<(u32, String), Er
 /// Returns the existing folders that may contain server binaries, without duplicates.
 fn folders() -> Vec<PathBuf> {
     let mut folders = environment::path();
-    for parent in PARENT_FOLDERS {
-        let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
-        folders.extend(entries.map(|entry| entry.path().join("bin")));
-    }
+    folders.extend(version_folders(Path::new("/")));
     folders.extend(BIN_FOLDERS.map(PathBuf::from));
     let mut unique = Vec::new();
     for folder in folders.into_iter().filter_map(|folder| folder.canonicalize().ok()) {
@@ -159,15 +158,25 @@ fn folders() -> Vec<PathBuf> {
     unique
 }
 
+/// Returns the folder `bin` of each version below `root`.
+fn version_folders(root: &Path) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for (parent, start) in PARENT_FOLDERS {
+        let entries = std::fs::read_dir(root.join(parent)).into_iter().flatten().flatten();
+        let is_version = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))
+        };
+        let versions = entries.map(|entry| entry.path()).filter(is_version);
+        folders.extend(versions.map(|version| version.join("bin")));
+    }
+    folders
+}
+
 /// Returns the paths of a client program of Postgres, such as `pg_restore`, in the order in which to try
 /// them: those in folders without a version in their path, then the newest version first.
 pub fn client_programs(name: &str) -> Vec<PathBuf> {
     let mut folders = folders();
-    let version = |folder: &PathBuf| {
-        let mut parts = folder.iter().filter_map(|part| part.to_str()?.parse::<u32>().ok());
-        std::cmp::Reverse(parts.next_back().unwrap_or(u32::MAX))
-    };
-    folders.sort_by_key(version);
+    folders.sort_by_key(|folder| std::cmp::Reverse(path_version(folder).unwrap_or(u32::MAX)));
     folders.extend(pg_config_folder());
     let mut found: Vec<PathBuf> = Vec::new();
     for program in folders.into_iter().map(|folder| folder.join(name)).filter(|path| path.is_file())
@@ -177,6 +186,16 @@ pub fn client_programs(name: &str) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Returns the version in the last folder of a path that is named by one: `17`, `postgresql@17` or
+/// `pgsql-17`.
+fn path_version(path: &Path) -> Option<u32> {
+    let version = |name: &str| {
+        let start = ["postgresql@", "pgsql-"].iter().find_map(|start| name.strip_prefix(start));
+        start.unwrap_or(name).parse().ok()
+    };
+    path.iter().filter_map(|part| version(part.to_str()?)).next_back()
 }
 
 /// Returns the folder that `pg_config` prints.
@@ -220,6 +239,32 @@ mod tests {
             ("something else", None),
         ] {
             assert_eq!(major(text), version, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_folders_of_each_package_are_found() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = ["usr/lib/postgresql/15", "usr/pgsql-16", "opt/homebrew/opt/postgresql@17"];
+        for folder in folders.into_iter().chain(["usr/local"]) {
+            std::fs::create_dir_all(root.path().join(folder).join("bin")).unwrap();
+        }
+        let mut found = version_folders(root.path());
+        found.sort();
+        let mut expected = folders.map(|folder| root.path().join(folder).join("bin"));
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_version_of_each_package_is_read_from_its_path() {
+        for (path, version) in [
+            ("/usr/lib/postgresql/15/bin", Some(15)),
+            ("/usr/pgsql-16/bin", Some(16)),
+            ("/opt/homebrew/opt/postgresql@17/bin", Some(17)),
+            ("/opt/homebrew/opt/libpq/bin", None),
+        ] {
+            assert_eq!(path_version(Path::new(path)), version, "{path}");
         }
     }
 

@@ -249,8 +249,9 @@ impl Databases {
         limited(sqlx::query("select").execute(&self.allocator.admin.pool)).await.is_ok()
     }
 
-    /// Stops a server that only this process uses. On any other server, drops the databases of this
-    /// process that are not kept.
+    /// Stops a server that only this process uses, unless a database on it is kept. Leaves a shared or kept
+    /// server running with its databases; on a kept server, drops those that were discarded. On an
+    /// existing server, drops the databases of this process that are not kept.
     pub(super) async fn close(&self, mut tasks: JoinSet<()>) -> Result<(), Error> {
         let Some(engine) = self.engine.lock().await.take() else { return Ok(()) };
         let Allocator { admin, drop_queue, copying, is_ours, .. } = &*self.allocator;

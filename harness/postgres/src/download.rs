@@ -77,7 +77,7 @@ fn cache(options: &Options, version: &str) -> Result<PathBuf, Error> {
             version: version.to_owned(),
             from: String::new(),
             reason: "there is no folder to store it in".into(),
-            next: "set `HOME` or `XDG_CACHE_HOME` to a folder",
+            next: "set `HOME` or `XDG_CACHE_HOME` to an absolute path",
         });
     };
     Ok(cache.join(options.prefix.as_str()).join("download"))

@@ -19,7 +19,7 @@ use super::{Error, Source, existing, password};
 use spanproof_lease::wait::{self, Attempt};
 use spanproof_lease::{Lease, LeaseOptions};
 
-/// Time for the server in a container to accept a connection: it runs `initdb` first.
+/// Time limit for our login to the server in a container, which has accepted a connection before.
 #[cfg(feature = "docker")]
 const CONTAINER_LOGIN_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest time between the failure of a dead server's connections and the end of its process.

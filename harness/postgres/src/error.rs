@@ -93,7 +93,8 @@ pub enum Error {
     },
     /// Docker does not answer.
     #[error(
-        "Docker does not answer{host}: {reason}; start it, or set `DOCKER_HOST` to its address"
+        "Docker does not answer{host}: {reason}; start it, allow this user to use it, or set `DOCKER_HOST` \
+         to its address"
     )]
     NoDocker {
         /// ` at HOST`, if `DOCKER_HOST` is set; otherwise empty.

@@ -19,7 +19,7 @@ pub enum Kind {
     Network,
     /// The router did not answer in time.
     Timeout,
-    /// No router is configured, so no request was sent.
+    /// No router is configured, or the router is disabled, so no request was sent.
     NotConfigured,
     /// The runner stopped before the answer came.
     Shutdown,

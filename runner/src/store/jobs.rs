@@ -31,7 +31,7 @@ impl Route {
 pub enum JobStatus {
     /// Enough units succeeded.
     Completed,
-    /// Too few units succeeded.
+    /// Too few units succeeded, or the job could not be executed.
     Failed,
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::table::table;
 use spanproof_format::{Proofs, SabotageResult};
 
-/// Returns a line per sabotage and case, the details of missed sabotages, and the counts.
+/// Returns a line per sabotage and case, the details of missed and impossible sabotages, and the counts.
 pub fn proofs(document: &Proofs) -> String {
     let rows: Vec<Vec<String>> = document
         .proofs

@@ -41,8 +41,9 @@ fn sum<const N: usize>(numbers: [usize; N]) -> usize {
     numbers.into_iter().fold(0, usize::saturating_add)
 }
 
-/// Returns the table of cases, the failures with their evidence and a command that repeats them,
-/// and the snapshots that differ. `repeat` is the start of this command.
+/// Returns the table of cases, the failures and notices with their evidence and a command that repeats
+/// them, the snapshots that differ, the warnings, and what the run did not do. `repeat` is the start of
+/// the command.
 pub fn run(run: &Run, repeat: &str) -> String {
     let has_faults = run.cases.iter().any(|case| case.fault.is_some());
     let rows: Vec<_> = run
@@ -250,7 +251,9 @@ fn snapshot(snapshot: &Snapshot) -> String {
     let word = match snapshot.state {
         SnapshotState::Same => return String::new(),
         SnapshotState::Missing => "no snapshot is stored; the service printed",
-        SnapshotState::Unstable => "differs between cases that share the snapshot",
+        SnapshotState::Unstable => {
+            "differs between cases that share the snapshot; mask what varies with `redact` in `[startup]`"
+        }
         _ => "changed",
     };
     let mut text = format!("\nSNAPSHOT {}: {word}\n", snapshot.path);

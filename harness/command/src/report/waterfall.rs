@@ -198,8 +198,8 @@ fn bar(trace: &Trace, span: &TraceSpan, width: usize, canvas: Canvas) -> String 
     bar
 }
 
-/// Returns the result of a diagnostic function: the rows that are anomalies, and the number of
-/// other rows.
+/// Returns the result of a diagnostic function: its rows, but only the number of the rows in which
+/// `is_anomaly` is `false`.
 fn diagnostic(result: &Diagnostic, canvas: Canvas) -> String {
     let call = plain(&format!("{}({})", result.function, result.execution));
     if let Some(why) = &result.error {

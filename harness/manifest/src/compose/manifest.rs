@@ -30,7 +30,7 @@ pub(crate) fn read(inputs: &[Input<'_>]) -> Result<Content, Error> {
         let all_exist = all.iter().all(|path| only.files.read(path).is_ok());
         if all_exist && !others.is_empty() && all.contains(&only.path) {
             let overridden = project(only.files, &all)?;
-            mark_overridden(&mut processes, &overridden, &others.join("`, `"));
+            mark_overridden(&mut processes, &overridden, &others);
         }
     }
     Ok(Content::Processes(processes))
@@ -80,9 +80,11 @@ fn project(files: &dyn Files, paths: &[PathBuf]) -> Result<Vec<Process>, Error> 
     Ok(processes)
 }
 
-/// Makes each variable unknown that has a different value in `overridden`: the same processes, with the
-/// files that compose reads only without `-f`.
-fn mark_overridden(processes: &mut [Process], overridden: &[Process], file: &str) {
+/// Makes each variable unknown that has a different value in `overridden`: the same processes, with
+/// `others`, the files that compose reads only without `-f`.
+fn mark_overridden(processes: &mut [Process], overridden: &[Process], others: &[String]) {
+    let files = others.join("`, `");
+    let those = if others.len() == 1 { "that file" } else { "those files" };
     for process in processes {
         let Some(other) = overridden.iter().find(|other| other.name == process.name) else {
             continue;
@@ -101,13 +103,11 @@ fn mark_overridden(processes: &mut [Process], overridden: &[Process], file: &str
                 _ => "not known".to_owned(),
             };
             let why = format!(
-                "it is {} with `{file}`, which compose reads if it is started without `-f`, and {} without that file",
+                "it is {} with `{files}`, which compose reads if it is started without `-f`, and {} without {those}",
                 text(&changed.value),
                 text(&value.value),
             );
-            let resolve = format!(
-                "give what is deployed: the folder, or each file that follows `-f` (`--manifest {file}`)"
-            );
+            let resolve = "give what is deployed: the folder, or each file that follows `-f` (`--manifest` for each)";
             process.variables.set(Setting::new(
                 &name,
                 Value::Unknown(Reason::new(why, resolve)),

@@ -40,6 +40,20 @@ fn fly_has_one_environment_for_all_processes_and_secrets_override_it() {
 }
 
 #[test]
+fn a_step_names_the_section_of_fly_toml_that_exists_only_during_the_build() {
+    for section in ["build.args", "build.secrets"] {
+        let text = format!("app = 'a'\n[{section}]\nFLAG = 'x'\n");
+        let files = MemoryFiles::default().with("fly.toml", text);
+        let found = read(&files, &[PathBuf::from("fly.toml")], &Options::default()).unwrap();
+        let steps = found[0].named("a")[0].variable("FLAG").steps;
+        let expected = format!(
+            "fly.toml:3 not for the process: `{section}` exist only while the image is built"
+        );
+        assert_eq!(steps[0].to_string(), expected);
+    }
+}
+
+#[test]
 fn secrets_are_parsed_from_the_output_of_commands() {
     for (text, expected) in [
         ("NAME            DIGEST  \nFLAG  \t 1234\nB\t12\n", &["FLAG", "B"][..]),

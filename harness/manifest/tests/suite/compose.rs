@@ -163,6 +163,20 @@ fn an_override_file_is_applied_only_if_compose_finds_the_files_itself() {
     };
     assert!(reason.why.starts_with("it is `b` with `d/compose.override.yaml`"), "{reason:?}");
     assert!(reason.why.ends_with("and `a` without that file"), "{reason:?}");
+    assert!(reason.resolve.ends_with(" (`--manifest` for each)"), "{reason:?}");
+    let listed = [
+        ("d/compose.yaml", base),
+        ("d/b.yaml", other),
+        ("d/c.yaml", other),
+        ("d/.env", "COMPOSE_FILE=compose.yaml:b.yaml:c.yaml\n"),
+    ];
+    let Value::Unknown(reason) =
+        manifests(&listed, &["d/compose.yaml"])[0].processes[0].variable("FLAG").value
+    else {
+        panic!("the value is known");
+    };
+    assert!(reason.why.starts_with("it is `b` with `d/b.yaml`, `d/c.yaml`"), "{reason:?}");
+    assert!(reason.why.ends_with("and `a` without those files"), "{reason:?}");
     assert_eq!(flag_of(&files, &["d"], "app"), "b @ d/compose.override.yaml:3");
     assert_eq!(
         flag_of(&files, &["d/compose.yaml", "d/compose.override.yaml"], "app"),

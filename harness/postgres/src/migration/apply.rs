@@ -147,7 +147,7 @@ impl File {
         } else if is_unknown_parameter(&statement.sql, source.sqlstate()) {
             "; if the file is a dump of a newer server, use a server of that version, or remove the line"
         } else if source.sqlstate() == Some(UNDEFINED_DATABASE) {
-            "; the database has a generated name here: alter the current database, with \
+            "; the database has a generated name here: use the name of the current database, as in \
              `do $$ begin execute format('alter database %I set …', current_database()); end $$`"
         } else {
             ""

@@ -155,7 +155,7 @@ impl Migrations {
         })
     }
 
-    /// Returns the folder that the migrations were read from.
+    /// Returns the folder that the migrations were read from; empty for [`none`](Self::none).
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -265,7 +265,8 @@ fn sqlx_version(name: &str, version: Option<&Version>, script: &Script) -> Optio
     }
 }
 
-/// Compares the files, not the folder.
+/// Compares the names and the contents of the files, and the fingerprint of the caller's code, but not the
+/// folder.
 impl PartialEq for Migrations {
     fn eq(&self, other: &Self) -> bool {
         self.fingerprint() == other.fingerprint()

@@ -24,7 +24,8 @@ pub(crate) async fn check_unusable_image_error() {
     if !answers {
         let host = variable("DOCKER_HOST").map_or_else(String::new, |host| format!(" at `{host}`"));
         assert!(error.starts_with(&format!("Docker does not answer{host}: ")), "{error}");
-        assert!(error.ends_with("; start it, or set `DOCKER_HOST` to its address"), "{error}");
+        let next = "; start it, allow this user to use it, or set `DOCKER_HOST` to its address";
+        assert!(error.ends_with(next), "{error}");
         return;
     }
     let start = format!("Docker has no image `{image}` and can't pull it: ");

@@ -124,7 +124,7 @@ async fn the_part_that_undoes_a_migration_is_not_run(#[case] sql: &str) {
 )]
 #[case::database_by_name(
     "create table s (n int);\n\nalter database app set search_path = x;\n",
-    ":3 failed; the database has a generated name here: alter the current database, with `do $$ begin execute format('alter \
+    ":3 failed; the database has a generated name here: use the name of the current database, as in `do $$ begin execute format('alter \
     database %I set …', current_database()); end $$`: database \"app\" does not exist"
 )]
 #[case::owner_of_another_server(

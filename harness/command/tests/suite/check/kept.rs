@@ -139,3 +139,23 @@ fn clean_removes_cache_entries_only_with_the_option_cache() {
     assert!(removed.contains(" with 1 migration of "), "{removed}");
     assert_eq!(entries().len(), 0);
 }
+
+#[test]
+fn clean_reports_an_entry_in_use_and_each_name_that_it_does_not_find() {
+    let project = Project::new("accepts-no-job");
+    let caches = project.path().join("caches");
+    let run = |args: &[&str]| project.spanproof(args).env("XDG_CACHE_HOME", &caches).output();
+    run(&["check"]);
+    let folder = caches.join("spanproof/postgres");
+    let key = spanproof_postgres::Cache::new(&folder).entries()[0].key.clone();
+    let mark = std::fs::File::open(folder.join(&key).join("complete.json")).unwrap();
+    mark.lock_shared().unwrap();
+    let Output { code, stdout, stderr } = run(&["clean", "--cache", &key]);
+    assert_eq!((code, stdout.as_str()), (3, ""), "{stderr}");
+    assert_eq!(stderr, format!("{key} is in use and was not removed\n"));
+    mark.unlock().unwrap();
+    let Output { code, stdout, stderr } = run(&["clean", "--cache", &key, "nowhere"]);
+    assert!(stdout.starts_with(&format!("removed cached {key} (")), "{stdout}");
+    assert!(stderr.starts_with("error: nothing named `nowhere` to remove; "), "{stderr}");
+    assert_eq!(code, 2);
+}

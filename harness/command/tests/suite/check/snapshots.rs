@@ -127,6 +127,20 @@ fn an_update_reports_that_no_case_became_ready() {
 }
 
 #[test]
+fn the_report_names_the_update_only_for_output_that_an_update_accepts() {
+    let project = project();
+    let config = project.path().join("other.toml");
+    std::fs::rename(project.path().join("spanproof.toml"), config).unwrap();
+    let Output { stdout, .. } = project.run(&["check", "--config", "other.toml"]);
+    assert!(stdout.contains(": no snapshot is stored; the service printed\n"), "{stdout}");
+    assert!(stdout.ends_with(" check --config other.toml --update`\n"), "{stdout}");
+    project.write("service.sh", &SERVICE.replace("1.2.3", "session $(date +%N)"));
+    let Output { stdout, .. } = project.run(&["check", "--config", "other.toml"]);
+    assert!(stdout.contains(": differs between cases that share the snapshot; "), "{stdout}");
+    assert!(!stdout.contains("--update"), "{stdout}");
+}
+
+#[test]
 fn an_update_reports_that_the_output_varies_between_cases() {
     let project = project();
     project.write("service.sh", &SERVICE.replace("1.2.3", "session $(date +%N)"));

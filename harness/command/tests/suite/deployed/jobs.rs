@@ -13,8 +13,7 @@ const WRITTEN: &str = "✅ StartSpan RecordSpan success\n";
 const REFUSED: &str = "❌ StartSpan RecordSpan error: permission denied\n";
 
 /// Returns a dump with jobs a minute apart, each with one unit (a row of `executions`). Jobs in `stored` have
-/// spans. Jobs in
-/// `unlinked` have spans that name neither a unit nor a job.
+/// spans. Jobs in `unlinked` have spans that name neither a unit nor a job.
 pub(super) fn dump(jobs: u32, stored: &[u32], unlinked: &[u32]) -> String {
     let job_dump = JobDump { units: 1, traced_units: 1, job_status: "completed", change: ("", "") };
     // The rows of this dump are copied for each job, with other ids and times.
