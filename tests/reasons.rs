@@ -1,6 +1,6 @@
-//! Tests of what a run of many cases reports besides the code of each case: the pattern that the
-//! failing cases have in common, the single changes that make failing cases pass, and expected
-//! failures (failures that the spec accepts until a date).
+//! Tests of what only a run reports, and not the judgement of one trial: the pattern that the failing cases
+//! have in common, the single changes that make failing cases pass, expected failures (failures that the
+//! spec accepts until a date), and the codes that need further trials of a case.
 
 use rstest::rstest;
 use spanproof::{Case, RunOptions, World, cases, rejudge_run};
@@ -9,7 +9,7 @@ use spanproof_format::{Code, Evidence, PassingChange, Run, Verdict};
 use crate::world::repository;
 
 const FLAG: &str = "ENABLE_DB_TRACING";
-/// The codes that only a run of many cases can report. This module tests each of these codes.
+/// The codes that only a run can report, and not the judgement of one trial. This module tests each of them.
 pub(crate) const CODES_OF_RUNS: [Code; 3] =
     [Code::ExpectedFailurePassed, Code::Flaky, Code::SlowedByTracing];
 

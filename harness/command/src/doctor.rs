@@ -46,13 +46,12 @@ async fn check_sources(options: &Options) -> bool {
             Source::Url(_) => "URL",
             _ => "binaries",
         };
-        let started = Instant::now();
         let (sign, text) = match start(Options { source, ..options.clone() }).await {
-            Ok(origin) => {
+            Ok((origin, ready)) => {
                 let used = if any_works { "also works" } else { "would be used" };
                 any_works = true;
-                let elapsed = started.elapsed().as_millis();
-                ("ok", format!("{origin}: {used}; a new database was ready after {elapsed} ms"))
+                let ready = ready.as_millis();
+                ("ok", format!("{origin}: {used}; a new database was ready after {ready} ms"))
             }
             Err(error) => {
                 ("no", spanproof::mask_secrets(&format!("{:#}", anyhow::Error::new(error))))
@@ -63,13 +62,17 @@ async fn check_sources(options: &Options) -> bool {
     any_works
 }
 
-/// Starts a server, creates a database, and returns the origin of the server.
-async fn start(options: Options) -> Result<String, spanproof_postgres::Error> {
+/// Starts a server, creates a database, and stops the server. Returns its origin, and the time until the database was
+/// ready.
+async fn start(options: Options) -> Result<(String, Duration), spanproof_postgres::Error> {
+    let started = Instant::now();
     let server = Server::start_ignoring_env(options).await?;
     let origin = server.origin().to_string();
-    server.empty_database().await?.close().await?;
+    let database = server.empty_database().await?;
+    let ready = started.elapsed();
+    database.close().await?;
     server.close().await?;
-    Ok(origin)
+    Ok((origin, ready))
 }
 
 /// Returns the lines about the cache: its folder and its data directories.

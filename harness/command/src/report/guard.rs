@@ -63,7 +63,7 @@ fn proof(guard: &Guard) -> String {
     let mut text = if state.freshness == Freshness::Fresh {
         format!("proof: {}, {} of flags", state.file, count(state.combinations, "combination"))
     } else {
-        format!("proof: {}; every value is unproven", state.why)
+        format!("proof: {}; no value is proved", state.why)
     };
     for what in &state.not_checked {
         let _infallible = write!(text, "\nnot checked: {what}");

@@ -172,7 +172,7 @@ async fn the_otlp_export_has_services_and_parents() {
 }
 
 #[rstest]
-#[case::no_job(ROWS, &["--job", "7"], 4, "`jobs` has no job `7`; the newest jobs are id=1 (jobspec_id bias-1)")]
+#[case::no_job(ROWS, &["--job", "7"], 4, "`jobs` has no job `7`; the jobs with the largest `id` are id=1 (jobspec_id bias-1)")]
 #[case::no_execution(ROWS, &["--execution", "7"], 4, "`trace_spans` has no span of the execution `7`; the newest span belongs to trace")]
 #[case::no_trace(ROWS, &["--trace", "0af76519-16cd-43dd-8448-000000000000"], 4, "`trace_spans` has no span of the trace `0af7")]
 #[case::no_uuid(ROWS, &["--trace", "x"], 2, "`x` is not a trace id: `trace_spans.trace_id` has the type uuid")]

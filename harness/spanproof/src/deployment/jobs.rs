@@ -9,8 +9,10 @@ use super::session::Error;
 use crate::observation::{self, Row, Rows, text};
 use crate::spec::JobTable;
 
-/// Number of newest jobs that an error lists as examples.
+/// Number of jobs that an error lists as examples.
 const EXAMPLES: usize = 3;
+/// Maximum number of jobs that are read by one id or name, to list them.
+const MAX_MATCHES: usize = 10;
 
 /// Reads the jobs that the selection names, or the newest jobs if it names no job.
 pub(super) async fn jobs(lookup: &mut Lookup<'_>, selection: &JobSelection) -> Result<Rows, Error> {
@@ -60,7 +62,7 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
         }
         let clause = conditions.clause();
         let row = table.row_as_json();
-        let sql = format!("select {row} from {} r {clause} limit 10", table.name);
+        let sql = format!("select {row} from {} r {clause} limit {MAX_MATCHES}", table.name);
         let what = format!("{} by {column}", columns.table);
         let jobs = observation::Table::Jobs;
         let rows = lookup.look_up(jobs, &what, &sql, &conditions.parameters()).await?;
@@ -70,7 +72,8 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
     if let ([_, _, ..], Some(first)) = (found.as_slice(), found.first()) {
         let all: Vec<_> = found.iter().map(|row| describe(columns, row)).collect();
         let example = format!("{}={}", columns.id, text(first, &columns.id).unwrap_or_default());
-        let message = format!("`{key}` matches {} jobs: {}", found.len(), all.join(", "));
+        let at_least = if found.len() < MAX_MATCHES { "" } else { "at least " };
+        let message = format!("`{key}` matches {at_least}{} jobs: {}", found.len(), all.join(", "));
         return Err(Error::Ambiguous { message, example });
     }
     match found.pop() {
@@ -79,7 +82,7 @@ pub(super) async fn job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Re
     }
 }
 
-/// Creates the error for a job that does not exist. The message lists the newest jobs.
+/// Creates the error for a job that does not exist. The message lists the jobs with the largest ids.
 async fn no_job(lookup: &mut Lookup<'_>, table: &Table, key: &str) -> Result<Error, Error> {
     let columns = &lookup.spec.tables.jobs;
     let sql = format!(
@@ -104,7 +107,7 @@ fn newest_hint(columns: &JobTable, newest: Reply<Vec<Row>>) -> String {
         Reply::Accepted(rows) if rows.is_empty() => format!("`{}` is empty", columns.table),
         Reply::Accepted(rows) => {
             let rows: Vec<_> = rows.iter().map(|row| describe(columns, row)).collect();
-            format!("the newest jobs are {}", rows.join(", "))
+            format!("the jobs with the largest `{}` are {}", columns.id, rows.join(", "))
         }
         Reply::Refused(reason) => format!("the newest jobs: {reason}"),
     }
@@ -137,7 +140,7 @@ pub(super) async fn newest_jobs(
     let limit = selection.last.clamp(1, 1000);
     let by_id = table.descending(&columns.id).unwrap_or_default();
     if let Some(created) = table.value(&columns.created) {
-        // Without this condition, Postgres could not use an index on the column, because nulls come first.
+        // In descending order, nulls come first: without this condition, jobs without a time would be the newest.
         let mut with_time = conditions.clone();
         with_time.add(format!("{created} is not null"));
         let order = format!("{created} desc, {by_id}");

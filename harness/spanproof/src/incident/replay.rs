@@ -1,6 +1,6 @@
 //! Replays an incident: recreates its setup, runs the service with this setup, and compares the results
-//! with the recorded results. A setup has the flags, the job, the route (how the job is submitted) and the
-//! upstream (the fake server that the service calls). Results are the verdict, the funnel (how many units
+//! with the recorded results. A setup has the flags, the job, the route (how the job is submitted), the
+//! upstream (the fake server that the service calls) and perhaps a fault. Results are the verdict, the funnel (how many units
 //! of work reached each stage, from executed to joined), and the statuses of the units.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub async fn replay(world: &World, bundle: &Bundle) -> Result<Replay, Error> {
         let judged = Box::pin(run(world, bundle, setup)).await;
         let (judgement, differences) = judged.unwrap_or_else(|why| {
             let why = secrets.text(&why);
-            let difference = format!("the service or its Postgres did not start: {why}");
+            let difference = format!("the replay could not be completed: {why}");
             (Judgement::broken(why), vec![difference])
         });
         let case = masked_case(world.spec(), &setup.case).into();

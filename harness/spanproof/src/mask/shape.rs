@@ -26,7 +26,7 @@ pub(super) fn find(text: &str) -> Vec<Found> {
     for shape in SHAPES.iter() {
         for captures in shape.captures_iter(text) {
             let Some(value) = captures.name("value") else { continue };
-            // A lower-case word after `basic` is prose, not a token.
+            // A lower-case word after `bearer` or `basic` is prose, not a token.
             let is_prose = value.as_str().bytes().all(|byte| byte.is_ascii_lowercase());
             let has_colon =
                 captures.get(0).is_some_and(|whole| whole.as_str().contains([':', '=']));

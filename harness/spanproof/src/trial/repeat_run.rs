@@ -28,7 +28,7 @@ impl Trial {
                 return Ok(());
             }
             let record = self.record_job().await?;
-            // A clean-up may have deleted spans of earlier jobs.
+            // The service may have deleted spans of earlier jobs. Then too few are counted, and the series may end early.
             let all = record.tables.spans.all().len();
             let spans = all.saturating_sub(stored);
             stored = all;

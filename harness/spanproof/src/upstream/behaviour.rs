@@ -61,7 +61,7 @@ fn default_status() -> u16 {
 }
 
 impl Behaviour {
-    /// Returns the same behaviour, except that no request gets an answer.
+    /// Returns the same behaviour, except that each reply hangs.
     #[must_use]
     pub(crate) fn without_answers(mut self) -> Self {
         for reply in &mut self.replies {
@@ -93,7 +93,9 @@ impl Behaviour {
                 return Err(format!("{name} has more than one of `json`, `text`, `close`, `hang`"));
             }
             if !reply.path.starts_with('/') || reply.path.contains(['?', '#']) {
-                return Err(format!("{name}: the path must start with `/` and have no query"));
+                return Err(format!(
+                    "{name}: the path must start with `/` and have no query or fragment"
+                ));
             }
             reply.template().map_err(|error| format!("{name}: its `json` is not JSON: {error}"))?;
         }
@@ -115,8 +117,11 @@ impl Behaviour {
             }
             for (header, value) in &reply.headers {
                 let is_printable = value.chars().all(|c| c == '\t' || !c.is_control());
-                if !is_token(header) || !is_printable {
-                    return Err(format!("{name}: `{header}` is not an HTTP header"));
+                if !is_token(header) {
+                    return Err(format!("{name}: `{header}` is not the name of an HTTP header"));
+                }
+                if !is_printable {
+                    return Err(format!("{name}: the value of `{header}` has a control character"));
                 }
             }
             if !(100..=599).contains(&reply.status) {

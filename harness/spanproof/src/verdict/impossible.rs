@@ -164,7 +164,8 @@ impl Limits {
         let job_end = facts
             .observation
             .job_ms()
-            .filter(|_| is_awaited && !spec.tables.jobs.table.is_empty())
+            // A job may start another one, whose units run after it has ended.
+            .filter(|_| is_awaited && !spec.tables.jobs.table.is_empty() && facts.jobs.len() == 1)
             .and_then(|ms| {
                 Some(shifted(period.submitted, TimeDelta::try_milliseconds(ms.try_into().ok()?)?))
             });

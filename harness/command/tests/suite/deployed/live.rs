@@ -203,7 +203,7 @@ async fn the_diagnosis_depends_on_the_database_and_the_arguments(
 #[case::no_such_job(
     "",
     "471a",
-    "`jobs` has no job `471a`; the newest jobs are id=472 (jobspec_id bias-detection-1761135300), id=471"
+    "`jobs` has no job `471a`; the jobs with the largest `id` are id=472 (jobspec_id bias-detection-1761135300), id=471"
 )]
 #[case::sql_in_the_name(
     "",

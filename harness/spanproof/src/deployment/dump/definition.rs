@@ -50,8 +50,11 @@ fn column(part: &str) -> Option<(String, String)> {
         part = part.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
     }
     let (name, sql_type) = identifier::from_sql(part)?;
-    let is_constraint = NOT_COLUMNS.contains(&&*name)
-        || name == "exclude" && sql_type.trim_start().to_ascii_lowercase().starts_with(['u', '(']);
+    // `pg_dump` does not quote a column with the name `exclude`.
+    let next = sql_type.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| !word.is_empty());
+    let is_exclusion = sql_type.trim_start().starts_with('(')
+        || next.is_some_and(|word| word.eq_ignore_ascii_case("using"));
+    let is_constraint = NOT_COLUMNS.contains(&&*name) || name == "exclude" && is_exclusion;
     let is_column = part.starts_with('"') || !is_constraint;
     is_column.then(|| (name, sql_type.trim().to_owned()))
 }
@@ -63,7 +66,7 @@ mod tests {
     #[test]
     fn columns_are_split_outside_quotes_and_brackets() {
         let sql = " (\n    -- the id, a number\n    id numeric(12,1) DEFAULT 'a,(',\n    \"check\" text[] DEFAULT ARRAY['x'::text, 'y'::text],\n    \
-                   CONSTRAINT c CHECK ((id > 0)),\n    exclude text\n)\nPARTITION BY RANGE (id);";
+                   CONSTRAINT c CHECK ((id > 0)),\n    exclude uuid,\n    EXCLUDE USING gist (id WITH =)\n)\nPARTITION BY RANGE (id);";
         let Definition { columns, options } = Definition::parse(sql);
         let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["id", "check", "exclude"]);

@@ -122,10 +122,10 @@ impl Search<'_> {
         for relation in relations {
             read_rows(self.dump, relation, &paths, |row| {
                 let is_selected = match selection.jobs.as_slice() {
-                    [] => true,
+                    [] => is_in_window(&row, &columns.created, selection.window),
                     keys => keys.iter().any(|key| is_named(columns, &row, key)),
                 };
-                if is_selected && is_in_window(&row, &columns.created, selection.window) {
+                if is_selected {
                     found.push(row);
                     // Sorting now and then keeps the memory small.
                     if found.len() >= 2 * limit.max(500) {

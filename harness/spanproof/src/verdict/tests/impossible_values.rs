@@ -348,3 +348,22 @@ fn an_end_may_be_the_sum_of_a_rounded_start_and_a_duration() {
     let judgement = judge_parts(&spec(), &evidence);
     assert_eq!(judgement.verdict, Verdict::Pass, "{judgement:#?}");
 }
+
+/// Regression test: the units of a job that another job had started were too late for the first one.
+#[test]
+fn the_units_of_a_second_job_may_start_after_the_first_one_has_ended() {
+    let mut evidence = case_with_period();
+    change_rows(&mut evidence.spans, |row| {
+        set(row, "started_at", "2026-01-01T00:00:02+00:00");
+        set(row, "completed_at", "2026-01-01T00:00:02.501+00:00");
+        row.remove("duration_ms");
+    });
+    for (jobs, expected) in [(1, &["impossible-times"][..]), (2, &[])] {
+        let mut observation = evidence.observation();
+        let job = observation.tables.jobs.all()[0].clone();
+        observation.tables.jobs = Rows::from(vec![job; jobs]);
+        let Origin::Trial(trial) = &mut observation.origin else { panic!("not a trial") };
+        trial.timings = [("submit".to_owned(), 1_000), ("settle".to_owned(), 499_000)].into();
+        assert_eq!(codes(&judge(&spec(), &observation)), expected, "{jobs}");
+    }
+}
