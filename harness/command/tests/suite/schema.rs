@@ -76,6 +76,12 @@ fn validate(schema: &Json, value: &Json, path: &str, found: &mut Vec<Difference>
                     wrong(format!("{value} does not match {rule}"));
                 }
             }
+            "minItems" => {
+                let least = rule.as_u64().unwrap();
+                if value.as_array().is_some_and(|items| (items.len() as u64) < least) {
+                    wrong(format!("{value} has less than {least} items"));
+                }
+            }
             "required" => {
                 let lacks = |key: &&Json| value.get(key.as_str().unwrap()).is_none();
                 for key in rule.as_array().unwrap().iter().filter(lacks) {

@@ -193,8 +193,13 @@ fn the_error_for_a_missing_spec_suggests_the_option_config() {
 )]
 #[case::unused_rule(
     "[[route]]",
-    "[matrix]\nexclude = [{ route = \"direct\", upstream = \"healthy\" }, { job = \"one\", route = [] }]\n[[route]]",
-    "the rule { job=one and route= } in `exclude` excludes no case; correct or remove it"
+    "[matrix]\npin = { A = \"1\" }\nexclude = [{ A = \"2\", job = \"one\" }]\n[[flag]]\nname = \"A\"\nvalues = [\"1\", \"2\"]\n[[route]]",
+    "the rule { A=2 and job=one } in `exclude` excludes no case; correct or remove it"
+)]
+#[case::empty_list(
+    "[[route]]",
+    "[matrix]\nexclude = [{ job = \"one\", route = [] }]\n[[route]]",
+    "an empty list holds for no case; name a value, or remove the key"
 )]
 #[case::limit(
     "schema = 1",
