@@ -156,11 +156,15 @@ fn an_override_file_is_applied_only_if_compose_finds_the_files_itself() {
     let same = "services:\n  app:\n    environment: {FLAG: a}\n    ports: ['1:1']\n";
     let files = [("d/compose.yaml", base), ("d/compose.override.yaml", other)];
     assert_eq!(flag_of(&files, &["d/compose.yaml"], "app"), "?unknown @ d/compose.override.yaml:3");
-    let Value::Unknown(reason) =
-        manifests(&files, &["d/compose.yaml"])[0].processes[0].variable("FLAG").value
-    else {
-        panic!("the value is known");
+    let unknown = |files: &[(&str, &str)]| match manifests(files, &["d/compose.yaml"])[0].processes
+        [0]
+    .variable("FLAG")
+    .value
+    {
+        Value::Unknown(reason) => reason,
+        known => panic!("the value is known: {known:?}"),
     };
+    let reason = unknown(&files);
     assert!(reason.why.starts_with("it is `b` with `d/compose.override.yaml`"), "{reason:?}");
     assert!(reason.why.ends_with("and `a` without that file"), "{reason:?}");
     assert!(reason.resolve.ends_with(" (`--manifest` for each)"), "{reason:?}");
@@ -170,11 +174,7 @@ fn an_override_file_is_applied_only_if_compose_finds_the_files_itself() {
         ("d/c.yaml", other),
         ("d/.env", "COMPOSE_FILE=compose.yaml:b.yaml:c.yaml\n"),
     ];
-    let Value::Unknown(reason) =
-        manifests(&listed, &["d/compose.yaml"])[0].processes[0].variable("FLAG").value
-    else {
-        panic!("the value is known");
-    };
+    let reason = unknown(&listed);
     assert!(reason.why.starts_with("it is `b` with `d/b.yaml`, `d/c.yaml`"), "{reason:?}");
     assert!(reason.why.ends_with("and `a` without those files"), "{reason:?}");
     assert_eq!(flag_of(&files, &["d"], "app"), "b @ d/compose.override.yaml:3");

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::printed_value::without_value;
 use crate::observation::{
-    Job, Line, Location, Observation, Redactor, SpanSource, TrialRecord, Unit, WaitResult,
+    Job, Line, Location, Observation, Redactor, SpanSource, TrialRecord, Unit,
 };
 use crate::spec::{Flag, Spec, Value, rows_hash};
 use crate::upstream::Exchange;
@@ -206,7 +206,7 @@ fn add_outcome(spec: &Spec, observation: &Observation, trial: &TrialRecord, trai
     if let Some(submission) = &trial.job_run.submission {
         traits.set(Kind::Outcome, "answer to the job", submission.status.to_string());
     }
-    let ended = trial.job_run.settled.as_ref().is_some_and(WaitResult::is_reached);
+    let ended = trial.job_run.has_ended();
     traits.set(Kind::Outcome, END_OF_JOB, if ended { "yes" } else { "no" }.to_owned());
     let effects = spec.flags.iter().flat_map(Flag::effects);
     for text in effects.filter_map(|(_, effects)| effects.rows.as_deref()) {

@@ -17,7 +17,7 @@ pub fn experiments(spec: &Spec, cases: &[Case]) -> Vec<Case> {
 /// Like [`simplest_case`], but only among the cases that can submit several jobs.
 fn case_for_experiments<'a>(spec: &Spec, cases: &'a [Case]) -> Option<&'a Case> {
     let takes_several_jobs = |case: &&Case| {
-        let route = spec.routes.iter().find(|route| route.name == case.route);
+        let route = spec.route(&case.route);
         !spec.service.one_shot && route.is_some_and(|route| !route.at_start)
     };
     simplest(spec, cases.iter().filter(takes_several_jobs))

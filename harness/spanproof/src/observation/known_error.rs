@@ -51,13 +51,16 @@ static FULL_QUEUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// Matches a line that reports that OpenTelemetry is switched off by one of its variables (OpenTelemetry
+/// Environment variables that switch OpenTelemetry off, and the values that do so (OpenTelemetry
 /// specification, "Environment Variable Specification").
-static LIBRARY_OFF: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?i)\b(?:OTEL_SDK_DISABLED["']?\s*[=:]\s*["']?true|OTEL_TRACES_EXPORTER["']?\s*[=:]\s*["']?none)\b"#,
-    )
-    .ok()
+pub(crate) const LIBRARY_OFF: [(&str, &str); 2] =
+    [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")];
+
+/// Matches a line that reports such a variable with such a value.
+static LIBRARY_OFF_REPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let setting = |(name, value): (&str, &str)| format!(r#"{name}["']?\s*[=:]\s*["']?{value}"#);
+    let settings = LIBRARY_OFF.map(setting).join("|");
+    Regex::new(&format!(r"(?i)\b(?:{settings})\b")).ok()
 });
 
 /// Parts of Postgres's own messages about failed statements (from src/backend). Drivers print these
@@ -139,18 +142,21 @@ impl KnownError {
 
 /// Whether a line about lost spans says that a queue has no room for them. Such spans were never sent.
 pub(crate) fn reports_full_queue(line: &str) -> bool {
-    FULL_QUEUE.as_ref().is_some_and(|queue| queue.is_match(line))
+    is_match(&FULL_QUEUE, line)
 }
 
 /// Whether a line reports that OpenTelemetry is switched off by one of its variables.
 pub(crate) fn reports_library_off(line: &str) -> bool {
-    LIBRARY_OFF.as_ref().is_some_and(|off| off.is_match(line))
+    is_match(&LIBRARY_OFF_REPORT, line)
 }
 
 /// Whether a line is about an error that the service recovers from.
 pub(crate) fn is_handled(line: &str) -> bool {
-    let contains = |words: &Option<Regex>| words.as_ref().is_some_and(|words| words.is_match(line));
-    contains(&HANDLED) && !contains(&FINAL)
+    is_match(&HANDLED, line) && !is_match(&FINAL, line)
+}
+
+fn is_match(pattern: &LazyLock<Option<Regex>>, line: &str) -> bool {
+    pattern.as_ref().is_some_and(|pattern| pattern.is_match(line))
 }
 
 /// Texts of errors that the database server reports before it processes any row.

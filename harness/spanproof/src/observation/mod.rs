@@ -37,7 +37,7 @@ pub(crate) use column_role::{ColumnRole, NameMasker, is_compared};
 pub use deployment::Deployment;
 pub(crate) use deployment::{ConcurrentSpan, DATE_DOUBTS, Log, LogFacts, LogLine, OtherTable};
 pub(crate) use known_error::{
-    FULL_DISK, KnownError, is_handled, known_texts, mentions, reports_full_queue,
+    FULL_DISK, KnownError, LIBRARY_OFF, is_handled, known_texts, mentions, reports_full_queue,
     reports_library_off,
 };
 pub use line::Location;

@@ -118,6 +118,12 @@ impl Rows {
         self
     }
 
+    /// Creates rows from JSON objects.
+    #[cfg(test)]
+    pub(crate) fn from_json(rows: impl IntoIterator<Item = Value>) -> Self {
+        rows.into_iter().map(|row| row.as_object().unwrap().clone()).collect()
+    }
+
     /// Keeps the rows that satisfy `keep`.
     #[must_use]
     pub(crate) fn filter(self, mut keep: impl FnMut(&Row) -> bool) -> Self {
@@ -189,7 +195,7 @@ mod tests {
     use super::*;
 
     fn rows(values: &[Value]) -> Rows {
-        values.iter().map(|value| value.as_object().unwrap().clone()).collect()
+        Rows::from_json(values.to_vec())
     }
 
     #[test]

@@ -156,6 +156,13 @@ pub struct JobRun {
     pub settled: Option<WaitResult>,
 }
 
+impl JobRun {
+    /// Whether the job ended in time.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.settled.as_ref().is_some_and(WaitResult::is_reached)
+    }
+}
+
 /// Numbers of lines of both output streams.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineCounts {

@@ -369,17 +369,17 @@ fn ready_problem(ready: &Ready) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::spec::Spec;
+    use crate::spec::try_example;
 
     #[test]
     fn a_process_is_refused_for_a_fault_that_kills_none() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
-        let text = std::fs::read_to_string(&path).unwrap();
         let process = "\n[[process]]\nname = \"worker\"\ncommand = [\"worker\"]\n";
         let parse = |kind: &str| {
             let old = format!("kind = \"{kind}\"\n");
-            let text = text.replace(&old, &format!("{old}process = \"worker\"\n"));
-            Spec::parse(&path, text + process).err().map(|error| error.to_string())
+            let new = format!("{old}process = \"worker\"\n");
+            try_example(|text| text.replace(&old, &new) + process)
+                .err()
+                .map(|error| error.to_string())
         };
         assert_eq!(parse("killed-mid-job"), None);
         let error = parse("locked").unwrap();
@@ -388,12 +388,10 @@ mod tests {
 
     #[test]
     fn a_fault_can_not_kill_a_helper() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
-        let text = std::fs::read_to_string(&path).unwrap();
         let process = "\n[[process]]\nname = \"redis\"\ncommand = [\"redis\"]\nhelper = true\n";
         let old = "kind = \"killed-mid-job\"\n";
-        let text = text.replace(old, &format!("{old}process = \"redis\"\n"));
-        let error = Spec::parse(&path, text + process).unwrap_err().to_string();
+        let new = format!("{old}process = \"redis\"\n");
+        let error = try_example(|text| text.replace(old, &new) + process).unwrap_err().to_string();
         assert!(error.contains("`redis` is a helper"), "{error}");
     }
 }

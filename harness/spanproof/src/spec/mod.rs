@@ -50,9 +50,15 @@ pub use value::Value;
 /// Returns the spec of this repository after `change` has edited its text.
 #[cfg(test)]
 pub(crate) fn example(change: impl FnOnce(String) -> String) -> Spec {
+    try_example(change).unwrap()
+}
+
+/// Like [`example`], for an edited text that may be refused.
+#[cfg(test)]
+fn try_example(change: impl FnOnce(String) -> String) -> Result<Spec, crate::document::Error> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../spanproof.toml");
     let text = change(std::fs::read_to_string(&path).unwrap());
-    Spec::from_document(&crate::document::Document::new(path, text)).unwrap()
+    Spec::from_document(&crate::document::Document::new(path, text))
 }
 
 /// The default file name of a spec.

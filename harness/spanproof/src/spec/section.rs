@@ -245,6 +245,11 @@ impl super::Spec {
         self.service.env.keys().chain(&self.service.inherit).map(String::as_str)
     }
 
+    /// Returns the route with this name; `None` if there is none.
+    pub(crate) fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.name == name)
+    }
+
     /// Whether the spec, or a template of `[service.files]`, has the placeholder of the URL for JDBC. A template
     /// that can't be read counts as one without it.
     pub(super) fn uses_jdbc(&self) -> bool {

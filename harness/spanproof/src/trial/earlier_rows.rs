@@ -160,7 +160,7 @@ mod tests {
     use crate::spec::example;
 
     fn rows(rows: &[Json]) -> Rows {
-        rows.iter().map(|row| row.as_object().unwrap().clone()).collect()
+        Rows::from_json(rows.to_vec())
     }
 
     fn ids(rows: &Rows) -> Vec<String> {

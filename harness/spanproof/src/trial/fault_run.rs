@@ -10,7 +10,7 @@ use super::rows::read_rows;
 use super::run::Trial;
 use super::service::{RunningService, ServiceOptions, StoppedService};
 use super::session::connect;
-use crate::observation::{LineCounts, Rows, Submission, TableRows, WaitResult};
+use crate::observation::{LineCounts, Rows, Submission, TableRows};
 use crate::spec::FaultKind;
 use spanproof_format::count;
 use spanproof_lease::wait::{self, Attempt};
@@ -53,7 +53,7 @@ impl Trial {
             self.phases.before_second_job = self.log_length().await?;
             let job = self.world.second_job(&self.case.job)?;
             self.run_later_job(&job, &first_jobs).await?;
-            let settled = self.job_run.settled.as_ref().is_some_and(WaitResult::is_reached);
+            let settled = self.job_run.has_ended();
             if settled && self.case.records(self.world.spec()) {
                 self.wait_for_spans().await?;
             }

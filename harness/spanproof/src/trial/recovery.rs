@@ -196,7 +196,7 @@ mod tests {
     use crate::spec::example;
 
     fn rows(rows: &[Json]) -> Rows {
-        rows.iter().map(|row| row.as_object().unwrap().clone()).collect()
+        Rows::from_json(rows.to_vec())
     }
 
     /// The spans of the unit with this id; the first of them was stored before the fault was removed.

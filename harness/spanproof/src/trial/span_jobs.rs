@@ -53,24 +53,36 @@ impl<'a> SpanJobs<'a> {
             }
         }
         all.add(spans, |span| appeared.get(&key(span)).copied());
+        all.find_spans_above(spec, states, &by_id);
+        all
+    }
+
+    /// Finds the spans that belong to no unit, are above spans of several jobs, and had not ended at the end of an
+    /// earlier job: a job must not continue below a span that had ended.
+    fn find_spans_above(
+        &mut self,
+        spec: &Spec,
+        states: &[TableRows],
+        by_id: &HashMap<String, &Row>,
+    ) {
+        let Some((last, earlier)) = states.split_last() else { return };
+        let spans = last.spans.all();
         for span in spans {
-            let Some(job) = all.job(span) else { continue };
-            for ancestor in ancestors(mapping, &by_id, span).skip(1).take(MAX_ABOVE) {
+            let Some(job) = self.job(span) else { continue };
+            for ancestor in ancestors(self.mapping, by_id, span).skip(1).take(MAX_ABOVE) {
                 if unit_id(spec, ancestor).is_none() {
-                    all.below.entry(key(ancestor)).or_default().insert(job);
+                    self.below.entry(key(self.mapping, ancestor)).or_default().insert(job);
                 }
             }
         }
-        // A job must not continue below a span of an earlier job that had ended.
-        let earlier = states.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        self.below.retain(|_, jobs| jobs.len() > 1);
         let had_ended = |span: &Row| earlier.iter().any(|state| state.spans.all().contains(span));
-        all.below.retain(|_, jobs| jobs.len() > 1);
         for span in spans {
-            if all.below.contains_key(&key(span)) && had_ended(span) {
-                all.below.remove(&key(span));
+            let key = key(self.mapping, span);
+            if self.below.contains_key(&key) && had_ended(span) {
+                self.below.remove(&key);
             }
         }
-        all
     }
 
     /// Whether a span belongs to a job, or to no unit and is above spans of the job.

@@ -214,11 +214,11 @@ impl World {
 
     /// Returns a route of the spec.
     pub(super) fn route(&self, name: &str) -> Result<&Route, Error> {
-        let routes = &self.0.spec.routes;
-        routes.iter().find(|rule| rule.name == name).ok_or_else(|| Error::Unknown {
+        let spec = self.spec();
+        spec.route(name).ok_or_else(|| Error::Unknown {
             kind: "route",
             found: name.to_owned(),
-            hint: suggestion(name, routes.iter().map(|rule| rule.name.as_str())),
+            hint: suggestion(name, spec.routes.iter().map(|route| route.name.as_str())),
         })
     }
 

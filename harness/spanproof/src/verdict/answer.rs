@@ -7,15 +7,10 @@ use super::facts::Facts;
 use super::gap::Gap;
 use super::propagation::TraceContext;
 use super::{error_line, server_errors, sign, span_lines};
-use crate::observation::{TrialRecord, reports_library_off};
+use crate::observation::{LIBRARY_OFF, TrialRecord, reports_library_off};
 use crate::process::Ending;
 use Question as Q;
 use spanproof_format::count_phrase;
-
-/// Environment variables that switch OpenTelemetry off, and the values that do so (OpenTelemetry
-/// specification, "Environment Variable Specification").
-const LIBRARY_OFF: &[(&str, &str)] =
-    &[("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")];
 
 /// Answers every question about a gap. `peers` are the other cases of the run. If `use_witness` is `false`,
 /// the evidence of the witness, which is a set of triggers that log each attempt to insert a span, is

@@ -159,7 +159,7 @@ impl Limits {
         let period = trial.period?;
         let tolerance = clock_tolerance(trial);
         let (spec, case) = (facts.spec, &facts.observation.case);
-        let route = spec.routes.iter().find(|route| route.name == case.route);
+        let route = spec.route(&case.route);
         let is_awaited = route.is_some_and(|route| route.done.is_none() && !route.at_start);
         let job_end = facts
             .observation

@@ -10,7 +10,7 @@ use super::finding::{Checks, Finding};
 use super::judgement::Judgement;
 use super::running_statement;
 use super::tree::is_sent_by_client;
-use crate::observation::{Observation, Span, Submission, WaitResult};
+use crate::observation::{Observation, Span, Submission};
 use crate::spec::Spec;
 use spanproof_format::{Code, Confidence, count_phrase};
 
@@ -32,10 +32,6 @@ pub(super) fn jobs_with_same_outcome<'a>(
 /// Reports the first later job that the service took and did not end, although the first job ended. The service may
 /// have run out of something that each job keeps, such as connections.
 pub(super) fn check_ends(first: &Facts<'_>, later: &[Observation], checks: &mut Checks) {
-    let has_ended = |facts: &Facts<'_>| {
-        let run = facts.trial().map(|trial| &trial.job_run);
-        run.and_then(|run| run.settled.as_ref()).is_none_or(WaitResult::is_reached)
-    };
     // A job in a queue may have to wait for a limit of rates.
     let is_running = |facts: &Facts<'_>| {
         let jobs = &facts.spec.tables.jobs;
@@ -45,21 +41,28 @@ pub(super) fn check_ends(first: &Facts<'_>, later: &[Observation], checks: &mut 
         has_begun && facts.jobs.iter().any(|job| job.status.as_ref().is_some_and(is_taken))
     };
     let is_alive = first.process_run().is_some_and(|run| run.exit.stop_requested);
-    if !is_alive || !has_ended(first) {
+    if !is_alive || is_late(first) {
         return;
     }
-    let numbered = (2..).zip(later.iter().map(|job| Facts::read(first.spec, job)));
-    for (number, job) in numbered.filter(|(_, job)| !has_ended(job) && is_running(job)).take(1) {
-        checks.expect(false, || {
-            let message = format!(
-                "job {number}, without a restart of the service, did not end in the time in which job 1 did"
-            );
-            let evidence = [Evidence::jobs(&job, false), Evidence::units(&job)].concat();
-            let mut finding = Finding::new(Code::JobNotFinished, message, evidence);
-            finding.confidence = Confidence::Likely;
-            finding
-        });
-    }
+    let mut numbered = (2..).zip(later.iter().map(|job| Facts::read(first.spec, job)));
+    let Some((number, job)) = numbered.find(|(_, job)| is_late(job) && is_running(job)) else {
+        return;
+    };
+    checks.expect(false, || {
+        let message = format!(
+            "job {number}, without a restart of the service, did not end in the time in which job 1 did"
+        );
+        let evidence = [Evidence::jobs(&job, false), Evidence::units(&job)].concat();
+        let mut finding = Finding::new(Code::JobNotFinished, message, evidence);
+        finding.confidence = Confidence::Likely;
+        finding
+    });
+}
+
+/// Whether spanproof waited for the end of a job, and the time was over before.
+fn is_late(job: &Facts<'_>) -> bool {
+    let settled = job.trial().and_then(|trial| trial.job_run.settled.as_ref());
+    settled.is_some_and(|settled| !settled.is_reached())
 }
 
 /// Compares the later jobs with the first job, which must have passed. Reports the first later job that
@@ -155,13 +158,12 @@ pub(crate) fn comparable_jobs(spec: &Spec, observation: &Observation) -> (usize,
 fn has_same_outcome(first: &Facts<'_>, job: &Facts<'_>) -> bool {
     let Some(run) = job.trial().map(|trial| &trial.job_run) else { return false };
     let accepted = run.submission.as_ref().is_some_and(Submission::is_accepted);
-    let ended = run.settled.as_ref().is_none_or(WaitResult::is_reached);
     let statuses = |facts: &Facts<'_>| {
         let mut statuses: Vec<_> = facts.units.iter().map(|unit| unit.status.clone()).collect();
         statuses.sort();
         statuses
     };
-    accepted && ended && statuses(first) == statuses(job)
+    accepted && !is_late(job) && statuses(first) == statuses(job)
 }
 
 /// Returns why a job can't be compared with the first one.

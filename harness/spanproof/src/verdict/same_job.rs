@@ -8,7 +8,7 @@ use super::evidence::Evidence;
 use super::finding::Finding;
 use super::judgement::Judgement;
 use super::outcome::Outcome;
-use crate::observation::{Job, Observation, Unit, WaitResult};
+use crate::observation::{Job, Observation, Unit};
 use crate::spec::Spec;
 use crate::upstream::{Answer, Exchange};
 use spanproof_format::{Code, Confidence, count_phrase};
@@ -311,6 +311,5 @@ fn outcome(spec: &Spec, observation: &Observation) -> Outcome {
 
 /// Whether the job ended in time.
 fn job_ended(observation: &Observation) -> bool {
-    let run = observation.trial().map(|trial| &trial.job_run);
-    run.and_then(|run| run.settled.as_ref()).is_some_and(WaitResult::is_reached)
+    observation.trial().is_some_and(|trial| trial.job_run.has_ended())
 }

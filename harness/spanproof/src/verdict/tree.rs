@@ -143,14 +143,11 @@ impl UnitTree<'_> {
         let is_outside = |other: &&Span| other.unit != self.unit.id || is_unknown(other);
         let parents: Vec<_> =
             facts.spans_with_id(span.parent.as_deref()).filter(is_outside).collect();
-        let is_remote = || span.parent.as_deref().is_some_and(|id| is_sent_by_client(facts, id));
-        if parents.is_empty() && is_remote() {
-            return None;
-        }
         if parents.is_empty() {
+            let is_remote = span.parent.as_deref().is_some_and(|id| is_sent_by_client(facts, id));
             // If spans of units are missing, the parent may be missing, too.
-            let text = "no span outside this unit has that id".to_owned();
-            return (!facts.lacks_spans()).then_some(text);
+            let is_known = is_remote || facts.lacks_spans();
+            return (!is_known).then(|| "no span outside this unit has that id".to_owned());
         }
         // An id may be unique only within its trace.
         (!parents.iter().any(|parent| parent.trace == span.trace))
@@ -205,10 +202,7 @@ pub(super) fn is_sent_by_client(facts: &Facts<'_>, id: &str) -> bool {
     if id.len() < MIN_REMOTE_ID {
         return false;
     }
-    let case = &facts.observation.case;
-    let Some(route) = facts.spec.routes.iter().find(|route| route.name == case.route) else {
-        return false;
-    };
+    let Some(route) = facts.spec.route(&facts.observation.case.route) else { return false };
     let texts = route.headers.values().chain(&route.sql).chain(&route.command).chain([&route.body]);
     { texts }.any(|text| contains_word(text, id) || contains_trace(text, id))
 }

@@ -32,19 +32,15 @@ pub(super) fn explain_by_case_without_fault(
         };
         let repeated =
             all.iter().position(|one| is_same(&one.case) && repeats_job(spec, &one.case));
+        let after_fault = span_count_of_next_job(all[index]);
         if let Some(repeated) = repeated {
             let repeated = (all[repeated], &judgements[repeated].clone());
-            let after_fault = span_count_of_next_job(all[index]);
             explain_next_job(spec, repeated, after_fault, &mut judgements[index]);
         }
         let plain = all.iter().position(|one| is_same(&one.case) && one.case.fault.is_none());
         let Some(peer) = plain else { continue };
         let plain = judgements[peer].clone();
-        let spans = Spans {
-            plain: plain.spans,
-            under_fault: judgements[index].spans,
-            after_fault: span_count_of_next_job(all[index]),
-        };
+        let spans = Spans { plain: plain.spans, under_fault: judgements[index].spans, after_fault };
         let Verdict::Fail(findings) = &mut judgements[index].verdict else { continue };
         findings.retain(|finding| !explains(&plain, &spans, finding));
         if findings.is_empty() {

@@ -153,7 +153,7 @@ fn a_job_that_does_not_end_is_compared_with_the_same_job_without_tracing() {
     trial.timings = [("submit".to_owned(), 2_000), ("settle".to_owned(), 5_000)].into();
     let mut hanging = recording_case();
     hanging.settled = Some(WaitResult::NotReached("10 s passed".into()));
-    hanging.jobs = rows(vec![json!({"id": 1, "status": "running"})]);
+    hanging.jobs = Rows::from_json(vec![json!({"id": 1, "status": "running"})]);
     let judgements = judge_all(&spec(), &[untraced, hanging.observation()]);
     let finding = judgements[1].findings()[0].to_string();
     assert!(finding.contains("tracing off  case"), "{finding}");

@@ -46,10 +46,6 @@ fn spec_without_enables() -> Spec {
     spec
 }
 
-fn rows(rows: Vec<Json>) -> Rows {
-    rows.into_iter().map(|row| row.as_object().unwrap().clone()).collect()
-}
-
 fn line(stream: Stream, text: &str) -> Line {
     Line::new(stream, 0, text)
 }
@@ -144,9 +140,9 @@ fn evidence(
         ready: WaitResult::Reached,
         submission: Some(Submission { request: "POST /".into(), status: 202, body: "{}".into() }),
         settled: Some(WaitResult::Reached),
-        jobs: rows(vec![json!({"id": 1, "status": "completed"})]),
-        units: rows((1..=4).map(unit).collect()),
-        spans: rows(spans),
+        jobs: Rows::from_json(vec![json!({"id": 1, "status": "completed"})]),
+        units: Rows::from_json((1..=4).map(unit)),
+        spans: Rows::from_json(spans),
         exchanges,
         exit: Exit {
             ending: Ending::Code(0),

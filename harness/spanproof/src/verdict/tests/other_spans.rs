@@ -140,10 +140,11 @@ fn a_process_that_says_off_makes_flag_unset_possible() {
 fn inner_spans_that_began_are_a_sign_of_the_outer_ones() {
     let mut evidence = case_without_spans();
     let trace = "0af7651916cd43dd8448eb211c80319c";
-    evidence.spans =
-        rows(vec![json!({"trace_id": trace, "span_id": "00f067aa0ba902b7", "operation": "tick",
+    evidence.spans = Rows::from_json(vec![
+        json!({"trace_id": trace, "span_id": "00f067aa0ba902b7", "operation": "tick",
         "service": "runner", "started_at": "2026-01-01T00:00:00+00:00", "status": "completed",
-        "completed_at": "2026-01-01T00:00:01+00:00", "duration_ms": 1000})]);
+        "completed_at": "2026-01-01T00:00:01+00:00", "duration_ms": 1000}),
+    ]);
     evidence.exchanges = (1..=4)
         .map(|id| {
             let mut exchange = exchange(Answer::Status(200), trace);
