@@ -53,7 +53,7 @@ fn check_ids(facts: &Facts<'_>, spans: &[&Span], outside_units: &[&Span], checks
 }
 
 /// Returns the spans that share their id with a different span.
-fn with_shared_id<'a>(spans: &[&'a Span]) -> Vec<&'a Span> {
+pub(super) fn with_shared_id<'a>(spans: &[&'a Span]) -> Vec<&'a Span> {
     let mut by_id: BTreeMap<(&Option<String>, &str), Vec<&Span>> = BTreeMap::new();
     for span in spans {
         if let Some(id) = &span.id {

@@ -1,16 +1,17 @@
 //! Checks that no span is stored twice where the number of spans does not show it: if a unit may have any
 //! number of spans of this name, or if they belong to no unit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::evidence::{Evidence, limit};
 use super::facts::Facts;
 use super::finding::{Checks, Finding};
+use super::impossible::with_shared_id;
 use crate::observation::{Field, Span};
 use spanproof_format::Code;
 
-/// Checks that no two rows have the same id, trace, name, unit and start. Different spans with one id are reported
-/// by another check.
+/// Checks that no two rows have the same id, trace, name and unit. If spans of other names or units have this id, too,
+/// another check reports it.
 pub(super) fn check_stored_twice(facts: &Facts<'_>, checks: &mut Checks) {
     let is_counted = |name: &str| {
         let mut expected = facts.expected_spans.iter();
@@ -21,15 +22,19 @@ pub(super) fn check_stored_twice(facts: &Facts<'_>, checks: &mut Checks) {
         if let (Some(id), Some(name)) = (&span.id, &span.name)
             && !is_counted(name)
         {
-            let start = span.started.as_ref().map(|start| &start.text);
-            rows.entry((name, id, &span.trace, &span.unit, start)).or_default().push(span);
+            rows.entry((name, id, &span.trace, &span.unit)).or_default().push(span);
         }
     }
     if rows.is_empty() {
         return;
     }
+    let required: Vec<&Span> = facts.required_spans().collect();
+    let shared: BTreeSet<_> =
+        with_shared_id(&required).iter().map(|span| (&span.trace, &span.id)).collect();
+    let is_duplicate =
+        |spans: &Vec<&Span>| spans.len() > 1 && !shared.contains(&(&spans[0].trace, &spans[0].id));
     let mut duplicates: BTreeMap<&str, Vec<&Span>> = BTreeMap::new();
-    for ((name, ..), spans) in rows.into_iter().filter(|(_, spans)| spans.len() > 1) {
+    for ((name, ..), spans) in rows.into_iter().filter(|(_, spans)| is_duplicate(spans)) {
         duplicates.entry(name).or_default().extend(spans);
     }
     checks.expect_each(duplicates.is_empty(), || {

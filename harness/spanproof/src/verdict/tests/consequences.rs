@@ -130,9 +130,16 @@ fn a_span_that_is_stored_twice_is_found_even_if_the_number_of_spans_does_not_sho
     timer["execution_id"] = Json::Null;
     let call = span(2, "hybrid_router_call", "c2", &json!("s2"));
     let other_call = span(2, "hybrid_router_call", "c9", &json!("s2"));
+    let mut later_call = call.clone();
+    later_call["started_at"] = json!("2026-01-01T00:00:00.5+00:00");
+    later_call["duration_ms"] = json!(500);
+    // All spans of the unit have one id.
+    let same_id = span(2, "hybrid_router_call", "s2", &json!("s2"));
     for (rows, expected) in [
         (vec![other_call], vec![]),
         (vec![call], vec![Code::Duplicate]),
+        (vec![later_call], vec![Code::Duplicate]),
+        (vec![same_id.clone(), same_id], vec![Code::InvalidIds]),
         (vec![timer.clone()], vec![]),
         (vec![timer.clone(), timer], vec![Code::Duplicate]),
     ] {
@@ -168,6 +175,11 @@ fn a_parent_that_is_stored_twice_still_names_the_unit() {
         )
     });
     let mut evidence = recording_case();
+    change_rows(&mut evidence.spans, |span| {
+        if span["operation"] == "hybrid_router_call" {
+            span.insert("execution_id".into(), Json::Null);
+        }
+    });
     let spans = evidence.spans.found_mut().unwrap();
     let again = spans.clone();
     spans.extend(again);

@@ -344,3 +344,44 @@ fn a_report_about_a_batch_leaves_it_open_which_row_was_bad(
         finding.alternatives.iter().find(|one| one.code.text() == "batch-poisoned").unwrap();
     assert_eq!(poisoned.excluded_by.is_none(), may_be_poisoned, "{finding:#?}");
 }
+
+/// Whether the first finding of a case leaves a cause open.
+fn is_possible(judgement: &Judgement, code: &str) -> bool {
+    let mut alternatives = judgement.findings()[0].alternatives.iter();
+    alternatives.any(|one| one.code.text() == code && one.excluded_by.is_none())
+}
+
+/// Regression test: sampled requests ruled out a sampler that drops spans that send no request.
+#[rstest]
+#[case::spans_without_requests(
+    "[[span]]\nname = \"score\"\nparent = \"execute_question\"\n",
+    "c",
+    true
+)]
+#[case::spans_with_requests("", "lost", false)]
+fn sampled_requests_say_nothing_about_spans_that_send_none(
+    #[case] rules: &str,
+    #[case] sender: &str,
+    #[case] is_open: bool,
+) {
+    let mut evidence = recording_case();
+    drop_lines(&mut evidence, "Span");
+    for (exchange, id) in evidence.exchanges.iter_mut().zip(1..) {
+        let value = format!("00-t{id}-{sender}{id}-01");
+        exchange.headers = [("traceparent".to_owned(), value)].into();
+    }
+    if rules.is_empty() {
+        let spans = evidence.spans.found_mut().unwrap();
+        spans.retain(|span| span["operation"] != "hybrid_router_call");
+    }
+    let judgement = judge_parts(&example(|text| without_begin_lines(&text) + rules), &evidence);
+    assert_eq!(is_possible(&judgement, "sampled-out"), is_open, "{judgement:#?}");
+}
+
+/// Regression test: the startup line ruled out a disabled SDK. It is the service's own line.
+#[test]
+fn a_startup_line_does_not_show_that_the_sdk_is_on() {
+    let spec = example(|text| without_begin_lines(&text));
+    let judgement = judge_parts(&spec, &silent_case(false, "cross-region"));
+    assert!(is_possible(&judgement, "sdk-disabled"), "{judgement:#?}");
+}

@@ -46,6 +46,12 @@ fn spec_without_enables() -> Spec {
     spec
 }
 
+/// Returns the text of a spec without the pattern for the start of a span.
+fn without_begin_lines(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.starts_with("attempt = "));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
 fn line(stream: Stream, text: &str) -> Line {
     Line::new(stream, 0, text)
 }

@@ -12,10 +12,7 @@ fn first_causes(spec: &Spec, observation: &Observation) -> (Code, Confidence, Ve
 
 /// The spec of a service that prints no line about the start of a span.
 fn spec_without_begin_lines() -> Spec {
-    example(|text| {
-        let lines = text.lines().filter(|line| !line.starts_with("attempt = "));
-        lines.collect::<Vec<_>>().join("\n")
-    })
+    example(|text| without_begin_lines(&text))
 }
 
 fn with_witness(parts: &TrialParts, witness: Witness) -> Observation {
